@@ -1,0 +1,14 @@
+# the compiled core under AddressSanitizer and UndefinedBehaviorSanitizer
+source .ci/environment.sh
+use_test_venv
+
+sanitized=$work/sanitized
+FASTBP_OPT="-g -O1 -UNDEBUG -fno-omit-frame-pointer
+    -fsanitize=address,undefined -fno-sanitize-recover=undefined" \
+    python -m pip install --no-deps --upgrade --target "$sanitized" .
+
+export LD_PRELOAD PYTHONMALLOC=malloc PYTHONPATH=$sanitized
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+LD_PRELOAD=$(gcc -print-file-name=libasan.so)
+python -c 'import fastbp._core; print(fastbp._core.__file__)' | grep -F "$sanitized"
+python -m pytest -p no:faulthandler --capture=sys "${core_tests[@]}"

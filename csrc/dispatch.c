@@ -1,0 +1,85 @@
+/* Which instruction sets were built and which of them this machine can run. */
+#include "fastbp.h"
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define X86 1
+#else
+#define X86 0
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+#define ARM64 1
+#else
+#define ARM64 0
+#endif
+
+extern const fbp_ops fbp_ops_scalar_f64, fbp_ops_scalar_f32;
+extern const fbp_ops fbp_ops_avx2_f64, fbp_ops_avx2_f32, fbp_ops_avx512_f64, fbp_ops_avx512_f32;
+extern const fbp_ops fbp_ops_neon_f64, fbp_ops_neon_f32;
+
+static const struct {
+    const char *name;
+    const fbp_ops *tables[FBP_N_DTYPE];
+} ISAS[FBP_N_ISA] = {
+    [FBP_SCALAR] = {"scalar", {&fbp_ops_scalar_f64, &fbp_ops_scalar_f32}},
+#if X86
+    [FBP_AVX2] = {"avx2", {&fbp_ops_avx2_f64, &fbp_ops_avx2_f32}},
+    [FBP_AVX512] = {"avx512", {&fbp_ops_avx512_f64, &fbp_ops_avx512_f32}},
+#else
+    [FBP_AVX2] = {"avx2", {NULL, NULL}},
+    [FBP_AVX512] = {"avx512", {NULL, NULL}},
+#endif
+#if ARM64
+    [FBP_NEON] = {"neon", {&fbp_ops_neon_f64, &fbp_ops_neon_f32}},
+#else
+    [FBP_NEON] = {"neon", {NULL, NULL}},
+#endif
+};
+
+#if X86 && defined(_MSC_VER)
+#include <immintrin.h>
+#include <intrin.h>
+/* The CPU has the instructions, and the system saves the wide registers (XCR0). */
+static int cpu_has(fbp_isa isa) {
+    int leaf1[4], leaf7[4];
+    __cpuid(leaf1, 1);
+    __cpuidex(leaf7, 7, 0);
+    if (!(leaf1[2] >> 27 & 1)) return 0; /* OSXSAVE */
+    const unsigned long long saved = _xgetbv(0);
+    const int avx2 = (leaf1[2] >> 12 & 1) && (leaf7[1] >> 5 & 1) && (saved & 0x6) == 0x6;
+    if (isa == FBP_AVX2) return avx2;
+    return avx2 && (leaf7[1] >> 16 & 1) && (leaf7[1] >> 17 & 1) && (leaf7[1] >> 31 & 1) &&
+           (saved & 0xe6) == 0xe6;
+}
+#elif X86
+static int cpu_has(fbp_isa isa) {
+    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (isa == FBP_AVX2) return avx2;
+    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#else
+static int cpu_has(fbp_isa isa) { return isa == FBP_NEON; } /* every 64-bit Arm has it */
+#endif
+
+const char *fbp_isa_name(fbp_isa isa) { return ISAS[isa].name; }
+
+int fbp_isa_built(fbp_isa isa) { return ISAS[isa].tables[FBP_FLOAT64] != NULL; }
+
+int fbp_isa_usable(fbp_isa isa) { return fbp_isa_built(isa) && (isa == FBP_SCALAR || cpu_has(isa)); }
+
+const fbp_ops *fbp_table(fbp_isa isa, fbp_dtype dtype) { return ISAS[isa].tables[dtype]; }
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
+const char *fbp_compiler(void) {
+#if defined(__clang__)
+    return "clang " __clang_version__;
+#elif defined(__GNUC__)
+    return "gcc " __VERSION__;
+#elif defined(_MSC_VER)
+    return "MSVC " TEXT(_MSC_FULL_VER);
+#else
+    return "unknown";
+#endif
+}

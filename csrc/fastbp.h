@@ -1,0 +1,118 @@
+/* fastbp: structs and the table of operations that training is made of.
+ *
+ * Notation, the same everywhere in the project. x = a[0] is one row of data; layer l = 1..L has
+ * weights W (n_in, n_out), row-major, and a bias b (n_out,):
+ *
+ *     z[l] = a[l-1] @ W[l] + b[l]        pre-activation
+ *     a[l] = f(z[l])                     activation
+ *     E(a[L], y)                         loss of the row, a sum over outputs
+ *     delta[l] = dE/dz[l]
+ *     dE/dW[l] = outer(a[l-1], delta[l]),   dE/db[l] = delta[l]
+ *     delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1])
+ *
+ * Every operation exists once, as a template over `real` (double, float) and over the vector
+ * words of an instruction set (isa/), and is compiled for each pair; a pair's functions stand in
+ * one table (fbp_ops), chosen once per call. Arrays of reals are void pointers here, so that the
+ * row loop in _core.pyx is the same for both dtypes. C never allocates: Python owns all memory. */
+#ifndef FASTBP_H
+#define FASTBP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum { FBP_SCALAR, FBP_AVX2, FBP_AVX512, FBP_NEON, FBP_N_ISA } fbp_isa;
+typedef enum { FBP_FLOAT64, FBP_FLOAT32, FBP_N_DTYPE } fbp_dtype;
+
+typedef enum {
+    FBP_IDENTITY, FBP_LOGISTIC, FBP_TANH, FBP_RELU,  /* any layer */
+    FBP_EXP, FBP_SOFTMAX,                            /* output layer only */
+    FBP_N_ACTIVATION
+} fbp_activation;
+
+typedef enum {
+    FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON,
+    FBP_N_LOSS
+} fbp_loss;
+
+/* z, a and delta live in scratch that is padded to this many bytes, so that kernels may work on
+ * whole vectors there; what stands behind n_out is finite and is never used. */
+#define FBP_ALIGNMENT 64
+
+/* a = f(z), in place, over n units */
+typedef void fbp_activate(void *z, int64_t n);
+/* delta *= f'(z), the derivative written in terms of a = f(z) */
+typedef void fbp_derive(void *delta, const void *a, int64_t n);
+/* delta = dE/da, or dE/dz where loss and activation are a pair (logistic or softmax with log loss,
+ * exp with poisson: delta = a - y); returns the row's loss E(a, y), worked out of z where that is
+ * what cannot overflow */
+typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n);
+
+typedef struct {
+    int64_t n_in, n_out;
+    void *W, *b;            /* parameters */
+    void *to_W, *to_b;      /* what the row's gradient is added to: W and b, or the batch's sums */
+    void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer only */
+    fbp_activate *activate;
+    fbp_derive *derive;
+} fbp_layer;
+
+/* One row of X: n values, dense (columns NULL), or the non-zeros of the given columns. */
+typedef struct {
+    const void *values;
+    const int32_t *columns;
+    int64_t n;
+} fbp_row;
+
+/* How far and along what one solver step moves: see fbp_ops.solver_step. */
+typedef struct {
+    double learning_rate, momentum, alpha, batch_size;
+    int nesterov;
+} fbp_solver;
+
+/* The operations of one (dtype, instruction set). `scale` is -learning_rate (times the row's
+ * weight) when a row is written straight into W, and the row's weight when a batch is summed;
+ * `decay` is 1 - learning_rate * alpha, or 1. */
+typedef struct {
+    const char *isa;
+    int itemsize, lanes;
+
+    /* layer.z = a_in @ W + b */
+    void (*forward)(const fbp_layer *layer, const void *a_in);
+    void (*forward_row)(const fbp_layer *layer, const fbp_row *x);
+
+    /* delta_in = W @ layer.delta,  and then
+     * to_W = decay * to_W + scale * outer(a_in, delta),  to_b += scale * delta.
+     * Where to_W is W itself, every weight is read before it is written. */
+    void (*backward_update)(const fbp_layer *layer, void *delta_in, const void *a_in,
+                            double scale, double decay);
+    /* The second half alone, for the first layer, which has nothing below it. */
+    void (*update_row)(const fbp_layer *layer, const fbp_row *x, double scale, double decay);
+
+    fbp_activate *activate[FBP_N_ACTIVATION];
+    fbp_derive *derive[FBP_N_ACTIVATION];
+    fbp_output_delta *output_delta[FBP_N_LOSS];
+
+    /* g = (G + alpha W) / batch_size;  V = momentum V - learning_rate g;
+     * W += V, or with Nesterov's momentum W += momentum V - learning_rate g.
+     * Plain gradient descent where V is NULL: W -= learning_rate g. */
+    void (*solver_step)(void *W, void *V, const void *G, int64_t n, const fbp_solver *solver);
+
+    int (*all_finite)(const void *values, int64_t n);
+} fbp_ops;
+
+/* A network as one call sees it: layers[0] is the notes' layer 1. */
+typedef struct {
+    const fbp_ops *ops;
+    fbp_output_delta *output_delta;
+    fbp_layer *layers;
+    int n_layers;
+} fbp_net;
+
+/* dispatch.c: which tables were built, which of them this machine can run, and the tables. */
+const char *fbp_isa_name(fbp_isa isa);
+int fbp_isa_built(fbp_isa isa);
+int fbp_isa_usable(fbp_isa isa);
+const fbp_ops *fbp_table(fbp_isa isa, fbp_dtype dtype); /* NULL where it was not built */
+const char *fbp_compiler(void);
+
+#endif

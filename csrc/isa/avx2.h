@@ -1,0 +1,111 @@
+/* The vector words on AVX2 + FMA. isa/scalar.h says what each word means. */
+#ifdef FBP_F32
+
+#define VL 8
+typedef __m256 vec;
+
+INLINE vec v_load(const real *p) { return _mm256_loadu_ps(p); }
+INLINE void v_store(real *p, vec v) { _mm256_storeu_ps(p, v); }
+INLINE vec v_set1(real s) { return _mm256_set1_ps(s); }
+INLINE vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
+INLINE vec v_sub(vec a, vec b) { return _mm256_sub_ps(a, b); }
+INLINE vec v_mul(vec a, vec b) { return _mm256_mul_ps(a, b); }
+INLINE vec v_div(vec a, vec b) { return _mm256_div_ps(a, b); }
+INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
+INLINE vec v_fnma(vec a, vec b, vec c) { return _mm256_fnmadd_ps(a, b, c); }
+INLINE vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
+INLINE vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }
+INLINE vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+INLINE vec v_copysign(vec size, vec sign) {
+    return _mm256_or_ps(size, _mm256_and_ps(_mm256_set1_ps(-0.0f), sign));
+}
+INLINE vec v_if_positive(vec condition, vec x) {
+    return _mm256_and_ps(_mm256_cmp_ps(condition, _mm256_setzero_ps(), _CMP_GT_OQ), x);
+}
+INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
+    return _mm256_blendv_ps(otherwise, x,
+                            _mm256_cmp_ps(condition, _mm256_setzero_ps(), _CMP_GT_OQ));
+}
+INLINE vec v_round(vec a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE vec v_pow2(vec n) {
+    const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+}
+INLINE real v_sum(vec a) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+INLINE __m256i first_lanes(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+INLINE vec v_load_n(const real *p, int n) { return _mm256_maskload_ps(p, first_lanes(n)); }
+/* A masked store costs some forty micro-operations on several AMD cores: store by halves. */
+INLINE void v_store_n(real *p, vec v, int n) {
+    __m128 half = _mm256_castps256_ps128(v);
+    if (n & 4) {
+        _mm_storeu_ps(p, half);
+        half = _mm256_extractf128_ps(v, 1);
+        p += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((__m64 *)p, half);
+        half = _mm_movehl_ps(half, half);
+        p += 2;
+    }
+    if (n & 1) _mm_store_ss(p, half);
+}
+
+#else /* double */
+
+#define VL 4
+typedef __m256d vec;
+
+INLINE vec v_load(const real *p) { return _mm256_loadu_pd(p); }
+INLINE void v_store(real *p, vec v) { _mm256_storeu_pd(p, v); }
+INLINE vec v_set1(real s) { return _mm256_set1_pd(s); }
+INLINE vec v_add(vec a, vec b) { return _mm256_add_pd(a, b); }
+INLINE vec v_sub(vec a, vec b) { return _mm256_sub_pd(a, b); }
+INLINE vec v_mul(vec a, vec b) { return _mm256_mul_pd(a, b); }
+INLINE vec v_div(vec a, vec b) { return _mm256_div_pd(a, b); }
+INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_pd(a, b, c); }
+INLINE vec v_fnma(vec a, vec b, vec c) { return _mm256_fnmadd_pd(a, b, c); }
+INLINE vec v_max(vec a, vec b) { return _mm256_max_pd(a, b); }
+INLINE vec v_min(vec a, vec b) { return _mm256_min_pd(a, b); }
+INLINE vec v_abs(vec a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
+INLINE vec v_copysign(vec size, vec sign) {
+    return _mm256_or_pd(size, _mm256_and_pd(_mm256_set1_pd(-0.0), sign));
+}
+INLINE vec v_if_positive(vec condition, vec x) {
+    return _mm256_and_pd(_mm256_cmp_pd(condition, _mm256_setzero_pd(), _CMP_GT_OQ), x);
+}
+INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
+    return _mm256_blendv_pd(otherwise, x,
+                            _mm256_cmp_pd(condition, _mm256_setzero_pd(), _CMP_GT_OQ));
+}
+INLINE vec v_round(vec a) { return _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+INLINE vec v_pow2(vec n) {
+    const __m256i biased =
+        _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(n)), _mm256_set1_epi64x(1023));
+    return _mm256_castsi256_pd(_mm256_slli_epi64(biased, 52));
+}
+INLINE real v_sum(vec a) {
+    const __m128d s = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(s, _mm_unpackhi_pd(s, s)));
+}
+INLINE __m256i first_lanes(int n) {
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+INLINE vec v_load_n(const real *p, int n) { return _mm256_maskload_pd(p, first_lanes(n)); }
+/* A masked store costs some forty micro-operations on several AMD cores: store by halves. */
+INLINE void v_store_n(real *p, vec v, int n) {
+    __m128d half = _mm256_castpd256_pd128(v);
+    if (n & 2) {
+        _mm_storeu_pd(p, half);
+        half = _mm256_extractf128_pd(v, 1);
+        p += 2;
+    }
+    if (n & 1) _mm_store_sd(p, half);
+}
+
+#endif

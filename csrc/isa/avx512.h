@@ -1,0 +1,86 @@
+/* The vector words on AVX-512 (F, DQ, VL). isa/scalar.h says what each word means. */
+#ifdef FBP_F32
+
+#define VL 16
+typedef __m512 vec;
+
+INLINE vec v_load(const real *p) { return _mm512_loadu_ps(p); }
+INLINE void v_store(real *p, vec v) { _mm512_storeu_ps(p, v); }
+INLINE vec v_load_n(const real *p, int n) {
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+INLINE void v_store_n(real *p, vec v, int n) {
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), v);
+}
+INLINE vec v_set1(real s) { return _mm512_set1_ps(s); }
+INLINE vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
+INLINE vec v_sub(vec a, vec b) { return _mm512_sub_ps(a, b); }
+INLINE vec v_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
+INLINE vec v_div(vec a, vec b) { return _mm512_div_ps(a, b); }
+INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
+INLINE vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
+INLINE vec v_min(vec a, vec b) { return _mm512_min_ps(a, b); }
+INLINE vec v_abs(vec a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a); }
+INLINE vec v_copysign(vec size, vec sign) {
+    return _mm512_or_ps(size, _mm512_and_ps(_mm512_set1_ps(-0.0f), sign));
+}
+INLINE vec v_if_positive(vec condition, vec x) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(condition, _mm512_setzero_ps(), _CMP_GT_OQ), x);
+}
+INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(condition, _mm512_setzero_ps(), _CMP_GT_OQ),
+                                otherwise, x);
+}
+INLINE vec v_round(vec a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+INLINE vec v_pow2(vec n) {
+    const __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
+}
+INLINE real v_sum(vec a) { return _mm512_reduce_add_ps(a); }
+
+#else /* double */
+
+#define VL 8
+typedef __m512d vec;
+
+INLINE vec v_load(const real *p) { return _mm512_loadu_pd(p); }
+INLINE void v_store(real *p, vec v) { _mm512_storeu_pd(p, v); }
+INLINE vec v_load_n(const real *p, int n) {
+    return _mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+}
+INLINE void v_store_n(real *p, vec v, int n) {
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), v);
+}
+INLINE vec v_set1(real s) { return _mm512_set1_pd(s); }
+INLINE vec v_add(vec a, vec b) { return _mm512_add_pd(a, b); }
+INLINE vec v_sub(vec a, vec b) { return _mm512_sub_pd(a, b); }
+INLINE vec v_mul(vec a, vec b) { return _mm512_mul_pd(a, b); }
+INLINE vec v_div(vec a, vec b) { return _mm512_div_pd(a, b); }
+INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_pd(a, b, c); }
+INLINE vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_pd(a, b, c); }
+INLINE vec v_max(vec a, vec b) { return _mm512_max_pd(a, b); }
+INLINE vec v_min(vec a, vec b) { return _mm512_min_pd(a, b); }
+INLINE vec v_abs(vec a) { return _mm512_andnot_pd(_mm512_set1_pd(-0.0), a); }
+INLINE vec v_copysign(vec size, vec sign) {
+    return _mm512_or_pd(size, _mm512_and_pd(_mm512_set1_pd(-0.0), sign));
+}
+INLINE vec v_if_positive(vec condition, vec x) {
+    return _mm512_maskz_mov_pd(_mm512_cmp_pd_mask(condition, _mm512_setzero_pd(), _CMP_GT_OQ), x);
+}
+INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
+    return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(condition, _mm512_setzero_pd(), _CMP_GT_OQ),
+                                otherwise, x);
+}
+INLINE vec v_round(vec a) {
+    return _mm512_roundscale_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+INLINE vec v_pow2(vec n) {
+    const __m512i biased = _mm512_add_epi64(_mm512_cvtpd_epi64(n), _mm512_set1_epi64(1023));
+    return _mm512_castsi512_pd(_mm512_slli_epi64(biased, 52));
+}
+INLINE real v_sum(vec a) { return _mm512_reduce_add_pd(a); }
+
+#endif

@@ -1,0 +1,87 @@
+/* The losses of one row, E(a, y) summed over its n outputs, and what they hand backward.
+ *
+ * With the output activation that belongs to a loss (log loss: logistic, softmax; poisson: exp)
+ * dE/dz is a - y, the same as dE/da of squared error: see fbp_output_delta in fastbp.h.
+ * Losses are summed in double for both dtypes. */
+
+/* log(x), x > 0. libm's log would bind the wheel to a newer libc than its log1p does. */
+INLINE double natural_log(double x) {
+    int exponent;
+    double m = frexp(x, &exponent); /* x = m 2^exponent, then m into [0.7, 1.4] */
+    if (m < 0.70710678118654752) {
+        m *= 2;
+        exponent--;
+    }
+    return exponent * 0.69314718055994531 + log1p(m - 1);
+}
+
+/* delta = a - y */
+INLINE void difference(real *delta, const real *a, const real *y, int64_t n) {
+    for (int64_t k = 0; k < n; k++) delta[k] = a[k] - y[k];
+}
+
+/* E = 1/2 sum (a - y)^2;  dE/da = a - y */
+static double squared_error_delta(void *delta, const void *z, const void *a, const void *y, int64_t n) {
+    const real *d = delta;
+    double loss = 0;
+    (void)z;
+    difference(delta, a, y, n);
+    for (int64_t k = 0; k < n; k++) loss += (double)d[k] * d[k];
+    return 0.5 * loss;
+}
+
+/* E = sum |a - y|;  dE/da = sign(a - y), 0 where they are equal */
+static double absolute_error_delta(void *delta, const void *z, const void *a, const void *y, int64_t n) {
+    real *d = delta;
+    double loss = 0;
+    (void)z;
+    difference(delta, a, y, n);
+    for (int64_t k = 0; k < n; k++) {
+        loss += fabs((double)d[k]);
+        d[k] = d[k] > 0 ? 1 : d[k] < 0 ? -1 : d[k]; /* d itself: 0 or NaN */
+    }
+    return loss;
+}
+
+/* E = sum -y log a - (1 - y) log(1 - a),  a = logistic(z)
+ *   = sum max(z, 0) - y z + log(1 + exp(-|z|)) */
+static double binary_log_loss_delta(void *delta, const void *z_, const void *a, const void *y_, int64_t n) {
+    const real *z = z_, *y = y_;
+    double loss = 0;
+    difference(delta, a, y, n);
+    for (int64_t k = 0; k < n; k += VL) { /* z is padded to whole vectors */
+        const vec zk = v_load(z + k);
+        real e[VL];
+        v_store(e, v_exp(v_sub(v_set1(0), v_abs(zk))));
+        for (int64_t i = k; i < n && i < k + VL; i++)
+            loss += ((z[i] > 0 ? z[i] : 0) - (double)y[i] * z[i]) + log1p((double)e[i - k]);
+    }
+    return loss;
+}
+
+/* E = sum -y log a,  a = softmax(z). With m the largest z, and r the sum of all a but a_m:
+ * -log a_k = z_m - z_k + log(1 + r / a_m) */
+static double log_loss_delta(void *delta, const void *z_, const void *a_, const void *y_, int64_t n) {
+    const real *z = z_, *a = a_, *y = y_;
+    int64_t m = 0;
+    double rest = 0, sum_y = 0, loss = 0;
+    difference(delta, a, y, n);
+    for (int64_t k = 1; k < n; k++)
+        if (z[k] > z[m]) m = k;
+    for (int64_t k = 0; k < n; k++) {
+        rest += k == m ? 0 : a[k];
+        sum_y += y[k];
+        loss += y[k] == 0 ? 0 : (double)y[k] * ((double)z[m] - z[k]);
+    }
+    return loss + sum_y * log1p(rest / a[m]);
+}
+
+/* E = sum y log(y / a) - y + a,  a = exp(z): half the Poisson deviance */
+static double poisson_delta(void *delta, const void *z_, const void *a_, const void *y_, int64_t n) {
+    const real *z = z_, *a = a_, *y = y_;
+    double loss = 0;
+    difference(delta, a, y, n);
+    for (int64_t k = 0; k < n; k++)
+        loss += a[k] + (y[k] > 0 ? y[k] * (natural_log(y[k]) - z[k] - 1) : 0);
+    return loss;
+}

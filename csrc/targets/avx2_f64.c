@@ -1,0 +1,16 @@
+/* AVX2 and FMA, double. */
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#include <math.h>
+#include "../fastbp.h"
+
+#define FBP_ISA_NAME "avx2"
+#define FBP_TABLE fbp_ops_avx2_f64
+#define FBP_TARGET "avx2,fma"
+
+#include "../target_push.h"
+#include "../real.h"
+#include "../isa/avx2.h"
+#include "../kernels.inc.h"
+#include "../target_pop.h"
+#endif

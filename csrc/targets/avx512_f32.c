@@ -1,0 +1,17 @@
+/* AVX-512, float. */
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#include <math.h>
+#include "../fastbp.h"
+
+#define FBP_F32
+#define FBP_ISA_NAME "avx512"
+#define FBP_TABLE fbp_ops_avx512_f32
+#define FBP_TARGET "avx512f,avx512dq,avx512vl,avx2,fma"
+
+#include "../target_push.h"
+#include "../real.h"
+#include "../isa/avx512.h"
+#include "../kernels.inc.h"
+#include "../target_pop.h"
+#endif

@@ -1,0 +1,15 @@
+/* NEON, double. */
+#if defined(__aarch64__) || defined(_M_ARM64)
+#include <arm_neon.h>
+#include <math.h>
+#include "../fastbp.h"
+
+#define FBP_ISA_NAME "neon"
+#define FBP_TABLE fbp_ops_neon_f64
+
+#include "../target_push.h"
+#include "../real.h"
+#include "../isa/neon.h"
+#include "../kernels.inc.h"
+#include "../target_pop.h"
+#endif

@@ -1,0 +1,124 @@
+/* exp, logistic and tanh of a whole vector.
+ *
+ * At most 2 ulp from the exact value, on every instruction set and for both dtypes, for every
+ * argument: subnormal results are right as well, and no finite argument gives infinity or NaN.
+ * NaN gives NaN. There are no tables and no branches, and nothing relies on v_fma being fused.
+ * All three stand on one reduction, y = n ln 2 + r with n whole and |r| <= ln(2) / 2, and on
+ *
+ *     e^y            = 2^n (1 + p),                 p = e^r - 1
+ *     1 / (1 + e^y)  = 2^-n / (1 + 2^-n + p)
+ *     logistic(x)    = 1 / (1 + e^-x)
+ *     tanh(x)        = 1 - 2 / (1 + e^2x)           |x| > 0.55
+ *                    = x + x^3 P(x^2)               elsewhere, where the line above would cancel
+ *
+ * The coefficients are minimax fits (Remez), rounded to the dtype: e^r to 2^-57 (float: 2^-28)
+ * of itself, tanh to 2^-55 (2^-28). */
+#ifdef FBP_F32
+
+#define N_TERMS 5
+#define LN2_HIGH 0x1.62e4p-1f                /* so short that n times it is exact */
+#define LN2_LOW 0x1.7f7d1cp-20f
+#define LOG2_E 0x1.715476p+0f
+#define EXP_OVERFLOW 0x1.62e42ep+6f          /* the last x with a finite e^x */
+#define EXP_UNDERFLOW 104                    /* e^-104 is 0 */
+#define MOST_POWER 100                       /* 2^100 and 2^-100 are well within range */
+
+/* (e^r - 1 - r) / r^2 */
+static const real expm1_terms[N_TERMS] = {
+    0x1.fffffcp-2f, 0x1.555492p-3f, 0x1.5558f2p-5f, 0x1.123a20p-7f, 0x1.6a23d6p-10f,
+};
+/* (tanh(x) - x) / x^3 in powers of x^2 */
+static const real tanh_terms[N_TERMS] = {
+    -0x1.55554ap-2f, 0x1.110d18p-3f, -0x1.b92618p-5f, 0x1.5927f8p-6f, -0x1.9ab1ccp-8f,
+};
+
+#else /* double */
+
+#define N_TERMS 10
+#define LN2_HIGH 0x1.62e42fefa38p-1
+#define LN2_LOW 0x1.ef35793c7673p-45
+#define LOG2_E 0x1.71547652b82fep+0
+#define EXP_OVERFLOW 0x1.62e42fefa39efp+9
+#define EXP_UNDERFLOW 746
+#define MOST_POWER 1000
+
+static const real expm1_terms[N_TERMS] = {
+    0x1.000000000000bp-1,  0x1.5555555555518p-3,  0x1.5555555550063p-5,  0x1.111111111e554p-7,
+    0x1.6c16c185eef29p-10, 0x1.a01a0166e2283p-13, 0x1.a019953a598b7p-16, 0x1.71de89a382beap-19,
+    0x1.28b1eeb548351p-22, 0x1.ae94e332e1977p-26,
+};
+static const real tanh_terms[N_TERMS] = {
+    -0x1.5555555555497p-2, 0x1.111111110223bp-3,  -0x1.ba1ba1ad1876fp-5,  0x1.664f45b22b327p-6,
+    -0x1.226ddb8554464p-7, 0x1.d6c5e47f8461cp-9,  -0x1.7cf1833b60d12p-10, 0x1.2f9531dbadd4dp-11,
+    -0x1.b8b1b7a05b8d3p-13, 0x1.ab0b47571cc64p-15,
+};
+
+#endif
+
+/* c[0] + c[1] x + c[2] x^2 + ..., paired (Estrin) so that few steps wait for one another. */
+INLINE vec polynomial(vec x, const real *c) {
+    const vec x2 = v_mul(x, x);
+    const vec c01 = v_fma(v_set1(c[1]), x, v_set1(c[0]));
+    const vec c23 = v_fma(v_set1(c[3]), x, v_set1(c[2]));
+#ifdef FBP_F32
+    return v_fma(v_fma(v_set1(c[4]), x2, c23), x2, c01);
+#else
+    const vec c45 = v_fma(v_set1(c[5]), x, v_set1(c[4]));
+    const vec c67 = v_fma(v_set1(c[7]), x, v_set1(c[6]));
+    const vec c89 = v_fma(v_set1(c[9]), x, v_set1(c[8]));
+    const vec x4 = v_mul(x2, x2);
+    return v_fma(v_fma(c89, x4, v_fma(c67, x2, c45)), x4, v_fma(c23, x2, c01));
+#endif
+}
+
+/* p and n of e^y = 2^n (1 + p). The part of r behind its rounding, `low`, is still in p. */
+INLINE vec expm1_reduced(vec y, vec *n) {
+    *n = v_round(v_mul(y, v_set1(LOG2_E)));
+    const vec high = v_fnma(*n, v_set1(LN2_HIGH), y); /* exact */
+    const vec low = v_mul(*n, v_set1(-LN2_LOW));
+    const vec r = v_add(high, low);
+    return v_add(high, v_fma(v_mul(r, r), polynomial(r, expm1_terms), low));
+}
+
+/* 2^n = power * rest, where n may lie beyond the exponents of the dtype. `rest` is 1 up to
+ * MOST_POWER; past it, a product with `rest` is what rounds to a subnormal number, once. */
+INLINE vec pow2_in_two(vec n, vec *rest) {
+    const vec within = v_max(v_set1(-MOST_POWER), v_min(v_set1(MOST_POWER), n));
+    *rest = v_pow2(v_sub(n, within));
+    return v_pow2(within);
+}
+
+/* e^x. Past the last finite value it stays there, +inf included. */
+INLINE vec v_exp(vec x) {
+    vec n, rest;
+    const vec y = v_max(v_set1(-EXP_UNDERFLOW), v_min(v_set1(EXP_OVERFLOW), x));
+    const vec p = expm1_reduced(y, &n);
+    const vec power = pow2_in_two(n, &rest);
+    return v_mul(v_fma(power, p, power), rest);
+}
+
+/* 1 / (1 + e^-x) */
+INLINE vec v_logistic(vec x) {
+    const vec zero = v_set1(0), one = v_set1(1);
+    vec n, rest;
+    /* From x = 40 on it is 1; the bound keeps 2^-n within MOST_POWER there. */
+    const vec y = v_max(v_set1(-40), v_min(v_set1(EXP_UNDERFLOW), v_sub(zero, x)));
+    const vec p = expm1_reduced(y, &n);
+    const vec power = pow2_in_two(v_sub(zero, n), &rest);
+    /* 1 + power + p; what the first sum loses of a small power goes into the second. */
+    const vec sum = v_add(one, power), lost = v_sub(power, v_sub(sum, one));
+    return v_mul(v_div(power, v_add(sum, v_add(p, lost))), rest);
+}
+
+/* tanh x */
+INLINE vec v_tanh(vec x) {
+    const vec one = v_set1(1), size = v_abs(x);
+    vec n;
+    const vec y = v_min(v_set1(40), v_add(size, size)); /* tanh(20) is 1 */
+    const vec p = expm1_reduced(y, &n);
+    const vec scale = v_pow2(v_sub(v_set1(0), n));
+    const vec large = v_fnma(v_set1(2), v_div(scale, v_add(v_add(one, scale), p)), one);
+    const vec x2 = v_mul(size, size);
+    const vec small = v_fma(size, v_mul(x2, polynomial(x2, tanh_terms)), size);
+    return v_copysign(v_where_positive(v_sub(size, v_set1((real)0.55)), large, small), x);
+}

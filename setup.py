@@ -1,0 +1,54 @@
+"""Build `fastbp._core` from one Cython file and csrc/; all else stands in pyproject.toml.
+
+FASTBP_OPT replaces the optimisation flags, for instance by "-g -O1 -fsanitize=address,undefined".
+"""
+
+import os
+import shlex
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+MSVC = sys.platform == "win32"
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+LIMITED_API = ("Py_LIMITED_API", "0x030B0000")
+NUMPY_API = ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")
+
+optimisation = shlex.split(os.environ.get("FASTBP_OPT", "/O2" if MSVC else "-O3 -g0"))
+portable = ["/std:c11"] if MSVC else ["-std=gnu11", "-ffp-contract=off", "-fvisibility=hidden"]
+sanitizers = [flag for flag in optimisation if flag.startswith("-fsanitize")]
+
+
+def flags_stamp():
+    """Return a file that is newer than the objects once the flags have changed."""
+    stamp = Path("build", "flags.txt")
+    flags = shlex.join([*portable, *optimisation, os.environ.get("CFLAGS", "")])
+    if not stamp.exists() or stamp.read_text() != flags:
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(flags)
+    return str(stamp)
+
+
+core = Extension(
+    "fastbp._core",
+    sources=["src/fastbp/_core.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
+    include_dirs=["csrc", np.get_include()],
+    extra_compile_args=[*portable, *optimisation],
+    extra_link_args=sanitizers,
+    libraries=[] if MSVC else ["m"],
+    # The limited API has no free-threaded build: there the module is built for one version.
+    define_macros=[NUMPY_API] if FREE_THREADED else [NUMPY_API, LIMITED_API],
+    py_limited_api=not FREE_THREADED,
+)
+modules = cythonize([core], build_dir="build/cython")
+for module in modules:
+    module.depends = [*sorted(map(str, Path("csrc").rglob("*.h"))), flags_stamp()]
+
+setup(
+    ext_modules=modules,
+    options={} if FREE_THREADED else {"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -1,0 +1,47 @@
+"""fastbp: backpropagation at the speed of C, behind scikit-learn's fit and predict."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from ._config import show_config
+    from ._estimators import BackpropClassifier, BackpropRegressor
+    from .exceptions import DivergenceWarning
+    from .gradient_check import check_gradients
+    from .network import Network
+
+__all__ = [
+    "BackpropClassifier",
+    "BackpropRegressor",
+    "DivergenceWarning",
+    "Network",
+    "__version__",
+    "check_gradients",
+    "show_config",
+]
+
+# Loaded when first asked for: the estimators need scikit-learn, which takes seconds to import.
+_HOME = {
+    "BackpropClassifier": "_estimators",
+    "BackpropRegressor": "_estimators",
+    "DivergenceWarning": "exceptions",
+    "Network": "network",
+    "check_gradients": "gradient_check",
+    "show_config": "_config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'fastbp' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,92 @@
+"""`Arena`: one aligned block of memory for a network's parameters, or for anything shaped alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+class Parameters(list[NDArray[Any]]):
+    """A list of views on an arena: assigning to an item copies values into the arena."""
+
+    def __init__(self, views: Iterable[NDArray[Any]], name: str) -> None:
+        super().__init__(views)
+        self._name = name
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            targets = range(len(self))[index]
+            values = list(value)
+            if len(values) != len(targets):
+                raise ValueError(f"{self._name} needs {len(targets)} arrays; got {len(values)}")
+            checked = [self._checked(i, one) for i, one in zip(targets, values, strict=True)]
+            for i, array in zip(targets, checked, strict=True):
+                self[i][...] = array
+        else:
+            self[index][...] = self._checked(index, value)
+
+    def _checked(self, index: int, value: Any) -> NDArray[Any]:
+        array = np.asarray(value, dtype=self[index].dtype)
+        if array.shape != self[index].shape:
+            raise ValueError(
+                f"{self._name}[{index}] has shape {self[index].shape}; "
+                f"got an array of shape {array.shape}"
+            )
+        return array
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, ([np.array(view) for view in self],)
+
+
+class Arena:
+    """Weights and biases of all layers in one block, each array aligned to `ALIGNMENT` bytes.
+
+    Parameters
+    ----------
+    layer_sizes : tuple of int
+    dtype : numpy.dtype
+
+    Attributes
+    ----------
+    values : ndarray of shape (n,)
+        The whole block, padding included.
+    weights, biases : list of ndarray
+        Views of shape (n_in, n_out) and (n_out,), one a layer.
+    """
+
+    def __init__(self, layer_sizes: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.layer_sizes, self.dtype = layer_sizes, dtype
+        lane = ALIGNMENT // dtype.itemsize
+        pairs = list(zip(layer_sizes, layer_sizes[1:], strict=False))
+        shapes = [shape for n_in, n_out in pairs for shape in ((n_in, n_out), (n_out,))]
+        sizes = [-(-math.prod(shape) // lane) * lane for shape in shapes]
+
+        raw = np.zeros(sum(sizes) + lane, dtype=dtype)
+        first = -(raw.ctypes.data // dtype.itemsize) % lane
+        self.values = raw[first : first + sum(sizes)]
+        views, start = [], 0
+        for shape, size in zip(shapes, sizes, strict=True):
+            views.append(self.values[start : start + math.prod(shape)].reshape(shape))
+            start += size
+        self.weights = Parameters(views[0::2], "weights")
+        self.biases = Parameters(views[1::2], "biases")
+
+    def like(self) -> Arena:
+        """Return an arena of the same layout, all zeros."""
+        return Arena(self.layer_sizes, self.dtype)
+
+    def arrays(self) -> list[NDArray[Any]]:
+        """Return copies of W and b, layer by layer: what is saved of an arena."""
+        pairs = zip(self.weights, self.biases, strict=True)
+        return [np.array(view) for pair in pairs for view in pair]
+
+    def load(self, arrays: Sequence[NDArray[Any]]) -> None:
+        """Copy what `arrays` returned into this arena."""
+        self.weights[:] = arrays[0::2]
+        self.biases[:] = arrays[1::2]

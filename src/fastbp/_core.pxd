@@ -1,0 +1,67 @@
+# What _core.pyx takes from csrc/fastbp.h; formulas and meanings stand there.
+from libc.stdint cimport int32_t, int64_t
+
+cdef extern from "fastbp.h" nogil:
+    enum: FBP_ALIGNMENT
+    ctypedef enum fbp_isa:
+        FBP_N_ISA
+    ctypedef enum fbp_dtype:
+        FBP_FLOAT64, FBP_FLOAT32
+    ctypedef enum fbp_activation:
+        FBP_IDENTITY, FBP_LOGISTIC, FBP_TANH, FBP_RELU, FBP_EXP, FBP_SOFTMAX
+    ctypedef enum fbp_loss:
+        FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON
+
+    ctypedef void fbp_activate(void *z, int64_t n) noexcept nogil
+    ctypedef void fbp_derive(void *delta, const void *a, int64_t n) noexcept nogil
+    ctypedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y,
+                                     int64_t n) noexcept nogil
+
+    ctypedef struct fbp_layer:
+        int64_t n_in, n_out
+        void *W
+        void *b
+        void *to_W
+        void *to_b
+        void *z
+        void *a
+        void *delta
+        fbp_activate *activate
+        fbp_derive *derive
+
+    ctypedef struct fbp_row:
+        const void *values
+        const int32_t *columns
+        int64_t n
+
+    ctypedef struct fbp_solver:
+        double learning_rate, momentum, alpha, batch_size
+        int nesterov
+
+    ctypedef struct fbp_ops:
+        const char *isa
+        int itemsize, lanes
+        void (*forward)(const fbp_layer *layer, const void *a_in) noexcept nogil
+        void (*forward_row)(const fbp_layer *layer, const fbp_row *x) noexcept nogil
+        void (*backward_update)(const fbp_layer *layer, void *delta_in, const void *a_in,
+                                double scale, double decay) noexcept nogil
+        void (*update_row)(const fbp_layer *layer, const fbp_row *x, double scale,
+                           double decay) noexcept nogil
+        fbp_activate **activate
+        fbp_derive **derive
+        fbp_output_delta **output_delta
+        void (*solver_step)(void *W, void *V, const void *G, int64_t n,
+                            const fbp_solver *solver) noexcept nogil
+        int (*all_finite)(const void *values, int64_t n) noexcept nogil
+
+    ctypedef struct fbp_net:
+        const fbp_ops *ops
+        fbp_output_delta *output_delta
+        fbp_layer *layers
+        int n_layers
+
+    const char *fbp_isa_name(fbp_isa isa)
+    int fbp_isa_built(fbp_isa isa)
+    int fbp_isa_usable(fbp_isa isa)
+    const fbp_ops *fbp_table(fbp_isa isa, fbp_dtype dtype)
+    const char *fbp_compiler()

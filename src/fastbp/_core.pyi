@@ -1,0 +1,63 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+ACTIVATIONS: dict[str, int]
+LOSSES: dict[str, int]
+ISAS: dict[str, int]
+AUTOMATIC: tuple[str, ...]
+ISA: str
+
+def built_isas() -> tuple[str, ...]: ...
+def available_isas() -> tuple[str, ...]: ...
+def default_isa() -> str: ...
+def lanes(isa: str, dtype: DTypeLike) -> int: ...
+def compiler() -> str: ...
+def apply_activation(name: str, z: NDArray[Any], isa: str | None = None) -> NDArray[Any]: ...
+def all_finite(values: NDArray[Any], isa: str | None = None) -> bool: ...
+
+class Rows:
+    n: int
+    sample_weight: NDArray[np.float64] | None
+    def __init__(
+        self,
+        X: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]],
+        n_features: int,
+        y: NDArray[Any] | None = None,
+        sample_weight: NDArray[np.float64] | None = None,
+    ) -> None: ...
+
+class Engine:
+    isa: str
+    def __init__(
+        self,
+        arena: NDArray[Any],
+        weights: list[NDArray[Any]],
+        biases: list[NDArray[Any]],
+        activations: list[str],
+        loss: str,
+        paired: bool,
+        isa: str | None = None,
+    ) -> None: ...
+    def train(
+        self,
+        rows: Rows,
+        order: NDArray[np.int64],
+        start: int,
+        stop: int,
+        learning_rate: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        alpha: float = 0.0,
+        batch_size: int = 1,
+        gradients: NDArray[Any] | None = None,
+        velocities: NDArray[Any] | None = None,
+    ) -> tuple[int, float]: ...
+    def sum_gradients(
+        self, rows: Rows, start: int, stop: int, gradients: NDArray[Any]
+    ) -> float: ...
+    def loss_sum(self, rows: Rows, start: int, stop: int) -> float: ...
+    def forward(self, rows: Rows, start: int, stop: int, out: NDArray[Any]) -> None: ...
+    def forward_one(self, x: object) -> NDArray[Any] | None: ...
+    def step(self, x: object, y: object, learning_rate: float) -> float | None: ...

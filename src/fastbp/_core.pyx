@@ -1,0 +1,530 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: binding=False, embedsignature=False, freethreading_compatible=True
+"""The algorithm: rows x layers. Forward, loss, chain rule backwards, update in place.
+
+This page is the whole of backpropagation as fastbp runs it; the notation stands in
+``csrc/fastbp.h``. What one layer does to vectors is a call of ``net.ops``, the table of compiled
+operations for the network's dtype and this machine's instruction set. Below the page stands the
+thin class that Python calls.
+"""
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.math cimport isfinite
+from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.string cimport memcpy, memset
+
+import os
+
+import numpy as np
+
+cimport numpy as cnp
+
+cnp.import_array()
+
+# --------------------------------------------------------------------------------------------
+# The page
+# --------------------------------------------------------------------------------------------
+
+
+cdef double forward(fbp_net *net, const fbp_row *x, const void *y) noexcept nogil:
+    """a[L] of one row, layer by layer; its loss; and dE/dz[L] in the last layer's delta."""
+    cdef fbp_layer *layer = net.layers
+    cdef fbp_layer *below
+    cdef int l
+    cdef double loss = 0
+    net.ops.forward_row(layer, x)                           # z[1] = x @ W[1] + b[1]
+    for l in range(1, net.n_layers):
+        below, layer = layer, layer + 1
+        below.activate(below.a, below.n_out)                # a[l-1] = f(z[l-1])
+        net.ops.forward(layer, below.a)                     # z[l] = a[l-1] @ W[l] + b[l]
+    memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
+    layer.activate(layer.a, layer.n_out)                    # a[L] = f(z[L])
+    if y != NULL:
+        loss = net.output_delta(layer.delta, layer.z, layer.a, y, layer.n_out)
+        layer.derive(layer.delta, layer.a, layer.n_out)     # delta[L] = dE/da[L] * f'(z[L])
+    return loss
+
+
+cdef void backward(fbp_net *net, const fbp_row *x, double scale, double decay) noexcept nogil:
+    """The chain rule, from the last layer to the first, with scale * gradient added on the way.
+
+    Each delta is computed from the weights as they were before this row.
+    """
+    cdef fbp_layer *layer = net.layers + net.n_layers - 1
+    cdef fbp_layer *below
+    while layer != net.layers:
+        below = layer - 1
+        # delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1]);  W[l] += scale * outer(a[l-1], delta[l])
+        net.ops.backward_update(layer, below.delta, below.a, scale, decay)
+        below.derive(below.delta, below.a, below.n_out)
+        layer = below
+    net.ops.update_row(layer, x, scale, decay)              # W[1] += scale * outer(x, delta[1])
+
+
+cdef Py_ssize_t train_rows(fbp_net *net, const Table *table, const int64_t *order,
+                           Py_ssize_t start, Py_ssize_t stop, const fbp_solver *solver,
+                           double *loss_sum) noexcept nogil:
+    """Row by row: every row's step is taken before the next row is looked at.
+
+    Visits rows order[start:stop]; returns where it stopped, which is before the first row whose
+    loss is not finite.
+    """
+    cdef double eta = solver.learning_rate, loss, weight
+    cdef double decay = 1 - eta * solver.alpha
+    cdef fbp_row x
+    cdef Py_ssize_t t
+    for t in range(start, stop):
+        x = row_of(table, order[t])
+        weight = weight_of(table, order[t])
+        loss = forward(net, &x, target_of(table, order[t]))
+        if not isfinite(loss):
+            return t
+        loss_sum[0] += weight * loss
+        backward(net, &x, -eta * weight, decay)
+    return stop
+
+
+cdef Py_ssize_t train_batches(fbp_net *net, Memory *memory, const Table *table,
+                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
+                              Py_ssize_t batch_size, fbp_solver *solver,
+                              double *loss_sum) noexcept nogil:
+    """Batch by batch: gradients of batch_size rows are summed, then the solver takes one step."""
+    cdef Py_ssize_t end
+    cdef double batch_loss
+    while start < stop:
+        end = min(start + batch_size, stop)
+        batch_loss = sum_gradients(net, memory, table, order, start, end)
+        if not isfinite(batch_loss):
+            return start
+        loss_sum[0] += batch_loss
+        solver.batch_size = end - start
+        take_step(net, memory, solver)
+        start = end
+    return stop
+
+
+cdef double sum_gradients(fbp_net *net, Memory *memory, const Table *table, const int64_t *order,
+                          Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """The weighted sum of the rows' gradients into memory.gradients; returns that of their losses."""
+    cdef double loss_sum = 0, weight
+    cdef fbp_row x
+    cdef Py_ssize_t t
+    memset(memory.gradients, 0, memory.n_bytes)
+    for t in range(start, stop):
+        x = row_of(table, order[t])
+        weight = weight_of(table, order[t])
+        loss_sum += weight * forward(net, &x, target_of(table, order[t]))
+        backward(net, &x, weight, 1)
+    return loss_sum
+
+
+cdef void take_step(fbp_net *net, Memory *memory, const fbp_solver *solver) noexcept nogil:
+    """One step of the solver along the summed gradients; biases are not penalised."""
+    cdef fbp_solver unpenalised = solver[0]
+    cdef fbp_layer *layer
+    cdef int l
+    unpenalised.alpha = 0
+    for l in range(net.n_layers):
+        layer = net.layers + l
+        net.ops.solver_step(layer.W, velocity_of(memory, layer.W), layer.to_W,
+                            layer.n_in * layer.n_out, solver)
+        net.ops.solver_step(layer.b, velocity_of(memory, layer.b), layer.to_b,
+                            layer.n_out, &unpenalised)
+
+
+# --------------------------------------------------------------------------------------------
+# Where things are in memory
+# --------------------------------------------------------------------------------------------
+
+cdef struct Table:
+    const char *X              # dense rows, or the values of a CSR matrix
+    Py_ssize_t X_row_bytes
+    const int32_t *columns     # CSR: column of each value, NULL for dense rows
+    const int64_t *row_starts  # CSR: where each row begins in X and columns
+    Py_ssize_t n_features
+    int itemsize
+    const char *y              # NULL where only predictions are wanted
+    Py_ssize_t y_row_bytes
+    const double *weights      # NULL: 1 each
+
+cdef struct Memory:
+    char *parameters           # the network's arena, and two more of the same layout
+    char *gradients
+    char *velocities           # NULL without momentum
+    size_t n_bytes
+
+
+cdef inline fbp_row row_of(const Table *table, int64_t r) noexcept nogil:
+    cdef fbp_row x
+    cdef int64_t start
+    if table.row_starts == NULL:
+        x.values = table.X + r * table.X_row_bytes
+        x.columns = NULL
+        x.n = table.n_features
+    else:
+        start = table.row_starts[r]
+        x.values = table.X + start * table.itemsize
+        x.columns = table.columns + start
+        x.n = table.row_starts[r + 1] - start
+    return x
+
+
+cdef inline const void *target_of(const Table *table, int64_t r) noexcept nogil:
+    return table.y + r * table.y_row_bytes
+
+
+cdef inline double weight_of(const Table *table, int64_t r) noexcept nogil:
+    return 1 if table.weights == NULL else table.weights[r]
+
+
+cdef inline void *velocity_of(const Memory *memory, const void *parameter) noexcept nogil:
+    if memory.velocities == NULL:
+        return NULL
+    return memory.velocities + (<const char *> parameter - memory.parameters)
+
+
+cdef inline size_t padded(size_t n_bytes) noexcept nogil:
+    return (n_bytes + FBP_ALIGNMENT - 1) // FBP_ALIGNMENT * FBP_ALIGNMENT
+
+
+# --------------------------------------------------------------------------------------------
+# Instruction sets
+# --------------------------------------------------------------------------------------------
+
+ACTIVATIONS = {"identity": FBP_IDENTITY, "logistic": FBP_LOGISTIC, "tanh": FBP_TANH,
+               "relu": FBP_RELU, "exp": FBP_EXP, "softmax": FBP_SOFTMAX}
+LOSSES = {"squared_error": FBP_SQUARED_ERROR, "absolute_error": FBP_ABSOLUTE_ERROR,
+          "binary_log_loss": FBP_BINARY_LOG_LOSS, "log_loss": FBP_LOG_LOSS,
+          "poisson": FBP_POISSON}
+ISAS = {fbp_isa_name(isa).decode(): isa for isa in range(FBP_N_ISA)}
+# Preferred first. AVX-512 is asked for by name: it is not faster on every machine that has it.
+AUTOMATIC = ("avx2", "neon", "scalar")
+
+
+def built_isas():
+    """Names of the instruction sets that this build holds kernels for."""
+    return tuple(name for name, isa in ISAS.items() if fbp_isa_built(isa))
+
+
+def available_isas():
+    """Names of those among them that this machine can run."""
+    return tuple(name for name, isa in ISAS.items() if fbp_isa_usable(isa))
+
+
+def default_isa():
+    """Name of the instruction set in use: ``FASTBP_ISA``, or else the best this machine has."""
+    forced = os.environ.get("FASTBP_ISA")
+    if forced and forced not in available_isas():
+        raise ImportError(
+            f"FASTBP_ISA={forced!r} cannot be used: this build has kernels for "
+            f"{', '.join(built_isas())}, and of these this machine can run "
+            f"{', '.join(available_isas())}. Unset FASTBP_ISA to let fastbp choose."
+        )
+    return forced or next(name for name in AUTOMATIC if name in available_isas())
+
+
+def lanes(isa, dtype):
+    """Numbers of this dtype in one vector of this instruction set."""
+    return table_for(dtype, isa).lanes
+
+
+def compiler():
+    """Name and version of the compiler of the kernels."""
+    return fbp_compiler().decode()
+
+
+cdef const fbp_ops *table_for(object dtype, object isa) except NULL:
+    cdef fbp_dtype kind = FBP_FLOAT32 if np.dtype(dtype) == np.float32 else FBP_FLOAT64
+    return fbp_table(ISAS[isa or ISA], kind)
+
+
+ISA = default_isa()
+
+
+def apply_activation(name, z, isa=None):
+    """f(z) of a contiguous 1-D array, through the kernels of one instruction set."""
+    cdef const fbp_ops *ops = table_for(z.dtype, isa)
+    cdef Py_ssize_t n = len(z), n_padded = padded(n * z.itemsize) // z.itemsize
+    cdef cnp.ndarray a = np.zeros(n_padded, z.dtype)
+    a[:n] = z
+    ops.activate[ACTIVATIONS[name]](cnp.PyArray_DATA(a), n)
+    return a[:n].copy()
+
+
+def all_finite(cnp.ndarray values not None, isa=None):
+    """Whether every value of a contiguous float32 or float64 array is finite."""
+    cdef const fbp_ops *ops = table_for(values.dtype, isa)
+    cdef const void *data = cnp.PyArray_DATA(values)
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(values)
+    with nogil:
+        finite = ops.all_finite(data, n)
+    return bool(finite)
+
+
+# --------------------------------------------------------------------------------------------
+# What Python calls
+# --------------------------------------------------------------------------------------------
+
+
+@cython.final
+cdef class Rows:
+    """Rows of data laid open for the kernels: pointers into arrays that it keeps alive.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features), rows contiguous; or (data, indices, indptr) of a CSR
+        matrix, with indices of int32 and indptr of int64
+    n_features : int
+    y : contiguous ndarray of shape (n, n_out) and the dtype of X, or None
+    sample_weight : contiguous float64 ndarray of shape (n,), or None
+    """
+
+    cdef Table table
+    cdef tuple arrays
+    cdef readonly Py_ssize_t n
+    cdef readonly object sample_weight
+
+    def __init__(self, X, n_features, y=None, sample_weight=None):
+        self.arrays = (X, y)
+        self.sample_weight = sample_weight
+        self.table.n_features = n_features
+        if isinstance(X, tuple):
+            values, columns, row_starts = X
+            self.n = len(row_starts) - 1
+            self.table.columns = <const int32_t *> cnp.PyArray_DATA(columns)
+            self.table.row_starts = <const int64_t *> cnp.PyArray_DATA(row_starts)
+        else:
+            values = X
+            self.n = len(X)
+            self.table.X_row_bytes = X.strides[0]
+        self.table.X = <const char *> cnp.PyArray_DATA(values)
+        self.table.itemsize = values.itemsize
+        if y is not None:
+            self.table.y = <const char *> cnp.PyArray_DATA(y)
+            self.table.y_row_bytes = y.strides[0]
+        if sample_weight is not None:
+            self.table.weights = <const double *> cnp.PyArray_DATA(sample_weight)
+
+
+@cython.final
+cdef class Engine:
+    """The layers of one network, on the arena that holds its parameters.
+
+    Parameters
+    ----------
+    arena : 1-D ndarray, aligned to 64 bytes, float32 or float64
+    weights, biases : lists of ndarrays, contiguous views on the arena
+    activations : one name a layer
+    loss : name of the loss
+    paired : bool, whether loss and output activation are a pair (delta = a - y)
+    isa : name of an instruction set, or None for the one in use
+    """
+
+    cdef fbp_net net
+    cdef Memory memory
+    cdef size_t scratch_bytes
+    cdef object arena
+    cdef int type_number
+    cdef readonly str isa
+
+    def __init__(self, arena, weights, biases, activations, loss, paired, isa=None):
+        cdef fbp_layer *layer
+        cdef int l
+        self.arena = arena
+        self.type_number = arena.dtype.num
+        self.isa = isa or ISA
+        self.net.ops = table_for(arena.dtype, isa)
+        self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
+        self.net.n_layers = len(weights)
+        self.memory.parameters = <char *> cnp.PyArray_DATA(arena)
+        self.memory.n_bytes = arena.nbytes
+        self.net.layers = <fbp_layer *> PyMem_Malloc(len(weights) * sizeof(fbp_layer))
+        if self.net.layers == NULL:
+            raise MemoryError()
+        memset(self.net.layers, 0, len(weights) * sizeof(fbp_layer))
+        self.scratch_bytes = FBP_ALIGNMENT + padded(len(weights) * sizeof(fbp_layer))
+        for l in range(self.net.n_layers):
+            layer = self.net.layers + l
+            layer.n_in, layer.n_out = weights[l].shape
+            layer.W = layer.to_W = cnp.PyArray_DATA(weights[l])
+            layer.b = layer.to_b = cnp.PyArray_DATA(biases[l])
+            layer.activate = self.net.ops.activate[ACTIVATIONS[activations[l]]]
+            layer.derive = self.net.ops.derive[ACTIVATIONS[activations[l]]]
+            self.scratch_bytes += 3 * padded(layer.n_out * self.net.ops.itemsize)
+        if paired:  # the loss hands back dE/dz itself
+            layer.derive = self.net.ops.derive[<int> FBP_IDENTITY]
+
+    def __dealloc__(self):
+        PyMem_Free(self.net.layers)
+
+    cdef void *begin(self, fbp_net *net, char *gradients) except NULL:
+        """A copy of the layers with scratch of its own, so that calls may run side by side.
+
+        Returns what PyMem_Free is owed. Gradients go to the arena given, or into the weights.
+        """
+        cdef void *block = PyMem_Malloc(self.scratch_bytes)
+        if block == NULL:
+            raise MemoryError()
+        cdef char *at = <char *> padded(<size_t> block)
+        cdef size_t layers_bytes = self.net.n_layers * sizeof(fbp_layer)
+        cdef size_t row_bytes
+        cdef fbp_layer *layer
+        cdef int l
+        memset(at, 0, self.scratch_bytes - FBP_ALIGNMENT)
+        memcpy(at, self.net.layers, layers_bytes)
+        net[0] = self.net
+        net.layers = <fbp_layer *> at
+        at += padded(layers_bytes)
+        for l in range(net.n_layers):
+            layer = net.layers + l
+            row_bytes = padded(layer.n_out * net.ops.itemsize)
+            layer.z = layer.a = at
+            layer.delta = at + row_bytes
+            at += 2 * row_bytes
+            if gradients != NULL:
+                layer.to_W = gradients + (<char *> layer.W - self.memory.parameters)
+                layer.to_b = gradients + (<char *> layer.b - self.memory.parameters)
+        layer.a = at  # the output layer keeps z beside a
+        return block
+
+    def train(self, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
+              Py_ssize_t stop, double learning_rate, double momentum=0, bint nesterov=False,
+              double alpha=0, Py_ssize_t batch_size=1, gradients=None, velocities=None):
+        """Train on rows ``order[start:stop]``; with ``gradients`` batch by batch, else row by row.
+
+        Returns where it stopped (``stop``, or before the row or batch whose loss is not finite)
+        and the weighted sum of the losses of the rows before that.
+        """
+        cdef fbp_solver solver
+        cdef double loss_sum = 0
+        cdef const int64_t *visits = <const int64_t *> cnp.PyArray_DATA(order)
+        cdef Memory memory = self.memory
+        cdef fbp_net net
+        cdef Py_ssize_t stopped
+        solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
+        solver.nesterov = nesterov
+        solver.batch_size = 1
+        memory.gradients = <char *> cnp.PyArray_DATA(gradients) if gradients is not None else NULL
+        memory.velocities = <char *> cnp.PyArray_DATA(velocities) if velocities is not None else NULL
+        block = self.begin(&net, memory.gradients)
+        try:
+            with nogil:
+                if memory.gradients == NULL:
+                    stopped = train_rows(&net, &rows.table, visits, start, stop, &solver,
+                                         &loss_sum)
+                else:
+                    stopped = train_batches(&net, &memory, &rows.table, visits, start, stop,
+                                            batch_size, &solver, &loss_sum)
+        finally:
+            PyMem_Free(block)
+        return stopped, loss_sum
+
+    def sum_gradients(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
+                      cnp.ndarray gradients not None):
+        """The weighted sum of the gradients of rows start..stop, into the arena ``gradients``.
+
+        Returns the weighted sum of their losses.
+        """
+        cdef cnp.ndarray order = np.arange(start, stop, dtype=np.int64)
+        cdef const int64_t *visits = <const int64_t *> cnp.PyArray_DATA(order)
+        cdef Memory memory = self.memory
+        cdef fbp_net net
+        cdef double loss_sum
+        memory.gradients = <char *> cnp.PyArray_DATA(gradients)
+        block = self.begin(&net, memory.gradients)
+        try:
+            with nogil:
+                loss_sum = sum_gradients(&net, &memory, &rows.table, visits, 0, stop - start)
+        finally:
+            PyMem_Free(block)
+        return loss_sum
+
+    def loss_sum(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop):
+        """The weighted sum of the losses of rows start..stop."""
+        cdef fbp_net net
+        cdef fbp_row x
+        cdef double loss_sum = 0
+        cdef Py_ssize_t r
+        block = self.begin(&net, NULL)
+        try:
+            with nogil:
+                for r in range(start, stop):
+                    x = row_of(&rows.table, r)
+                    loss_sum += weight_of(&rows.table, r) * forward(
+                        &net, &x, target_of(&rows.table, r))
+        finally:
+            PyMem_Free(block)
+        return loss_sum
+
+    def forward(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
+                cnp.ndarray out not None):
+        """a[L] of rows start..stop into those rows of the contiguous array ``out``."""
+        cdef fbp_net net
+        cdef fbp_row x
+        cdef const fbp_layer *last
+        cdef char *to = <char *> cnp.PyArray_DATA(out)
+        cdef size_t row_bytes
+        cdef Py_ssize_t r
+        block = self.begin(&net, NULL)
+        last = net.layers + net.n_layers - 1
+        row_bytes = last.n_out * net.ops.itemsize
+        try:
+            with nogil:
+                for r in range(start, stop):
+                    x = row_of(&rows.table, r)
+                    forward(&net, &x, NULL)
+                    memcpy(to + r * row_bytes, last.a, row_bytes)
+        finally:
+            PyMem_Free(block)
+
+    cdef const void *one_row(self, object values, Py_ssize_t n):
+        """Where n finite values stand that the kernels can read, or NULL."""
+        if not cnp.PyArray_CheckExact(values):
+            return NULL
+        cdef cnp.ndarray array = values
+        if not (cnp.PyArray_TYPE(array) == self.type_number and cnp.PyArray_SIZE(array) == n
+                and array.ndim == 1 and cnp.PyArray_ISCARRAY_RO(array)
+                and self.net.ops.all_finite(cnp.PyArray_DATA(array), n)):
+            return NULL
+        return cnp.PyArray_DATA(array)
+
+    def forward_one(self, x):
+        """a[L] of one row as a new array, or None where x is not a row as the kernels need it."""
+        cdef const fbp_layer *last
+        cdef fbp_net net
+        cdef fbp_row row
+        cdef cnp.npy_intp n_out = self.net.layers[self.net.n_layers - 1].n_out
+        row.n = self.net.layers.n_in
+        row.columns = NULL
+        row.values = self.one_row(x, row.n)
+        if row.values == NULL:
+            return None
+        out = cnp.PyArray_SimpleNew(1, &n_out, self.type_number)
+        block = self.begin(&net, NULL)
+        forward(&net, &row, NULL)
+        last = net.layers + net.n_layers - 1
+        memcpy(cnp.PyArray_DATA(out), last.a, n_out * net.ops.itemsize)
+        PyMem_Free(block)
+        return out
+
+    def step(self, x, y, double learning_rate):
+        """One row's step; returns the loss before it, or None where x or y need preparing.
+
+        Holds the GIL: releasing it costs as much as a small network's step.
+        """
+        cdef fbp_net net
+        cdef fbp_row row
+        cdef const void *target
+        cdef double loss
+        row.n = self.net.layers.n_in
+        row.columns = NULL
+        row.values = self.one_row(x, row.n)
+        target = self.one_row(y, self.net.layers[self.net.n_layers - 1].n_out)
+        if row.values == NULL or target == NULL:
+            return None
+        block = self.begin(&net, NULL)
+        loss = forward(&net, &row, target)
+        if isfinite(loss):
+            backward(&net, &row, -learning_rate, 1)
+        PyMem_Free(block)
+        return loss

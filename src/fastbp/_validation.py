@@ -1,0 +1,222 @@
+"""Input checks at the boundary: what was wrong, where, and what to do. NumPy only."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+
+MOST_COLUMNS = np.iinfo(np.int32).max
+
+
+def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """Return ``value`` if it is one of the allowed names."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+    return value
+
+
+def check_whole(name: str, value: Any, *, at_least: int = 1) -> int:
+    """Return ``value`` as an int, if it is a whole number of at least ``at_least``."""
+    try:
+        if isinstance(value, (bool, np.bool_)):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number; got {value!r}") from None
+    if number < at_least:
+        raise ValueError(f"{name} must be at least {at_least}; got {number}")
+    return number
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    above: float = -math.inf,
+    at_least: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """Return ``value`` as a float, if it is a finite real number within the bounds."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number; got {value!r}")
+    number = float(value)
+    if not (math.isfinite(number) and above < number < below and number >= at_least):
+        bounds = "finite"
+        if above > -math.inf:
+            bounds = f"greater than {above:g}"
+        if at_least > -math.inf:
+            bounds = f"at least {at_least:g}"
+        if below < math.inf:
+            bounds += f" and below {below:g}"
+        raise ValueError(f"{name} must be {bounds}; got {value!r}")
+    return number
+
+
+def check_layer_sizes(layer_sizes: Any, itemsize: int) -> tuple[int, ...]:
+    """Return the sizes as a tuple of ints, if a network of these sizes can be addressed."""
+    try:
+        sizes = tuple(layer_sizes)
+    except TypeError:
+        raise TypeError(
+            "layer_sizes must be a sequence such as (8, 16, 1): inputs, hidden units, outputs; "
+            f"got {layer_sizes!r}"
+        ) from None
+    if len(sizes) < 2:
+        raise ValueError(f"layer_sizes needs at least inputs and outputs; got {layer_sizes!r}")
+    sizes = tuple(check_whole(f"layer_sizes[{i}]", size) for i, size in enumerate(sizes))
+    n_parameters = sum((n_in + 1) * n_out for n_in, n_out in zip(sizes, sizes[1:], strict=False))
+    if max(sizes) > MOST_COLUMNS or n_parameters * itemsize > np.iinfo(np.intp).max // 4:
+        raise ValueError(f"layer_sizes {sizes} make a network too large to address")
+    return sizes
+
+
+def as_numbers(name: str, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array of native ``dtype``; refuse text, objects and complex numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O":
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must hold numbers; got dtype {array.dtype}")
+    return array.astype(dtype, copy=False)
+
+
+def check_finite(name: str, values: NDArray[Any]) -> None:
+    """Raise a ValueError that names the first value that is NaN or infinite."""
+    if values.flags.c_contiguous and values.dtype in (np.float32, np.float64):
+        finite = _core.all_finite(values)
+    else:
+        finite = bool(np.isfinite(values).all())
+    if not finite:
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise ValueError(
+            f"{name} has NaN or infinity: {name}{list(where)} is {values[where]}. "
+            "Remove or fill such values first (for instance with sklearn.impute.SimpleImputer)."
+        )
+
+
+def as_rows(
+    X: Any, n_features: int, dtype: np.dtype[Any]
+) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]]:
+    """Return X as the kernels read it: rows of contiguous values, or the three arrays of a CSR."""
+    if hasattr(X, "tocsr"):
+        return _as_csr_arrays(X.tocsr(), n_features, dtype)
+    array = as_numbers("X", X, dtype)
+    if array.ndim != 2:
+        raise ValueError(
+            f"X must have two dimensions, (rows, features); got {array.ndim}. "
+            "Reshape one row with X.reshape(1, -1)."
+        )
+    _check_n_features(array.shape[1], n_features)
+    if array.strides[1] != array.itemsize or not array.flags.aligned:
+        array = np.ascontiguousarray(array)
+    check_finite("X", array)
+    return array
+
+
+def _check_n_features(found: int, n_features: int) -> None:
+    if found != n_features:
+        raise ValueError(f"X has {found} features, but this network was made for {n_features}")
+
+
+def _as_csr_arrays(
+    X: Any, n_features: int, dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]]:
+    _check_n_features(X.shape[1], n_features)
+    values = np.ascontiguousarray(as_numbers("X", X.data, dtype))
+    starts = np.ascontiguousarray(X.indptr, dtype=np.int64)
+    if (
+        len(starts) != X.shape[0] + 1
+        or len(values) != len(X.indices)
+        or starts[0] != 0
+        or starts[-1] > len(values)
+        or np.any(np.diff(starts) < 0)
+    ):
+        raise ValueError("X is not a valid CSR matrix: its indptr does not match its data")
+    if len(X.indices) and not (0 <= X.indices.min() and X.indices.max() < n_features):
+        raise ValueError(f"X is not a valid CSR matrix: it has column indices outside 0..{n_features - 1}")
+    check_finite("X.data", values)
+    return values, np.ascontiguousarray(X.indices, dtype=np.int32), starts
+
+
+def as_targets(
+    y: Any, n_rows: int, n_outputs: int, dtype: np.dtype[Any], loss: str, out_activation: str
+) -> NDArray[Any]:
+    """Return y as a contiguous array (n_rows, n_outputs) of values that the loss allows."""
+    array = as_numbers("y", y, dtype)
+    if out_activation == "softmax" and array.shape == (n_rows,):
+        array = _one_hot(array, n_outputs)
+    if array.shape == (n_rows,) and n_outputs == 1:
+        array = array.reshape(n_rows, 1)
+    if array.shape != (n_rows, n_outputs):
+        raise ValueError(
+            f"y has shape {np.shape(y)}, but {n_rows} rows and {n_outputs} "
+            f"output{'s' * (n_outputs > 1)} need {(n_rows, n_outputs)}"
+        )
+    array = np.ascontiguousarray(array)
+    check_finite("y", array)
+    if loss == "log_loss" and array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError("log_loss needs targets between 0 and 1 (probabilities or class indicators)")
+    if loss == "poisson" and array.size and array.min() < 0:
+        raise ValueError("poisson loss needs targets of at least 0")
+    return array
+
+
+def _one_hot(classes: NDArray[Any], n_outputs: int) -> NDArray[Any]:
+    numbers_ = classes.astype(np.int64, copy=False) if np.isfinite(classes).all() else None
+    if (
+        numbers_ is None
+        or np.any(numbers_ != classes)
+        or np.any((numbers_ < 0) | (numbers_ >= n_outputs))
+    ):
+        raise ValueError(
+            f"y must hold class numbers 0..{n_outputs - 1}, or one column of probabilities per output"
+        )
+    indicators = np.zeros((len(classes), n_outputs), dtype=classes.dtype)
+    indicators[np.arange(len(classes)), numbers_] = 1
+    return indicators
+
+
+def as_weights(sample_weight: Any, n_rows: int) -> NDArray[np.float64] | None:
+    """Return the weights as float64 (n_rows,), finite, none negative, not all zero; or None."""
+    if sample_weight is None:
+        return None
+    weights = np.ascontiguousarray(as_numbers("sample_weight", sample_weight, np.dtype(np.float64)))
+    if weights.ndim == 0:
+        weights = np.full(n_rows, float(weights))
+    if weights.shape != (n_rows,):
+        raise ValueError(f"sample_weight has shape {weights.shape}, but X has {n_rows} rows")
+    check_finite("sample_weight", weights)
+    if np.any(weights < 0):
+        raise ValueError(
+            f"sample_weight must not be negative; sample_weight[{int(np.argmax(weights < 0))}] is "
+            f"{weights[weights < 0][0]}"
+        )
+    if not weights.any():
+        raise ValueError("Every sample_weight is zero: there is nothing to learn from")
+    return weights
+
+
+def as_order(order: Any, n_rows: int) -> NDArray[np.int64]:
+    """Return the row numbers to visit as contiguous int64; by default all, from first to last."""
+    if order is None:
+        return np.arange(n_rows, dtype=np.int64)
+    array = np.asarray(order)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or not len(array):
+        raise ValueError("order must be a one-dimensional array of row numbers, at least one")
+    if array.min() < 0 or array.max() >= n_rows:
+        raise ValueError(
+            f"order must hold row numbers 0..{n_rows - 1}; it goes from {array.min()} to {array.max()}"
+        )
+    return np.ascontiguousarray(array, dtype=np.int64)

@@ -1,0 +1,506 @@
+"""`Network`: the parameters of a multilayer perceptron, and everything one can do with them.
+
+NumPy only. All parameters stand in one arena, aligned for the kernels; ``weights`` and ``biases``
+are views on it. The algorithm itself is in ``_core.pyx``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import _core
+from ._arena import Arena
+from ._validation import (
+    as_order,
+    as_rows,
+    as_targets,
+    as_weights,
+    check_choice,
+    check_layer_sizes,
+    check_number,
+    check_whole,
+)
+from .exceptions import DivergenceWarning
+
+HIDDEN_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+LOSSES = ("squared_error", "absolute_error", "log_loss", "poisson")
+# Output activations each loss can be used with, the usual one first.
+OUT_ACTIVATIONS = {
+    "squared_error": HIDDEN_ACTIVATIONS,
+    "absolute_error": HIDDEN_ACTIVATIONS,
+    "log_loss": ("softmax", "logistic"),
+    "poisson": ("exp",),
+}
+SLICE_SECONDS = 0.02  # of compiled work, between which Ctrl-C is honoured and progress is shown
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How a network's epochs are run on this machine."""
+
+    path: str
+    isa: str
+    lanes: int
+    dtype: str
+    n_parameters: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}, {self.dtype}, {self.isa} ({self.lanes} lanes), "
+            f"{self.n_parameters} parameters"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Solver:
+    """What a step does with a gradient; the names are those of `Network.train_epoch`."""
+
+    learning_rate: float
+    momentum: float = 0.0
+    nesterov: bool = False
+    alpha: float = 0.0
+    batch_size: int = 1
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate, above=0)
+        check_number("momentum", self.momentum, at_least=0, below=1)
+        check_number("alpha", self.alpha, at_least=0)
+        check_whole("batch_size", self.batch_size)
+
+
+class Network:
+    """A multilayer perceptron on contiguous memory, trained by backpropagation in compiled code.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Units of each layer, inputs first, outputs last: ``(8, 16, 1)``.
+    activation : {"identity", "logistic", "tanh", "relu"} or list of these, default="relu"
+        Activation of the hidden layers; a list names one for each.
+    out_activation : str, default=None
+        Activation of the output layer. None takes the one that belongs to the loss: "identity" for
+        squared and absolute error, "logistic" for log loss with one output and "softmax" with
+        more ("logistic" there means one yes or no per output), "exp" for poisson.
+    loss : {"squared_error", "absolute_error", "log_loss", "poisson"}, default="squared_error"
+        Loss of one row, a sum over its outputs: ``1/2 (a - y)**2``; ``|a - y|``; cross-entropy;
+        half the Poisson deviance ``y log(y / a) - y + a``.
+    dtype : {"float64", "float32"}, default="float64"
+        Type of parameters and arithmetic.
+    random_state : int, RandomState, Generator or None, default=None
+        Draws the initial parameters: uniform within ``sqrt(6 / (n_in + n_out))`` (2 instead of 6
+        for a logistic layer), weights before biases, layer by layer (Glorot and Bengio, 2010).
+
+    Attributes
+    ----------
+    weights : list of ndarray of shape (n_in, n_out)
+        Writable views on the network's memory, one a layer.
+    biases : list of ndarray of shape (n_out,)
+        Likewise.
+    n_parameters : int
+        Number of weights and biases.
+
+    Examples
+    --------
+    >>> import numpy as np, fastbp
+    >>> X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> y = np.array([0.0, 1.0, 1.0, 0.0])
+    >>> network = fastbp.Network((2, 8, 1), activation="tanh", random_state=0)
+    >>> for epoch in range(2000):
+    ...     loss = network.train_epoch(X, y, learning_rate=0.1)
+    >>> network.forward(X).ravel().round(1) + 0.0
+    array([0., 1., 1., 0.])
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        *,
+        activation: str | Sequence[str] = "relu",
+        out_activation: str | None = None,
+        loss: str = "squared_error",
+        dtype: DTypeLike = "float64",
+        random_state: Any = None,
+    ) -> None:
+        self.dtype = _float_dtype(dtype)
+        self.layer_sizes = check_layer_sizes(layer_sizes, self.dtype.itemsize)
+        self.activation = _hidden_activations(activation, len(self.layer_sizes) - 2)
+        self.loss_name = check_choice("loss", loss, LOSSES)
+        self.out_activation = _out_activation(out_activation, loss, self.layer_sizes[-1])
+        self._allocate()
+        self._initialise(_random(random_state))
+
+    # -- memory ------------------------------------------------------------------------------
+
+    def _allocate(self) -> None:
+        """Make room for the parameters and open it for the kernels."""
+        self._arena = Arena(self.layer_sizes, self.dtype)
+        self._velocities: Arena | None = None
+        self._gradients: Arena | None = None
+        binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
+        self._engine = _core.Engine(
+            self._arena.values,
+            list(self.weights),
+            list(self.biases),
+            [*self.activation, self.out_activation],
+            "binary_log_loss" if binary else self.loss_name,
+            self.loss_name in ("log_loss", "poisson"),
+        )
+
+    def _initialise(self, random: Any) -> None:
+        for W, b, activation in zip(
+            self.weights, self.biases, [*self.activation, self.out_activation], strict=True
+        ):
+            bound = math.sqrt((2 if activation == "logistic" else 6) / sum(W.shape))
+            W[...] = random.uniform(-bound, bound, W.shape)
+            b[...] = random.uniform(-bound, bound, b.shape)
+
+    @property
+    def weights(self) -> list[NDArray[Any]]:
+        """Weights of each layer, (n_in, n_out): writable views on the network's memory."""
+        return self._arena.weights
+
+    @weights.setter
+    def weights(self, values: Sequence[ArrayLike]) -> None:
+        self._arena.weights[:] = values
+
+    @property
+    def biases(self) -> list[NDArray[Any]]:
+        """Biases of each layer, (n_out,): writable views on the network's memory."""
+        return self._arena.biases
+
+    @biases.setter
+    def biases(self, values: Sequence[ArrayLike]) -> None:
+        self._arena.biases[:] = values
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights and biases."""
+        return sum(W.size + b.size for W, b in zip(self.weights, self.biases, strict=True))
+
+    # -- using the network -------------------------------------------------------------------
+
+    def forward(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the activations of the output layer.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n, n_in), or one row of shape (n_in,)
+
+        Returns
+        -------
+        ndarray of shape (n, n_out), or (n_out,) for one row
+        """
+        one = self._engine.forward_one(X)
+        if one is not None:
+            return one
+        if np.ndim(X) == 1 and not hasattr(X, "tocsr"):
+            return self.forward(np.asarray(X)[np.newaxis])[0]
+        rows = self._rows(X)
+        out = np.empty((rows.n, self.layer_sizes[-1]), dtype=self.dtype)
+        for start, stop in self._slices(rows.n):
+            self._engine.forward(rows, start, stop, out)
+        return out
+
+    def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the (weighted) mean over rows of each row's loss, a sum over its outputs.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n, n_in)
+        y : array-like of shape (n, n_out); (n,) for one output; class numbers (n,) for softmax
+        sample_weight : array-like of shape (n,), default=None
+
+        Returns
+        -------
+        float
+        """
+        rows = self._rows(X, y, sample_weight, needs_rows=True)
+        total = sum(self._engine.loss_sum(rows, *piece) for piece in self._slices(rows.n))
+        return total / _total_weight(rows)
+
+    def gradients(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[float, list[NDArray[Any]], list[NDArray[Any]]]:
+        """Return the loss and its derivative with respect to every parameter.
+
+        Parameters are those of `loss`.
+
+        Returns
+        -------
+        loss : float
+        grad_weights : list of ndarray of shape (n_in, n_out)
+        grad_biases : list of ndarray of shape (n_out,)
+        """
+        rows = self._rows(X, y, sample_weight, needs_rows=True)
+        total, piece, loss_sum = self._arena.like(), self._arena.like(), 0.0
+        for start, stop in self._slices(rows.n):
+            loss_sum += self._engine.sum_gradients(rows, start, stop, piece.values)
+            total.values += piece.values
+        weight = _total_weight(rows)
+        total.values /= weight
+        return loss_sum / weight, list(total.weights), list(total.biases)
+
+    # -- training ----------------------------------------------------------------------------
+
+    def step(self, x: ArrayLike, y: ArrayLike, learning_rate: float) -> float:
+        """Train on one row, in place, by plain gradient descent.
+
+        Fastest with contiguous arrays of the network's dtype: microseconds.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_in,)
+        y : array-like of shape (n_out,); a number for one output; a class number for softmax
+        learning_rate : float, > 0
+
+        Returns
+        -------
+        float
+            The row's loss before the step. If it is not finite, no step is taken and a
+            `DivergenceWarning` is given.
+        """
+        if not (isinstance(learning_rate, (float, int)) and 0 < learning_rate < math.inf):
+            learning_rate = check_number("learning_rate", learning_rate, above=0)
+        loss = self._engine.step(x, y, learning_rate)
+        if loss is None:
+            x_rows = as_rows(np.asarray(x)[np.newaxis], self.layer_sizes[0], self.dtype)
+            y_rows = self._targets(np.asarray(y)[np.newaxis], 1)
+            loss = self._engine.step(
+                np.ascontiguousarray(x_rows[0]), np.ascontiguousarray(y_rows[0]), learning_rate
+            )
+        if not math.isfinite(loss):
+            _warn_of_divergence(learning_rate)
+        return loss
+
+    def train_epoch(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        learning_rate: float,
+        order: ArrayLike | None = None,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        alpha: float = 0.0,
+        batch_size: int = 1,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Train on every row once, in place.
+
+        A batch of b rows moves along ``g = (sum of weighted row gradients + alpha W) / b`` (biases
+        without alpha): ``W -= learning_rate g``. With momentum, ``v = momentum v - learning_rate g``
+        and ``W += v``, or with Nesterov's ``W += momentum v - learning_rate g``; v stays with the
+        network between calls, see `reset_solver`.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n, n_in)
+        y : array-like of shape (n, n_out); (n,) for one output; class numbers (n,) for softmax
+        learning_rate : float, > 0
+        order : array-like of int, default=None
+            Rows to visit, in this order; may repeat rows or leave some out. None: 0 to n - 1.
+        momentum : float in [0, 1), default=0.0
+        nesterov : bool, default=False
+        alpha : float, >= 0, default=0.0
+            Strength of the L2 penalty on weights.
+        batch_size : int, default=1
+            Rows a step; 1 is row by row.
+        sample_weight : array-like of shape (n,), default=None
+            Factors on the rows' gradients.
+
+        Returns
+        -------
+        float
+            The (weighted) mean over visited rows of the row's loss just before its own step; not
+            finite if training diverged, which stops the epoch, keeps the last finite weights and
+            gives a `DivergenceWarning`.
+        """
+        solver = Solver(learning_rate, momentum, bool(nesterov), alpha, batch_size)
+        rows = self._rows(X, y, sample_weight, needs_rows=True)
+        return self._run_epoch(rows, as_order(order, rows.n), solver)
+
+    def _run_epoch(self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
+        """Run `train_epoch` on what was checked before, in slices."""
+        by_row = solver.batch_size == 1 and solver.momentum == 0
+        if not by_row and self._gradients is None:
+            self._gradients = self._arena.like()
+        if solver.momentum and self._velocities is None:
+            self._velocities = self._arena.like()
+        gradients = None if by_row or self._gradients is None else self._gradients.values
+        velocities = self._velocities.values if solver.momentum and self._velocities else None
+
+        total_weight = _total_weight(rows, order)
+        if total_weight == 0:
+            raise ValueError("Every row of order has sample_weight 0: there is nothing to learn from")
+        last_finite, loss_sum = np.empty_like(self._arena.values), 0.0
+        for start, stop in self._slices(len(order), solver.batch_size):
+            np.copyto(last_finite, self._arena.values)
+            stopped, slice_loss = self._engine.train(
+                rows,
+                order,
+                start,
+                stop,
+                gradients=gradients,
+                velocities=velocities,
+                **dataclasses.asdict(solver),
+            )
+            finite = _core.all_finite(self._arena.values)
+            if not finite:
+                np.copyto(self._arena.values, last_finite)
+            if stopped < stop or not finite:
+                self.reset_solver()
+                _warn_of_divergence(solver.learning_rate)
+                return math.inf
+            loss_sum += slice_loss
+        return loss_sum / total_weight
+
+    def reset_solver(self) -> None:
+        """Forget the velocities that momentum has built up."""
+        self._velocities = None
+
+    # -- about the network -------------------------------------------------------------------
+
+    def plan(self) -> Plan:
+        """Return how an epoch of this network is run: code path, instruction set, dtype."""
+        isa = self._engine.isa
+        return Plan("row by row", isa, _core.lanes(isa, self.dtype), self.dtype.name, self.n_parameters)
+
+    def copy(self) -> Network:
+        """Return an independent network with the same parameters and solver state."""
+        other = Network.__new__(Network)
+        other.__setstate__(self.__getstate__())
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "layer_sizes": self.layer_sizes,
+            "activation": self.activation,
+            "out_activation": self.out_activation,
+            "loss_name": self.loss_name,
+            "dtype": self.dtype,
+            "parameters": self._arena.arrays(),
+            "velocities": self._velocities and self._velocities.arrays(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        parameters, velocities = state.pop("parameters"), state.pop("velocities")
+        self.__dict__.update(state)
+        self._allocate()
+        self._arena.load(parameters)
+        if velocities is not None:
+            self._velocities = self._arena.like()
+            self._velocities.load(velocities)
+
+    def __repr__(self) -> str:
+        names = self.activation[0] if len(set(self.activation)) == 1 else list(self.activation)
+        return (
+            f"Network({self.layer_sizes}, activation={names!r}, "
+            f"out_activation={self.out_activation!r}, loss={self.loss_name!r}, "
+            f"dtype={self.dtype.name!r})"
+        )
+
+    # -- boundary ----------------------------------------------------------------------------
+
+    def _rows(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_rows: bool = False
+    ) -> _core.Rows:
+        """Check data and lay it open for the kernels."""
+        checked = as_rows(X, self.layer_sizes[0], self.dtype)
+        n_rows = len(checked[2]) - 1 if isinstance(checked, tuple) else len(checked)
+        if needs_rows and not n_rows:
+            raise ValueError("X has no rows")
+        targets = None if y is None else self._targets(y, n_rows)
+        return _core.Rows(checked, self.layer_sizes[0], targets, as_weights(sample_weight, n_rows))
+
+    def _targets(self, y: Any, n_rows: int) -> NDArray[Any]:
+        return as_targets(
+            y, n_rows, self.layer_sizes[-1], self.dtype, self.loss_name, self.out_activation
+        )
+
+    def _slices(self, n: int, multiple: int = 1) -> Iterator[tuple[int, int]]:
+        """Cut range(n) into pieces of about `SLICE_SECONDS` of work, of whole batches."""
+        start, size = 0, multiple * max(1, 200_000 // (self.n_parameters * multiple))
+        while start < n:
+            began = time.perf_counter()
+            yield start, min(start + size, n)
+            seconds = time.perf_counter() - began
+            start += size
+            if seconds < SLICE_SECONDS / 2:
+                size *= 2
+            elif seconds > SLICE_SECONDS and size > multiple:
+                size = max(1, size // multiple // 2) * multiple
+
+
+def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = None
+    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
+        raise ValueError(f'dtype must be "float64" or "float32"; got {dtype!r}')
+    return kind
+
+
+def _hidden_activations(activation: Any, n_hidden: int) -> tuple[str, ...]:
+    if isinstance(activation, str):
+        return (check_choice("activation", activation, HIDDEN_ACTIVATIONS),) * n_hidden
+    try:
+        names = tuple(activation)
+    except TypeError:
+        names = (activation,)
+    if len(names) != n_hidden:
+        raise ValueError(
+            f"activation lists {len(names)} names, but the network has {n_hidden} hidden layers"
+        )
+    return tuple(
+        check_choice(f"activation[{i}]", name, HIDDEN_ACTIVATIONS) for i, name in enumerate(names)
+    )
+
+
+def _out_activation(out_activation: str | None, loss: str, n_outputs: int) -> str:
+    allowed = OUT_ACTIVATIONS[loss]
+    if out_activation is None:
+        return "logistic" if loss == "log_loss" and n_outputs == 1 else allowed[0]
+    if out_activation not in allowed:
+        raise ValueError(
+            f"out_activation must be one of {', '.join(allowed)} with loss={loss!r}; "
+            f"got {out_activation!r}"
+        )
+    if out_activation == "softmax" and n_outputs == 1:
+        raise ValueError("softmax needs at least two outputs; use logistic for one")
+    return out_activation
+
+
+def _random(random_state: Any) -> Any:
+    """Return a generator that has `uniform`."""
+    if hasattr(random_state, "uniform"):
+        return random_state
+    if random_state is not None:
+        random_state = check_whole("random_state", random_state, at_least=0)
+    return np.random.RandomState(random_state)
+
+
+def _total_weight(rows: _core.Rows, order: NDArray[np.int64] | None = None) -> float:
+    """Return the sum of the weights of the rows visited."""
+    if rows.sample_weight is None:
+        return rows.n if order is None else len(order)
+    weights = rows.sample_weight if order is None else rows.sample_weight[order]
+    return float(weights.sum())
+
+
+def _warn_of_divergence(learning_rate: float) -> None:
+    warnings.warn(
+        f"Training diverged with learning_rate={learning_rate:g}: the loss or a weight is no longer "
+        "finite. Training stopped and the last finite weights are kept. Try a smaller learning "
+        "rate, or scale the inputs (for instance with sklearn.preprocessing.StandardScaler).",
+        DivergenceWarning,
+        stacklevel=3,
+    )
