@@ -36,7 +36,7 @@ typedef enum {
 
 /* z, a and delta live in scratch that is padded to this many bytes, so that kernels may work on
  * whole vectors there; what stands behind n_out is finite and is never used. */
-#define FBP_ALIGNMENT 64
+#define FBP_ALIGNMENT 128
 
 /* a = f(z), in place, over n units */
 typedef void fbp_activate(void *z, int64_t n);
@@ -47,6 +47,14 @@ typedef void fbp_derive(void *delta, const void *a, int64_t n);
  * what cannot overflow */
 typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n);
 
+/* One row of values, dense (columns NULL), or the non-zeros of the given columns: a row of X, or
+ * the activations of a layer. */
+typedef struct {
+    const void *values;
+    const int32_t *columns;
+    int64_t n;
+} fbp_row;
+
 typedef struct {
     int64_t n_in, n_out;
     void *W, *b;            /* parameters */
@@ -54,20 +62,25 @@ typedef struct {
     void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer only */
     fbp_activate *activate;
     fbp_derive *derive;
+    fbp_row row;            /* a as the layer above reads it */
+    void *active_values;    /* where ReLU's units are mostly 0: room to list the others, or NULL */
+    int32_t *active_columns;
 } fbp_layer;
-
-/* One row of X: n values, dense (columns NULL), or the non-zeros of the given columns. */
-typedef struct {
-    const void *values;
-    const int32_t *columns;
-    int64_t n;
-} fbp_row;
 
 /* How far and along what one solver step moves: see fbp_ops.solver_step. */
 typedef struct {
     double learning_rate, momentum, alpha, batch_size;
     int nesterov;
 } fbp_solver;
+
+/* The first layer while it runs one block of rows behind: see first_layer.inc.h. */
+typedef struct {
+    int64_t n_panels;
+    void *W, *b;        /* parameters in panels */
+    void *Z, *G;        /* X W and X X' of this block */
+    void *X[2], *D[2];  /* rows and steps of this block and the last */
+    int turn, n_pending;
+} fbp_block;
 
 /* The operations of one (dtype, instruction set). `scale` is -learning_rate (times the row's
  * weight) when a row is written straight into W, and the row's weight when a batch is summed;
@@ -76,17 +89,28 @@ typedef struct {
     const char *isa;
     int itemsize, lanes;
 
-    /* layer.z = a_in @ W + b */
-    void (*forward)(const fbp_layer *layer, const void *a_in);
-    void (*forward_row)(const fbp_layer *layer, const fbp_row *x);
+    /* layer.z = x @ W + b */
+    void (*forward)(const fbp_layer *layer, const fbp_row *x);
+    /* layer.row lists the active units of layer.a: those above zero */
+    void (*list_active)(fbp_layer *layer);
 
-    /* delta_in = W @ layer.delta,  and then
-     * to_W = decay * to_W + scale * outer(a_in, delta),  to_b += scale * delta.
+    /* delta_in = W @ layer.delta (0 for inputs that the row x leaves out),  and then
+     * to_W = decay * to_W + scale * outer(x, delta),  to_b += scale * delta.
      * Where to_W is W itself, every weight is read before it is written. */
-    void (*backward_update)(const fbp_layer *layer, void *delta_in, const void *a_in,
+    void (*backward_update)(const fbp_layer *layer, void *delta_in, const fbp_row *x,
                             double scale, double decay);
     /* The second half alone, for the first layer, which has nothing below it. */
-    void (*update_row)(const fbp_layer *layer, const fbp_row *x, double scale, double decay);
+    void (*update)(const fbp_layer *layer, const fbp_row *x, double scale, double decay);
+
+    /* The same for the first layer and a whole block of dense rows: see first_layer.inc.h. */
+    int block_rows, panel;
+    void (*block_load)(fbp_block *block, const fbp_layer *layer);
+    void (*block_forward)(fbp_block *block, const fbp_layer *layer, const void *const *rows,
+                          int n_rows, double decay);
+    void (*block_correct)(const fbp_block *block, void *z, int t, double decay);
+    void (*block_keep)(fbp_block *block, const void *delta, int t, double scale);
+    void (*block_close)(fbp_block *block, int n_rows, double decay);
+    void (*block_unload)(fbp_block *block, const fbp_layer *layer, double decay);
 
     fbp_activate *activate[FBP_N_ACTIVATION];
     fbp_derive *derive[FBP_N_ACTIVATION];

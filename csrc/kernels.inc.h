@@ -4,6 +4,7 @@
 #include "activations.inc.h"
 #include "losses.inc.h"
 #include "layer.inc.h"
+#include "first_layer.inc.h"
 #include "solvers.inc.h"
 
 const fbp_ops FBP_TABLE = {
@@ -11,9 +12,17 @@ const fbp_ops FBP_TABLE = {
     .itemsize = sizeof(real),
     .lanes = VL,
     .forward = forward,
-    .forward_row = forward_row,
+    .list_active = list_active,
     .backward_update = backward_update,
-    .update_row = update_row,
+    .update = update,
+    .block_rows = BLOCK,
+    .panel = PANEL,
+    .block_load = block_load,
+    .block_forward = block_forward,
+    .block_correct = block_correct,
+    .block_keep = block_keep,
+    .block_close = block_close,
+    .block_unload = block_unload,
     .activate = {activate_identity, activate_logistic, activate_tanh, activate_relu,
                  activate_exp, activate_softmax},
     .derive = {derive_identity, derive_logistic, derive_tanh, derive_relu,

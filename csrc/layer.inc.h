@@ -69,7 +69,7 @@ INLINE void forward_columns(real *z, const real *W, const real *b, const fbp_row
 }
 
 /* z = x @ W + b, eight vectors of outputs at a time */
-static void forward_row(const fbp_layer *layer, const fbp_row *x) {
+static void forward(const fbp_layer *layer, const fbp_row *x) {
     const int64_t n_out = layer->n_out;
     const real *W = layer->W, *b = layer->b;
     real *z = layer->z;
@@ -89,9 +89,19 @@ static void forward_row(const fbp_layer *layer, const fbp_row *x) {
 #undef REST
 }
 
-static void forward(const fbp_layer *layer, const void *a_in) {
-    const fbp_row x = {a_in, NULL, layer->n_in};
-    forward_row(layer, &x);
+/* The units of a above zero, as a row of values and columns. A unit of ReLU that is not among them
+ * has a = 0 and f' = 0: it takes no part in the layer above, neither forward nor backward. */
+static void list_active(fbp_layer *layer) {
+    const real *a = layer->a;
+    real *values = layer->active_values;
+    int32_t *columns = layer->active_columns;
+    int64_t n = 0;
+    for (int64_t i = 0; i < layer->n_out; i++) {
+        values[n] = a[i];
+        columns[n] = (int32_t)i;
+        n += !(a[i] <= 0); /* NaN is listed */
+    }
+    layer->row = (fbp_row){values, columns, n};
 }
 
 /* to_b += scale delta */
@@ -142,30 +152,39 @@ INLINE void backward_update_one_output(real *delta_in, const real *w, real *t, c
     }
 }
 
-/* delta_in = W @ delta;  to_W = decay to_W + scale outer(a_in, delta);  to_b += scale delta */
-static void backward_update(const fbp_layer *layer, void *delta_in, const void *a_in,
+/* What a sparse row leaves out decays too. */
+INLINE void decay_all(const fbp_layer *layer, real decay) {
+    real *to_W = layer->to_W;
+    for (int64_t k = 0; k < layer->n_in * layer->n_out; k++) to_W[k] *= decay;
+}
+
+/* delta_in = W @ delta;  to_W = decay to_W + scale outer(x, delta);  to_b += scale delta */
+static void backward_update(const fbp_layer *layer, void *delta_in, const fbp_row *x,
                             double scale, double decay) {
     const int64_t n_in = layer->n_in, n_out = layer->n_out;
-    const real *W = layer->W, *delta = layer->delta, *a = a_in;
+    const real *W = layer->W, *delta = layer->delta, *values = x->values;
     real *to_W = layer->to_W, *below = delta_in;
-    if (n_out == 1) {
-        backward_update_one_output(below, W, to_W, a, n_in, delta[0], (real)scale * delta[0],
+    if (n_out == 1 && !x->columns) {
+        backward_update_one_output(below, W, to_W, values, n_in, delta[0], (real)scale * delta[0],
                                    (real)decay);
     } else {
-        for (int64_t i = 0; i < n_in; i++)
+        if (x->columns) memset(below, 0, (size_t)n_in * sizeof(real));
+        for (int64_t p = 0; p < x->n; p++) {
+            const int64_t i = input_of(x, p);
             below[i] = backward_update_input(W + i * n_out, to_W + i * n_out, delta, n_out,
-                                             (real)scale * a[i], (real)decay);
+                                             (real)scale * values[p], (real)decay);
+        }
     }
     update_bias(layer, scale);
 }
 
 /* to_W = decay to_W + scale outer(x, delta);  to_b += scale delta */
-static void update_row(const fbp_layer *layer, const fbp_row *x, double scale, double decay) {
+static void update(const fbp_layer *layer, const fbp_row *x, double scale, double decay) {
     const int64_t n_out = layer->n_out;
     const real *delta = layer->delta, *values = x->values;
     real *to_W = layer->to_W, c = (real)decay;
-    if (x->columns && decay != 1) { /* what a sparse row leaves out decays too */
-        for (int64_t k = 0; k < layer->n_in * n_out; k++) to_W[k] *= c;
+    if (x->columns && decay != 1) {
+        decay_all(layer, c);
         c = 1;
     }
     if (n_out == 1 && !x->columns) {

@@ -109,3 +109,6 @@ INLINE void v_store_n(real *p, vec v, int n) {
 }
 
 #endif
+
+/* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
+enum { ROW_TILE = 4, INPUT_TILE = 6 };

@@ -84,3 +84,6 @@ INLINE vec v_pow2(vec n) {
 INLINE real v_sum(vec a) { return _mm512_reduce_add_pd(a); }
 
 #endif
+
+/* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
+enum { ROW_TILE = 8, INPUT_TILE = 12 };

@@ -81,3 +81,6 @@ INLINE real v_sum(vec a) { return vaddvq_f64(a); }
 INLINE vec v_if_positive(vec condition, vec x) {
     return v_where_positive(condition, x, v_set1(0));
 }
+
+/* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
+enum { ROW_TILE = 8, INPUT_TILE = 12 };

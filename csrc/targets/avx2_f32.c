@@ -2,6 +2,7 @@
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #include <math.h>
+#include <string.h>
 #include "../fastbp.h"
 
 #define FBP_F32

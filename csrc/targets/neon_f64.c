@@ -2,6 +2,7 @@
 #if defined(__aarch64__) || defined(_M_ARM64)
 #include <arm_neon.h>
 #include <math.h>
+#include <string.h>
 #include "../fastbp.h"
 
 #define FBP_ISA_NAME "neon"

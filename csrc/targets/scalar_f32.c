@@ -1,5 +1,6 @@
 /* Plain C, float. */
 #include <math.h>
+#include <string.h>
 #include "../fastbp.h"
 
 #define FBP_F32

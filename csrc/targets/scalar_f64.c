@@ -1,5 +1,6 @@
 /* Plain C, double. */
 #include <math.h>
+#include <string.h>
 #include "../fastbp.h"
 
 #define FBP_ISA_NAME "scalar"

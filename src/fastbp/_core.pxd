@@ -17,6 +17,11 @@ cdef extern from "fastbp.h" nogil:
     ctypedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y,
                                      int64_t n) noexcept nogil
 
+    ctypedef struct fbp_row:
+        const void *values
+        const int32_t *columns
+        int64_t n
+
     ctypedef struct fbp_layer:
         int64_t n_in, n_out
         void *W
@@ -28,25 +33,40 @@ cdef extern from "fastbp.h" nogil:
         void *delta
         fbp_activate *activate
         fbp_derive *derive
-
-    ctypedef struct fbp_row:
-        const void *values
-        const int32_t *columns
-        int64_t n
+        fbp_row row
+        void *active_values
+        int32_t *active_columns
 
     ctypedef struct fbp_solver:
         double learning_rate, momentum, alpha, batch_size
         int nesterov
 
+    ctypedef struct fbp_block:
+        int64_t n_panels
+        void *W
+        void *b
+        void *Z
+        void *G
+        void *X[2]
+        void *D[2]
+
     ctypedef struct fbp_ops:
         const char *isa
-        int itemsize, lanes
-        void (*forward)(const fbp_layer *layer, const void *a_in) noexcept nogil
-        void (*forward_row)(const fbp_layer *layer, const fbp_row *x) noexcept nogil
-        void (*backward_update)(const fbp_layer *layer, void *delta_in, const void *a_in,
+        int itemsize, lanes, block_rows, panel
+        void (*forward)(const fbp_layer *layer, const fbp_row *x) noexcept nogil
+        void (*list_active)(fbp_layer *layer) noexcept nogil
+        void (*backward_update)(const fbp_layer *layer, void *delta_in, const fbp_row *x,
                                 double scale, double decay) noexcept nogil
-        void (*update_row)(const fbp_layer *layer, const fbp_row *x, double scale,
+        void (*update)(const fbp_layer *layer, const fbp_row *x, double scale,
                            double decay) noexcept nogil
+        void (*block_load)(fbp_block *block, const fbp_layer *layer) noexcept nogil
+        void (*block_forward)(fbp_block *block, const fbp_layer *layer, const void **rows,
+                              int n_rows, double decay) noexcept nogil
+        void (*block_correct)(const fbp_block *block, void *z, int t, double decay) noexcept nogil
+        void (*block_keep)(fbp_block *block, const void *delta, int t,
+                           double scale) noexcept nogil
+        void (*block_close)(fbp_block *block, int n_rows, double decay) noexcept nogil
+        void (*block_unload)(fbp_block *block, const fbp_layer *layer, double decay) noexcept nogil
         fbp_activate **activate
         fbp_derive **derive
         fbp_output_delta **output_delta

@@ -28,15 +28,22 @@ cnp.import_array()
 
 cdef double forward(fbp_net *net, const fbp_row *x, const void *y) noexcept nogil:
     """a[L] of one row, layer by layer; its loss; and dE/dz[L] in the last layer's delta."""
+    net.ops.forward(net.layers, x)                          # z[1] = x @ W[1] + b[1]
+    return forward_above(net, y)
+
+
+cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
+    """The same from z[1] on."""
     cdef fbp_layer *layer = net.layers
     cdef fbp_layer *below
     cdef int l
     cdef double loss = 0
-    net.ops.forward_row(layer, x)                           # z[1] = x @ W[1] + b[1]
     for l in range(1, net.n_layers):
         below, layer = layer, layer + 1
         below.activate(below.a, below.n_out)                # a[l-1] = f(z[l-1])
-        net.ops.forward(layer, below.a)                     # z[l] = a[l-1] @ W[l] + b[l]
+        if below.active_values != NULL:                     # ReLU: the units that are not 0
+            net.ops.list_active(below)
+        net.ops.forward(layer, &below.row)                  # z[l] = a[l-1] @ W[l] + b[l]
     memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
     layer.activate(layer.a, layer.n_out)                    # a[L] = f(z[L])
     if y != NULL:
@@ -50,15 +57,20 @@ cdef void backward(fbp_net *net, const fbp_row *x, double scale, double decay) n
 
     Each delta is computed from the weights as they were before this row.
     """
+    backward_above(net, scale, decay)
+    net.ops.update(net.layers, x, scale, decay)             # W[1] += scale * outer(x, delta[1])
+
+
+cdef void backward_above(fbp_net *net, double scale, double decay) noexcept nogil:
+    """The same down to delta[1]."""
     cdef fbp_layer *layer = net.layers + net.n_layers - 1
     cdef fbp_layer *below
     while layer != net.layers:
         below = layer - 1
         # delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1]);  W[l] += scale * outer(a[l-1], delta[l])
-        net.ops.backward_update(layer, below.delta, below.a, scale, decay)
+        net.ops.backward_update(layer, below.delta, &below.row, scale, decay)
         below.derive(below.delta, below.a, below.n_out)
         layer = below
-    net.ops.update_row(layer, x, scale, decay)              # W[1] += scale * outer(x, delta[1])
 
 
 cdef Py_ssize_t train_rows(fbp_net *net, const Table *table, const int64_t *order,
@@ -81,6 +93,38 @@ cdef Py_ssize_t train_rows(fbp_net *net, const Table *table, const int64_t *orde
             return t
         loss_sum[0] += weight * loss
         backward(net, &x, -eta * weight, decay)
+    return stop
+
+
+cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const Table *table,
+                             const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
+                             const fbp_solver *solver, double *loss_sum) noexcept nogil:
+    """Row by row all the same, with the first layer written one block of rows behind.
+
+    The numbers are those of train_rows, to rounding: csrc/first_layer.inc.h has the formulas.
+    """
+    cdef double eta = solver.learning_rate, loss, weight
+    cdef double decay = 1 - eta * solver.alpha
+    cdef const void *rows[MOST_BLOCK_ROWS]
+    cdef fbp_layer *first = net.layers
+    cdef int t, n
+    while start < stop:
+        n = min(net.ops.block_rows, stop - start)
+        for t in range(n):
+            rows[t] = row_of(table, order[start + t]).values
+        net.ops.block_forward(block, first, rows, n, decay) # W[1] += last block's; Z = X @ W[1]
+        for t in range(n):
+            net.ops.block_correct(block, first.z, t, decay) # z[1], with the rows before t in it
+            weight = weight_of(table, order[start + t])
+            loss = forward_above(net, target_of(table, order[start + t]))
+            if not isfinite(loss):
+                net.ops.block_close(block, t, decay)
+                return start + t
+            loss_sum[0] += weight * loss
+            backward_above(net, -eta * weight, decay)
+            net.ops.block_keep(block, first.delta, t, -eta * weight)
+        net.ops.block_close(block, n, decay)                # b[1], and the steps W[1] is owed
+        start += n
     return stop
 
 
@@ -136,6 +180,10 @@ cdef void take_step(fbp_net *net, Memory *memory, const fbp_solver *solver) noex
 # Where things are in memory
 # --------------------------------------------------------------------------------------------
 
+cdef enum:
+    LEAST_OUTPUTS_TO_LIST = 4  # fewer in the layer above: listing active units costs more than it saves
+    MOST_BLOCK_ROWS = 16       # of any instruction set's fbp_ops.block_rows
+
 cdef struct Table:
     const char *X              # dense rows, or the values of a CSR matrix
     Py_ssize_t X_row_bytes
@@ -183,8 +231,12 @@ cdef inline void *velocity_of(const Memory *memory, const void *parameter) noexc
     return memory.velocities + (<const char *> parameter - memory.parameters)
 
 
+cdef inline size_t padded_to(size_t n, size_t multiple) noexcept nogil:
+    return (n + multiple - 1) // multiple * multiple
+
+
 cdef inline size_t padded(size_t n_bytes) noexcept nogil:
-    return (n_bytes + FBP_ALIGNMENT - 1) // FBP_ALIGNMENT * FBP_ALIGNMENT
+    return padded_to(n_bytes, FBP_ALIGNMENT)
 
 
 # --------------------------------------------------------------------------------------------
@@ -283,12 +335,14 @@ cdef class Rows:
     cdef tuple arrays
     cdef readonly Py_ssize_t n
     cdef readonly object sample_weight
+    cdef readonly bint sparse
 
     def __init__(self, X, n_features, y=None, sample_weight=None):
         self.arrays = (X, y)
         self.sample_weight = sample_weight
         self.table.n_features = n_features
-        if isinstance(X, tuple):
+        self.sparse = isinstance(X, tuple)
+        if self.sparse:
             values, columns, row_starts = X
             self.n = len(row_starts) - 1
             self.table.columns = <const int32_t *> cnp.PyArray_DATA(columns)
@@ -304,6 +358,32 @@ cdef class Rows:
             self.table.y_row_bytes = y.strides[0]
         if sample_weight is not None:
             self.table.weights = <const double *> cnp.PyArray_DATA(sample_weight)
+
+
+@cython.final
+cdef class Block:
+    """Memory for the first layer of an engine while it runs one block of rows behind."""
+
+    cdef fbp_block block
+    cdef object memory
+
+    def __init__(self, Engine engine not None):
+        cdef const fbp_ops *ops = engine.net.ops
+        cdef Py_ssize_t n_in = engine.net.layers.n_in
+        cdef Py_ssize_t columns = padded_to(engine.net.layers.n_out, ops.panel)
+        self.block.n_panels = columns // ops.panel
+        sizes = [n_in * columns, columns, ops.block_rows * columns, ops.block_rows * ops.block_rows,
+                 n_in * ops.block_rows, n_in * ops.block_rows,
+                 ops.block_rows * columns, ops.block_rows * columns]
+        sizes = [padded(size * ops.itemsize) for size in sizes]
+        self.memory = np.zeros(sum(sizes) + FBP_ALIGNMENT, np.uint8)
+        cdef char *at = <char *> padded(<size_t> cnp.PyArray_DATA(self.memory))
+        cdef void **places[8]
+        places[:] = [&self.block.W, &self.block.b, &self.block.Z, &self.block.G,
+                     &self.block.X[0], &self.block.X[1], &self.block.D[0], &self.block.D[1]]
+        for i, size in enumerate(sizes):
+            places[i][0] = at
+            at += <Py_ssize_t> size
 
 
 @cython.final
@@ -350,17 +430,23 @@ cdef class Engine:
             layer.b = layer.to_b = cnp.PyArray_DATA(biases[l])
             layer.activate = self.net.ops.activate[ACTIVATIONS[activations[l]]]
             layer.derive = self.net.ops.derive[ACTIVATIONS[activations[l]]]
-            self.scratch_bytes += 3 * padded(layer.n_out * self.net.ops.itemsize)
+            self.scratch_bytes += 5 * padded(layer.n_out * self.net.ops.itemsize)
+        for l in range(self.net.n_layers - 1):
+            layer = self.net.layers + l
+            if activations[l] == "relu" and layer[1].n_out >= LEAST_OUTPUTS_TO_LIST:
+                layer.active_values = layer.W
+        layer = self.net.layers + self.net.n_layers - 1
         if paired:  # the loss hands back dE/dz itself
             layer.derive = self.net.ops.derive[<int> FBP_IDENTITY]
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
 
-    cdef void *begin(self, fbp_net *net, char *gradients) except NULL:
+    cdef void *begin(self, fbp_net *net, char *gradients, bint decays=False) except NULL:
         """A copy of the layers with scratch of its own, so that calls may run side by side.
 
         Returns what PyMem_Free is owed. Gradients go to the arena given, or into the weights.
+        Where weights decay, those of inactive units do too, and units are not left out.
         """
         cdef void *block = PyMem_Malloc(self.scratch_bytes)
         if block == NULL:
@@ -381,6 +467,11 @@ cdef class Engine:
             layer.z = layer.a = at
             layer.delta = at + row_bytes
             at += 2 * row_bytes
+            layer.row.values, layer.row.columns, layer.row.n = layer.a, NULL, layer.n_out
+            if layer.active_values != NULL:  # a mark so far: see __init__
+                layer.active_values = NULL if decays else at
+                layer.active_columns = <int32_t *> (at + row_bytes)
+                at += 2 * row_bytes
             if gradients != NULL:
                 layer.to_W = gradients + (<char *> layer.W - self.memory.parameters)
                 layer.to_b = gradients + (<char *> layer.b - self.memory.parameters)
@@ -389,8 +480,10 @@ cdef class Engine:
 
     def train(self, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
               Py_ssize_t stop, double learning_rate, double momentum=0, bint nesterov=False,
-              double alpha=0, Py_ssize_t batch_size=1, gradients=None, velocities=None):
-        """Train on rows ``order[start:stop]``; with ``gradients`` batch by batch, else row by row.
+              double alpha=0, Py_ssize_t batch_size=1, gradients=None, velocities=None,
+              Block block=None):
+        """Train on rows ``order[start:stop]``: batch by batch with ``gradients``, else row by row,
+        with ``block`` the first layer one block behind.
 
         Returns where it stopped (``stop``, or before the row or batch whose loss is not finite)
         and the weighted sum of the losses of the rows before that.
@@ -406,17 +499,22 @@ cdef class Engine:
         solver.batch_size = 1
         memory.gradients = <char *> cnp.PyArray_DATA(gradients) if gradients is not None else NULL
         memory.velocities = <char *> cnp.PyArray_DATA(velocities) if velocities is not None else NULL
-        block = self.begin(&net, memory.gradients)
+        owed = self.begin(&net, memory.gradients, alpha != 0 and memory.gradients == NULL)
         try:
             with nogil:
-                if memory.gradients == NULL:
+                if block is not None:
+                    net.ops.block_load(&block.block, net.layers)
+                    stopped = train_blocks(&net, &block.block, &rows.table, visits, start, stop,
+                                           &solver, &loss_sum)
+                    net.ops.block_unload(&block.block, net.layers, 1 - learning_rate * alpha)
+                elif memory.gradients == NULL:
                     stopped = train_rows(&net, &rows.table, visits, start, stop, &solver,
                                          &loss_sum)
                 else:
                     stopped = train_batches(&net, &memory, &rows.table, visits, start, stop,
                                             batch_size, &solver, &loss_sum)
         finally:
-            PyMem_Free(block)
+            PyMem_Free(owed)
         return stopped, loss_sum
 
     def sum_gradients(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
