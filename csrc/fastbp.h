@@ -67,6 +67,19 @@ typedef struct {
     int32_t *active_columns;
 } fbp_layer;
 
+/* Rows of data: X, y and weights. */
+typedef struct {
+    const char *X;              /* dense rows, or the values of a CSR matrix */
+    int64_t X_row_bytes;
+    const int32_t *columns;     /* CSR: column of each value */
+    const int64_t *row_starts;  /* CSR: where each row begins in X and columns; NULL: dense */
+    int64_t n_features;
+    int itemsize;
+    const char *y;
+    int64_t y_row_bytes;
+    const double *weights;      /* NULL: 1 each */
+} fbp_data;
+
 /* How far and along what one solver step moves: see fbp_ops.solver_step. */
 typedef struct {
     double learning_rate, momentum, alpha, batch_size;
@@ -82,10 +95,27 @@ typedef struct {
     int turn, n_pending;
 } fbp_block;
 
+/* A network as one call sees it: layers[0] is the notes' layer 1. */
+typedef struct fbp_ops fbp_ops;
+typedef struct {
+    const fbp_ops *ops;
+    fbp_output_delta *output_delta;
+    fbp_layer *layers;
+    int n_layers;
+    fbp_activation first_activation;
+    int plain_output; /* identity and squared error: delta[L] = z[L] - y */
+} fbp_net;
+
+/* Rows order[start..stop), one after another; returns where it stopped, which is before the first
+ * row whose loss is not finite, and adds to the weighted sum of losses. */
+typedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
+                               const int64_t *order, int64_t start, int64_t stop,
+                               const fbp_solver *solver, double *loss_sum);
+
 /* The operations of one (dtype, instruction set). `scale` is -learning_rate (times the row's
  * weight) when a row is written straight into W, and the row's weight when a batch is summed;
  * `decay` is 1 - learning_rate * alpha, or 1. */
-typedef struct {
+struct fbp_ops {
     const char *isa;
     int itemsize, lanes;
 
@@ -112,6 +142,10 @@ typedef struct {
     void (*block_close)(fbp_block *block, int n_rows, double decay);
     void (*block_unload)(fbp_block *block, const fbp_layer *layer, double decay);
 
+    /* Whole networks of one hidden layer of up to tiny_units and one output: see tiny.inc.h. */
+    int tiny_units;
+    fbp_train_tiny *train_tiny;
+
     fbp_activate *activate[FBP_N_ACTIVATION];
     fbp_derive *derive[FBP_N_ACTIVATION];
     fbp_output_delta *output_delta[FBP_N_LOSS];
@@ -122,15 +156,7 @@ typedef struct {
     void (*solver_step)(void *W, void *V, const void *G, int64_t n, const fbp_solver *solver);
 
     int (*all_finite)(const void *values, int64_t n);
-} fbp_ops;
-
-/* A network as one call sees it: layers[0] is the notes' layer 1. */
-typedef struct {
-    const fbp_ops *ops;
-    fbp_output_delta *output_delta;
-    fbp_layer *layers;
-    int n_layers;
-} fbp_net;
+};
 
 /* dispatch.c: which tables were built, which of them this machine can run, and the tables. */
 const char *fbp_isa_name(fbp_isa isa);

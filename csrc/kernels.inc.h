@@ -5,6 +5,7 @@
 #include "losses.inc.h"
 #include "layer.inc.h"
 #include "first_layer.inc.h"
+#include "tiny.inc.h"
 #include "solvers.inc.h"
 
 const fbp_ops FBP_TABLE = {
@@ -23,6 +24,8 @@ const fbp_ops FBP_TABLE = {
     .block_keep = block_keep,
     .block_close = block_close,
     .block_unload = block_unload,
+    .tiny_units = TINY_VECTORS * VL,
+    .train_tiny = train_tiny,
     .activate = {activate_identity, activate_logistic, activate_tanh, activate_relu,
                  activate_exp, activate_softmax},
     .derive = {derive_identity, derive_logistic, derive_tanh, derive_relu,

@@ -112,3 +112,6 @@ INLINE void v_store_n(real *p, vec v, int n) {
 
 /* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
 enum { ROW_TILE = 4, INPUT_TILE = 6 };
+
+/* Hidden units of tiny.inc.h, in vectors. */
+#define TINY_VECTORS 4

@@ -87,3 +87,6 @@ INLINE real v_sum(vec a) { return _mm512_reduce_add_pd(a); }
 
 /* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
 enum { ROW_TILE = 8, INPUT_TILE = 12 };
+
+/* Hidden units of tiny.inc.h, in vectors. */
+#define TINY_VECTORS 2

@@ -84,3 +84,6 @@ INLINE vec v_if_positive(vec condition, vec x) {
 
 /* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
 enum { ROW_TILE = 8, INPUT_TILE = 12 };
+
+/* Hidden units of tiny.inc.h, in vectors. */
+#define TINY_VECTORS 4

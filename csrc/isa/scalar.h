@@ -48,3 +48,6 @@ INLINE vec v_pow2(vec n) {                               /* -1022 <= n <= 1023 *
 
 /* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
 enum { ROW_TILE = 4, INPUT_TILE = 2 };
+
+/* Hidden units of tiny.inc.h, in vectors. */
+#define TINY_VECTORS 4

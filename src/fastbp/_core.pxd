@@ -37,6 +37,17 @@ cdef extern from "fastbp.h" nogil:
         void *active_values
         int32_t *active_columns
 
+    ctypedef struct fbp_data:
+        const char *X
+        int64_t X_row_bytes
+        const int32_t *columns
+        const int64_t *row_starts
+        int64_t n_features
+        int itemsize
+        const char *y
+        int64_t y_row_bytes
+        const double *weights
+
     ctypedef struct fbp_solver:
         double learning_rate, momentum, alpha, batch_size
         int nesterov
@@ -49,6 +60,19 @@ cdef extern from "fastbp.h" nogil:
         void *G
         void *X[2]
         void *D[2]
+
+    ctypedef struct fbp_ops
+    ctypedef struct fbp_net:
+        const fbp_ops *ops
+        fbp_output_delta *output_delta
+        fbp_layer *layers
+        int n_layers
+        fbp_activation first_activation
+        int plain_output
+
+    ctypedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
+                                    const int64_t *order, int64_t start, int64_t stop,
+                                    const fbp_solver *solver, double *loss_sum) noexcept nogil
 
     ctypedef struct fbp_ops:
         const char *isa
@@ -67,18 +91,14 @@ cdef extern from "fastbp.h" nogil:
                            double scale) noexcept nogil
         void (*block_close)(fbp_block *block, int n_rows, double decay) noexcept nogil
         void (*block_unload)(fbp_block *block, const fbp_layer *layer, double decay) noexcept nogil
+        int tiny_units
+        fbp_train_tiny *train_tiny
         fbp_activate **activate
         fbp_derive **derive
         fbp_output_delta **output_delta
         void (*solver_step)(void *W, void *V, const void *G, int64_t n,
                             const fbp_solver *solver) noexcept nogil
         int (*all_finite)(const void *values, int64_t n) noexcept nogil
-
-    ctypedef struct fbp_net:
-        const fbp_ops *ops
-        fbp_output_delta *output_delta
-        fbp_layer *layers
-        int n_layers
 
     const char *fbp_isa_name(fbp_isa isa)
     int fbp_isa_built(fbp_isa isa)

@@ -73,7 +73,7 @@ cdef void backward_above(fbp_net *net, double scale, double decay) noexcept nogi
         layer = below
 
 
-cdef Py_ssize_t train_rows(fbp_net *net, const Table *table, const int64_t *order,
+cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *order,
                            Py_ssize_t start, Py_ssize_t stop, const fbp_solver *solver,
                            double *loss_sum) noexcept nogil:
     """Row by row: every row's step is taken before the next row is looked at.
@@ -86,9 +86,9 @@ cdef Py_ssize_t train_rows(fbp_net *net, const Table *table, const int64_t *orde
     cdef fbp_row x
     cdef Py_ssize_t t
     for t in range(start, stop):
-        x = row_of(table, order[t])
-        weight = weight_of(table, order[t])
-        loss = forward(net, &x, target_of(table, order[t]))
+        x = row_of(data, order[t])
+        weight = weight_of(data, order[t])
+        loss = forward(net, &x, target_of(data, order[t]))
         if not isfinite(loss):
             return t
         loss_sum[0] += weight * loss
@@ -96,7 +96,7 @@ cdef Py_ssize_t train_rows(fbp_net *net, const Table *table, const int64_t *orde
     return stop
 
 
-cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const Table *table,
+cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *data,
                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
                              const fbp_solver *solver, double *loss_sum) noexcept nogil:
     """Row by row all the same, with the first layer written one block of rows behind.
@@ -111,12 +111,12 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const Table *table,
     while start < stop:
         n = min(net.ops.block_rows, stop - start)
         for t in range(n):
-            rows[t] = row_of(table, order[start + t]).values
+            rows[t] = row_of(data, order[start + t]).values
         net.ops.block_forward(block, first, rows, n, decay) # W[1] += last block's; Z = X @ W[1]
         for t in range(n):
             net.ops.block_correct(block, first.z, t, decay) # z[1], with the rows before t in it
-            weight = weight_of(table, order[start + t])
-            loss = forward_above(net, target_of(table, order[start + t]))
+            weight = weight_of(data, order[start + t])
+            loss = forward_above(net, target_of(data, order[start + t]))
             if not isfinite(loss):
                 net.ops.block_close(block, t, decay)
                 return start + t
@@ -128,7 +128,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const Table *table,
     return stop
 
 
-cdef Py_ssize_t train_batches(fbp_net *net, Memory *memory, const Table *table,
+cdef Py_ssize_t train_batches(fbp_net *net, Memory *memory, const fbp_data *data,
                               const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
                               Py_ssize_t batch_size, fbp_solver *solver,
                               double *loss_sum) noexcept nogil:
@@ -137,7 +137,7 @@ cdef Py_ssize_t train_batches(fbp_net *net, Memory *memory, const Table *table,
     cdef double batch_loss
     while start < stop:
         end = min(start + batch_size, stop)
-        batch_loss = sum_gradients(net, memory, table, order, start, end)
+        batch_loss = sum_gradients(net, memory, data, order, start, end)
         if not isfinite(batch_loss):
             return start
         loss_sum[0] += batch_loss
@@ -147,7 +147,7 @@ cdef Py_ssize_t train_batches(fbp_net *net, Memory *memory, const Table *table,
     return stop
 
 
-cdef double sum_gradients(fbp_net *net, Memory *memory, const Table *table, const int64_t *order,
+cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, const int64_t *order,
                           Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """The weighted sum of the rows' gradients into memory.gradients; returns that of their losses."""
     cdef double loss_sum = 0, weight
@@ -155,9 +155,9 @@ cdef double sum_gradients(fbp_net *net, Memory *memory, const Table *table, cons
     cdef Py_ssize_t t
     memset(memory.gradients, 0, memory.n_bytes)
     for t in range(start, stop):
-        x = row_of(table, order[t])
-        weight = weight_of(table, order[t])
-        loss_sum += weight * forward(net, &x, target_of(table, order[t]))
+        x = row_of(data, order[t])
+        weight = weight_of(data, order[t])
+        loss_sum += weight * forward(net, &x, target_of(data, order[t]))
         backward(net, &x, weight, 1)
     return loss_sum
 
@@ -184,17 +184,6 @@ cdef enum:
     LEAST_OUTPUTS_TO_LIST = 4  # fewer in the layer above: listing active units costs more than it saves
     MOST_BLOCK_ROWS = 16       # of any instruction set's fbp_ops.block_rows
 
-cdef struct Table:
-    const char *X              # dense rows, or the values of a CSR matrix
-    Py_ssize_t X_row_bytes
-    const int32_t *columns     # CSR: column of each value, NULL for dense rows
-    const int64_t *row_starts  # CSR: where each row begins in X and columns
-    Py_ssize_t n_features
-    int itemsize
-    const char *y              # NULL where only predictions are wanted
-    Py_ssize_t y_row_bytes
-    const double *weights      # NULL: 1 each
-
 cdef struct Memory:
     char *parameters           # the network's arena, and two more of the same layout
     char *gradients
@@ -202,27 +191,27 @@ cdef struct Memory:
     size_t n_bytes
 
 
-cdef inline fbp_row row_of(const Table *table, int64_t r) noexcept nogil:
+cdef inline fbp_row row_of(const fbp_data *data, int64_t r) noexcept nogil:
     cdef fbp_row x
     cdef int64_t start
-    if table.row_starts == NULL:
-        x.values = table.X + r * table.X_row_bytes
+    if data.row_starts == NULL:
+        x.values = data.X + r * data.X_row_bytes
         x.columns = NULL
-        x.n = table.n_features
+        x.n = data.n_features
     else:
-        start = table.row_starts[r]
-        x.values = table.X + start * table.itemsize
-        x.columns = table.columns + start
-        x.n = table.row_starts[r + 1] - start
+        start = data.row_starts[r]
+        x.values = data.X + start * data.itemsize
+        x.columns = data.columns + start
+        x.n = data.row_starts[r + 1] - start
     return x
 
 
-cdef inline const void *target_of(const Table *table, int64_t r) noexcept nogil:
-    return table.y + r * table.y_row_bytes
+cdef inline const void *target_of(const fbp_data *data, int64_t r) noexcept nogil:
+    return data.y + r * data.y_row_bytes
 
 
-cdef inline double weight_of(const Table *table, int64_t r) noexcept nogil:
-    return 1 if table.weights == NULL else table.weights[r]
+cdef inline double weight_of(const fbp_data *data, int64_t r) noexcept nogil:
+    return 1 if data.weights == NULL else data.weights[r]
 
 
 cdef inline void *velocity_of(const Memory *memory, const void *parameter) noexcept nogil:
@@ -331,7 +320,7 @@ cdef class Rows:
     sample_weight : contiguous float64 ndarray of shape (n,), or None
     """
 
-    cdef Table table
+    cdef fbp_data data
     cdef tuple arrays
     cdef readonly Py_ssize_t n
     cdef readonly object sample_weight
@@ -340,24 +329,24 @@ cdef class Rows:
     def __init__(self, X, n_features, y=None, sample_weight=None):
         self.arrays = (X, y)
         self.sample_weight = sample_weight
-        self.table.n_features = n_features
+        self.data.n_features = n_features
         self.sparse = isinstance(X, tuple)
         if self.sparse:
             values, columns, row_starts = X
             self.n = len(row_starts) - 1
-            self.table.columns = <const int32_t *> cnp.PyArray_DATA(columns)
-            self.table.row_starts = <const int64_t *> cnp.PyArray_DATA(row_starts)
+            self.data.columns = <const int32_t *> cnp.PyArray_DATA(columns)
+            self.data.row_starts = <const int64_t *> cnp.PyArray_DATA(row_starts)
         else:
             values = X
             self.n = len(X)
-            self.table.X_row_bytes = X.strides[0]
-        self.table.X = <const char *> cnp.PyArray_DATA(values)
-        self.table.itemsize = values.itemsize
+            self.data.X_row_bytes = X.strides[0]
+        self.data.X = <const char *> cnp.PyArray_DATA(values)
+        self.data.itemsize = values.itemsize
         if y is not None:
-            self.table.y = <const char *> cnp.PyArray_DATA(y)
-            self.table.y_row_bytes = y.strides[0]
+            self.data.y = <const char *> cnp.PyArray_DATA(y)
+            self.data.y_row_bytes = y.strides[0]
         if sample_weight is not None:
-            self.table.weights = <const double *> cnp.PyArray_DATA(sample_weight)
+            self.data.weights = <const double *> cnp.PyArray_DATA(sample_weight)
 
 
 @cython.final
@@ -406,6 +395,7 @@ cdef class Engine:
     cdef object arena
     cdef int type_number
     cdef readonly str isa
+    cdef readonly bint tiny
 
     def __init__(self, arena, weights, biases, activations, loss, paired, isa=None):
         cdef fbp_layer *layer
@@ -435,6 +425,11 @@ cdef class Engine:
             layer = self.net.layers + l
             if activations[l] == "relu" and layer[1].n_out >= LEAST_OUTPUTS_TO_LIST:
                 layer.active_values = layer.W
+        self.net.first_activation = ACTIVATIONS[activations[0]]
+        self.net.plain_output = (
+            loss == "squared_error" and activations[self.net.n_layers - 1] == "identity")
+        self.tiny = (len(weights) == 2 and self.net.layers.n_out <= self.net.ops.tiny_units
+                     and self.net.layers[1].n_out == 1)
         layer = self.net.layers + self.net.n_layers - 1
         if paired:  # the loss hands back dE/dz itself
             layer.derive = self.net.ops.derive[<int> FBP_IDENTITY]
@@ -502,16 +497,19 @@ cdef class Engine:
         owed = self.begin(&net, memory.gradients, alpha != 0 and memory.gradients == NULL)
         try:
             with nogil:
-                if block is not None:
+                if block is not None and self.tiny:
+                    stopped = net.ops.train_tiny(&net, &block.block, &rows.data, visits, start,
+                                                 stop, &solver, &loss_sum)
+                elif block is not None:
                     net.ops.block_load(&block.block, net.layers)
-                    stopped = train_blocks(&net, &block.block, &rows.table, visits, start, stop,
+                    stopped = train_blocks(&net, &block.block, &rows.data, visits, start, stop,
                                            &solver, &loss_sum)
                     net.ops.block_unload(&block.block, net.layers, 1 - learning_rate * alpha)
                 elif memory.gradients == NULL:
-                    stopped = train_rows(&net, &rows.table, visits, start, stop, &solver,
+                    stopped = train_rows(&net, &rows.data, visits, start, stop, &solver,
                                          &loss_sum)
                 else:
-                    stopped = train_batches(&net, &memory, &rows.table, visits, start, stop,
+                    stopped = train_batches(&net, &memory, &rows.data, visits, start, stop,
                                             batch_size, &solver, &loss_sum)
         finally:
             PyMem_Free(owed)
@@ -532,7 +530,7 @@ cdef class Engine:
         block = self.begin(&net, memory.gradients)
         try:
             with nogil:
-                loss_sum = sum_gradients(&net, &memory, &rows.table, visits, 0, stop - start)
+                loss_sum = sum_gradients(&net, &memory, &rows.data, visits, 0, stop - start)
         finally:
             PyMem_Free(block)
         return loss_sum
@@ -547,9 +545,9 @@ cdef class Engine:
         try:
             with nogil:
                 for r in range(start, stop):
-                    x = row_of(&rows.table, r)
-                    loss_sum += weight_of(&rows.table, r) * forward(
-                        &net, &x, target_of(&rows.table, r))
+                    x = row_of(&rows.data, r)
+                    loss_sum += weight_of(&rows.data, r) * forward(
+                        &net, &x, target_of(&rows.data, r))
         finally:
             PyMem_Free(block)
         return loss_sum
@@ -569,7 +567,7 @@ cdef class Engine:
         try:
             with nogil:
                 for r in range(start, stop):
-                    x = row_of(&rows.table, r)
+                    x = row_of(&rows.data, r)
                     forward(&net, &x, NULL)
                     memcpy(to + r * row_bytes, last.a, row_bytes)
         finally:
