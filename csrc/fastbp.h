@@ -86,13 +86,20 @@ typedef struct {
     int nesterov;
 } fbp_solver;
 
+#define FBP_MOST_BLOCK_ROWS 16
+#define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
+
 /* The first layer while it runs one block of rows behind: see first_layer.inc.h. */
 typedef struct {
-    int64_t n_panels;
-    void *W, *b;        /* parameters in panels */
-    void *Z, *G;        /* X W and X X' of this block */
-    void *X[2], *D[2];  /* rows and steps of this block and the last */
-    int turn, n_pending;
+    int64_t n_columns, panel_width; /* outputs, padded to whole panels */
+    int64_t stride;                 /* from row to row of Z and D */
+    int sparse;
+    void *W, *b;                    /* parameters */
+    void *Z, *G;                    /* X W and X X' of this block */
+    void *D;                        /* steps of this block's rows */
+    void *X[2];                     /* rows side by side, of this block and the last */
+    fbp_row last_rows[FBP_MOST_BLOCK_ROWS];
+    int turn, n_pending;            /* X[turn] is this block's; rows that W is still owed */
 } fbp_block;
 
 /* A network as one call sees it: layers[0] is the notes' layer 1. */
@@ -132,10 +139,10 @@ struct fbp_ops {
     /* The second half alone, for the first layer, which has nothing below it. */
     void (*update)(const fbp_layer *layer, const fbp_row *x, double scale, double decay);
 
-    /* The same for the first layer and a whole block of dense rows: see first_layer.inc.h. */
-    int block_rows, panel;
+    /* The same for the first layer and a whole block of rows: see first_layer.inc.h. */
+    int block_rows;
     void (*block_load)(fbp_block *block, const fbp_layer *layer);
-    void (*block_forward)(fbp_block *block, const fbp_layer *layer, const void *const *rows,
+    void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,
                           int n_rows, double decay);
     void (*block_correct)(const fbp_block *block, void *z, int t, double decay);
     void (*block_keep)(fbp_block *block, const void *delta, int t, double scale);

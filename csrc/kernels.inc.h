@@ -5,6 +5,8 @@
 #include "losses.inc.h"
 #include "layer.inc.h"
 #include "first_layer.inc.h"
+#include "first_layer_dense.inc.h"
+#include "first_layer_sparse.inc.h"
 #include "tiny.inc.h"
 #include "solvers.inc.h"
 
@@ -17,7 +19,6 @@ const fbp_ops FBP_TABLE = {
     .backward_update = backward_update,
     .update = update,
     .block_rows = BLOCK,
-    .panel = PANEL,
     .block_load = block_load,
     .block_forward = block_forward,
     .block_correct = block_correct,

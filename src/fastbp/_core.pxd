@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t
 
 cdef extern from "fastbp.h" nogil:
-    enum: FBP_ALIGNMENT
+    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS
     ctypedef enum fbp_isa:
         FBP_N_ISA
     ctypedef enum fbp_dtype:
@@ -53,13 +53,14 @@ cdef extern from "fastbp.h" nogil:
         int nesterov
 
     ctypedef struct fbp_block:
-        int64_t n_panels
+        int64_t n_columns, panel_width, stride
+        int sparse
         void *W
         void *b
         void *Z
         void *G
+        void *D
         void *X[2]
-        void *D[2]
 
     ctypedef struct fbp_ops
     ctypedef struct fbp_net:
@@ -76,7 +77,7 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_ops:
         const char *isa
-        int itemsize, lanes, block_rows, panel
+        int itemsize, lanes, block_rows
         void (*forward)(const fbp_layer *layer, const fbp_row *x) noexcept nogil
         void (*list_active)(fbp_layer *layer) noexcept nogil
         void (*backward_update)(const fbp_layer *layer, void *delta_in, const fbp_row *x,
@@ -84,7 +85,7 @@ cdef extern from "fastbp.h" nogil:
         void (*update)(const fbp_layer *layer, const fbp_row *x, double scale,
                            double decay) noexcept nogil
         void (*block_load)(fbp_block *block, const fbp_layer *layer) noexcept nogil
-        void (*block_forward)(fbp_block *block, const fbp_layer *layer, const void **rows,
+        void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,
                               int n_rows, double decay) noexcept nogil
         void (*block_correct)(const fbp_block *block, void *z, int t, double decay) noexcept nogil
         void (*block_keep)(fbp_block *block, const void *delta, int t,

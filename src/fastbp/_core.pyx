@@ -105,13 +105,13 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
     """
     cdef double eta = solver.learning_rate, loss, weight
     cdef double decay = 1 - eta * solver.alpha
-    cdef const void *rows[MOST_BLOCK_ROWS]
+    cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
     cdef fbp_layer *first = net.layers
     cdef int t, n
     while start < stop:
         n = min(net.ops.block_rows, stop - start)
         for t in range(n):
-            rows[t] = row_of(data, order[start + t]).values
+            rows[t] = row_of(data, order[start + t])
         net.ops.block_forward(block, first, rows, n, decay) # W[1] += last block's; Z = X @ W[1]
         for t in range(n):
             net.ops.block_correct(block, first.z, t, decay) # z[1], with the rows before t in it
@@ -182,7 +182,6 @@ cdef void take_step(fbp_net *net, Memory *memory, const fbp_solver *solver) noex
 
 cdef enum:
     LEAST_OUTPUTS_TO_LIST = 4  # fewer in the layer above: listing active units costs more than it saves
-    MOST_BLOCK_ROWS = 16       # of any instruction set's fbp_ops.block_rows
 
 cdef struct Memory:
     char *parameters           # the network's arena, and two more of the same layout
@@ -226,6 +225,11 @@ cdef inline size_t padded_to(size_t n, size_t multiple) noexcept nogil:
 
 cdef inline size_t padded(size_t n_bytes) noexcept nogil:
     return padded_to(n_bytes, FBP_ALIGNMENT)
+
+
+cdef inline size_t scratch_bytes_of(const fbp_layer *layer, const fbp_ops *ops, int l):
+    """Bytes for a row of z, a or delta; in the first layer for a whole panel of it."""
+    return padded_to(layer.n_out * ops.itemsize, FBP_ALIGNMENT if l else FBP_WIDEST_PANEL)
 
 
 # --------------------------------------------------------------------------------------------
@@ -356,20 +360,24 @@ cdef class Block:
     cdef fbp_block block
     cdef object memory
 
-    def __init__(self, Engine engine not None):
+    def __init__(self, Engine engine not None, bint sparse):
         cdef const fbp_ops *ops = engine.net.ops
-        cdef Py_ssize_t n_in = engine.net.layers.n_in
-        cdef Py_ssize_t columns = padded_to(engine.net.layers.n_out, ops.panel)
-        self.block.n_panels = columns // ops.panel
-        sizes = [n_in * columns, columns, ops.block_rows * columns, ops.block_rows * ops.block_rows,
-                 n_in * ops.block_rows, n_in * ops.block_rows,
-                 ops.block_rows * columns, ops.block_rows * columns]
-        sizes = [padded(size * ops.itemsize) for size in sizes]
+        cdef Py_ssize_t n_in = engine.net.layers.n_in, n_out = engine.net.layers.n_out
+        cdef Py_ssize_t rows = ops.block_rows, row, columns
+        # Wide panels serve non-zeros best, if they are not wide for nothing.
+        widths = [vectors * ops.lanes for vectors in ([8, 4, 2] if sparse else [2])]
+        self.block.panel_width = min(widths, key=lambda width: padded_to(n_out, width))
+        self.block.n_columns = columns = padded_to(n_out, self.block.panel_width)
+        self.block.stride = row = columns + 64 // ops.itemsize
+        self.block.sparse = sparse
+        sizes = [padded(size * ops.itemsize) for size in (
+            n_in * columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
+            0 if sparse else n_in * rows)]
         self.memory = np.zeros(sum(sizes) + FBP_ALIGNMENT, np.uint8)
         cdef char *at = <char *> padded(<size_t> cnp.PyArray_DATA(self.memory))
-        cdef void **places[8]
-        places[:] = [&self.block.W, &self.block.b, &self.block.Z, &self.block.G,
-                     &self.block.X[0], &self.block.X[1], &self.block.D[0], &self.block.D[1]]
+        cdef void **places[7]
+        places[:] = [&self.block.W, &self.block.b, &self.block.Z, &self.block.G, &self.block.D,
+                     &self.block.X[0], &self.block.X[1]]
         for i, size in enumerate(sizes):
             places[i][0] = at
             at += <Py_ssize_t> size
@@ -420,7 +428,7 @@ cdef class Engine:
             layer.b = layer.to_b = cnp.PyArray_DATA(biases[l])
             layer.activate = self.net.ops.activate[ACTIVATIONS[activations[l]]]
             layer.derive = self.net.ops.derive[ACTIVATIONS[activations[l]]]
-            self.scratch_bytes += 5 * padded(layer.n_out * self.net.ops.itemsize)
+            self.scratch_bytes += 5 * scratch_bytes_of(layer, self.net.ops, l)
         for l in range(self.net.n_layers - 1):
             layer = self.net.layers + l
             if activations[l] == "relu" and layer[1].n_out >= LEAST_OUTPUTS_TO_LIST:
@@ -458,7 +466,7 @@ cdef class Engine:
         at += padded(layers_bytes)
         for l in range(net.n_layers):
             layer = net.layers + l
-            row_bytes = padded(layer.n_out * net.ops.itemsize)
+            row_bytes = scratch_bytes_of(layer, net.ops, l)
             layer.z = layer.a = at
             layer.delta = at + row_bytes
             at += 2 * row_bytes
@@ -497,7 +505,7 @@ cdef class Engine:
         owed = self.begin(&net, memory.gradients, alpha != 0 and memory.gradients == NULL)
         try:
             with nogil:
-                if block is not None and self.tiny:
+                if block is not None and self.tiny and not rows.sparse:
                     stopped = net.ops.train_tiny(&net, &block.block, &rows.data, visits, start,
                                                  stop, &solver, &loss_sum)
                 elif block is not None:

@@ -144,7 +144,7 @@ class Network:
         self._arena = Arena(self.layer_sizes, self.dtype)
         self._velocities: Arena | None = None
         self._gradients: Arena | None = None
-        self._block: _core.Block | None = None
+        self._blocks: dict[bool, _core.Block] = {}
         binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
         self._engine = _core.Engine(
             self._arena.values,
@@ -332,8 +332,9 @@ class Network:
         by_row = solver.batch_size == 1 and solver.momentum == 0
         if not by_row and self._gradients is None:
             self._gradients = self._arena.like()
-        if by_row and self._block is None:
-            self._block = _core.Block(self._engine)
+        block = self._blocks.get(rows.sparse)
+        if by_row and block is None:
+            block = self._blocks[rows.sparse] = _core.Block(self._engine, rows.sparse)
         if solver.momentum and self._velocities is None:
             self._velocities = self._arena.like()
         gradients = None if by_row or self._gradients is None else self._gradients.values
@@ -352,7 +353,7 @@ class Network:
                 stop,
                 gradients=gradients,
                 velocities=velocities,
-                block=self._block if by_row and not rows.sparse else None,
+                block=block if by_row else None,
                 **dataclasses.asdict(solver),
             )
             finite = _core.all_finite(self._arena.values)

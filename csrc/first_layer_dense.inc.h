@@ -1,0 +1,131 @@
+/* first_layer.inc.h for dense rows: the pass over W is two matrix products on register tiles.
+ *
+ * Panels are two vectors wide. The block's rows stand side by side, X[input][row], and inputs are
+ * taken a chunk at a time, which both products pass over while it is in the nearest cache. */
+
+enum { DENSE_PANEL = 2 * VL, CHUNK = 96 /* inputs */ };
+
+/* W[0..INPUTS) = c W + X D */
+INLINE void update_tile(real *W, const real *X, const real *D, int64_t stride, real decay,
+                        const int INPUTS) {
+    vec sums[INPUT_TILE][2];
+    const vec c = v_set1(decay);
+    UNROLL for (int i = 0; i < INPUTS; i++) {
+        sums[i][0] = v_mul(c, v_load(W + i * DENSE_PANEL));
+        sums[i][1] = v_mul(c, v_load(W + i * DENSE_PANEL + VL));
+    }
+    for (int s = 0; s < BLOCK; s++, D += stride) {
+        const vec d0 = v_load(D), d1 = v_load(D + VL);
+        UNROLL for (int i = 0; i < INPUTS; i++) {
+            const vec x = v_set1(X[i * BLOCK + s]);
+            sums[i][0] = v_fma(x, d0, sums[i][0]);
+            sums[i][1] = v_fma(x, d1, sums[i][1]);
+        }
+    }
+    UNROLL for (int i = 0; i < INPUTS; i++) {
+        v_store(W + i * DENSE_PANEL, sums[i][0]);
+        v_store(W + i * DENSE_PANEL + VL, sums[i][1]);
+    }
+}
+
+/* W = c W + X D, n inputs of one panel */
+static void update_panel(real *W, const real *X, const real *D, int64_t stride, real decay, int64_t n) {
+    int64_t i = 0;
+#define TILES(INPUTS)                      \
+    for (; i + INPUTS <= n; i += INPUTS)   \
+        update_tile(W + i * DENSE_PANEL, X + i * BLOCK, D, stride, decay, INPUTS);
+    TILES(INPUT_TILE)
+    TILES(2)
+    TILES(1)
+#undef TILES
+}
+
+/* Z[0..ROW_TILE) += X W over n inputs of one panel; from zero for the first of them */
+INLINE void forward_tile(real *Z, const real *X, const real *W, int64_t stride, int64_t n, int first) {
+    vec sums[ROW_TILE][2];
+    UNROLL for (int t = 0; t < ROW_TILE; t++) {
+        sums[t][0] = first ? v_set1(0) : v_load(Z + t * stride);
+        sums[t][1] = first ? v_set1(0) : v_load(Z + t * stride + VL);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const vec w0 = v_load(W + i * DENSE_PANEL), w1 = v_load(W + i * DENSE_PANEL + VL);
+        UNROLL for (int t = 0; t < ROW_TILE; t++) {
+            const vec x = v_set1(X[i * BLOCK + t]);
+            sums[t][0] = v_fma(x, w0, sums[t][0]);
+            sums[t][1] = v_fma(x, w1, sums[t][1]);
+        }
+    }
+    UNROLL for (int t = 0; t < ROW_TILE; t++) {
+        v_store(Z + t * stride, sums[t][0]);
+        v_store(Z + t * stride + VL, sums[t][1]);
+    }
+}
+
+/* G[t][s] = x_t . x_s for four rows from t on, and s in the first NV vectors */
+INLINE void gram_tile(real *G, const real *X, int64_t n_in, int t, const int NV) {
+    vec sums[4][BLOCK / VL];
+    UNROLL for (int r = 0; r < 4; r++)
+        UNROLL for (int q = 0; q < NV; q++) sums[r][q] = v_set1(0);
+    for (int64_t i = 0; i < n_in; i++) {
+        UNROLL for (int r = 0; r < 4; r++) {
+            const vec x = v_set1(X[i * BLOCK + t + r]);
+            UNROLL for (int q = 0; q < NV; q++)
+                sums[r][q] = v_fma(x, v_load(X + i * BLOCK + q * VL), sums[r][q]);
+        }
+    }
+    UNROLL for (int r = 0; r < 4; r++)
+        UNROLL for (int q = 0; q < NV; q++) v_store(G + (t + r) * BLOCK + q * VL, sums[r][q]);
+}
+
+/* G[t][s] for all s < t: one vector of s where that reaches far enough, else all */
+static void dense_gram(real *G, const real *X, int64_t n_in) {
+    for (int t = 0; t < BLOCK; t += 4) {
+        if (t + 4 <= VL) gram_tile(G, X, n_in, t, 1);
+        else gram_tile(G, X, n_in, t, BLOCK / VL);
+    }
+}
+
+/* The rows side by side, X[i][t]; rows behind the last are zero. */
+static void pack_rows(real *X, const fbp_row *rows, int64_t n_in, int n_rows) {
+    const real *x[BLOCK];
+    for (int t = 0; t < BLOCK; t++) x[t] = t < n_rows ? rows[t].values : NULL;
+    if (n_rows == BLOCK) {
+        for (int64_t i = 0; i < n_in; i++)
+            UNROLL for (int t = 0; t < BLOCK; t++) X[i * BLOCK + t] = x[t][i];
+    } else {
+        for (int64_t i = 0; i < n_in; i++)
+            for (int t = 0; t < BLOCK; t++) X[i * BLOCK + t] = x[t] ? x[t][i] : 0;
+    }
+}
+
+/* W is given what the last block owes, then Z = X W and G of these rows. */
+static void dense_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,
+                          int n_rows, double decay) {
+    const int64_t n_in = layer->n_in, stride = block->stride;
+    const real *X_last = block->X[block->turn], *D = block->D;
+    const real c = decay_power(decay, block->n_pending);
+    real *X = block->X[block->turn ^= 1], *Z = block->Z;
+
+    pack_rows(X, rows, n_in, n_rows);
+    for (int64_t i = 0; i < n_in; i += CHUNK) {
+        const int64_t n = n_in - i < CHUNK ? n_in - i : CHUNK;
+        for (int64_t j = 0; j < block->n_columns; j += DENSE_PANEL) {
+            real *W = (real *)block->W + j * n_in + i * DENSE_PANEL;
+            if (block->n_pending) update_panel(W, X_last + i * BLOCK, D + j, stride, c, n);
+            for (int t = 0; t < BLOCK; t += ROW_TILE)
+                forward_tile(Z + t * stride + j, X + i * BLOCK + t, W, stride, n, i == 0);
+        }
+    }
+    dense_gram(block->G, X, n_in);
+    block->n_pending = 0;
+}
+
+/* W is given what the last block owes, without a next. */
+static void dense_finish(fbp_block *block, const fbp_layer *layer, double decay) {
+    const real c = decay_power(decay, block->n_pending);
+    if (!block->n_pending) return;
+    for (int64_t j = 0; j < block->n_columns; j += DENSE_PANEL)
+        update_panel((real *)block->W + j * layer->n_in, block->X[block->turn],
+                     (const real *)block->D + j, block->stride, c, layer->n_in);
+    block->n_pending = 0;
+}
