@@ -16,11 +16,11 @@ INLINE void sparse_update(real *W, const fbp_row *x, const real *d, const int NV
     }
 }
 
-/* z = sum of x_i W[i] over the row's non-zeros x_i */
-INLINE void sparse_product(real *z, const real *W, const fbp_row *x, const int NV) {
+/* z += sum of x_i W[i] over the row's non-zeros x_i; from zero for the first of them */
+INLINE void sparse_product(real *z, const real *W, const fbp_row *x, int first, const int NV) {
     const real *values = x->values;
     vec sums[8];
-    UNROLL for (int q = 0; q < NV; q++) sums[q] = v_set1(0);
+    UNROLL for (int q = 0; q < NV; q++) sums[q] = first ? v_set1(0) : v_load(z + q * VL);
     for (int64_t p = 0; p < x->n; p++) {
         const vec value = v_set1(values[p]);
         const real *w = W + (int64_t)x->columns[p] * NV * VL;
@@ -29,13 +29,38 @@ INLINE void sparse_product(real *z, const real *W, const fbp_row *x, const int N
     UNROLL for (int q = 0; q < NV; q++) v_store(z + q * VL, sums[q]);
 }
 
+/* The parts of some rows that lie in one chunk of inputs. */
+typedef struct {
+    fbp_row rows[BLOCK];
+    int n;
+} sparse_parts;
+
+/* The next parts: what of the rows comes before column `end`. Of a row whose columns are not sorted
+ * some come later than they could, which costs time only: the last chunk takes all that is left. */
+INLINE void next_parts(sparse_parts *parts, const fbp_row *rows, int64_t end) {
+    for (int t = 0; t < parts->n; t++) {
+        fbp_row *part = &parts->rows[t];
+        part->values = (const real *)part->values + part->n;
+        part->columns += part->n;
+        const int64_t left = rows[t].columns + rows[t].n - part->columns;
+        int64_t n = 0;
+        while (n < left && part->columns[n] < end) n++;
+        part->n = n;
+    }
+}
+
+INLINE void start_parts(sparse_parts *parts, const fbp_row *rows, int n_rows) {
+    parts->n = n_rows;
+    for (int t = 0; t < n_rows; t++) parts->rows[t] = (fbp_row){rows[t].values, rows[t].columns, 0};
+}
+
 /* The pass over one panel: what the last rows owe, then Z of these. */
-INLINE void sparse_panel(fbp_block *block, real *W, int64_t j, const fbp_row *rows, int n_rows,
-                         const int NV) {
-    for (int s = 0; s < block->n_pending; s++)
-        sparse_update(W, &block->last_rows[s], (const real *)block->D + s * block->stride + j, NV);
-    for (int t = 0; t < n_rows; t++)
-        sparse_product((real *)block->Z + t * block->stride + j, W, &rows[t], NV);
+INLINE void sparse_panel(fbp_block *block, real *W, int64_t j, const sparse_parts *last,
+                         const sparse_parts *now, int first, const int NV) {
+    for (int s = 0; s < last->n; s++)
+        sparse_update(W, &last->rows[s], (const real *)block->D + s * block->stride + j, NV);
+    for (int t = 0; t < now->n; t++)
+        sparse_product((real *)block->Z + t * block->stride + j, W, &now->rows[t], first, NV);
 }
 
 /* G[t][s] = x_t . x_s for s < t */
@@ -58,21 +83,43 @@ static void sparse_gram(real *G, real *X, const fbp_row *rows, int n_rows) {
         for (int64_t p = 0; p < rows[t].n; p++) X[(int64_t)rows[t].columns[p] * BLOCK + t] = 0;
 }
 
+/* Every weight decays, used or not. */
+INLINE void sparse_decay(fbp_block *block, int64_t n_in, double decay) {
+    const vec c = v_set1(decay_power(decay, block->n_pending));
+    real *W = block->W;
+    if (decay == 1 || !block->n_pending) return;
+    for (int64_t k = 0; k < block->n_columns * n_in; k += VL) v_store(W + k, v_mul(c, v_load(W + k)));
+}
+
+/* How many inputs to take at a time: so many that a panel's part of W stays in the nearest cache,
+ * unless rows have too few non-zeros in so many. */
+INLINE int64_t sparse_chunk(const fbp_block *block, int64_t n_in, const fbp_row *rows, int n_rows) {
+    enum { CACHE = 40 * 1024, LEAST = 16 };
+    int64_t non_zeros = 1, chunk = CACHE / (block->panel_width * (int64_t)sizeof(real));
+    for (int t = 0; t < n_rows; t++) non_zeros += rows[t].n;
+    const int64_t least = LEAST * n_in * (n_rows ? n_rows : 1) / non_zeros;
+    return chunk > least ? chunk : least + 1;
+}
+
 static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows,
                         double decay) {
-    const int64_t panel = block->panel_width;
-    if (decay != 1 && block->n_pending) { /* every weight decays, used or not */
-        const vec c = v_set1(decay_power(decay, block->n_pending));
-        real *W = block->W;
-        for (int64_t k = 0; k < block->n_columns * layer->n_in; k += VL)
-            v_store(W + k, v_mul(c, v_load(W + k)));
-    }
-    for (int64_t j = 0; j < block->n_columns; j += panel) {
-        real *W = (real *)block->W + j * layer->n_in;
-        switch (panel / VL) {
-        case 2: sparse_panel(block, W, j, rows, n_rows, 2); break;
-        case 4: sparse_panel(block, W, j, rows, n_rows, 4); break;
-        default: sparse_panel(block, W, j, rows, n_rows, 8);
+    const int64_t n_in = layer->n_in, panel = block->panel_width;
+    const int64_t chunk = sparse_chunk(block, n_in, rows, n_rows);
+    sparse_parts last, now;
+    start_parts(&last, block->last_rows, block->n_pending);
+    start_parts(&now, rows, n_rows);
+    sparse_decay(block, n_in, decay);
+    for (int64_t i = 0; i < n_in; i += chunk) {
+        const int64_t end = i + chunk < n_in ? i + chunk : INT64_MAX;
+        next_parts(&last, block->last_rows, end);
+        next_parts(&now, rows, end);
+        for (int64_t j = 0; j < block->n_columns; j += panel) {
+            real *W = (real *)block->W + j * n_in;
+            switch (panel / VL) {
+            case 2: sparse_panel(block, W, j, &last, &now, i == 0, 2); break;
+            case 4: sparse_panel(block, W, j, &last, &now, i == 0, 4); break;
+            default: sparse_panel(block, W, j, &last, &now, i == 0, 8);
+            }
         }
     }
     block->n_pending = 0;
