@@ -3,7 +3,7 @@ python=${PYTHON:-python3.11}
 work=$PWD/build/ci
 test_venv=$work/test
 # Everything but what only drives scikit-learn, where compiled code has little to say.
-core_tests=(tests --ignore-glob='*estimators*' --ignore-glob='*demo*')
+core_tests=(tests --ignore-glob='*/test_*estimators*' --ignore-glob='*/test_*demo*')
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=2
 
 fail() {

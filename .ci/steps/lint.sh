@@ -11,6 +11,7 @@ cython-lint src
 find csrc -name '*.c' -exec gcc -std=gnu11 -Icsrc -O1 -Wall -Wextra -Werror -fsyntax-only {} +
 
 validate-pyproject pyproject.toml
+check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 pre-commit validate-config .pre-commit-config.yaml
 for platform in linux macos windows; do
     cibuildwheel --print-build-identifiers --platform "$platform" .
