@@ -59,13 +59,13 @@ static double binary_log_loss_delta(void *delta, const void *z_, const void *a, 
     return loss;
 }
 
-/* E = sum -y log a,  a = softmax(z). With m the largest z, and r the sum of all a but a_m:
- * -log a_k = z_m - z_k + log(1 + r / a_m) */
+/* E = sum -y log a,  a = softmax(z);  dE/dz = (sum y) a - y, which is a - y of probabilities.
+ * With m the largest z, and r the sum of all a but a_m: -log a_k = z_m - z_k + log(1 + r / a_m) */
 static double log_loss_delta(void *delta, const void *z_, const void *a_, const void *y_, int64_t n) {
     const real *z = z_, *a = a_, *y = y_;
+    real *d = delta;
     int64_t m = 0;
     double rest = 0, sum_y = 0, loss = 0;
-    difference(delta, a, y, n);
     for (int64_t k = 1; k < n; k++)
         if (z[k] > z[m]) m = k;
     for (int64_t k = 0; k < n; k++) {
@@ -73,6 +73,7 @@ static double log_loss_delta(void *delta, const void *z_, const void *a_, const 
         sum_y += y[k];
         loss += y[k] == 0 ? 0 : (double)y[k] * ((double)z[m] - z[k]);
     }
+    for (int64_t k = 0; k < n; k++) d[k] = (real)sum_y * a[k] - y[k];
     return loss + sum_y * log1p(rest / a[m]);
 }
 

@@ -8,7 +8,8 @@
  *     W = c W + outer(x_last, D_last)                  what the last row owed
  *     z' = c (x' W) + b + (x . x' + 1) D               exact, and only the last term waits for delta
  *
- * W stands as W[input][NV * VL], zero behind n_out. */
+ * W stands as W[input][NV * VL], zero behind n_out; there b, w2 and D stay zero too, because every
+ * unit is 0 there: logistic(0), which is not, is made so. */
 
 INLINE const real *dense_row(const fbp_data *data, int64_t r) {
     return (const real *)(data->X + r * data->X_row_bytes);
@@ -61,7 +62,10 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
     vec b[4], w2[4], D[4], z[4], decay = v_set1(1);
     double sum = 0;
     int64_t r = start;
+    real units[4 * VL];
 
+    for (int64_t j = 0; j < width; j++) units[j] = j < first->n_out;
+    const vec last_units = v_load(units + width - VL);
     UNROLL for (int q = 0; q < NV; q++) {
         b[q] = z[q] = v_load((real *)block->b + q * VL);
         w2[q] = v_load((real *)block->Z + q * VL);
@@ -95,6 +99,7 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
 
         UNROLL for (int q = 0; q < NV; q++) {
             a[q] = tiny_activate(z[q], ACTIVATION);
+            if (ACTIVATION == FBP_LOGISTIC && q == NV - 1) a[q] = v_mul(a[q], last_units);
             sums = v_fma(a[q], w2[q], sums);
         }
         out[0] = b2 + v_sum(sums);

@@ -71,7 +71,8 @@ INLINE vec polynomial(vec x, const real *c) {
 #endif
 }
 
-/* p and n of e^y = 2^n (1 + p). The part of r behind its rounding, `low`, is still in p. */
+/* p and n of e^y = 2^n (1 + p). The leading term of p = r + r^2 (...) is high + low, which has more
+ * digits than the rounded r. */
 INLINE vec expm1_reduced(vec y, vec *n) {
     *n = v_round(v_mul(y, v_set1(LOG2_E)));
     const vec high = v_fnma(*n, v_set1(LN2_HIGH), y); /* exact */
@@ -117,8 +118,8 @@ INLINE vec v_tanh(vec x) {
     const vec y = v_min(v_set1(40), v_add(size, size)); /* tanh(20) is 1 */
     const vec p = expm1_reduced(y, &n);
     const vec scale = v_pow2(v_sub(v_set1(0), n));
-    const vec large = v_fnma(v_set1(2), v_div(scale, v_add(v_add(one, scale), p)), one);
+    const vec outer = v_fnma(v_set1(2), v_div(scale, v_add(v_add(one, scale), p)), one);
     const vec x2 = v_mul(size, size);
-    const vec small = v_fma(size, v_mul(x2, polynomial(x2, tanh_terms)), size);
-    return v_copysign(v_where_positive(v_sub(size, v_set1((real)0.55)), large, small), x);
+    const vec inner = v_fma(size, v_mul(x2, polynomial(x2, tanh_terms)), size);
+    return v_copysign(v_where_positive(v_sub(size, v_set1((real)0.55)), outer, inner), x);
 }

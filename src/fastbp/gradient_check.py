@@ -50,7 +50,7 @@ def check_gradients(
     X: ArrayLike,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
-    eps: float = 1e-6,
+    eps: float = 1e-5,
 ) -> GradientCheck:
     """Compare every parameter's gradient with the central difference of the loss.
 
@@ -65,7 +65,7 @@ def check_gradients(
     X : array-like of shape (n, n_in)
     y : array-like of shape (n, n_out)
     sample_weight : array-like of shape (n,), default=None
-    eps : float, default=1e-6
+    eps : float, default=1e-5
         Step of the differences, relative to ``max(1, |w|)``.
 
     Returns
