@@ -12,6 +12,7 @@ ISA: str
 def built_isas() -> tuple[str, ...]: ...
 def available_isas() -> tuple[str, ...]: ...
 def default_isa() -> str: ...
+def isa_for(layer_sizes: tuple[int, ...], dtype: DTypeLike) -> str: ...
 def lanes(isa: str, dtype: DTypeLike) -> int: ...
 def compiler() -> str: ...
 def apply_activation(name: str, z: NDArray[Any], isa: str | None = None) -> NDArray[Any]: ...
@@ -20,6 +21,8 @@ def all_finite(values: NDArray[Any], isa: str | None = None) -> bool: ...
 class Rows:
     n: int
     sample_weight: NDArray[np.float64] | None
+    sparse: bool
+    values_per_row: float
     def __init__(
         self,
         X: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]],
@@ -28,8 +31,13 @@ class Rows:
         sample_weight: NDArray[np.float64] | None = None,
     ) -> None: ...
 
+class Block:
+    def __init__(self, engine: Engine, sparse: bool) -> None: ...
+
 class Engine:
     isa: str
+    tiny: bool
+    block_rows: int
     def __init__(
         self,
         arena: NDArray[Any],
@@ -53,6 +61,7 @@ class Engine:
         batch_size: int = 1,
         gradients: NDArray[Any] | None = None,
         velocities: NDArray[Any] | None = None,
+        block: Block | None = None,
     ) -> tuple[int, float]: ...
     def sum_gradients(
         self, rows: Rows, start: int, stop: int, gradients: NDArray[Any]

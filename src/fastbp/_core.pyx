@@ -242,8 +242,7 @@ LOSSES = {"squared_error": FBP_SQUARED_ERROR, "absolute_error": FBP_ABSOLUTE_ERR
           "binary_log_loss": FBP_BINARY_LOG_LOSS, "log_loss": FBP_LOG_LOSS,
           "poisson": FBP_POISSON}
 ISAS = {fbp_isa_name(isa).decode(): isa for isa in range(FBP_N_ISA)}
-# Preferred first. AVX-512 is asked for by name: it is not faster on every machine that has it.
-AUTOMATIC = ("avx2", "neon", "scalar")
+AUTOMATIC = ("avx512", "avx2", "neon", "scalar")  # preferred first
 
 
 def built_isas():
@@ -284,6 +283,18 @@ cdef const fbp_ops *table_for(object dtype, object isa) except NULL:
 
 
 ISA = default_isa()
+
+
+def isa_for(layer_sizes, dtype):
+    """Name of the instruction set that a network of these sizes is best run with.
+
+    The one in use; but a hidden layer that fits a single vector of AVX2 waits longer for the
+    wider vectors of AVX-512, unless these were asked for.
+    """
+    if (ISA == "avx512" and not os.environ.get("FASTBP_ISA") and len(layer_sizes) == 3
+            and layer_sizes[1] <= lanes("avx2", dtype)):
+        return "avx2"
+    return ISA
 
 
 def apply_activation(name, z, isa=None):
@@ -329,6 +340,7 @@ cdef class Rows:
     cdef readonly Py_ssize_t n
     cdef readonly object sample_weight
     cdef readonly bint sparse
+    cdef readonly double values_per_row
 
     def __init__(self, X, n_features, y=None, sample_weight=None):
         self.arrays = (X, y)
@@ -346,6 +358,7 @@ cdef class Rows:
             self.data.X_row_bytes = X.strides[0]
         self.data.X = <const char *> cnp.PyArray_DATA(values)
         self.data.itemsize = values.itemsize
+        self.values_per_row = len(values) / max(self.n, 1) if self.sparse else n_features
         if y is not None:
             self.data.y = <const char *> cnp.PyArray_DATA(y)
             self.data.y_row_bytes = y.strides[0]
@@ -403,7 +416,8 @@ cdef class Engine:
     cdef object arena
     cdef int type_number
     cdef readonly str isa
-    cdef readonly bint tiny
+    cdef readonly bint tiny        # may run in registers: csrc/tiny.inc.h
+    cdef readonly int block_rows   # of csrc/first_layer.inc.h
 
     def __init__(self, arena, weights, biases, activations, loss, paired, isa=None):
         cdef fbp_layer *layer
@@ -412,6 +426,7 @@ cdef class Engine:
         self.type_number = arena.dtype.num
         self.isa = isa or ISA
         self.net.ops = table_for(arena.dtype, isa)
+        self.block_rows = self.net.ops.block_rows
         self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
         self.net.n_layers = len(weights)
         self.memory.parameters = <char *> cnp.PyArray_DATA(arena)

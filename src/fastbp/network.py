@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -39,24 +38,33 @@ OUT_ACTIVATIONS = {
     "log_loss": ("softmax", "logistic"),
     "poisson": ("exp",),
 }
-SLICE_SECONDS = 0.02  # of compiled work, between which Ctrl-C is honoured and progress is shown
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How a network's epochs are run on this machine."""
+    """How an epoch of a network is run on this machine.
+
+    Attributes
+    ----------
+    path : {"registers", "blocks", "rows", "batches"}
+        "registers": the whole network, its first layer one row behind; "blocks": the first layer
+        one block of rows behind; "rows": every layer row by row; "batches": one step a batch. The
+        first three give the same numbers, to rounding.
+    rows : int
+        Rows that the first layer takes together.
+    isa, lanes, dtype
+        Instruction set, numbers in one of its vectors, and their type.
+    """
 
     path: str
+    rows: int
     isa: str
     lanes: int
     dtype: str
-    n_parameters: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.path}, {self.dtype}, {self.isa} ({self.lanes} lanes), "
-            f"{self.n_parameters} parameters"
-        )
+        rows = {"blocks": f" of {self.rows} rows", "batches": f" of {self.rows} rows"}
+        return f"{self.path}{rows.get(self.path, '')}, {self.dtype}, {self.isa} x {self.lanes}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +161,7 @@ class Network:
             [*self.activation, self.out_activation],
             "binary_log_loss" if binary else self.loss_name,
             self.loss_name in ("log_loss", "poisson"),
+            _core.isa_for(self.layer_sizes, self.dtype),
         )
 
     def _initialise(self, random: Any) -> None:
@@ -206,7 +215,7 @@ class Network:
             return self.forward(np.asarray(X)[np.newaxis])[0]
         rows = self._rows(X)
         out = np.empty((rows.n, self.layer_sizes[-1]), dtype=self.dtype)
-        for start, stop in self._slices(rows.n):
+        for start, stop in self._slices(rows, rows.n):
             self._engine.forward(rows, start, stop, out)
         return out
 
@@ -224,7 +233,7 @@ class Network:
         float
         """
         rows = self._rows(X, y, sample_weight, needs_rows=True)
-        total = sum(self._engine.loss_sum(rows, *piece) for piece in self._slices(rows.n))
+        total = sum(self._engine.loss_sum(rows, *piece) for piece in self._slices(rows, rows.n))
         return total / _total_weight(rows)
 
     def gradients(
@@ -242,7 +251,7 @@ class Network:
         """
         rows = self._rows(X, y, sample_weight, needs_rows=True)
         total, piece, loss_sum = self._arena.like(), self._arena.like(), 0.0
-        for start, stop in self._slices(rows.n):
+        for start, stop in self._slices(rows, rows.n):
             loss_sum += self._engine.sum_gradients(rows, start, stop, piece.values)
             total.values += piece.values
         weight = _total_weight(rows)
@@ -329,22 +338,29 @@ class Network:
 
     def _run_epoch(self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
         """Run `train_epoch` on what was checked before, in slices."""
-        by_row = solver.batch_size == 1 and solver.momentum == 0
-        if not by_row and self._gradients is None:
-            self._gradients = self._arena.like()
-        block = self._blocks.get(rows.sparse)
-        if by_row and block is None:
-            block = self._blocks[rows.sparse] = _core.Block(self._engine, rows.sparse)
-        if solver.momentum and self._velocities is None:
-            self._velocities = self._arena.like()
-        gradients = None if by_row or self._gradients is None else self._gradients.values
-        velocities = self._velocities.values if solver.momentum and self._velocities else None
+        plan = self.plan(
+            len(order),
+            batch_size=solver.batch_size,
+            momentum=solver.momentum,
+            sparse=rows.sparse,
+        )
+        block = gradients = velocities = None
+        if plan.path in ("registers", "blocks"):
+            if rows.sparse not in self._blocks:
+                self._blocks[rows.sparse] = _core.Block(self._engine, rows.sparse)
+            block = self._blocks[rows.sparse]
+        elif plan.path == "batches":
+            self._gradients = self._gradients or self._arena.like()
+            gradients = self._gradients.values
+        if solver.momentum:
+            self._velocities = self._velocities or self._arena.like()
+            velocities = self._velocities.values
 
         total_weight = _total_weight(rows, order)
         if total_weight == 0:
             raise ValueError("Every row of order has sample_weight 0: there is nothing to learn from")
         last_finite, loss_sum = np.empty_like(self._arena.values), 0.0
-        for start, stop in self._slices(len(order), solver.batch_size):
+        for start, stop in self._slices(rows, len(order), plan.rows):
             np.copyto(last_finite, self._arena.values)
             stopped, slice_loss = self._engine.train(
                 rows,
@@ -353,7 +369,7 @@ class Network:
                 stop,
                 gradients=gradients,
                 velocities=velocities,
-                block=block if by_row else None,
+                block=block,
                 **dataclasses.asdict(solver),
             )
             finite = _core.all_finite(self._arena.values)
@@ -372,10 +388,38 @@ class Network:
 
     # -- about the network -------------------------------------------------------------------
 
-    def plan(self) -> Plan:
-        """Return how an epoch of this network is run: code path, instruction set, dtype."""
-        isa = self._engine.isa
-        return Plan("row by row", isa, _core.lanes(isa, self.dtype), self.dtype.name, self.n_parameters)
+    def plan(
+        self,
+        n_rows: int = 1000,
+        *,
+        batch_size: int = 1,
+        momentum: float = 0.0,
+        sparse: bool = False,
+    ) -> Plan:
+        """Return how `train_epoch` runs n_rows rows: code path, instruction set, dtype.
+
+        Parameters
+        ----------
+        n_rows : int, default=1000
+        batch_size, momentum
+            As given to `train_epoch`.
+        sparse : bool, default=False
+            Whether X is a CSR matrix.
+
+        Returns
+        -------
+        Plan
+        """
+        engine, rows = self._engine, self._engine.block_rows
+        if batch_size > 1 or momentum:
+            path, rows = "batches", batch_size
+        elif engine.tiny and not sparse:
+            path, rows = "registers", 1
+        elif n_rows >= 2 * rows:
+            path = "blocks"
+        else:
+            path, rows = "rows", 1
+        return Plan(path, rows, engine.isa, _core.lanes(engine.isa, self.dtype), self.dtype.name)
 
     def copy(self) -> Network:
         """Return an independent network with the same parameters and solver state."""
@@ -430,18 +474,17 @@ class Network:
             y, n_rows, self.layer_sizes[-1], self.dtype, self.loss_name, self.out_activation
         )
 
-    def _slices(self, n: int, multiple: int = 1) -> Iterator[tuple[int, int]]:
-        """Cut range(n) into pieces of about `SLICE_SECONDS` of work, of whole batches."""
-        start, size = 0, multiple * max(1, 200_000 // (self.n_parameters * multiple))
-        while start < n:
-            began = time.perf_counter()
-            yield start, min(start + size, n)
-            seconds = time.perf_counter() - began
-            start += size
-            if seconds < SLICE_SECONDS / 2:
-                size *= 2
-            elif seconds > SLICE_SECONDS and size > multiple:
-                size = max(1, size // multiple // 2) * multiple
+    def _slices(self, rows: _core.Rows, n: int, multiple: int = 1) -> Iterator[tuple[int, int]]:
+        """Cut range(n) into pieces of some 20 ms of work, longer where a piece costs much to begin.
+
+        Their length is estimated, not measured: rounding depends on where a piece begins, and the
+        same training must give the same bits every time.
+        """
+        used = self.n_parameters - (self.layer_sizes[0] - rows.values_per_row) * self.layer_sizes[1]
+        seconds = min(0.15, max(0.02, 8e-8 * self.n_parameters))
+        size = -(-int(seconds / (2e-8 + 2.5e-10 * used)) // multiple) * multiple
+        for start in range(0, n, max(size, multiple)):
+            yield start, min(start + max(size, multiple), n)
 
 
 def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
