@@ -8,6 +8,7 @@ LOSSES: dict[str, int]
 ISAS: dict[str, int]
 AUTOMATIC: tuple[str, ...]
 ISA: str
+ISA_IS_FORCED: bool
 
 def built_isas() -> tuple[str, ...]: ...
 def available_isas() -> tuple[str, ...]: ...

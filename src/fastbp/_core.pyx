@@ -283,6 +283,7 @@ cdef const fbp_ops *table_for(object dtype, object isa) except NULL:
 
 
 ISA = default_isa()
+ISA_IS_FORCED = bool(os.environ.get("FASTBP_ISA"))
 
 
 def isa_for(layer_sizes, dtype):
@@ -291,7 +292,7 @@ def isa_for(layer_sizes, dtype):
     The one in use; but a hidden layer that fits a single vector of AVX2 waits longer for the
     wider vectors of AVX-512, unless these were asked for.
     """
-    if (ISA == "avx512" and not os.environ.get("FASTBP_ISA") and len(layer_sizes) == 3
+    if (ISA == "avx512" and not ISA_IS_FORCED and len(layer_sizes) == 3
             and layer_sizes[1] <= lanes("avx2", dtype)):
         return "avx2"
     return ISA
