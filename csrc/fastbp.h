@@ -47,8 +47,8 @@ typedef void fbp_derive(void *delta, const void *a, int64_t n);
  * what cannot overflow */
 typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n);
 
-/* One row of values, dense (columns NULL), or the non-zeros of the given columns: a row of X, or
- * the activations of a layer. */
+/* One row of values, dense (columns NULL), or the non-zeros of the given columns, in ascending order:
+ * a row of X, or the activations of a layer. */
 typedef struct {
     const void *values;
     const int32_t *columns;

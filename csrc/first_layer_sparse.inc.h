@@ -35,8 +35,7 @@ typedef struct {
     int n;
 } sparse_parts;
 
-/* The next parts: what of the rows comes before column `end`. Of a row whose columns are not sorted
- * some come later than they could, which costs time only: the last chunk takes all that is left. */
+/* The next parts: what of the rows comes before column `end`. */
 INLINE void next_parts(sparse_parts *parts, const fbp_row *rows, int64_t end) {
     for (int t = 0; t < parts->n; t++) {
         fbp_row *part = &parts->rows[t];

@@ -1,0 +1,149 @@
+"""Every path of an epoch gives the numbers of the plain one: every layer, row by row."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from fastbp import Network, _core
+from fastbp.network import Solver
+
+RATE = 0.01
+TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
+PAIRS = [
+    ("squared_error", None),
+    ("absolute_error", None),
+    ("squared_error", "tanh"),
+    ("log_loss", None),
+    ("log_loss", "logistic"),
+    ("poisson", None),
+]
+
+
+def data(network, n_rows, density=1.0, seed=0):
+    random = np.random.RandomState(seed)
+    X = random.uniform(-1, 1, (n_rows, network.layer_sizes[0]))
+    X[random.uniform(size=X.shape) >= density] = 0
+    n_outputs = network.layer_sizes[-1]
+    if network.out_activation == "softmax":
+        return X, np.eye(n_outputs)[random.randint(n_outputs, size=n_rows)]
+    return X, random.uniform(0, 1, (n_rows, n_outputs))
+
+
+def train_plainly(network, X, y, order, alpha, sample_weight):
+    """Train every layer row by row, in one call; return the sum of the losses."""
+    rows = network._rows(X, y, sample_weight)
+    return network._engine.train(rows, order, 0, len(order), RATE, alpha=alpha)[1]
+
+
+def assert_same_as_plain(network, path, n_rows, *, density=None, alpha=0.0, weighted=False):
+    X, y = data(network, n_rows, density or 1.0)
+    rows = X if density is None else csr_array(X)
+    sample_weight = np.random.RandomState(1).uniform(0, 2, n_rows) if weighted else None
+    order = np.random.RandomState(2).permutation(n_rows)
+    plain = network.copy()
+    assert network.plan(n_rows, sparse=density is not None).path == path
+
+    loss_sum = train_plainly(plain, X, y, order, alpha, sample_weight)
+    loss = network.train_epoch(
+        rows, y, RATE, order=order, alpha=alpha, sample_weight=sample_weight
+    )
+
+    tolerance = TOLERANCE[network.dtype.name]
+    total_weight = n_rows if sample_weight is None else sample_weight.sum()
+    assert loss == pytest.approx(loss_sum / total_weight, rel=tolerance)
+    for ours, theirs in zip(
+        network.weights + network.biases, plain.weights + plain.biases, strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.5}, {"weighted": True}], ids=str)
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
+def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activation, options):
+    settings = {
+        "activation": activation,
+        "loss": loss,
+        "out_activation": out_activation,
+        "random_state": 0,
+    }
+    for sizes in ((7, 30, 3), (7, 30, 20, 3)):
+        assert_same_as_plain(Network(sizes, **settings), "blocks", 2003, **options)
+        network = Network(sizes, **settings)
+        assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
+    small = Network((7, 5, 1), **settings | {"out_activation": out_activation})
+    assert_same_as_plain(small, "registers", 2003, **options)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n_hidden", range(1, 71))
+def test_every_width_follows_the_plain_path(n_hidden, dtype, isa):
+    for sizes in ((n_hidden % 13 + 1, n_hidden, 2), (71 - n_hidden, n_hidden, 5, 1)):
+        for density in (None, 0.4):
+            network = Network(sizes, dtype=dtype, random_state=0)
+            assert_same_as_plain(network, "blocks", 45, density=density, alpha=0.1)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_every_small_network_follows_the_plain_path(dtype, isa):
+    for n_hidden in range(1, 17):
+        network = Network((n_hidden % 5 + 1, n_hidden, 1), dtype=dtype, random_state=0)
+        if network.plan().path == "registers":
+            assert_same_as_plain(network, "registers", 30)
+            assert_same_as_plain(network, "registers", 30, alpha=0.1, weighted=True)
+
+
+def test_layers_of_many_panels_and_chunks(isa):
+    for sizes in ((300, 150, 3), (97, 257, 2), (5000, 20, 2)):
+        for density in (None, 0.05):
+            network = Network(sizes, random_state=0)
+            assert_same_as_plain(network, "blocks", 43, density=density)
+
+
+@pytest.mark.parametrize("n_rows", range(16, 34))
+def test_blocks_of_rows_may_end_anywhere(n_rows, isa):
+    if n_rows >= 2 * Network((3, 17, 2))._engine.block_rows:
+        assert_same_as_plain(Network((3, 17, 2), random_state=0), "blocks", n_rows, alpha=0.3)
+        network = Network((3, 17, 2), random_state=0)
+        assert_same_as_plain(network, "blocks", n_rows, density=0.5, alpha=0.3)
+
+
+def test_unsorted_and_repeated_columns_follow_the_plain_path():
+    random = np.random.RandomState(0)
+    columns = random.randint(600, size=(40, 30))
+    values = random.uniform(-1, 1, columns.shape)
+    X = csr_array((values.ravel(), columns.ravel(), np.arange(0, 1201, 30)), shape=(40, 600))
+    y = random.uniform(size=(40, 2))
+    network = Network((600, 40, 2), random_state=0)
+    plain = network.copy()
+    train_plainly(plain, X.toarray(), y, np.arange(40), 0.0, None)
+    network.train_epoch(X, y, RATE)
+    np.testing.assert_allclose(network.weights[0], plain.weights[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("sizes", [(3, 20, 2), (3, 4, 1)])
+@pytest.mark.parametrize("bad_row", [0, 3, 8, 21, 39])
+def test_rows_before_a_loss_that_is_not_finite_are_kept(sizes, bad_row):
+    network = Network(sizes, activation="tanh", random_state=0)
+    X, y = data(network, 40)
+    y[bad_row] = 1e200
+    plain = network.copy()
+    rows = network._rows(X, y)
+    block = _core.Block(network._engine, False)
+    stopped, _ = network._engine.train(rows, np.arange(40), 0, 40, RATE, block=block)
+    assert stopped == bad_row
+    train_plainly(plain, X, y, np.arange(bad_row), 0.0, None)
+    for ours, theirs in zip(network.weights, plain.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_the_same_bits_however_long_an_epoch_takes():
+    networks = []
+    for _ in range(2):
+        network = Network((5, 40, 1), random_state=0)
+        X, y = data(network, 20_000)
+        rows = network._rows(X, y)
+        network._run_epoch(rows, np.arange(20_000), Solver(RATE))
+        networks.append(network)
+    for a, b in zip(networks[0].weights, networks[1].weights, strict=True):
+        assert a.tobytes() == b.tobytes()
