@@ -59,6 +59,7 @@ typedef struct {
     int64_t n_in, n_out;
     void *W, *b;            /* parameters */
     void *to_W, *to_b;      /* what the row's gradient is added to: W and b, or the batch's sums */
+    void *V_W, *V_b;        /* velocities of momentum, or NULL */
     void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer only */
     fbp_activate *activate;
     fbp_derive *derive;
@@ -86,15 +87,27 @@ typedef struct {
     int nesterov;
 } fbp_solver;
 
+/* What a row does to a weight w and its velocity v, for the row's weighted gradient g:
+ *
+ *     w' = keep[0][0] w + keep[0][1] v + take[0] g
+ *     v' = keep[1][0] w + keep[1][1] v + take[1] g
+ *
+ * Without momentum there is no v: w' = keep[0][0] w + take[0] g. Biases are not penalised: for
+ * them keep[0][0] is 1 and keep[1][0] is 0. */
+typedef struct {
+    double keep[2][2], take[2];
+} fbp_step;
+
 #define FBP_MOST_BLOCK_ROWS 16
 #define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
 
 /* The first layer while it runs one block of rows behind: see first_layer.inc.h. */
 typedef struct {
-    int64_t n_columns, panel_width; /* outputs, padded to whole panels */
+    int64_t n_columns, panel_width; /* outputs (twice with momentum), padded to whole panels */
     int64_t stride;                 /* from row to row of Z and D */
-    int sparse;
-    void *W, *b;                    /* parameters */
+    int sparse, momentum;
+    fbp_step steps[FBP_MOST_BLOCK_ROWS + 1]; /* of n rows: keep is n times applied, take n - 1 times */
+    void *W, *b, *V_b;              /* parameters, velocities of biases; those of W are beside it */
     void *Z, *G;                    /* X W and X X' of this block */
     void *D;                        /* steps of this block's rows */
     void *X[2];                     /* rows side by side, of this block and the last */
@@ -119,9 +132,7 @@ typedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *d
                                const int64_t *order, int64_t start, int64_t stop,
                                const fbp_solver *solver, double *loss_sum);
 
-/* The operations of one (dtype, instruction set). `scale` is -learning_rate (times the row's
- * weight) when a row is written straight into W, and the row's weight when a batch is summed;
- * `decay` is 1 - learning_rate * alpha, or 1. */
+/* The operations of one (dtype, instruction set). */
 struct fbp_ops {
     const char *isa;
     int itemsize, lanes;
@@ -131,23 +142,22 @@ struct fbp_ops {
     /* layer.row lists the active units of layer.a: those above zero */
     void (*list_active)(fbp_layer *layer);
 
-    /* delta_in = W @ layer.delta (0 for inputs that the row x leaves out),  and then
-     * to_W = decay * to_W + scale * outer(x, delta),  to_b += scale * delta.
+    /* delta_in = W @ layer.delta (0 for inputs that the row x leaves out), and then the step with the
+     * gradients weight * outer(x, delta) into to_W and weight * delta into to_b.
      * Where to_W is W itself, every weight is read before it is written. */
     void (*backward_update)(const fbp_layer *layer, void *delta_in, const fbp_row *x,
-                            double scale, double decay);
+                            double weight, const fbp_step *step);
     /* The second half alone, for the first layer, which has nothing below it. */
-    void (*update)(const fbp_layer *layer, const fbp_row *x, double scale, double decay);
+    void (*update)(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step);
 
     /* The same for the first layer and a whole block of rows: see first_layer.inc.h. */
     int block_rows;
-    void (*block_load)(fbp_block *block, const fbp_layer *layer);
-    void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,
-                          int n_rows, double decay);
-    void (*block_correct)(const fbp_block *block, void *z, int t, double decay);
-    void (*block_keep)(fbp_block *block, const void *delta, int t, double scale);
-    void (*block_close)(fbp_block *block, int n_rows, double decay);
-    void (*block_unload)(fbp_block *block, const fbp_layer *layer, double decay);
+    void (*block_load)(fbp_block *block, const fbp_layer *layer, const fbp_step *step);
+    void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows);
+    void (*block_correct)(const fbp_block *block, void *z, int t);
+    void (*block_keep)(fbp_block *block, const void *delta, int t, double weight);
+    void (*block_close)(fbp_block *block, int n_rows);
+    void (*block_unload)(fbp_block *block, const fbp_layer *layer);
 
     /* Whole networks of one hidden layer of up to tiny_units and one output: see tiny.inc.h. */
     int tiny_units;

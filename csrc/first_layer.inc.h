@@ -1,98 +1,130 @@
 /* The first layer, one block of rows behind: exact, at the speed of a matrix product.
  *
  * Its inputs are known before the rows above are trained, so a block's X W is computed in one pass
- * over W, and what the rows of the block change in W meanwhile is added as a correction. With
- * D_s = -learning_rate * weight_s * delta_s of row s, G = X X' and decay c = 1 - learning_rate alpha:
+ * over W, and what the rows of the block change in W meanwhile is added as a correction. A row's
+ * step is linear in W, its velocity V and its gradient (fbp_step), so that t rows are, with D_s the
+ * weighted delta of row s, G = X X' and the step of n rows in steps[n]:
  *
- *     z_t = c^t (X W)_t + b + sum over s < t of (c^(t-1-s) G[t][s] + 1) D_s
- *     W   = c^n W + sum over s of c^(n-1-s) outer(x_s, D_s),     b = b + sum of D_s
+ *     W_t = keep_t[0][0] W + keep_t[0][1] V + sum over s < t of take_(t-s)[0] outer(x_s, D_s)
+ *     z_t = keep_t[0][0] (X W)_t + keep_t[0][1] (X V)_t + b_t
+ *                                           + sum over s < t of take_(t-s)[0] G[t][s] D_s
  *
- * (the 1 is the bias, which does not decay). The second line waits for the pass over W that the next
- * block's X W needs anyway: for dense rows in first_layer_dense.inc.h, for rows of non-zeros in
- * first_layer_sparse.inc.h.
+ * and V_t like W_t with the second row of keep and take. W and V of the next block wait for the pass
+ * over them that the next block's X W needs anyway: for dense rows in first_layer_dense.inc.h, for
+ * rows of non-zeros, without momentum, in first_layer_sparse.inc.h. b is written row by row.
  *
  * W stands in panels of some vectors of outputs, W[panel][input][panel_width]: a row-major W has
- * its rows a power of two apart and loses to cache conflicts. Z = X W and D are row-major with
+ * its rows a power of two apart and loses to cache conflicts. With momentum every vector of W is
+ * followed by the same of V, and so are those of Z = [X W | X V] and D. Z and D are row-major with
  * rows block.stride apart, for the same reason a little more than there are columns. */
 
 enum { BLOCK = VL > 8 ? VL : 8 }; /* rows */
 
-/* c^n */
-INLINE real decay_power(double decay, int n) {
-    real power = 1;
-    for (int s = 0; s < n; s++) power *= (real)decay;
-    return power;
+/* The step of n rows, n = 0 to BLOCK, from that of one. */
+INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one) {
+    const fbp_step none = {{{1, 0}, {0, 1}}, {0, 0}};
+    steps[0] = none;
+    for (int n = 1; n <= BLOCK; n++)
+        for (int i = 0; i < 2; i++) {
+            const double *row = steps[n - 1].keep[i];
+            for (int j = 0; j < 2; j++)
+                steps[n].keep[i][j] = row[0] * one->keep[0][j] + row[1] * one->keep[1][j];
+            steps[n].take[i] = row[0] * one->take[0] + row[1] * one->take[1];
+        }
 }
 
-/* W of the layer into panels and back; what stands behind n_out is zero. */
-INLINE void copy_panels(const fbp_block *block, const fbp_layer *layer, int loading) {
-    const int64_t n_in = layer->n_in, n_out = layer->n_out, panel = block->panel_width;
-    real *packed = block->W, *W = layer->W;
-    for (int64_t first = 0; first < block->n_columns; first += panel) {
-        const int64_t width = n_out - first < panel ? n_out - first : panel;
-        for (int64_t i = 0; i < n_in; i++, packed += panel) {
-            real *own = W + i * n_out + first;
-            for (int64_t j = 0; j < width; j++) {
-                if (loading) packed[j] = own[j];
-                else own[j] = packed[j];
-            }
-            if (loading)
-                for (int64_t j = width > 0 ? width : 0; j < panel; j++) packed[j] = 0;
+/* Vectors of W, or pairs of vectors of W and V: every how many columns of Z and D one begins. */
+INLINE int64_t spacing(const fbp_block *block) { return block->momentum ? 2 * VL : VL; }
+
+/* VL columns of W (n_in, n_out) from column j on into every input's place in a panel, or back;
+ * what stands behind n_out is zero there. */
+INLINE void copy_columns(real *panel, int64_t panel_width, real *W, int64_t n_in, int64_t n_out,
+                         int64_t j, int loading) {
+    const int64_t width = n_out - j < VL ? n_out - j : VL;
+    for (int64_t i = 0; i < n_in; i++, panel += panel_width, W += n_out)
+        for (int64_t k = 0; k < VL; k++) {
+            if (loading) panel[k] = k < width ? W[j + k] : 0;
+            else if (k < width) W[j + k] = panel[k];
         }
+}
+
+/* W of the layer (and V) into panels or back. */
+INLINE void copy_panels(const fbp_block *block, const fbp_layer *layer, int loading) {
+    const int64_t n_in = layer->n_in, n_out = layer->n_out, step = spacing(block);
+    for (int64_t c = 0, j = 0; c < block->n_columns; c += step, j += VL) {
+        const int64_t panel = c / block->panel_width;
+        real *at = (real *)block->W + panel * block->panel_width * n_in + c % block->panel_width;
+        copy_columns(at, block->panel_width, layer->W, n_in, n_out, j, loading);
+        if (block->momentum)
+            copy_columns(at + VL, block->panel_width, layer->V_W, n_in, n_out, j, loading);
     }
 }
 
-/* z_t, NV vectors of outputs from column j on */
-INLINE void correct_columns(real *z, const fbp_block *block, int64_t j, int t, real decay_t,
-                            const real *coefficients, const int NV) {
-    const real *Z = (const real *)block->Z + t * block->stride + j;
-    const real *D = (const real *)block->D + j, *b = (const real *)block->b + j;
-    const vec c = v_set1(decay_t);
+/* z_t, NV vectors of outputs from output j on */
+INLINE void correct_outputs(real *z, const fbp_block *block, int64_t j, int t, const real *coefficients,
+                            const int NV, const int MOMENTUM) {
+    const int64_t step = MOMENTUM ? 2 * VL : VL, at = MOMENTUM ? 2 * j : j;
+    const real *Z = (const real *)block->Z + t * block->stride + at;
+    const real *D = (const real *)block->D + at, *b = (const real *)block->b + j;
+    const vec of_W = v_set1((real)block->steps[t].keep[0][0]);
+    const vec of_V = v_set1((real)block->steps[t].keep[0][1]);
     vec sums[8];
-    UNROLL for (int q = 0; q < NV; q++)
-        sums[q] = v_fma(c, v_load(Z + q * VL), v_load(b + q * VL));
+    UNROLL for (int q = 0; q < NV; q++) {
+        sums[q] = v_fma(of_W, v_load(Z + q * step), v_load(b + q * VL));
+        if (MOMENTUM) sums[q] = v_fma(of_V, v_load(Z + q * step + VL), sums[q]);
+    }
     for (int s = 0; s < t; s++, D += block->stride) {
         const vec g = v_set1(coefficients[s]);
-        UNROLL for (int q = 0; q < NV; q++) sums[q] = v_fma(g, v_load(D + q * VL), sums[q]);
+        UNROLL for (int q = 0; q < NV; q++) sums[q] = v_fma(g, v_load(D + q * step), sums[q]);
     }
     UNROLL for (int q = 0; q < NV; q++) v_store(z + j + q * VL, sums[q]);
 }
 
-/* z_t = c^t Z_t + b + sum over s < t of (c^(t-1-s) G[t][s] + 1) D_s */
-static void block_correct(const fbp_block *block, void *z, int t, double decay) {
-    const real *G = (const real *)block->G + t * BLOCK;
-    real coefficients[BLOCK], power = 1;
-    for (int s = t - 1; s >= 0; s--, power *= (real)decay) coefficients[s] = power * G[s] + 1;
+INLINE void correct_all(real *z, const fbp_block *block, int t, const real *coefficients,
+                        const int MOMENTUM) {
+    const int64_t n = MOMENTUM ? block->n_columns / 2 : block->n_columns;
     int64_t j = 0;
-    for (; j + 8 * VL <= block->n_columns; j += 8 * VL)
-        correct_columns(z, block, j, t, power, coefficients, 8);
-    for (; j < block->n_columns; j += 2 * VL)
-        correct_columns(z, block, j, t, power, coefficients, 2);
+    for (; j + 8 * VL <= n; j += 8 * VL) correct_outputs(z, block, j, t, coefficients, 8, MOMENTUM);
+    for (; j + 2 * VL <= n; j += 2 * VL) correct_outputs(z, block, j, t, coefficients, 2, MOMENTUM);
+    if (j < n) correct_outputs(z, block, j, t, coefficients, 1, MOMENTUM);
 }
 
-/* D_t = scale delta */
-static void block_keep(fbp_block *block, const void *delta_, int t, double scale) {
+/* z_t, as above */
+static void block_correct(const fbp_block *block, void *z, int t) {
+    const real *G = (const real *)block->G + t * BLOCK;
+    real coefficients[BLOCK];
+    for (int s = 0; s < t; s++) coefficients[s] = (real)block->steps[t - s].take[0] * G[s];
+    if (block->momentum) correct_all(z, block, t, coefficients, 1);
+    else correct_all(z, block, t, coefficients, 0);
+}
+
+/* D_t = weight delta; and b takes its step */
+static void block_keep(fbp_block *block, const void *delta_, int t, double weight) {
+    const int64_t step = spacing(block);
     const real *delta = delta_;
-    real *D = (real *)block->D + t * block->stride;
-    const vec s = v_set1((real)scale);
-    for (int64_t j = 0; j < block->n_columns; j += VL) v_store(D + j, v_mul(s, v_load(delta + j)));
+    real *D = (real *)block->D + t * block->stride, *b = block->b, *v = block->V_b;
+    const vec w = v_set1((real)weight);
+    const vec_step s = step_times(&block->steps[1], 1, 1);
+    for (int64_t c = 0, j = 0; c < block->n_columns; c += step, j += VL) {
+        const vec d = v_mul(w, v_load(delta + j));
+        v_store(D + c, d);
+        if (block->momentum) step_vector(b + j, v + j, d, &s, 1);
+        else step_vector(b + j, NULL, d, &s, 0);
+    }
 }
 
-/* b += sum of D; and D ready for W: D_s c^(n-1-s), zero behind the last row */
-static void block_close(fbp_block *block, int n_rows, double decay) {
-    real *b = block->b, power = 1;
-    for (int s = BLOCK - 1; s >= 0; s--) {
+/* D ready for W and V: take_(n-s) D_s, zero behind the last row */
+static void block_close(fbp_block *block, int n_rows) {
+    const int64_t step = spacing(block);
+    for (int s = 0; s < BLOCK; s++) {
         real *D = (real *)block->D + s * block->stride;
-        if (s >= n_rows) {
-            memset(D, 0, (size_t)block->n_columns * sizeof(real));
-            continue;
+        const double *take = block->steps[s < n_rows ? n_rows - s : 0].take;
+        for (int64_t c = 0; c < block->n_columns; c += step) {
+            const vec d = v_load(D + c);
+            v_store(D + c, s < n_rows ? v_mul(v_set1((real)take[0]), d) : v_set1(0));
+            if (block->momentum)
+                v_store(D + c + VL, s < n_rows ? v_mul(v_set1((real)take[1]), d) : v_set1(0));
         }
-        for (int64_t j = 0; j < block->n_columns; j += VL) {
-            const vec d = v_load(D + j);
-            v_store(b + j, v_add(v_load(b + j), d));
-            if (decay != 1) v_store(D + j, v_mul(v_set1(power), d));
-        }
-        power *= (real)decay;
     }
     block->n_pending = n_rows;
 }

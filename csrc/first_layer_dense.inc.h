@@ -1,23 +1,27 @@
 /* first_layer.inc.h for dense rows: the pass over W is two matrix products on register tiles.
  *
- * Panels are two vectors wide. The block's rows stand side by side, X[input][row], and inputs are
+ * Panels are two vectors wide: of W, or with momentum one of W and one of V. The block's rows stand side by side, X[input][row], and inputs are
  * taken a chunk at a time, which both products pass over while it is in the nearest cache. */
 
 enum { DENSE_PANEL = 2 * VL, CHUNK = 96 /* inputs */ };
 
-/* W[0..INPUTS) = c W + X D */
-INLINE void update_tile(real *W, const real *X, const real *D, int64_t stride, real decay,
-                        const int INPUTS) {
+/* W[0..INPUTS) = keep W + X D: two vectors of W, or with momentum one of W and one of V */
+INLINE void update_tile(real *W, const real *X, const real *D, int64_t stride, const vec_step *s,
+                        const int INPUTS, const int MOMENTUM) {
     vec sums[INPUT_TILE][2];
-    const vec c = v_set1(decay);
     UNROLL for (int i = 0; i < INPUTS; i++) {
-        sums[i][0] = v_mul(c, v_load(W + i * DENSE_PANEL));
-        sums[i][1] = v_mul(c, v_load(W + i * DENSE_PANEL + VL));
+        const vec w0 = v_load(W + i * DENSE_PANEL), w1 = v_load(W + i * DENSE_PANEL + VL);
+        sums[i][0] = v_mul(s->keep[0][0], w0);
+        sums[i][1] = v_mul(MOMENTUM ? s->keep[1][1] : s->keep[0][0], w1);
+        if (MOMENTUM) {
+            sums[i][0] = v_fma(s->keep[0][1], w1, sums[i][0]);
+            sums[i][1] = v_fma(s->keep[1][0], w0, sums[i][1]);
+        }
     }
-    for (int s = 0; s < BLOCK; s++, D += stride) {
+    for (int t = 0; t < BLOCK; t++, D += stride) {
         const vec d0 = v_load(D), d1 = v_load(D + VL);
         UNROLL for (int i = 0; i < INPUTS; i++) {
-            const vec x = v_set1(X[i * BLOCK + s]);
+            const vec x = v_set1(X[i * BLOCK + t]);
             sums[i][0] = v_fma(x, d0, sums[i][0]);
             sums[i][1] = v_fma(x, d1, sums[i][1]);
         }
@@ -28,16 +32,26 @@ INLINE void update_tile(real *W, const real *X, const real *D, int64_t stride, r
     }
 }
 
-/* W = c W + X D, n inputs of one panel */
-static void update_panel(real *W, const real *X, const real *D, int64_t stride, real decay, int64_t n) {
+/* The same for n inputs of one panel. */
+INLINE void update_inputs(real *W, const real *X, const real *D, int64_t stride, const fbp_step *step,
+                          int64_t n, const int MOMENTUM) {
+    const vec_step s = step_times(step, 1, 0);
     int64_t i = 0;
-#define TILES(INPUTS)                      \
-    for (; i + INPUTS <= n; i += INPUTS)   \
-        update_tile(W + i * DENSE_PANEL, X + i * BLOCK, D, stride, decay, INPUTS);
+#define TILES(INPUTS)                    \
+    for (; i + INPUTS <= n; i += INPUTS) \
+        update_tile(W + i * DENSE_PANEL, X + i * BLOCK, D, stride, &s, INPUTS, MOMENTUM);
     TILES(INPUT_TILE)
     TILES(2)
     TILES(1)
 #undef TILES
+}
+
+/* What the last block owes n inputs from input i on, in the panel that begins at column j. */
+static void update_panel(const fbp_block *block, real *W, const real *X, int64_t j, int64_t n) {
+    const fbp_step *step = &block->steps[block->n_pending];
+    const real *D = (const real *)block->D + j;
+    if (block->momentum) update_inputs(W, X, D, block->stride, step, n, 1);
+    else update_inputs(W, X, D, block->stride, step, n, 0);
 }
 
 /* Z[0..ROW_TILE) += X W over n inputs of one panel; from zero for the first of them */
@@ -99,11 +113,9 @@ static void pack_rows(real *X, const fbp_row *rows, int64_t n_in, int n_rows) {
 }
 
 /* W is given what the last block owes, then Z = X W and G of these rows. */
-static void dense_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,
-                          int n_rows, double decay) {
+static void dense_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
     const int64_t n_in = layer->n_in, stride = block->stride;
-    const real *X_last = block->X[block->turn], *D = block->D;
-    const real c = decay_power(decay, block->n_pending);
+    const real *X_last = block->X[block->turn];
     real *X = block->X[block->turn ^= 1], *Z = block->Z;
 
     pack_rows(X, rows, n_in, n_rows);
@@ -111,7 +123,7 @@ static void dense_forward(fbp_block *block, const fbp_layer *layer, const fbp_ro
         const int64_t n = n_in - i < CHUNK ? n_in - i : CHUNK;
         for (int64_t j = 0; j < block->n_columns; j += DENSE_PANEL) {
             real *W = (real *)block->W + j * n_in + i * DENSE_PANEL;
-            if (block->n_pending) update_panel(W, X_last + i * BLOCK, D + j, stride, c, n);
+            if (block->n_pending) update_panel(block, W, X_last + i * BLOCK, j, n);
             for (int t = 0; t < BLOCK; t += ROW_TILE)
                 forward_tile(Z + t * stride + j, X + i * BLOCK + t, W, stride, n, i == 0);
         }
@@ -121,11 +133,9 @@ static void dense_forward(fbp_block *block, const fbp_layer *layer, const fbp_ro
 }
 
 /* W is given what the last block owes, without a next. */
-static void dense_finish(fbp_block *block, const fbp_layer *layer, double decay) {
-    const real c = decay_power(decay, block->n_pending);
+static void dense_finish(fbp_block *block, const fbp_layer *layer) {
     if (!block->n_pending) return;
     for (int64_t j = 0; j < block->n_columns; j += DENSE_PANEL)
-        update_panel((real *)block->W + j * layer->n_in, block->X[block->turn],
-                     (const real *)block->D + j, block->stride, c, layer->n_in);
+        update_panel(block, (real *)block->W + j * layer->n_in, block->X[block->turn], j, layer->n_in);
     block->n_pending = 0;
 }

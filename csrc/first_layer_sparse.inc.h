@@ -83,11 +83,12 @@ static void sparse_gram(real *G, real *X, const fbp_row *rows, int n_rows) {
 }
 
 /* Every weight decays, used or not. */
-INLINE void sparse_decay(fbp_block *block, int64_t n_in, double decay) {
-    const vec c = v_set1(decay_power(decay, block->n_pending));
+INLINE void sparse_decay(fbp_block *block, int64_t n_in) {
+    const double keep = block->steps[block->n_pending].keep[0][0];
     real *W = block->W;
-    if (decay == 1 || !block->n_pending) return;
-    for (int64_t k = 0; k < block->n_columns * n_in; k += VL) v_store(W + k, v_mul(c, v_load(W + k)));
+    if (keep == 1) return;
+    for (int64_t k = 0; k < block->n_columns * n_in; k += VL)
+        v_store(W + k, v_mul(v_set1((real)keep), v_load(W + k)));
 }
 
 /* How many inputs to take at a time: so many that a panel's part of W stays in the nearest cache,
@@ -100,14 +101,13 @@ INLINE int64_t sparse_chunk(const fbp_block *block, int64_t n_in, const fbp_row 
     return chunk > least ? chunk : least + 1;
 }
 
-static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows,
-                        double decay) {
+static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
     const int64_t n_in = layer->n_in, panel = block->panel_width;
     const int64_t chunk = sparse_chunk(block, n_in, rows, n_rows);
     sparse_parts last, now;
     start_parts(&last, block->last_rows, block->n_pending);
     start_parts(&now, rows, n_rows);
-    sparse_decay(block, n_in, decay);
+    sparse_decay(block, n_in);
     for (int64_t i = 0; i < n_in; i += chunk) {
         const int64_t end = i + chunk < n_in ? i + chunk : INT64_MAX;
         next_parts(&last, block->last_rows, end);
@@ -125,34 +125,36 @@ static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row 
 }
 
 /* W is given what the last block owes, then Z = X W and G of these rows. */
-static void sparse_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,
-                           int n_rows, double decay) {
-    sparse_pass(block, layer, rows, n_rows, decay);
+static void sparse_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
+    sparse_pass(block, layer, rows, n_rows);
     sparse_gram(block->G, block->X[0], rows, n_rows);
     memcpy(block->last_rows, rows, (size_t)n_rows * sizeof(fbp_row));
 }
 
 /* W is given what the last block owes, without a next. */
-static void sparse_finish(fbp_block *block, const fbp_layer *layer, double decay) {
-    sparse_pass(block, layer, NULL, 0, decay);
+static void sparse_finish(fbp_block *block, const fbp_layer *layer) {
+    sparse_pass(block, layer, NULL, 0);
 }
 
 /* The operations of fastbp.h, for either kind of rows. */
 
-static void block_load(fbp_block *block, const fbp_layer *layer) {
+static void block_load(fbp_block *block, const fbp_layer *layer, const fbp_step *step) {
+    const size_t bytes = (size_t)layer->n_out * sizeof(real);
     copy_panels(block, layer, 1);
-    memset(block->b, 0, (size_t)block->n_columns * sizeof(real));
-    memcpy(block->b, layer->b, (size_t)layer->n_out * sizeof(real));
+    memcpy(block->b, layer->b, bytes);
+    if (block->momentum) memcpy(block->V_b, layer->V_b, bytes);
+    steps_of_rows(block->steps, step);
     block->n_pending = 0;
 }
 
-static void block_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows,
-                          double decay) {
-    (block->sparse ? sparse_forward : dense_forward)(block, layer, rows, n_rows, decay);
+static void block_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
+    (block->sparse ? sparse_forward : dense_forward)(block, layer, rows, n_rows);
 }
 
-static void block_unload(fbp_block *block, const fbp_layer *layer, double decay) {
-    (block->sparse ? sparse_finish : dense_finish)(block, layer, decay);
+static void block_unload(fbp_block *block, const fbp_layer *layer) {
+    const size_t bytes = (size_t)layer->n_out * sizeof(real);
+    (block->sparse ? sparse_finish : dense_finish)(block, layer);
     copy_panels(block, layer, 0);
-    memcpy(layer->b, block->b, (size_t)layer->n_out * sizeof(real));
+    memcpy(layer->b, block->b, bytes);
+    if (block->momentum) memcpy(layer->V_b, block->V_b, bytes);
 }

@@ -18,18 +18,6 @@ INLINE real dot(const real *u, const real *v, int64_t n) {
     return v_sum(v_add(v_add(s0, s1), v_add(s2, s3)));
 }
 
-/* t = decay t + step v */
-INLINE void scale_and_add(real *t, const real *v, int64_t n, real step, real decay) {
-    const vec s = v_set1(step), d = v_set1(decay);
-    int64_t j = 0;
-    for (; j + VL <= n; j += VL)
-        v_store(t + j, v_fma(s, v_load(v + j), v_mul(d, v_load(t + j))));
-    if (j < n) {
-        const int m = (int)(n - j);
-        v_store_n(t + j, v_fma(s, v_load_n(v + j, m), v_mul(d, v_load_n(t + j, m))), m);
-    }
-}
-
 /* Which input the p-th value of a row belongs to. */
 INLINE int64_t input_of(const fbp_row *x, int64_t p) { return x->columns ? x->columns[p] : p; }
 
@@ -104,97 +92,148 @@ static void list_active(fbp_layer *layer) {
     layer->row = (fbp_row){values, columns, n};
 }
 
-/* to_b += scale delta */
-INLINE void update_bias(const fbp_layer *layer, double scale) {
-    scale_and_add(layer->to_b, layer->delta, layer->n_out, (real)scale, 1);
+/* fbp_step in vectors. */
+typedef struct {
+    vec keep[2][2], take[2];
+} vec_step;
+
+/* The step times a factor on the gradient; a bias keeps all of itself. */
+INLINE vec_step step_times(const fbp_step *step, double factor, int bias) {
+    const vec_step s = {
+        {{v_set1(bias ? 1 : (real)step->keep[0][0]), v_set1((real)step->keep[0][1])},
+         {v_set1(bias ? 0 : (real)step->keep[1][0]), v_set1((real)step->keep[1][1])}},
+        {v_set1((real)(step->take[0] * factor)), v_set1((real)(step->take[1] * factor))}};
+    return s;
 }
 
-/* One input's weights w: returns w . delta, then t = decay t + step delta; w may be t. */
-INLINE real backward_update_input(const real *w, real *t, const real *delta, int64_t n,
-                                  real step, real decay) {
-    const vec s = v_set1(step), c = v_set1(decay);
+/* w' and v' for the gradient g; without momentum v is left alone. */
+INLINE void take_step(vec *w, vec *v, vec g, const vec_step *s, const int MOMENTUM) {
+    const vec old = *w;
+    if (MOMENTUM) {
+        *w = v_fma(s->take[0], g, v_fma(s->keep[0][1], *v, v_mul(s->keep[0][0], old)));
+        *v = v_fma(s->take[1], g, v_fma(s->keep[1][1], *v, v_mul(s->keep[1][0], old)));
+    } else {
+        *w = v_fma(s->take[0], g, v_mul(s->keep[0][0], old));
+    }
+}
+
+/* The step of t (and its velocities v) with the gradients g, VL of them or the first m. */
+INLINE void step_vector(real *t, real *v, vec g, const vec_step *s, const int MOMENTUM) {
+    vec new_t = v_load(t), new_v = MOMENTUM ? v_load(v) : v_set1(0);
+    take_step(&new_t, &new_v, g, s, MOMENTUM);
+    v_store(t, new_t);
+    if (MOMENTUM) v_store(v, new_v);
+}
+
+INLINE void step_vector_n(real *t, real *v, vec g, const vec_step *s, const int MOMENTUM, int m) {
+    vec new_t = v_load_n(t, m), new_v = MOMENTUM ? v_load_n(v, m) : v_set1(0);
+    take_step(&new_t, &new_v, g, s, MOMENTUM);
+    v_store_n(t, new_t, m);
+    if (MOMENTUM) v_store_n(v, new_v, m);
+}
+
+/* The step of t with gradients that are g times a factor (in s). */
+INLINE void step_along(real *t, real *v, const real *g, int64_t n, const vec_step *s, const int MOMENTUM) {
+    int64_t j = 0;
+    for (; j + VL <= n; j += VL) step_vector(t + j, v + j, v_load(g + j), s, MOMENTUM);
+    if (j < n) {
+        const int m = (int)(n - j);
+        step_vector_n(t + j, v + j, v_load_n(g + j, m), s, MOMENTUM, m);
+    }
+}
+
+/* One input's weights w: returns w . delta, then t takes its step; w may be t. */
+INLINE real backward_update_input(const real *w, real *t, real *v, const real *delta, int64_t n,
+                                  const vec_step *s, const int MOMENTUM) {
     vec sum = v_set1(0), sum2 = v_set1(0);
     int64_t j = 0;
     for (; j + 2 * VL <= n; j += 2 * VL) {
         const vec d = v_load(delta + j), d2 = v_load(delta + j + VL);
         sum = v_fma(v_load(w + j), d, sum);
         sum2 = v_fma(v_load(w + j + VL), d2, sum2);
-        v_store(t + j, v_fma(s, d, v_mul(c, v_load(t + j))));
-        v_store(t + j + VL, v_fma(s, d2, v_mul(c, v_load(t + j + VL))));
+        step_vector(t + j, v + j, d, s, MOMENTUM);
+        step_vector(t + j + VL, v + j + VL, d2, s, MOMENTUM);
     }
     for (; j + VL <= n; j += VL) {
         const vec d = v_load(delta + j);
         sum = v_fma(v_load(w + j), d, sum);
-        v_store(t + j, v_fma(s, d, v_mul(c, v_load(t + j))));
+        step_vector(t + j, v + j, d, s, MOMENTUM);
     }
     if (j < n) {
         const int m = (int)(n - j);
         const vec d = v_load_n(delta + j, m);
         sum2 = v_fma(v_load_n(w + j, m), d, sum2);
-        v_store_n(t + j, v_fma(s, d, v_mul(c, v_load_n(t + j, m))), m);
+        step_vector_n(t + j, v + j, d, s, MOMENTUM, m);
     }
     return v_sum(v_add(sum, sum2));
 }
 
-/* The same where there is one output: delta_in = delta w, then t = decay t + (scale delta) a_in. */
-INLINE void backward_update_one_output(real *delta_in, const real *w, real *t, const real *a_in,
-                                       int64_t n, real delta, real step, real decay) {
-    const vec s = v_set1(step), c = v_set1(decay), d = v_set1(delta);
+/* The same for all inputs of one output: delta_in = delta w, then the step with gradients a_in. */
+INLINE void backward_update_one_output(real *delta_in, const real *w, real *t, real *v, const real *a_in,
+                                       int64_t n, real delta, const vec_step *s, const int MOMENTUM) {
+    const vec d = v_set1(delta);
     int64_t i = 0;
     for (; i + VL <= n; i += VL) {
         v_store(delta_in + i, v_mul(d, v_load(w + i)));
-        v_store(t + i, v_fma(s, v_load(a_in + i), v_mul(c, v_load(t + i))));
+        step_vector(t + i, v + i, v_load(a_in + i), s, MOMENTUM);
     }
     if (i < n) { /* delta_in is padded scratch, t is not */
         const int m = (int)(n - i);
         v_store(delta_in + i, v_mul(d, v_load_n(w + i, m)));
-        v_store_n(t + i, v_fma(s, v_load_n(a_in + i, m), v_mul(c, v_load_n(t + i, m))), m);
+        step_vector_n(t + i, v + i, v_load_n(a_in + i, m), s, MOMENTUM, m);
     }
 }
 
-/* What a sparse row leaves out decays too. */
-INLINE void decay_all(const fbp_layer *layer, real decay) {
-    real *to_W = layer->to_W;
-    for (int64_t k = 0; k < layer->n_in * layer->n_out; k++) to_W[k] *= decay;
+INLINE void update_bias(const fbp_layer *layer, double weight, const fbp_step *step, const int MOMENTUM) {
+    const vec_step s = step_times(step, weight, 1);
+    step_along(layer->to_b, layer->V_b, layer->delta, layer->n_out, &s, MOMENTUM);
 }
 
-/* delta_in = W @ delta;  to_W = decay to_W + scale outer(x, delta);  to_b += scale delta */
-static void backward_update(const fbp_layer *layer, void *delta_in, const fbp_row *x,
-                            double scale, double decay) {
+INLINE void backward_update_template(const fbp_layer *layer, real *delta_in, const fbp_row *x,
+                                     double weight, const fbp_step *step, const int MOMENTUM) {
     const int64_t n_in = layer->n_in, n_out = layer->n_out;
     const real *W = layer->W, *delta = layer->delta, *values = x->values;
-    real *to_W = layer->to_W, *below = delta_in;
+    real *to_W = layer->to_W, *V = layer->V_W;
     if (n_out == 1 && !x->columns) {
-        backward_update_one_output(below, W, to_W, values, n_in, delta[0], (real)scale * delta[0],
-                                   (real)decay);
+        const vec_step s = step_times(step, weight * delta[0], 0);
+        backward_update_one_output(delta_in, W, to_W, V, values, n_in, delta[0], &s, MOMENTUM);
     } else {
-        if (x->columns) memset(below, 0, (size_t)n_in * sizeof(real));
+        if (x->columns) memset(delta_in, 0, (size_t)n_in * sizeof(real));
         for (int64_t p = 0; p < x->n; p++) {
-            const int64_t i = input_of(x, p);
-            below[i] = backward_update_input(W + i * n_out, to_W + i * n_out, delta, n_out,
-                                             (real)scale * values[p], (real)decay);
+            const int64_t i = input_of(x, p), at = i * n_out;
+            const vec_step s = step_times(step, weight * values[p], 0);
+            delta_in[i] = backward_update_input(W + at, to_W + at, V + at, delta, n_out, &s, MOMENTUM);
         }
     }
-    update_bias(layer, scale);
+    update_bias(layer, weight, step, MOMENTUM);
 }
 
-/* to_W = decay to_W + scale outer(x, delta);  to_b += scale delta */
-static void update(const fbp_layer *layer, const fbp_row *x, double scale, double decay) {
-    const int64_t n_out = layer->n_out;
+/* delta_in = W @ delta;  to_W takes its step along weight outer(x, delta), to_b along weight delta */
+static void backward_update(const fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
+                            const fbp_step *step) {
+    if (layer->V_W) backward_update_template(layer, delta_in, x, weight, step, 1);
+    else backward_update_template(layer, delta_in, x, weight, step, 0);
+}
+
+/* to_W takes its step along weight outer(x, delta), to_b along weight delta; without momentum */
+static void update(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step) {
+    const int64_t n_in = layer->n_in, n_out = layer->n_out;
     const real *delta = layer->delta, *values = x->values;
-    real *to_W = layer->to_W, c = (real)decay;
-    if (x->columns && decay != 1) {
-        decay_all(layer, c);
-        c = 1;
+    const fbp_step kept = {{{1, 0}, {0, 0}}, {step->take[0], 0}};
+    real *to_W = layer->to_W;
+    if (x->columns && step->keep[0][0] != 1) { /* what a sparse row leaves out decays too */
+        for (int64_t k = 0; k < n_in * n_out; k++) to_W[k] *= (real)step->keep[0][0];
+        step = &kept;
     }
     if (n_out == 1 && !x->columns) {
-        scale_and_add(to_W, values, x->n, (real)scale * delta[0], c);
+        const vec_step s = step_times(step, weight * delta[0], 0);
+        step_along(to_W, NULL, values, x->n, &s, 0);
     } else {
         for (int64_t p = 0; p < x->n; p++) {
-            const real step = (real)scale * values[p];
-            if (step != 0 || c != 1)
-                scale_and_add(to_W + input_of(x, p) * n_out, delta, n_out, step, c);
+            const vec_step s = step_times(step, weight * values[p], 0);
+            if (values[p] != 0 || step->keep[0][0] != 1)
+                step_along(to_W + input_of(x, p) * n_out, NULL, delta, n_out, &s, 0);
         }
     }
-    update_bias(layer, scale);
+    update_bias(layer, weight, step, 0);
 }

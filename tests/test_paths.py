@@ -29,35 +29,49 @@ def data(network, n_rows, density=1.0, seed=0):
     return X, random.uniform(0, 1, (n_rows, n_outputs))
 
 
-def train_plainly(network, X, y, order, alpha, sample_weight):
+def train_plainly(network, X, y, order, sample_weight=None, **options):
     """Train every layer row by row, in one call; return the sum of the losses."""
     rows = network._rows(X, y, sample_weight)
-    return network._engine.train(rows, order, 0, len(order), RATE, alpha=alpha)[1]
+    arenas = {}
+    if options.get("momentum"):  # gradients first, then the solver's step: batches of one row
+        network._velocities = network._arena.like()
+        arenas = {
+            "gradients": network._arena.like().values,
+            "velocities": network._velocities.values,
+        }
+    return network._engine.train(rows, order, 0, len(order), RATE, **options, **arenas)[1]
 
 
-def assert_same_as_plain(network, path, n_rows, *, density=None, alpha=0.0, weighted=False):
+def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False, **options):
     X, y = data(network, n_rows, density or 1.0)
     rows = X if density is None else csr_array(X)
     sample_weight = np.random.RandomState(1).uniform(0, 2, n_rows) if weighted else None
     order = np.random.RandomState(2).permutation(n_rows)
     plain = network.copy()
-    assert network.plan(n_rows, sparse=density is not None).path == path
+    momentum = options.get("momentum", 0.0)
+    assert network.plan(n_rows, sparse=density is not None, momentum=momentum).path == path
 
-    loss_sum = train_plainly(plain, X, y, order, alpha, sample_weight)
-    loss = network.train_epoch(
-        rows, y, RATE, order=order, alpha=alpha, sample_weight=sample_weight
-    )
+    loss_sum = train_plainly(plain, X, y, order, sample_weight, **options)
+    loss = network.train_epoch(rows, y, RATE, order=order, sample_weight=sample_weight, **options)
 
     tolerance = TOLERANCE[network.dtype.name]
     total_weight = n_rows if sample_weight is None else sample_weight.sum()
     assert loss == pytest.approx(loss_sum / total_weight, rel=tolerance)
-    for ours, theirs in zip(
-        network.weights + network.biases, plain.weights + plain.biases, strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
+    arenas = [(network._arena, plain._arena)]
+    if momentum:
+        arenas.append((network._velocities, plain._velocities))
+    for arena, other in arenas:
+        for ours, theirs in zip(arena.arrays(), other.arrays(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
 
 
-@pytest.mark.parametrize("options", [{}, {"alpha": 0.5}, {"weighted": True}], ids=str)
+MOMENTUM = {"momentum": 0.9, "weighted": True}
+NESTEROV = {"momentum": 0.7, "nesterov": True, "alpha": 0.5}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"alpha": 0.5}, {"weighted": True}, MOMENTUM, NESTEROV], ids=str
+)
 @pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
 @pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
 def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activation, options):
@@ -69,10 +83,11 @@ def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activatio
     }
     for sizes in ((7, 30, 3), (7, 30, 20, 3)):
         assert_same_as_plain(Network(sizes, **settings), "blocks", 2003, **options)
-        network = Network(sizes, **settings)
-        assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
-    small = Network((7, 5, 1), **settings | {"out_activation": out_activation})
-    assert_same_as_plain(small, "registers", 2003, **options)
+        if "momentum" not in options:
+            network = Network(sizes, **settings)
+            assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
+    small = "blocks" if "momentum" in options else "registers"
+    assert_same_as_plain(Network((7, 5, 1), **settings), small, 2003, **options)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -82,6 +97,7 @@ def test_every_width_follows_the_plain_path(n_hidden, dtype, isa):
         for density in (None, 0.4):
             network = Network(sizes, dtype=dtype, random_state=0)
             assert_same_as_plain(network, "blocks", 45, density=density, alpha=0.1)
+        assert_same_as_plain(Network(sizes, dtype=dtype, random_state=0), "blocks", 45, **NESTEROV)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -98,6 +114,8 @@ def test_layers_of_many_panels_and_chunks(isa):
         for density in (None, 0.05):
             network = Network(sizes, random_state=0)
             assert_same_as_plain(network, "blocks", 43, density=density)
+        network = Network(sizes, random_state=0)
+        assert_same_as_plain(network, "blocks", 43, momentum=0.3, alpha=0.1)
 
 
 @pytest.mark.parametrize("n_rows", range(16, 34))
@@ -116,7 +134,7 @@ def test_unsorted_and_repeated_columns_follow_the_plain_path():
     y = random.uniform(size=(40, 2))
     network = Network((600, 40, 2), random_state=0)
     plain = network.copy()
-    train_plainly(plain, X.toarray(), y, np.arange(40), 0.0, None)
+    train_plainly(plain, X.toarray(), y, np.arange(40))
     network.train_epoch(X, y, RATE)
     np.testing.assert_allclose(network.weights[0], plain.weights[0], rtol=0, atol=1e-12)
 
@@ -129,10 +147,10 @@ def test_rows_before_a_loss_that_is_not_finite_are_kept(sizes, bad_row):
     y[bad_row] = 1e200
     plain = network.copy()
     rows = network._rows(X, y)
-    block = _core.Block(network._engine, False)
+    block = _core.Block(network._engine, False, False)
     stopped, _ = network._engine.train(rows, np.arange(40), 0, 40, RATE, block=block)
     assert stopped == bad_row
-    train_plainly(plain, X, y, np.arange(bad_row), 0.0, None)
+    train_plainly(plain, X, y, np.arange(bad_row))
     for ours, theirs in zip(network.weights, plain.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 

@@ -28,6 +28,8 @@ cdef extern from "fastbp.h" nogil:
         void *b
         void *to_W
         void *to_b
+        void *V_W
+        void *V_b
         void *z
         void *a
         void *delta
@@ -52,11 +54,16 @@ cdef extern from "fastbp.h" nogil:
         double learning_rate, momentum, alpha, batch_size
         int nesterov
 
+    ctypedef struct fbp_step:
+        double keep[2][2]
+        double take[2]
+
     ctypedef struct fbp_block:
         int64_t n_columns, panel_width, stride
-        int sparse
+        int sparse, momentum
         void *W
         void *b
+        void *V_b
         void *Z
         void *G
         void *D
@@ -81,17 +88,18 @@ cdef extern from "fastbp.h" nogil:
         void (*forward)(const fbp_layer *layer, const fbp_row *x) noexcept nogil
         void (*list_active)(fbp_layer *layer) noexcept nogil
         void (*backward_update)(const fbp_layer *layer, void *delta_in, const fbp_row *x,
-                                double scale, double decay) noexcept nogil
-        void (*update)(const fbp_layer *layer, const fbp_row *x, double scale,
-                           double decay) noexcept nogil
-        void (*block_load)(fbp_block *block, const fbp_layer *layer) noexcept nogil
+                                double weight, const fbp_step *step) noexcept nogil
+        void (*update)(const fbp_layer *layer, const fbp_row *x, double weight,
+                       const fbp_step *step) noexcept nogil
+        void (*block_load)(fbp_block *block, const fbp_layer *layer,
+                           const fbp_step *step) noexcept nogil
         void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,
-                              int n_rows, double decay) noexcept nogil
-        void (*block_correct)(const fbp_block *block, void *z, int t, double decay) noexcept nogil
+                              int n_rows) noexcept nogil
+        void (*block_correct)(const fbp_block *block, void *z, int t) noexcept nogil
         void (*block_keep)(fbp_block *block, const void *delta, int t,
-                           double scale) noexcept nogil
-        void (*block_close)(fbp_block *block, int n_rows, double decay) noexcept nogil
-        void (*block_unload)(fbp_block *block, const fbp_layer *layer, double decay) noexcept nogil
+                           double weight) noexcept nogil
+        void (*block_close)(fbp_block *block, int n_rows) noexcept nogil
+        void (*block_unload)(fbp_block *block, const fbp_layer *layer) noexcept nogil
         int tiny_units
         fbp_train_tiny *train_tiny
         fbp_activate **activate

@@ -52,25 +52,47 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
     return loss
 
 
-cdef void backward(fbp_net *net, const fbp_row *x, double scale, double decay) noexcept nogil:
-    """The chain rule, from the last layer to the first, with scale * gradient added on the way.
+cdef void backward(fbp_net *net, const fbp_row *x, double weight,
+                   const fbp_step *step) noexcept nogil:
+    """The chain rule, from the last layer to the first; every layer takes its step on the way.
 
     Each delta is computed from the weights as they were before this row.
     """
-    backward_above(net, scale, decay)
-    net.ops.update(net.layers, x, scale, decay)             # W[1] += scale * outer(x, delta[1])
+    backward_above(net, weight, step)
+    net.ops.update(net.layers, x, weight, step)             # step of W[1]: outer(x, delta[1])
 
 
-cdef void backward_above(fbp_net *net, double scale, double decay) noexcept nogil:
+cdef void backward_above(fbp_net *net, double weight, const fbp_step *step) noexcept nogil:
     """The same down to delta[1]."""
     cdef fbp_layer *layer = net.layers + net.n_layers - 1
     cdef fbp_layer *below
     while layer != net.layers:
         below = layer - 1
-        # delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1]);  W[l] += scale * outer(a[l-1], delta[l])
-        net.ops.backward_update(layer, below.delta, &below.row, scale, decay)
+        # delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1]);  then the step of W[l]: outer(a[l-1], delta[l])
+        net.ops.backward_update(layer, below.delta, &below.row, weight, step)
         below.derive(below.delta, below.a, below.n_out)
         layer = below
+
+
+cdef fbp_step step_of(const fbp_solver *solver) noexcept nogil:
+    """What a row with gradient g does to a weight w and its velocity v.
+
+    With G = g + alpha w: v' = momentum v - learning_rate G, and w' = w + v', or with Nesterov's
+    momentum w' = w + momentum v' - learning_rate G. Without momentum w' = w - learning_rate G.
+    """
+    cdef double eta = solver.learning_rate, mu = solver.momentum, alpha = solver.alpha
+    cdef double ahead = mu if solver.nesterov else 0    # how much of v' is taken once more
+    cdef fbp_step step
+    step.keep[0][0], step.keep[0][1] = 1 - eta * alpha * (1 + ahead), mu * (ahead or 1)
+    step.keep[1][0], step.keep[1][1] = -eta * alpha, mu
+    step.take[0], step.take[1] = -eta * (1 + ahead), -eta
+    return step
+
+
+cdef fbp_step ADD                                       # w' = w + g: to sum up gradients
+ADD.keep[0][:] = [1, 0]
+ADD.keep[1][:] = [0, 0]
+ADD.take[:] = [1, 0]
 
 
 cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *order,
@@ -81,8 +103,8 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
     Visits rows order[start:stop]; returns where it stopped, which is before the first row whose
     loss is not finite.
     """
-    cdef double eta = solver.learning_rate, loss, weight
-    cdef double decay = 1 - eta * solver.alpha
+    cdef fbp_step step = step_of(solver)
+    cdef double loss, weight
     cdef fbp_row x
     cdef Py_ssize_t t
     for t in range(start, stop):
@@ -92,7 +114,7 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
         if not isfinite(loss):
             return t
         loss_sum[0] += weight * loss
-        backward(net, &x, -eta * weight, decay)
+        backward(net, &x, weight, &step)
     return stop
 
 
@@ -103,28 +125,31 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
 
     The numbers are those of train_rows, to rounding: csrc/first_layer.inc.h has the formulas.
     """
-    cdef double eta = solver.learning_rate, loss, weight
-    cdef double decay = 1 - eta * solver.alpha
+    cdef fbp_step step = step_of(solver)
+    cdef double loss, weight
     cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
     cdef fbp_layer *first = net.layers
     cdef int t, n
+    net.ops.block_load(block, first, &step)
     while start < stop:
         n = min(net.ops.block_rows, stop - start)
         for t in range(n):
             rows[t] = row_of(data, order[start + t])
-        net.ops.block_forward(block, first, rows, n, decay) # W[1] += last block's; Z = X @ W[1]
+        net.ops.block_forward(block, first, rows, n)    # the last block's steps of W[1]; X @ W[1]
         for t in range(n):
-            net.ops.block_correct(block, first.z, t, decay) # z[1], with the rows before t in it
+            net.ops.block_correct(block, first.z, t)    # z[1], with the rows before t in it
             weight = weight_of(data, order[start + t])
             loss = forward_above(net, target_of(data, order[start + t]))
             if not isfinite(loss):
-                net.ops.block_close(block, t, decay)
-                return start + t
+                n = t
+                stop = start + t
+                break
             loss_sum[0] += weight * loss
-            backward_above(net, -eta * weight, decay)
-            net.ops.block_keep(block, first.delta, t, -eta * weight)
-        net.ops.block_close(block, n, decay)                # b[1], and the steps W[1] is owed
+            backward_above(net, weight, &step)
+            net.ops.block_keep(block, first.delta, t, weight)  # step of b[1]; W[1] is owed its own
+        net.ops.block_close(block, n)
         start += n
+    net.ops.block_unload(block, first)
     return stop
 
 
@@ -158,7 +183,7 @@ cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, co
         x = row_of(data, order[t])
         weight = weight_of(data, order[t])
         loss_sum += weight * forward(net, &x, target_of(data, order[t]))
-        backward(net, &x, weight, 1)
+        backward(net, &x, weight, &ADD)
     return loss_sum
 
 
@@ -374,24 +399,26 @@ cdef class Block:
     cdef fbp_block block
     cdef object memory
 
-    def __init__(self, Engine engine not None, bint sparse):
+    def __init__(self, Engine engine not None, bint sparse, bint momentum):
         cdef const fbp_ops *ops = engine.net.ops
         cdef Py_ssize_t n_in = engine.net.layers.n_in, n_out = engine.net.layers.n_out
         cdef Py_ssize_t rows = ops.block_rows, row, columns
+        if momentum:  # a vector of velocities behind each vector of weights
+            n_out = 2 * padded_to(n_out, ops.lanes)
         # Wide panels serve non-zeros best, if they are not wide for nothing.
         widths = [vectors * ops.lanes for vectors in ([8, 4, 2] if sparse else [2])]
         self.block.panel_width = min(widths, key=lambda width: padded_to(n_out, width))
         self.block.n_columns = columns = padded_to(n_out, self.block.panel_width)
         self.block.stride = row = columns + 64 // ops.itemsize
-        self.block.sparse = sparse
+        self.block.sparse, self.block.momentum = sparse, momentum
         sizes = [padded(size * ops.itemsize) for size in (
-            n_in * columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
+            n_in * columns, columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
             0 if sparse else n_in * rows)]
         self.memory = np.zeros(sum(sizes) + FBP_ALIGNMENT, np.uint8)
         cdef char *at = <char *> padded(<size_t> cnp.PyArray_DATA(self.memory))
-        cdef void **places[7]
-        places[:] = [&self.block.W, &self.block.b, &self.block.Z, &self.block.G, &self.block.D,
-                     &self.block.X[0], &self.block.X[1]]
+        cdef void **places[8]
+        places[:] = [&self.block.W, &self.block.b, &self.block.V_b, &self.block.Z, &self.block.G,
+                     &self.block.D, &self.block.X[0], &self.block.X[1]]
         for i, size in enumerate(sizes):
             places[i][0] = at
             at += <Py_ssize_t> size
@@ -461,11 +488,12 @@ cdef class Engine:
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
 
-    cdef void *begin(self, fbp_net *net, char *gradients, bint decays=False) except NULL:
+    cdef void *begin(self, fbp_net *net, char *gradients=NULL, char *velocities=NULL,
+                     bint list_active=True) except NULL:
         """A copy of the layers with scratch of its own, so that calls may run side by side.
 
-        Returns what PyMem_Free is owed. Gradients go to the arena given, or into the weights.
-        Where weights decay, those of inactive units do too, and units are not left out.
+        Returns what PyMem_Free is owed. Rows write their gradients into the arena given, or else
+        take steps of W and b, and of their velocities if given.
         """
         cdef void *block = PyMem_Malloc(self.scratch_bytes)
         if block == NULL:
@@ -488,12 +516,15 @@ cdef class Engine:
             at += 2 * row_bytes
             layer.row.values, layer.row.columns, layer.row.n = layer.a, NULL, layer.n_out
             if layer.active_values != NULL:  # a mark so far: see __init__
-                layer.active_values = NULL if decays else at
+                layer.active_values = at if list_active else NULL
                 layer.active_columns = <int32_t *> (at + row_bytes)
                 at += 2 * row_bytes
             if gradients != NULL:
                 layer.to_W = gradients + (<char *> layer.W - self.memory.parameters)
                 layer.to_b = gradients + (<char *> layer.b - self.memory.parameters)
+            elif velocities != NULL:
+                layer.V_W = velocities + (<char *> layer.W - self.memory.parameters)
+                layer.V_b = velocities + (<char *> layer.b - self.memory.parameters)
         layer.a = at  # the output layer keeps z beside a
         return block
 
@@ -518,17 +549,17 @@ cdef class Engine:
         solver.batch_size = 1
         memory.gradients = <char *> cnp.PyArray_DATA(gradients) if gradients is not None else NULL
         memory.velocities = <char *> cnp.PyArray_DATA(velocities) if velocities is not None else NULL
-        owed = self.begin(&net, memory.gradients, alpha != 0 and memory.gradients == NULL)
+        # What decays or has momentum moves in every row, that of inactive units too.
+        owed = self.begin(&net, memory.gradients, memory.velocities,
+                          memory.gradients != NULL or (alpha == 0 and momentum == 0))
         try:
             with nogil:
-                if block is not None and self.tiny and not rows.sparse:
+                if block is not None and self.tiny and not rows.sparse and momentum == 0:
                     stopped = net.ops.train_tiny(&net, &block.block, &rows.data, visits, start,
                                                  stop, &solver, &loss_sum)
                 elif block is not None:
-                    net.ops.block_load(&block.block, net.layers)
                     stopped = train_blocks(&net, &block.block, &rows.data, visits, start, stop,
                                            &solver, &loss_sum)
-                    net.ops.block_unload(&block.block, net.layers, 1 - learning_rate * alpha)
                 elif memory.gradients == NULL:
                     stopped = train_rows(&net, &rows.data, visits, start, stop, &solver,
                                          &loss_sum)
@@ -565,7 +596,7 @@ cdef class Engine:
         cdef fbp_row x
         cdef double loss_sum = 0
         cdef Py_ssize_t r
-        block = self.begin(&net, NULL)
+        block = self.begin(&net)
         try:
             with nogil:
                 for r in range(start, stop):
@@ -585,7 +616,7 @@ cdef class Engine:
         cdef char *to = <char *> cnp.PyArray_DATA(out)
         cdef size_t row_bytes
         cdef Py_ssize_t r
-        block = self.begin(&net, NULL)
+        block = self.begin(&net)
         last = net.layers + net.n_layers - 1
         row_bytes = last.n_out * net.ops.itemsize
         try:
@@ -620,7 +651,7 @@ cdef class Engine:
         if row.values == NULL:
             return None
         out = cnp.PyArray_SimpleNew(1, &n_out, self.type_number)
-        block = self.begin(&net, NULL)
+        block = self.begin(&net)
         forward(&net, &row, NULL)
         last = net.layers + net.n_layers - 1
         memcpy(cnp.PyArray_DATA(out), last.a, n_out * net.ops.itemsize)
@@ -635,6 +666,8 @@ cdef class Engine:
         cdef fbp_net net
         cdef fbp_row row
         cdef const void *target
+        cdef fbp_solver solver
+        cdef fbp_step step
         cdef double loss
         row.n = self.net.layers.n_in
         row.columns = NULL
@@ -642,9 +675,12 @@ cdef class Engine:
         target = self.one_row(y, self.net.layers[self.net.n_layers - 1].n_out)
         if row.values == NULL or target == NULL:
             return None
-        block = self.begin(&net, NULL)
+        block = self.begin(&net)
         loss = forward(&net, &row, target)
         if isfinite(loss):
-            backward(&net, &row, -learning_rate, 1)
+            solver.learning_rate, solver.momentum, solver.alpha = learning_rate, 0, 0
+            solver.nesterov = False
+            step = step_of(&solver)
+            backward(&net, &row, 1, &step)
         PyMem_Free(block)
         return loss

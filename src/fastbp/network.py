@@ -152,7 +152,7 @@ class Network:
         self._arena = Arena(self.layer_sizes, self.dtype)
         self._velocities: Arena | None = None
         self._gradients: Arena | None = None
-        self._blocks: dict[bool, _core.Block] = {}
+        self._blocks: dict[tuple[bool, bool], _core.Block] = {}
         binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
         self._engine = _core.Engine(
             self._arena.values,
@@ -346,9 +346,10 @@ class Network:
         )
         block = gradients = velocities = None
         if plan.path in ("registers", "blocks"):
-            if rows.sparse not in self._blocks:
-                self._blocks[rows.sparse] = _core.Block(self._engine, rows.sparse)
-            block = self._blocks[rows.sparse]
+            kind = rows.sparse, solver.momentum > 0
+            if kind not in self._blocks:
+                self._blocks[kind] = _core.Block(self._engine, *kind)
+            block = self._blocks[kind]
         elif plan.path == "batches":
             self._gradients = self._gradients or self._arena.like()
             gradients = self._gradients.values
@@ -411,9 +412,9 @@ class Network:
         Plan
         """
         engine, rows = self._engine, self._engine.block_rows
-        if batch_size > 1 or momentum:
+        if batch_size > 1 or (momentum and (sparse or n_rows < 2 * rows)):
             path, rows = "batches", batch_size
-        elif engine.tiny and not sparse:
+        elif engine.tiny and not sparse and not momentum:
             path, rows = "registers", 1
         elif n_rows >= 2 * rows:
             path = "blocks"
