@@ -92,10 +92,11 @@ typedef struct {
  *     w' = keep[0][0] w + keep[0][1] v + take[0] g
  *     v' = keep[1][0] w + keep[1][1] v + take[1] g
  *
- * Without momentum there is no v: w' = keep[0][0] w + take[0] g. Biases are not penalised: for
+ * Without momentum there is no v, and w' = keep[0][0] w + take[0] g. Biases are not penalised: for
  * them keep[0][0] is 1 and keep[1][0] is 0. */
 typedef struct {
     double keep[2][2], take[2];
+    int momentum;
 } fbp_step;
 
 #define FBP_MOST_BLOCK_ROWS 16
@@ -114,6 +115,15 @@ typedef struct {
     fbp_row last_rows[FBP_MOST_BLOCK_ROWS];
     int turn, n_pending;            /* X[turn] is this block's; rows that W is still owed */
 } fbp_block;
+
+/* One layer of a batch: see batch.inc.h. */
+typedef struct {
+    int64_t n_columns, stride;  /* outputs, padded to whole panels; from row to row of Z and D */
+    void *W, *W_T, *V, *G;      /* panels: weights, also transposed but in the first layer, velocities,
+                                 * and the batch's sum of gradients */
+    void *X, *D_T;              /* a block of the layer's inputs, and of its deltas, side by side */
+    void *Z, *D;                /* rows of the block: z, then a; delta */
+} fbp_batch;
 
 /* A network as one call sees it: layers[0] is the notes' layer 1. */
 typedef struct fbp_ops fbp_ops;
@@ -159,6 +169,14 @@ struct fbp_ops {
     void (*block_close)(fbp_block *block, int n_rows);
     void (*block_unload)(fbp_block *block, const fbp_layer *layer);
 
+    /* A layer and a block of rows of a batch: see batch.inc.h. */
+    void (*batch_load)(fbp_batch *batch, const fbp_layer *layer);
+    void (*batch_forward)(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
+                          const fbp_row *x, int n_rows);
+    void (*batch_backward)(fbp_batch *batch, const fbp_layer *layer, fbp_batch *below, int n_rows);
+    void (*batch_step)(fbp_batch *batch, const fbp_layer *layer, const fbp_solver *solver);
+    void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer);
+
     /* Whole networks of one hidden layer of up to tiny_units and one output: see tiny.inc.h. */
     int tiny_units;
     fbp_train_tiny *train_tiny;
@@ -166,6 +184,9 @@ struct fbp_ops {
     fbp_activate *activate[FBP_N_ACTIVATION];
     fbp_derive *derive[FBP_N_ACTIVATION];
     fbp_output_delta *output_delta[FBP_N_LOSS];
+
+    /* to = factor * values */
+    void (*scale)(void *to, const void *values, double factor, int64_t n);
 
     /* g = (G + alpha W) / batch_size;  V = momentum V - learning_rate g;
      * W += V, or with Nesterov's momentum W += momentum V - learning_rate g.

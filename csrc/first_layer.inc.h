@@ -22,7 +22,7 @@ enum { BLOCK = VL > 8 ? VL : 8 }; /* rows */
 
 /* The step of n rows, n = 0 to BLOCK, from that of one. */
 INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one) {
-    const fbp_step none = {{{1, 0}, {0, 1}}, {0, 0}};
+    const fbp_step none = {{{1, 0}, {0, 1}}, {0, 0}, one->momentum};
     steps[0] = none;
     for (int n = 1; n <= BLOCK; n++)
         for (int i = 0; i < 2; i++) {
@@ -30,6 +30,7 @@ INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one) {
             for (int j = 0; j < 2; j++)
                 steps[n].keep[i][j] = row[0] * one->keep[0][j] + row[1] * one->keep[1][j];
             steps[n].take[i] = row[0] * one->take[0] + row[1] * one->take[1];
+            steps[n].momentum = one->momentum;
         }
 }
 

@@ -33,13 +33,12 @@ INLINE void update_tile(real *W, const real *X, const real *D, int64_t stride, c
 }
 
 /* The same for n inputs of one panel. */
-INLINE void update_inputs(real *W, const real *X, const real *D, int64_t stride, const fbp_step *step,
+INLINE void update_inputs(real *W, const real *X, const real *D, int64_t stride, const vec_step *s,
                           int64_t n, const int MOMENTUM) {
-    const vec_step s = step_times(step, 1, 0);
     int64_t i = 0;
 #define TILES(INPUTS)                    \
     for (; i + INPUTS <= n; i += INPUTS) \
-        update_tile(W + i * DENSE_PANEL, X + i * BLOCK, D, stride, &s, INPUTS, MOMENTUM);
+        update_tile(W + i * DENSE_PANEL, X + i * BLOCK, D, stride, s, INPUTS, MOMENTUM);
     TILES(INPUT_TILE)
     TILES(2)
     TILES(1)
@@ -48,10 +47,10 @@ INLINE void update_inputs(real *W, const real *X, const real *D, int64_t stride,
 
 /* What the last block owes n inputs from input i on, in the panel that begins at column j. */
 static void update_panel(const fbp_block *block, real *W, const real *X, int64_t j, int64_t n) {
-    const fbp_step *step = &block->steps[block->n_pending];
+    const vec_step step = step_times(&block->steps[block->n_pending], 1, 0);
     const real *D = (const real *)block->D + j;
-    if (block->momentum) update_inputs(W, X, D, block->stride, step, n, 1);
-    else update_inputs(W, X, D, block->stride, step, n, 0);
+    if (block->momentum) update_inputs(W, X, D, block->stride, &step, n, 1);
+    else update_inputs(W, X, D, block->stride, &step, n, 0);
 }
 
 /* Z[0..ROW_TILE) += X W over n inputs of one panel; from zero for the first of them */

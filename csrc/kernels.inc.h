@@ -9,6 +9,7 @@
 #include "first_layer_sparse.inc.h"
 #include "tiny.inc.h"
 #include "solvers.inc.h"
+#include "batch.inc.h"
 
 const fbp_ops FBP_TABLE = {
     .isa = FBP_ISA_NAME,
@@ -25,6 +26,11 @@ const fbp_ops FBP_TABLE = {
     .block_keep = block_keep,
     .block_close = block_close,
     .block_unload = block_unload,
+    .batch_load = batch_load,
+    .batch_forward = batch_forward,
+    .batch_backward = batch_backward,
+    .batch_step = batch_step,
+    .batch_unload = batch_unload,
     .tiny_units = TINY_VECTORS * VL,
     .train_tiny = train_tiny,
     .activate = {activate_identity, activate_logistic, activate_tanh, activate_relu,
@@ -33,6 +39,7 @@ const fbp_ops FBP_TABLE = {
                derive_identity, derive_identity}, /* exp and softmax: in the pair's delta */
     .output_delta = {squared_error_delta, absolute_error_delta, binary_log_loss_delta,
                      log_loss_delta, poisson_delta},
+    .scale = scale,
     .solver_step = solver_step,
     .all_finite = all_finite,
 };

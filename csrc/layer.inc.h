@@ -211,7 +211,7 @@ INLINE void backward_update_template(const fbp_layer *layer, real *delta_in, con
 /* delta_in = W @ delta;  to_W takes its step along weight outer(x, delta), to_b along weight delta */
 static void backward_update(const fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
                             const fbp_step *step) {
-    if (layer->V_W) backward_update_template(layer, delta_in, x, weight, step, 1);
+    if (step->momentum) backward_update_template(layer, delta_in, x, weight, step, 1);
     else backward_update_template(layer, delta_in, x, weight, step, 0);
 }
 
@@ -219,7 +219,7 @@ static void backward_update(const fbp_layer *layer, void *delta_in, const fbp_ro
 static void update(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step) {
     const int64_t n_in = layer->n_in, n_out = layer->n_out;
     const real *delta = layer->delta, *values = x->values;
-    const fbp_step kept = {{{1, 0}, {0, 0}}, {step->take[0], 0}};
+    const fbp_step kept = {{{1, 0}, {0, 0}}, {step->take[0], 0}, 0};
     real *to_W = layer->to_W;
     if (x->columns && step->keep[0][0] != 1) { /* what a sparse row leaves out decays too */
         for (int64_t k = 0; k < n_in * n_out; k++) to_W[k] *= (real)step->keep[0][0];

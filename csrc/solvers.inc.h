@@ -29,6 +29,13 @@ static void solver_step(void *W_, void *V_, const void *G_, int64_t n, const fbp
     }
 }
 
+/* to = factor * values */
+static void scale(void *to_, const void *values_, double factor, int64_t n) {
+    const real *values = values_;
+    real *to = to_;
+    for (int64_t k = 0; k < n; k++) to[k] = (real)factor * values[k];
+}
+
 /* 0 x is 0 for every finite x, and NaN for every other. */
 static int all_finite(const void *values, int64_t n) {
     const real *x = values;

@@ -101,6 +101,21 @@ def test_every_width_follows_the_plain_path(n_hidden, dtype, isa):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("n_hidden", range(1, 71))
+def test_batches_of_every_width_are_summed_up_rows(n_hidden, dtype, isa):
+    for sizes in ((n_hidden % 13 + 1, n_hidden, 2), (71 - n_hidden, n_hidden, 5, 1)):
+        for options in ({"alpha": 0.3}, {"momentum": 0.9}, NESTEROV):
+            network = Network(sizes, dtype=dtype, random_state=0)
+            plain = network.copy()
+            X, y = data(network, 45)
+            network.train_epoch(X, y, RATE, batch_size=n_hidden % 19 + 2, **options)
+            plain.train_epoch(csr_array(X), y, RATE, batch_size=n_hidden % 19 + 2, **options)
+            for ours, theirs in zip(network._arena.arrays(), plain._arena.arrays(), strict=True):
+                atol = TOLERANCE[dtype] * np.abs(theirs).max()
+                np.testing.assert_allclose(ours, theirs, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_every_small_network_follows_the_plain_path(dtype, isa):
     for n_hidden in range(1, 17):
         network = Network((n_hidden % 5 + 1, n_hidden, 1), dtype=dtype, random_state=0)

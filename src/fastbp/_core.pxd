@@ -57,6 +57,7 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_step:
         double keep[2][2]
         double take[2]
+        int momentum
 
     ctypedef struct fbp_block:
         int64_t n_columns, panel_width, stride
@@ -68,6 +69,17 @@ cdef extern from "fastbp.h" nogil:
         void *G
         void *D
         void *X[2]
+
+    ctypedef struct fbp_batch:
+        int64_t n_columns, stride
+        void *W
+        void *W_T
+        void *V
+        void *G
+        void *X
+        void *D_T
+        void *Z
+        void *D
 
     ctypedef struct fbp_ops
     ctypedef struct fbp_net:
@@ -100,11 +112,20 @@ cdef extern from "fastbp.h" nogil:
                            double weight) noexcept nogil
         void (*block_close)(fbp_block *block, int n_rows) noexcept nogil
         void (*block_unload)(fbp_block *block, const fbp_layer *layer) noexcept nogil
+        void (*batch_load)(fbp_batch *batch, const fbp_layer *layer) noexcept nogil
+        void (*batch_forward)(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
+                              const fbp_row *x, int n_rows) noexcept nogil
+        void (*batch_backward)(fbp_batch *batch, const fbp_layer *layer, fbp_batch *below,
+                               int n_rows) noexcept nogil
+        void (*batch_step)(fbp_batch *batch, const fbp_layer *layer,
+                           const fbp_solver *solver) noexcept nogil
+        void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer) noexcept nogil
         int tiny_units
         fbp_train_tiny *train_tiny
         fbp_activate **activate
         fbp_derive **derive
         fbp_output_delta **output_delta
+        void (*scale)(void *to, const void *values, double factor, int64_t n) noexcept nogil
         void (*solver_step)(void *W, void *V, const void *G, int64_t n,
                             const fbp_solver *solver) noexcept nogil
         int (*all_finite)(const void *values, int64_t n) noexcept nogil

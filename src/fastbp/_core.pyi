@@ -35,6 +35,9 @@ class Rows:
 class Block:
     def __init__(self, engine: Engine, sparse: bool, momentum: bool) -> None: ...
 
+class Batch:
+    def __init__(self, engine: Engine, momentum: bool) -> None: ...
+
 class Engine:
     isa: str
     tiny: bool
@@ -63,6 +66,7 @@ class Engine:
         gradients: NDArray[Any] | None = None,
         velocities: NDArray[Any] | None = None,
         block: Block | None = None,
+        batch: Batch | None = None,
     ) -> tuple[int, float]: ...
     def sum_gradients(
         self, rows: Rows, start: int, stop: int, gradients: NDArray[Any]

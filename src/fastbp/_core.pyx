@@ -37,13 +37,18 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
     cdef fbp_layer *layer = net.layers
     cdef fbp_layer *below
     cdef int l
-    cdef double loss = 0
     for l in range(1, net.n_layers):
         below, layer = layer, layer + 1
         below.activate(below.a, below.n_out)                # a[l-1] = f(z[l-1])
         if below.active_values != NULL:                     # ReLU: the units that are not 0
             net.ops.list_active(below)
         net.ops.forward(layer, &below.row)                  # z[l] = a[l-1] @ W[l] + b[l]
+    return output(net, layer, y)
+
+
+cdef inline double output(fbp_net *net, fbp_layer *layer, const void *y) noexcept nogil:
+    """The same from z[L] on, in the last layer."""
+    cdef double loss = 0
     memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
     layer.activate(layer.a, layer.n_out)                    # a[L] = f(z[L])
     if y != NULL:
@@ -86,6 +91,7 @@ cdef fbp_step step_of(const fbp_solver *solver) noexcept nogil:
     step.keep[0][0], step.keep[0][1] = 1 - eta * alpha * (1 + ahead), mu * (ahead or 1)
     step.keep[1][0], step.keep[1][1] = -eta * alpha, mu
     step.take[0], step.take[1] = -eta * (1 + ahead), -eta
+    step.momentum = mu != 0
     return step
 
 
@@ -93,6 +99,7 @@ cdef fbp_step ADD                                       # w' = w + g: to sum up 
 ADD.keep[0][:] = [1, 0]
 ADD.keep[1][:] = [0, 0]
 ADD.take[:] = [1, 0]
+ADD.momentum = 0
 
 
 cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *order,
@@ -153,11 +160,88 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
     return stop
 
 
-cdef Py_ssize_t train_batches(fbp_net *net, Memory *memory, const fbp_data *data,
+cdef Py_ssize_t train_batches(fbp_net *net, fbp_batch *batch, const fbp_data *data,
                               const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
                               Py_ssize_t batch_size, fbp_solver *solver,
                               double *loss_sum) noexcept nogil:
-    """Batch by batch: gradients of batch_size rows are summed, then the solver takes one step."""
+    """Batch by batch: gradients of batch_size rows are summed, then the solver takes one step.
+
+    batch[l] has the matrices of layer l: rows go through a layer several at a time.
+    """
+    cdef Py_ssize_t end, t
+    cdef double batch_loss
+    cdef int l, n
+    for l in range(net.n_layers):
+        net.ops.batch_load(&batch[l], &net.layers[l])
+    while start < stop:
+        end = min(start + batch_size, stop)
+        batch_loss = 0
+        for l in range(net.n_layers):
+            memset(net.layers[l].to_b, 0, net.layers[l].n_out * net.ops.itemsize)
+        t = start
+        while t < end:
+            n = min(net.ops.block_rows, end - t)
+            batch_loss += batch_block(net, batch, data, order + t, n)
+            t += n
+        if not isfinite(batch_loss):
+            break
+        loss_sum[0] += batch_loss
+        solver.batch_size = end - start
+        for l in range(net.n_layers):
+            net.ops.batch_step(&batch[l], &net.layers[l], solver)
+            step_of_bias(net, &net.layers[l], solver)
+        start = end
+    for l in range(net.n_layers):
+        net.ops.batch_unload(&batch[l], &net.layers[l])
+    return start
+
+
+cdef double batch_block(fbp_net *net, fbp_batch *batch, const fbp_data *data, const int64_t *order,
+                        int n) noexcept nogil:
+    """Adds the gradients of n rows to the batch's sums; returns the weighted sum of their losses."""
+    cdef int itemsize = net.ops.itemsize, last = net.n_layers - 1, l, t
+    cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
+    cdef fbp_layer *layer = &net.layers[0]
+    cdef double loss_sum = 0
+    cdef char *a
+    cdef char *delta
+    for t in range(n):
+        rows[t] = row_of(data, order[t])
+    for l in range(net.n_layers):
+        layer = &net.layers[l]
+        net.ops.batch_forward(&batch[l], layer, &batch[l - 1] if l else NULL, rows, n)
+        if l < last:
+            for t in range(n):                              # a[l] = f(z[l])
+                layer.activate(<char *> batch[l].Z + t * batch[l].stride * itemsize, layer.n_out)
+    for t in range(n):
+        loss_sum += output_of_row(net, layer, &batch[last], data, order[t], t)
+    for l in range(last, -1, -1):
+        net.ops.batch_backward(&batch[l], &net.layers[l], &batch[l - 1] if l else NULL, n)
+        if l:
+            layer = &net.layers[l - 1]
+            for t in range(n):                              # delta[l-1] *= f'(z[l-1])
+                a = <char *> batch[l - 1].Z + t * batch[l - 1].stride * itemsize
+                delta = <char *> batch[l - 1].D + t * batch[l - 1].stride * itemsize
+                layer.derive(delta, a, layer.n_out)
+    return loss_sum
+
+
+cdef double output_of_row(fbp_net *net, fbp_layer *layer, fbp_batch *batch, const fbp_data *data,
+                          int64_t r, int t) noexcept nogil:
+    """Weighted loss of one row, whose z is row t of the block; its weighted delta into the block."""
+    cdef size_t at = t * batch.stride * net.ops.itemsize
+    cdef double weight = weight_of(data, r), loss
+    memcpy(layer.z, <char *> batch.Z + at, layer.n_out * net.ops.itemsize)
+    loss = output(net, layer, target_of(data, r))
+    net.ops.scale(<char *> batch.D + at, layer.delta, weight, layer.n_out)
+    return weight * loss
+
+
+cdef Py_ssize_t train_sparse_batches(fbp_net *net, Memory *memory, const fbp_data *data,
+                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
+                              Py_ssize_t batch_size, fbp_solver *solver,
+                              double *loss_sum) noexcept nogil:
+    """The same for rows of non-zeros, one at a time."""
     cdef Py_ssize_t end
     cdef double batch_loss
     while start < stop:
@@ -167,7 +251,7 @@ cdef Py_ssize_t train_batches(fbp_net *net, Memory *memory, const fbp_data *data
             return start
         loss_sum[0] += batch_loss
         solver.batch_size = end - start
-        take_step(net, memory, solver)
+        take_step(net, solver)
         start = end
     return stop
 
@@ -187,18 +271,21 @@ cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, co
     return loss_sum
 
 
-cdef void take_step(fbp_net *net, Memory *memory, const fbp_solver *solver) noexcept nogil:
-    """One step of the solver along the summed gradients; biases are not penalised."""
-    cdef fbp_solver unpenalised = solver[0]
+cdef void take_step(fbp_net *net, const fbp_solver *solver) noexcept nogil:
+    """One step of the solver along the summed gradients."""
     cdef fbp_layer *layer
     cdef int l
-    unpenalised.alpha = 0
     for l in range(net.n_layers):
         layer = net.layers + l
-        net.ops.solver_step(layer.W, velocity_of(memory, layer.W), layer.to_W,
-                            layer.n_in * layer.n_out, solver)
-        net.ops.solver_step(layer.b, velocity_of(memory, layer.b), layer.to_b,
-                            layer.n_out, &unpenalised)
+        net.ops.solver_step(layer.W, layer.V_W, layer.to_W, layer.n_in * layer.n_out, solver)
+        step_of_bias(net, layer, solver)
+
+
+cdef void step_of_bias(fbp_net *net, fbp_layer *layer, const fbp_solver *solver) noexcept nogil:
+    """The same for the bias alone, which is not penalised."""
+    cdef fbp_solver unpenalised = solver[0]
+    unpenalised.alpha = 0
+    net.ops.solver_step(layer.b, layer.V_b, layer.to_b, layer.n_out, &unpenalised)
 
 
 # --------------------------------------------------------------------------------------------
@@ -209,9 +296,8 @@ cdef enum:
     LEAST_OUTPUTS_TO_LIST = 4  # fewer in the layer above: listing active units costs more than it saves
 
 cdef struct Memory:
-    char *parameters           # the network's arena, and two more of the same layout
+    char *parameters           # the network's arena, and one more of the same layout
     char *gradients
-    char *velocities           # NULL without momentum
     size_t n_bytes
 
 
@@ -236,12 +322,6 @@ cdef inline const void *target_of(const fbp_data *data, int64_t r) noexcept nogi
 
 cdef inline double weight_of(const fbp_data *data, int64_t r) noexcept nogil:
     return 1 if data.weights == NULL else data.weights[r]
-
-
-cdef inline void *velocity_of(const Memory *memory, const void *parameter) noexcept nogil:
-    if memory.velocities == NULL:
-        return NULL
-    return memory.velocities + (<const char *> parameter - memory.parameters)
 
 
 cdef inline size_t padded_to(size_t n, size_t multiple) noexcept nogil:
@@ -411,17 +491,59 @@ cdef class Block:
         self.block.n_columns = columns = padded_to(n_out, self.block.panel_width)
         self.block.stride = row = columns + 64 // ops.itemsize
         self.block.sparse, self.block.momentum = sparse, momentum
-        sizes = [padded(size * ops.itemsize) for size in (
-            n_in * columns, columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
-            0 if sparse else n_in * rows)]
-        self.memory = np.zeros(sum(sizes) + FBP_ALIGNMENT, np.uint8)
-        cdef char *at = <char *> padded(<size_t> cnp.PyArray_DATA(self.memory))
         cdef void **places[8]
         places[:] = [&self.block.W, &self.block.b, &self.block.V_b, &self.block.Z, &self.block.G,
                      &self.block.D, &self.block.X[0], &self.block.X[1]]
-        for i, size in enumerate(sizes):
-            places[i][0] = at
-            at += <Py_ssize_t> size
+        self.memory = carve(places, [
+            n_in * columns, columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
+            0 if sparse else n_in * rows], ops.itemsize)
+
+
+@cython.final
+cdef class Batch:
+    """Memory for the layers of an engine while it trains on batches of dense rows."""
+
+    cdef fbp_batch *layers
+    cdef list memory
+
+    def __init__(self, Engine engine not None, bint momentum):
+        cdef const fbp_ops *ops = engine.net.ops
+        cdef Py_ssize_t panel = 2 * ops.lanes, rows = ops.block_rows, row, columns, n_in, n_out
+        cdef fbp_batch *layer
+        cdef void **places[8]
+        cdef int l
+        self.layers = <fbp_batch *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_batch))
+        if self.layers == NULL:
+            raise MemoryError()
+        self.memory = []
+        for l in range(engine.net.n_layers):
+            layer = self.layers + l
+            n_in, n_out = engine.net.layers[l].n_in, engine.net.layers[l].n_out
+            layer.n_columns = columns = padded_to(n_out, panel)
+            layer.stride = row = columns + 64 // ops.itemsize
+            places[:] = [&layer.W, &layer.G, &layer.V, &layer.W_T, &layer.X, &layer.D_T, &layer.Z,
+                         &layer.D]
+            self.memory.append(carve(places, [
+                n_in * columns, n_in * columns, n_in * columns if momentum else 0,
+                padded_to(n_in, panel) * n_out if l else 0, n_in * rows, n_out * rows, rows * row,
+                rows * row], ops.itemsize))
+            if l == 0:
+                layer.W_T = NULL
+
+    def __dealloc__(self):
+        PyMem_Free(self.layers)
+
+
+cdef object carve(void ***places, list lengths, int itemsize):
+    """An array that begins with the parts of these lengths, each aligned; places point at them."""
+    cdef Py_ssize_t i
+    sizes = [padded(length * itemsize) for length in lengths]
+    memory = np.zeros(sum(sizes) + FBP_ALIGNMENT, np.uint8)
+    cdef char *at = <char *> padded(<size_t> cnp.PyArray_DATA(memory))
+    for i in range(len(sizes)):
+        places[i][0] = at
+        at += <Py_ssize_t> sizes[i]
+    return memory
 
 
 @cython.final
@@ -522,7 +644,7 @@ cdef class Engine:
             if gradients != NULL:
                 layer.to_W = gradients + (<char *> layer.W - self.memory.parameters)
                 layer.to_b = gradients + (<char *> layer.b - self.memory.parameters)
-            elif velocities != NULL:
+            if velocities != NULL:
                 layer.V_W = velocities + (<char *> layer.W - self.memory.parameters)
                 layer.V_b = velocities + (<char *> layer.b - self.memory.parameters)
         layer.a = at  # the output layer keeps z beside a
@@ -531,9 +653,11 @@ cdef class Engine:
     def train(self, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
               Py_ssize_t stop, double learning_rate, double momentum=0, bint nesterov=False,
               double alpha=0, Py_ssize_t batch_size=1, gradients=None, velocities=None,
-              Block block=None):
-        """Train on rows ``order[start:stop]``: batch by batch with ``gradients``, else row by row,
-        with ``block`` the first layer one block behind.
+              Block block=None, Batch batch=None):
+        """Train on rows ``order[start:stop]``.
+
+        Row by row; with ``block``, the first layer one block behind; with ``gradients``, an arena,
+        batch by batch, which ``batch`` makes fast for dense rows.
 
         Returns where it stopped (``stop``, or before the row or batch whose loss is not finite)
         and the weighted sum of the losses of the rows before that.
@@ -548,9 +672,9 @@ cdef class Engine:
         solver.nesterov = nesterov
         solver.batch_size = 1
         memory.gradients = <char *> cnp.PyArray_DATA(gradients) if gradients is not None else NULL
-        memory.velocities = <char *> cnp.PyArray_DATA(velocities) if velocities is not None else NULL
+        cdef char *V = <char *> cnp.PyArray_DATA(velocities) if velocities is not None else NULL
         # What decays or has momentum moves in every row, that of inactive units too.
-        owed = self.begin(&net, memory.gradients, memory.velocities,
+        owed = self.begin(&net, memory.gradients, V,
                           memory.gradients != NULL or (alpha == 0 and momentum == 0))
         try:
             with nogil:
@@ -563,9 +687,12 @@ cdef class Engine:
                 elif memory.gradients == NULL:
                     stopped = train_rows(&net, &rows.data, visits, start, stop, &solver,
                                          &loss_sum)
-                else:
-                    stopped = train_batches(&net, &memory, &rows.data, visits, start, stop,
+                elif batch is not None:
+                    stopped = train_batches(&net, batch.layers, &rows.data, visits, start, stop,
                                             batch_size, &solver, &loss_sum)
+                else:
+                    stopped = train_sparse_batches(&net, &memory, &rows.data, visits, start, stop,
+                                                   batch_size, &solver, &loss_sum)
         finally:
             PyMem_Free(owed)
         return stopped, loss_sum

@@ -152,6 +152,7 @@ class Network:
         self._arena = Arena(self.layer_sizes, self.dtype)
         self._velocities: Arena | None = None
         self._gradients: Arena | None = None
+        self._batches: dict[bool, _core.Batch] = {}
         self._blocks: dict[tuple[bool, bool], _core.Block] = {}
         binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
         self._engine = _core.Engine(
@@ -344,7 +345,7 @@ class Network:
             momentum=solver.momentum,
             sparse=rows.sparse,
         )
-        block = gradients = velocities = None
+        block = batch = gradients = velocities = None
         if plan.path in ("registers", "blocks"):
             kind = rows.sparse, solver.momentum > 0
             if kind not in self._blocks:
@@ -353,6 +354,11 @@ class Network:
         elif plan.path == "batches":
             self._gradients = self._gradients or self._arena.like()
             gradients = self._gradients.values
+            if not rows.sparse:
+                has_momentum = solver.momentum > 0
+                if has_momentum not in self._batches:
+                    self._batches[has_momentum] = _core.Batch(self._engine, has_momentum)
+                batch = self._batches[has_momentum]
         if solver.momentum:
             self._velocities = self._velocities or self._arena.like()
             velocities = self._velocities.values
@@ -371,6 +377,7 @@ class Network:
                 gradients=gradients,
                 velocities=velocities,
                 block=block,
+                batch=batch,
                 **dataclasses.asdict(solver),
             )
             finite = _core.all_finite(self._arena.values)
