@@ -194,6 +194,10 @@ struct fbp_ops {
     void (*solver_step)(void *W, void *V, const void *G, int64_t n, const fbp_solver *solver);
 
     int (*all_finite)(const void *values, int64_t n);
+
+    /* 64 bits that stand for the row's non-zero values and their columns, the first of which has
+     * the number given; the same for every dtype and instruction set, dense or sparse */
+    uint64_t (*hash_row)(const fbp_row *x, int64_t first_column);
 };
 
 /* dispatch.c: which tables were built, which of them this machine can run, and the tables. */

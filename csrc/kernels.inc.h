@@ -10,6 +10,7 @@
 #include "tiny.inc.h"
 #include "solvers.inc.h"
 #include "batch.inc.h"
+#include "hash.inc.h"
 
 const fbp_ops FBP_TABLE = {
     .isa = FBP_ISA_NAME,
@@ -42,4 +43,5 @@ const fbp_ops FBP_TABLE = {
     .scale = scale,
     .solver_step = solver_step,
     .all_finite = all_finite,
+    .hash_row = hash_row,
 };

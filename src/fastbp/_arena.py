@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._validation import as_numbers, check_finite
+
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
@@ -32,12 +34,13 @@ class Parameters(list[NDArray[Any]]):
             self[index][...] = self._checked(index, value)
 
     def _checked(self, index: int, value: Any) -> NDArray[Any]:
-        array = np.asarray(value, dtype=self[index].dtype)
+        array = as_numbers(f"{self._name}[{index}]", value, self[index].dtype)
         if array.shape != self[index].shape:
             raise ValueError(
                 f"{self._name}[{index}] has shape {self[index].shape}; "
                 f"got an array of shape {array.shape}"
             )
+        check_finite(f"{self._name}[{index}]", array)
         return array
 
     def __reduce__(self) -> tuple[Any, ...]:

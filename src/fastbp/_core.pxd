@@ -1,5 +1,5 @@
 # What _core.pyx takes from csrc/fastbp.h; formulas and meanings stand there.
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
     enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS
@@ -129,6 +129,7 @@ cdef extern from "fastbp.h" nogil:
         void (*solver_step)(void *W, void *V, const void *G, int64_t n,
                             const fbp_solver *solver) noexcept nogil
         int (*all_finite)(const void *values, int64_t n) noexcept nogil
+        uint64_t (*hash_row)(const fbp_row *x, int64_t first_column) noexcept nogil
 
     const char *fbp_isa_name(fbp_isa isa)
     int fbp_isa_built(fbp_isa isa)

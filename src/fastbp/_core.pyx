@@ -10,7 +10,7 @@ thin class that Python calls.
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.math cimport isfinite
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
 import os
@@ -343,6 +343,8 @@ cdef inline size_t scratch_bytes_of(const fbp_layer *layer, const fbp_ops *ops, 
 
 ACTIVATIONS = {"identity": FBP_IDENTITY, "logistic": FBP_LOGISTIC, "tanh": FBP_TANH,
                "relu": FBP_RELU, "exp": FBP_EXP, "softmax": FBP_SOFTMAX}
+# Targets that a loss allows; any that is not named here.
+TARGETS = {"binary_log_loss": (0, 1), "log_loss": (0, 1), "poisson": (0, np.inf)}
 LOSSES = {"squared_error": FBP_SQUARED_ERROR, "absolute_error": FBP_ABSOLUTE_ERROR,
           "binary_log_loss": FBP_BINARY_LOG_LOSS, "log_loss": FBP_LOG_LOSS,
           "poisson": FBP_POISSON}
@@ -447,6 +449,7 @@ cdef class Rows:
     cdef readonly object sample_weight
     cdef readonly bint sparse
     cdef readonly double values_per_row
+    cdef Py_ssize_t n_outputs
 
     def __init__(self, X, n_features, y=None, sample_weight=None):
         self.arrays = (X, y)
@@ -468,8 +471,23 @@ cdef class Rows:
         if y is not None:
             self.data.y = <const char *> cnp.PyArray_DATA(y)
             self.data.y_row_bytes = y.strides[0]
+            self.n_outputs = y.shape[1]
         if sample_weight is not None:
             self.data.weights = <const double *> cnp.PyArray_DATA(sample_weight)
+
+    def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
+        """64-bit hashes of x and y of rows start..stop into those items of the uint64 ``out``."""
+        cdef const fbp_ops *ops = table_for(self.arrays[1].dtype, None)
+        cdef uint64_t *hashes = <uint64_t *> cnp.PyArray_DATA(out)
+        cdef fbp_row x, y
+        cdef Py_ssize_t r
+        y.columns = NULL
+        y.n = self.n_outputs
+        with nogil:
+            for r in range(start, stop):
+                x = row_of(&self.data, r)
+                y.values = target_of(&self.data, r)
+                hashes[r] = ops.hash_row(&x, 0) + ops.hash_row(&y, self.data.n_features)
 
 
 @cython.final
@@ -565,6 +583,7 @@ cdef class Engine:
     cdef size_t scratch_bytes
     cdef object arena
     cdef int type_number
+    cdef double least_target, most_target, large
     cdef readonly str isa
     cdef readonly bint tiny        # may run in registers: csrc/tiny.inc.h
     cdef readonly int block_rows   # of csrc/first_layer.inc.h
@@ -578,6 +597,9 @@ cdef class Engine:
         self.net.ops = table_for(arena.dtype, isa)
         self.block_rows = self.net.ops.block_rows
         self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
+        self.least_target, self.most_target = TARGETS.get(loss, (-np.inf, np.inf))
+        # Rows, losses and learning rates below this cannot take a sound weight out of the dtype.
+        self.large = 1e9 if arena.dtype == np.float32 else 1e30
         self.net.n_layers = len(weights)
         self.memory.parameters = <char *> cnp.PyArray_DATA(arena)
         self.memory.n_bytes = arena.nbytes
@@ -755,6 +777,19 @@ cdef class Engine:
         finally:
             PyMem_Free(block)
 
+    cdef bint within(self, const void *values, Py_ssize_t n, double least, double most):
+        """Whether all n values are numbers from least to most."""
+        cdef Py_ssize_t k
+        cdef double value
+        for k in range(n):
+            if self.net.ops.itemsize == sizeof(double):
+                value = (<const double *> values)[k]
+            else:
+                value = (<const float *> values)[k]
+            if not least <= value <= most:
+                return False
+        return True
+
     cdef const void *one_row(self, object values, Py_ssize_t n):
         """Where n finite values stand that the kernels can read, or NULL."""
         if not cnp.PyArray_CheckExact(values):
@@ -783,11 +818,12 @@ cdef class Engine:
         last = net.layers + net.n_layers - 1
         memcpy(cnp.PyArray_DATA(out), last.a, n_out * net.ops.itemsize)
         PyMem_Free(block)
-        return out
+        return out if net.ops.all_finite(cnp.PyArray_DATA(out), n_out) else None
 
     def step(self, x, y, double learning_rate):
         """One row's step; returns the loss before it, or None where x or y need preparing.
 
+        No step is taken where the loss or a new weight is not finite: that returns NaN or infinity.
         Holds the GIL: releasing it costs as much as a small network's step.
         """
         cdef fbp_net net
@@ -796,11 +832,14 @@ cdef class Engine:
         cdef fbp_solver solver
         cdef fbp_step step
         cdef double loss
+        cdef Py_ssize_t n_out = self.net.layers[self.net.n_layers - 1].n_out
+        kept = None
         row.n = self.net.layers.n_in
         row.columns = NULL
         row.values = self.one_row(x, row.n)
-        target = self.one_row(y, self.net.layers[self.net.n_layers - 1].n_out)
-        if row.values == NULL or target == NULL:
+        target = self.one_row(y, n_out)
+        if (row.values == NULL or target == NULL
+                or not self.within(target, n_out, self.least_target, self.most_target)):
             return None
         block = self.begin(&net)
         loss = forward(&net, &row, target)
@@ -808,6 +847,12 @@ cdef class Engine:
             solver.learning_rate, solver.momentum, solver.alpha = learning_rate, 0, 0
             solver.nesterov = False
             step = step_of(&solver)
+            if (loss > self.large or learning_rate > self.large
+                    or not self.within(row.values, row.n, -self.large, self.large)):
+                kept = self.arena.copy()
             backward(&net, &row, 1, &step)
         PyMem_Free(block)
+        if kept is not None and not all_finite(self.arena):
+            self.arena[...] = kept
+            return np.inf
         return loss

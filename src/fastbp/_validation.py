@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 import operator
@@ -46,7 +47,10 @@ def check_number(
     """Return ``value`` as a float, if it is a finite real number within the bounds."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number; got {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
     if not (math.isfinite(number) and above < number < below and number >= at_least):
         bounds = "finite"
         if above > -math.inf:
@@ -57,6 +61,13 @@ def check_number(
             bounds += f" and below {below:g}"
         raise ValueError(f"{name} must be {bounds}; got {value!r}")
     return number
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return ``value`` as a bool, if it is True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+    return bool(value)
 
 
 def check_layer_sizes(layer_sizes: Any, itemsize: int) -> tuple[int, ...]:
@@ -71,7 +82,7 @@ def check_layer_sizes(layer_sizes: Any, itemsize: int) -> tuple[int, ...]:
     if len(sizes) < 2:
         raise ValueError(f"layer_sizes needs at least inputs and outputs; got {layer_sizes!r}")
     sizes = tuple(check_whole(f"layer_sizes[{i}]", size) for i, size in enumerate(sizes))
-    n_parameters = sum((n_in + 1) * n_out for n_in, n_out in zip(sizes, sizes[1:], strict=False))
+    n_parameters = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
     if max(sizes) > MOST_COLUMNS or n_parameters * itemsize > np.iinfo(np.intp).max // 4:
         raise ValueError(f"layer_sizes {sizes} make a network too large to address")
     return sizes
@@ -82,14 +93,18 @@ def as_numbers(name: str, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     try:
         array = np.asarray(values)
         if array.dtype.kind == "O":
+            if any(isinstance(value, (str, bytes)) for value in array.flat):
+                raise TypeError("it holds text")
             array = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from error
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold numbers; got dtype {array.dtype}")
-    return array.astype(dtype, copy=False)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinity, and is found as such
+        array = array.astype(dtype, copy=False)
+    return array if array.flags.aligned else array.copy()
 
 
 def check_finite(name: str, values: NDArray[Any]) -> None:
@@ -100,8 +115,9 @@ def check_finite(name: str, values: NDArray[Any]) -> None:
         finite = bool(np.isfinite(values).all())
     if not finite:
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        or_too_large = " (or was too large for float32)" if values.dtype == np.float32 else ""
         raise ValueError(
-            f"{name} has NaN or infinity: {name}{list(where)} is {values[where]}. "
+            f"{name} has NaN or infinity: {name}{list(where)} is {values[where]}{or_too_large}. "
             "Remove or fill such values first (for instance with sklearn.impute.SimpleImputer)."
         )
 
@@ -111,18 +127,24 @@ def as_rows(
 ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]]:
     """Return X as the kernels read it: rows of contiguous values, or the three arrays of a CSR."""
     if hasattr(X, "tocsr"):
+        _check_two_dimensions(X.ndim)
+        check_sparse_indices(X)
         return _as_csr_arrays(X.tocsr(), n_features, dtype)
     array = as_numbers("X", X, dtype)
-    if array.ndim != 2:
-        raise ValueError(
-            f"X must have two dimensions, (rows, features); got {array.ndim}. "
-            "Reshape one row with X.reshape(1, -1)."
-        )
+    _check_two_dimensions(array.ndim)
     _check_n_features(array.shape[1], n_features)
-    if array.strides[1] != array.itemsize or not array.flags.aligned:
+    if array.strides[1] != array.itemsize:
         array = np.ascontiguousarray(array)
     check_finite("X", array)
     return array
+
+
+def _check_two_dimensions(found: int) -> None:
+    if found != 2:
+        raise ValueError(
+            f"X must have two dimensions, (rows, features); got {found}. "
+            "Reshape one row with X.reshape(1, -1)."
+        )
 
 
 def _check_n_features(found: int, n_features: int) -> None:
@@ -130,24 +152,40 @@ def _check_n_features(found: int, n_features: int) -> None:
         raise ValueError(f"X has {found} features, but this network was made for {n_features}")
 
 
+def check_sparse_indices(X: Any) -> None:
+    """Refuse a CSR or CSC matrix whose arrays do not fit, before any code follows its indices."""
+    kind = getattr(X, "format", None)
+    if kind not in ("csr", "csc"):
+        return
+    n_major, n_minor = X.shape if kind == "csr" else X.shape[::-1]
+    starts, indices = np.asarray(X.indptr), np.asarray(X.indices)
+    if (
+        len(starts) != n_major + 1
+        or len(X.data) != len(indices)
+        or starts[0] != 0
+        or starts[-1] > len(indices)
+        or np.any(np.diff(starts) < 0)
+    ):
+        raise ValueError(
+            f"X is not a valid {kind.upper()} matrix: its indptr does not match its data"
+        )
+    if len(indices) and not (0 <= indices.min() and indices.max() < n_minor):
+        raise ValueError(
+            f"X is not a valid {kind.upper()} matrix: it has indices outside 0..{n_minor - 1}"
+        )
+
+
 def _as_csr_arrays(
     X: Any, n_features: int, dtype: np.dtype[Any]
 ) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]]:
     _check_n_features(X.shape[1], n_features)
+    if not X.has_canonical_format:  # rows sorted by column, each at most once: sums in one order
+        X = X.copy()
+        X.sum_duplicates()
     values = np.ascontiguousarray(as_numbers("X", X.data, dtype))
-    starts = np.ascontiguousarray(X.indptr, dtype=np.int64)
-    if (
-        len(starts) != X.shape[0] + 1
-        or len(values) != len(X.indices)
-        or starts[0] != 0
-        or starts[-1] > len(values)
-        or np.any(np.diff(starts) < 0)
-    ):
-        raise ValueError("X is not a valid CSR matrix: its indptr does not match its data")
-    if len(X.indices) and not (0 <= X.indices.min() and X.indices.max() < n_features):
-        raise ValueError(f"X is not a valid CSR matrix: it has column indices outside 0..{n_features - 1}")
     check_finite("X.data", values)
-    return values, np.ascontiguousarray(X.indices, dtype=np.int32), starts
+    columns = np.ascontiguousarray(X.indices, dtype=np.int32)
+    return values, columns, np.ascontiguousarray(X.indptr, dtype=np.int64)
 
 
 def as_targets(
@@ -167,21 +205,22 @@ def as_targets(
     array = np.ascontiguousarray(array)
     check_finite("y", array)
     if loss == "log_loss" and array.size and not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError("log_loss needs targets between 0 and 1 (probabilities or class indicators)")
+        raise ValueError(
+            "log_loss needs targets between 0 and 1 (probabilities or class indicators)"
+        )
     if loss == "poisson" and array.size and array.min() < 0:
         raise ValueError("poisson loss needs targets of at least 0")
     return array
 
 
 def _one_hot(classes: NDArray[Any], n_outputs: int) -> NDArray[Any]:
-    numbers_ = classes.astype(np.int64, copy=False) if np.isfinite(classes).all() else None
-    if (
-        numbers_ is None
-        or np.any(numbers_ != classes)
-        or np.any((numbers_ < 0) | (numbers_ >= n_outputs))
-    ):
+    check_finite("y", classes)
+    within = (classes >= 0) & (classes < n_outputs)
+    numbers_ = np.where(within, classes, 0).astype(np.int64)
+    if not within.all() or np.any(numbers_ != classes):
         raise ValueError(
-            f"y must hold class numbers 0..{n_outputs - 1}, or one column of probabilities per output"
+            f"y must hold class numbers 0..{n_outputs - 1}, or one column of probabilities per "
+            "output"
         )
     indicators = np.zeros((len(classes), n_outputs), dtype=classes.dtype)
     indicators[np.arange(len(classes)), numbers_] = 1
@@ -192,11 +231,12 @@ def as_weights(sample_weight: Any, n_rows: int) -> NDArray[np.float64] | None:
     """Return the weights as float64 (n_rows,), finite, none negative, not all zero; or None."""
     if sample_weight is None:
         return None
-    weights = np.ascontiguousarray(as_numbers("sample_weight", sample_weight, np.dtype(np.float64)))
+    weights = as_numbers("sample_weight", sample_weight, np.dtype(np.float64))
     if weights.ndim == 0:
         weights = np.full(n_rows, float(weights))
     if weights.shape != (n_rows,):
         raise ValueError(f"sample_weight has shape {weights.shape}, but X has {n_rows} rows")
+    weights = np.ascontiguousarray(weights)
     check_finite("sample_weight", weights)
     if np.any(weights < 0):
         raise ValueError(
@@ -217,6 +257,7 @@ def as_order(order: Any, n_rows: int) -> NDArray[np.int64]:
         raise ValueError("order must be a one-dimensional array of row numbers, at least one")
     if array.min() < 0 or array.max() >= n_rows:
         raise ValueError(
-            f"order must hold row numbers 0..{n_rows - 1}; it goes from {array.min()} to {array.max()}"
+            f"order must hold row numbers 0..{n_rows - 1}; it goes from {array.min()} to "
+            f"{array.max()}"
         )
     return np.ascontiguousarray(array, dtype=np.int64)

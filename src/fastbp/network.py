@@ -23,6 +23,7 @@ from ._validation import (
     as_targets,
     as_weights,
     check_choice,
+    check_finite,
     check_layer_sizes,
     check_number,
     check_whole,
@@ -139,7 +140,7 @@ class Network:
     ) -> None:
         self.dtype = _float_dtype(dtype)
         self.layer_sizes = check_layer_sizes(layer_sizes, self.dtype.itemsize)
-        self.activation = _hidden_activations(activation, len(self.layer_sizes) - 2)
+        self.activation = hidden_activations(activation, len(self.layer_sizes) - 2)
         self.loss_name = check_choice("loss", loss, LOSSES)
         self.out_activation = _out_activation(out_activation, loss, self.layer_sizes[-1])
         self._allocate()
@@ -233,7 +234,7 @@ class Network:
         -------
         float
         """
-        rows = self._rows(X, y, sample_weight, needs_rows=True)
+        rows = self._rows(X, y, sample_weight, needs_y=True)
         total = sum(self._engine.loss_sum(rows, *piece) for piece in self._slices(rows, rows.n))
         return total / _total_weight(rows)
 
@@ -250,7 +251,7 @@ class Network:
         grad_weights : list of ndarray of shape (n_in, n_out)
         grad_biases : list of ndarray of shape (n_out,)
         """
-        rows = self._rows(X, y, sample_weight, needs_rows=True)
+        rows = self._rows(X, y, sample_weight, needs_y=True)
         total, piece, loss_sum = self._arena.like(), self._arena.like(), 0.0
         for start, stop in self._slices(rows, rows.n):
             loss_sum += self._engine.sum_gradients(rows, start, stop, piece.values)
@@ -278,7 +279,7 @@ class Network:
             The row's loss before the step. If it is not finite, no step is taken and a
             `DivergenceWarning` is given.
         """
-        if not (isinstance(learning_rate, (float, int)) and 0 < learning_rate < math.inf):
+        if not (isinstance(learning_rate, float) and 0 < learning_rate < math.inf):
             learning_rate = check_number("learning_rate", learning_rate, above=0)
         loss = self._engine.step(x, y, learning_rate)
         if loss is None:
@@ -288,7 +289,8 @@ class Network:
                 np.ascontiguousarray(x_rows[0]), np.ascontiguousarray(y_rows[0]), learning_rate
             )
         if not math.isfinite(loss):
-            _warn_of_divergence(learning_rate)
+            self._check_parameters()
+            warn_of_divergence("learning_rate", learning_rate)
         return loss
 
     def train_epoch(
@@ -334,11 +336,14 @@ class Network:
             gives a `DivergenceWarning`.
         """
         solver = Solver(learning_rate, momentum, bool(nesterov), alpha, batch_size)
-        rows = self._rows(X, y, sample_weight, needs_rows=True)
-        return self._run_epoch(rows, as_order(order, rows.n), solver)
+        rows = self._rows(X, y, sample_weight, needs_y=True)
+        loss = self._run_epoch(rows, as_order(order, rows.n), solver)
+        if not math.isfinite(loss):
+            warn_of_divergence("learning_rate", learning_rate)
+        return loss
 
     def _run_epoch(self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
-        """Run `train_epoch` on what was checked before, in slices."""
+        """Run `train_epoch` on what was checked before, in slices, and without the warning."""
         plan = self.plan(
             len(order),
             batch_size=solver.batch_size,
@@ -366,6 +371,8 @@ class Network:
         total_weight = _total_weight(rows, order)
         if total_weight == 0:
             raise ValueError("Every row of order has sample_weight 0: there is nothing to learn from")
+        options = dataclasses.asdict(solver)
+        options["batch_size"] = min(solver.batch_size, len(order))
         last_finite, loss_sum = np.empty_like(self._arena.values), 0.0
         for start, stop in self._slices(rows, len(order), plan.rows):
             np.copyto(last_finite, self._arena.values)
@@ -378,14 +385,13 @@ class Network:
                 velocities=velocities,
                 block=block,
                 batch=batch,
-                **dataclasses.asdict(solver),
+                **options,
             )
             finite = _core.all_finite(self._arena.values)
             if not finite:
                 np.copyto(self._arena.values, last_finite)
             if stopped < stop or not finite:
                 self.reset_solver()
-                _warn_of_divergence(solver.learning_rate)
                 return math.inf
             loss_sum += slice_loss
         return loss_sum / total_weight
@@ -467,15 +473,25 @@ class Network:
     # -- boundary ----------------------------------------------------------------------------
 
     def _rows(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_rows: bool = False
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False
     ) -> _core.Rows:
         """Check data and lay it open for the kernels."""
+        self._check_parameters()
         checked = as_rows(X, self.layer_sizes[0], self.dtype)
         n_rows = len(checked[2]) - 1 if isinstance(checked, tuple) else len(checked)
-        if needs_rows and not n_rows:
+        if needs_y and not n_rows:
             raise ValueError("X has no rows")
+        if needs_y and y is None:
+            raise TypeError("y must be an array of targets, one for each row of X; got None")
         targets = None if y is None else self._targets(y, n_rows)
         return _core.Rows(checked, self.layer_sizes[0], targets, as_weights(sample_weight, n_rows))
+
+    def _check_parameters(self) -> None:
+        """Refuse parameters that someone has made NaN or infinite through the views."""
+        if not _core.all_finite(self._arena.values):
+            for name, views in (("weights", self.weights), ("biases", self.biases)):
+                for i, view in enumerate(views):
+                    check_finite(f"{name}[{i}]", view)
 
     def _targets(self, y: Any, n_rows: int) -> NDArray[Any]:
         return as_targets(
@@ -500,12 +516,13 @@ def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
         kind = np.dtype(dtype)
     except TypeError:
         kind = None
-    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
+    if kind is None or kind not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise ValueError(f'dtype must be "float64" or "float32"; got {dtype!r}')
     return kind
 
 
-def _hidden_activations(activation: Any, n_hidden: int) -> tuple[str, ...]:
+def hidden_activations(activation: Any, n_hidden: int) -> tuple[str, ...]:
+    """Return one name a hidden layer, each an activation that hidden layers can have."""
     if isinstance(activation, str):
         return (check_choice("activation", activation, HIDDEN_ACTIVATIONS),) * n_hidden
     try:
@@ -552,11 +569,13 @@ def _total_weight(rows: _core.Rows, order: NDArray[np.int64] | None = None) -> f
     return float(weights.sum())
 
 
-def _warn_of_divergence(learning_rate: float) -> None:
+def warn_of_divergence(name: str, learning_rate: float, stacklevel: int = 3) -> None:
+    """Give a `DivergenceWarning` that names the learning rate as the user knows it."""
     warnings.warn(
-        f"Training diverged with learning_rate={learning_rate:g}: the loss or a weight is no longer "
-        "finite. Training stopped and the last finite weights are kept. Try a smaller learning "
-        "rate, or scale the inputs (for instance with sklearn.preprocessing.StandardScaler).",
+        f"Training diverged with {name}={learning_rate:g}: the loss or a weight is no longer "
+        f"finite. It stopped and the last finite weights are kept. Try a smaller {name}, or scale "
+        "inputs and targets (for instance with sklearn.preprocessing.StandardScaler and "
+        "sklearn.compose.TransformedTargetRegressor).",
         DivergenceWarning,
-        stacklevel=3,
+        stacklevel=stacklevel,
     )

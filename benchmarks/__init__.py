@@ -1,0 +1,1 @@
+"""Speed next to other libraries, measured in one run: ``python -m benchmarks``."""

@@ -1,0 +1,386 @@
+"""`Backprop`: what the two estimators share, which is all but targets and predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+import warnings
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import _core
+from ._training import History, Patience, Visits, canonical_order, train_epochs
+from ._validation import (
+    as_weights,
+    check_choice,
+    check_flag,
+    check_number,
+    check_sparse_indices,
+    check_whole,
+)
+from .network import Network, Solver, hidden_activations, warn_of_divergence
+
+FLOATS = (np.float64, np.float32)
+
+
+@dataclasses.dataclass
+class Task:
+    """What a network is to learn: targets as it takes them, and what follows from them."""
+
+    targets: NDArray[Any]
+    sample_weight: NDArray[np.float64] | None
+    n_outputs: int
+    out_activation: str | None
+    loss: str
+    classes: NDArray[Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """How an estimator was asked to train.
+
+    Attributes
+    ----------
+    go_on : bool
+        From the present weights, not from new ones.
+    partial : bool
+        By partial_fit: on some of the rows.
+    classes : array-like or None
+        The argument of the classifier's partial_fit.
+    """
+
+    go_on: bool
+    partial: bool = False
+    classes: Any = None
+
+
+class Backprop(BaseEstimator):
+    """What the regressor and the classifier share: parameters, training, fitted attributes."""
+
+    network_: Network
+    _history: History
+    _random_state: np.random.RandomState
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int],
+        activation: str | Sequence[str],
+        solver: str,
+        alpha: float,
+        batch_size: int,
+        learning_rate_init: float,
+        max_iter: int,
+        shuffle: bool,
+        random_state: Any,
+        tol: float,
+        n_iter_no_change: int,
+        verbose: bool,
+        warm_start: bool,
+        momentum: float,
+        nesterovs_momentum: bool,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # -- training ----------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+        """Train from new weights, or with ``warm_start=True`` from the present ones.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+            A row of weight w counts like w copies of it. None is 1 each.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a parameter or data that cannot be used. A model fitted before stays as it was.
+        KeyboardInterrupt
+            If training is interrupted. What was learnt until then is kept: the model is fitted.
+        """
+        go_on = self.warm_start and hasattr(self, "network_")
+        rows, order = self._begin(X, y, sample_weight, Call(go_on))
+        ending = train_epochs(
+            self.network_,
+            rows,
+            order,
+            self._solver(),
+            self._history,
+            max_iter=self.max_iter,
+            shuffle=self._random_state if self.shuffle else None,
+            patience=Patience(self.tol, self.n_iter_no_change),
+            verbose=bool(self.verbose),
+        )
+        if ending == "diverged":
+            warn_of_divergence("learning_rate_init", self.learning_rate_init)
+        elif ending == "max_iter":
+            warnings.warn(
+                f"Training ended after max_iter={self.max_iter} epochs while the loss still "
+                f"improved by more than tol={self.tol:g}. Raise max_iter, or choose a larger "
+                "learning_rate_init or tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        call = Call(hasattr(self, "network_"), partial=True, classes=classes)
+        rows, order = self._begin(X, y, sample_weight, call)
+        ending = train_epochs(
+            self.network_,
+            rows,
+            order,
+            self._solver(),
+            self._history,
+            max_iter=1,
+            shuffle=self._random_state if self.shuffle else None,
+            verbose=bool(self.verbose),
+        )
+        if ending == "diverged":
+            warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
+        return self
+
+    def _begin(
+        self, X: Any, y: Any, sample_weight: Any, call: Call
+    ) -> tuple[_core.Rows, NDArray[np.int64]]:
+        """Check everything, then set what training works on; return the rows and an epoch's visits.
+
+        A call that fails here leaves the model as it was. Whatever ends training after this
+        leaves it usable: all attributes stand, and training changes them in place.
+        """
+        hidden = self._check_parameters(call.partial)
+        checked_X = self._checked_X(X, call.go_on)
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
+                "is None."
+            )
+        check_consistent_length(checked_X, y)
+        n_rows, n_features = checked_X.shape
+        task = self._task(y, as_weights(sample_weight, n_rows), call)
+        visits = Visits.of(task.sample_weight, n_rows)
+
+        layer_sizes = (n_features, *hidden, task.n_outputs)
+        if call.go_on:
+            network = self._network_to_go_on_with(layer_sizes, task)
+        else:
+            random = check_random_state(self.random_state)
+            network = self._new_network(layer_sizes, task, checked_X.dtype, random)
+        rows = network._rows(checked_X, task.targets, visits.weights)
+        if self.shuffle and not call.partial:
+            order = canonical_order(rows)
+        else:
+            order = np.arange(n_rows, dtype=np.int64)
+
+        if not call.go_on:
+            validate_data(self, X, skip_check_array=True)  # sets n_features_in_, feature_names_in_
+            if task.classes is not None:
+                self.classes_ = task.classes
+            self._random_state, self._history, self.network_ = random, History(), network
+        return rows, visits.order(order)
+
+    def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
+        raise NotImplementedError
+
+    def _new_network(
+        self, layer_sizes: tuple[int, ...], task: Task, dtype: Any, random: np.random.RandomState
+    ) -> Network:
+        return Network(
+            layer_sizes,
+            activation=hidden_activations(self.activation, len(layer_sizes) - 2),
+            out_activation=task.out_activation,
+            loss=task.loss,
+            dtype=dtype,
+            random_state=random,
+        )
+
+    def _network_to_go_on_with(self, layer_sizes: tuple[int, ...], task: Task) -> Network:
+        """Return the fitted network, if the parameters still describe it."""
+        network: Network = self.network_
+        expected = {
+            "hidden_layer_sizes": (network.layer_sizes[1:-1], layer_sizes[1:-1]),
+            "activation": (
+                network.activation,
+                hidden_activations(self.activation, len(layer_sizes) - 2),
+            ),
+            "loss": (network.loss_name, task.loss),
+            "number of outputs": (network.layer_sizes[-1], layer_sizes[-1]),
+        }
+        for name, (fitted, now) in expected.items():
+            if fitted != now:
+                raise ValueError(
+                    f"This model was fitted with {name} {fitted}, now it is {now}: training cannot "
+                    "go on from its weights. Call fit with warm_start=False to begin anew."
+                )
+        return network
+
+    def _solver(self) -> Solver:
+        return Solver(
+            learning_rate=self.learning_rate_init,
+            momentum=self.momentum,
+            nesterov=self.nesterovs_momentum,
+            alpha=self.alpha,
+            batch_size=self.batch_size,
+        )
+
+    # -- checks ------------------------------------------------------------------------------
+
+    def _check_parameters(self, partial: bool) -> tuple[int, ...]:
+        """Check the parameters; return the sizes of the hidden layers."""
+        hidden = _hidden_sizes(self.hidden_layer_sizes)
+        hidden_activations(self.activation, len(hidden))
+        check_choice("solver", self.solver, ("sgd",))
+        check_number("alpha", self.alpha, at_least=0)
+        check_whole("batch_size", self.batch_size)
+        check_number("learning_rate_init", self.learning_rate_init, above=0)
+        check_whole("max_iter", self.max_iter)
+        check_flag("shuffle", self.shuffle)
+        check_number("tol", self.tol, at_least=0)
+        check_whole("n_iter_no_change", self.n_iter_no_change)
+        if not isinstance(self.verbose, bool):
+            check_whole("verbose", self.verbose, at_least=0)
+        check_flag("warm_start", self.warm_start)
+        check_number("momentum", self.momentum, at_least=0, below=1)
+        check_flag("nesterovs_momentum", self.nesterovs_momentum)
+        return hidden
+
+    def _checked_X(self, X: Any, fitted: bool) -> Any:
+        """Return X as a float array or CSR matrix, without a copy where it is one.
+
+        Whether its values are finite is left to the network.
+        """
+        if issparse(X):
+            check_sparse_indices(X)
+        options: dict[str, Any] = {"accept_sparse": "csr", "ensure_all_finite": False}
+        try:
+            if fitted:
+                dtype = self.network_.dtype
+                return validate_data(self, X, reset=False, dtype=dtype, **options)
+            return check_array(X, input_name="X", estimator=self, dtype=FLOATS, **options)
+        except ValueError as error:
+            if "convert string" not in str(error):
+                raise
+            raise ValueError(
+                f"X must hold numbers: {error}. Encode text first, for instance with "
+                "sklearn.preprocessing.OneHotEncoder."
+            ) from error
+
+    # -- predictions and fitted attributes -----------------------------------------------------
+
+    def _outputs(self, X: Any) -> NDArray[Any]:
+        """Return the activations of the output layer, (n_samples, n_outputs)."""
+        check_is_fitted(self)
+        return self.network_.forward(self._checked_X(X, fitted=True))
+
+    @property
+    def coefs_(self) -> list[NDArray[Any]]:
+        """Weights of each layer, (n_in, n_out): views on the memory of ``network_``."""
+        check_is_fitted(self)
+        return self.network_.weights
+
+    @coefs_.setter
+    def coefs_(self, values: Sequence[ArrayLike]) -> None:
+        check_is_fitted(self)
+        self.network_.weights = values
+
+    @property
+    def intercepts_(self) -> list[NDArray[Any]]:
+        """Biases of each layer, (n_out,): views on the memory of ``network_``."""
+        check_is_fitted(self)
+        return self.network_.biases
+
+    @intercepts_.setter
+    def intercepts_(self, values: Sequence[ArrayLike]) -> None:
+        check_is_fitted(self)
+        self.network_.biases = values
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Loss of each epoch since the weights were drawn."""
+        check_is_fitted(self)
+        return self._history.loss_curve
+
+    @property
+    def loss_(self) -> float:
+        """Loss of the last epoch; NaN if the first was interrupted."""
+        return self.loss_curve_[-1] if self.loss_curve_ else math.nan
+
+    @property
+    def best_loss_(self) -> float:
+        """Smallest loss of an epoch; NaN if the first was interrupted."""
+        return min(self.loss_curve_, default=math.nan)
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of epochs since the weights were drawn."""
+        return len(self.loss_curve_)
+
+    @property
+    def t_(self) -> int:
+        """Number of rows visited in these epochs."""
+        check_is_fitted(self)
+        return self._history.n_rows
+
+    @property
+    def n_layers_(self) -> int:
+        """Number of layers, inputs and outputs included."""
+        check_is_fitted(self)
+        return len(self.network_.layer_sizes)
+
+    @property
+    def n_outputs_(self) -> int:
+        """Number of units of the output layer."""
+        check_is_fitted(self)
+        return self.network_.layer_sizes[-1]
+
+    @property
+    def out_activation_(self) -> str:
+        """Name of the activation of the output layer."""
+        check_is_fitted(self)
+        return self.network_.out_activation
+
+
+def _hidden_sizes(sizes: Any) -> tuple[int, ...]:
+    """Return the sizes of the hidden layers; none is a linear model."""
+    if isinstance(sizes, numbers.Integral):
+        return (check_whole("hidden_layer_sizes", sizes),)
+    if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
+        raise TypeError(
+            "hidden_layer_sizes must be a whole number or a sequence of whole numbers, such as "
+            f"(100,); got {sizes!r}"
+        )
+    return tuple(check_whole(f"hidden_layer_sizes[{i}]", size) for i, size in enumerate(sizes))

@@ -1,0 +1,104 @@
+"""The learning curves as a picture, drawn with matplotlib."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from .compare import Comparison, Run
+from .report import duration
+from .task import UserError
+
+OURS, THEIRS, GREY = "#d1495b", "#30638e", "#5c6370"  # distinct for colour-blind readers too
+
+
+def is_possible(path: Path) -> bool:
+    """Return whether matplotlib is installed.
+
+    Raises
+    ------
+    UserError
+        If it is, but the picture could not be written to this path.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError:
+        return False
+    if not path.parent.is_dir():
+        raise UserError(f"there is no folder {path.parent} to write the picture to")
+    formats = FigureCanvasAgg.get_supported_filetypes()
+    if path.suffix.lstrip(".").lower() not in formats:
+        raise UserError(f"{path} should end in one of: {', '.join('.' + one for one in formats)}")
+    return True
+
+
+def draw(comparisons: list[Comparison], path: Path) -> None:
+    """Write a picture with one panel a data set: training loss against time.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written.
+    """
+    from matplotlib.figure import Figure  # without pyplot: the user's backend is left alone
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    n = len(comparisons)
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
+    figure = Figure(figsize=(4.3 * n + 0.9, 4.8), dpi=160, layout=layout)
+    panels = figure.subplots(1, n, squeeze=False)[0]
+    for axes, comparison in zip(panels, comparisons, strict=True):
+        _panel(axes, comparison)
+    panels[0].set_ylabel("training loss (mean of each epoch)")
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise UserError(f"the picture cannot be written to {path}: {error.strerror}") from error
+
+
+def _panel(axes: Any, comparison: Comparison) -> None:
+    """Draw both curves of one data set, one dot an epoch."""
+    from matplotlib.ticker import EngFormatter
+
+    task = comparison.task
+    axes.set_title(
+        f"{task.name}, {comparison.network}", fontweight="bold", pad=46, parse_math=False
+    )
+    axes.set_xlabel("training time, one dot an epoch")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter(unit="s"))
+    axes.grid(color="#e4e6ea", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    ours = _curve(axes, comparison.fastbp, "fastbp", OURS, task.score_name)
+    theirs = _curve(axes, comparison.scikit_learn, "scikit-learn", THEIRS, task.score_name)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.04)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.03, 1.0), frameon=False)
+    if ours and theirs and comparison.ratio:
+        height = max(ours[0][1], theirs[0][1])
+        arrow = (ours[0][0], theirs[0][0], height, f"{comparison.ratio:,.0f} x")
+        _double_arrow(axes, *arrow)
+
+
+def _curve(axes: Any, run: Run, name: str, colour: str, score: str) -> list[tuple[float, float]]:
+    """Draw one curve; return its points (seconds, loss)."""
+    points = [
+        (run.seconds * (epoch + 1) / len(run.loss_curve), loss)
+        for epoch, loss in enumerate(run.loss_curve)
+        if math.isfinite(loss)
+    ]
+    if run.score is not None:
+        outcome = "diverged" if run.diverged else f"held-out {score} {run.score:.3f}"
+        label = f"{name}: {duration(run.seconds)}, {outcome}"
+        seconds, losses = [point[0] for point in points], [point[1] for point in points]
+        axes.plot(seconds, losses, "o-", color=colour, markersize=3.5, label=label)
+    return points
+
+
+def _double_arrow(axes: Any, left: float, right: float, height: float, text: str) -> None:
+    style = {"arrowstyle": "<->", "color": GREY, "shrinkA": 6, "shrinkB": 6}
+    axes.annotate("", (right, height), (left, height), arrowprops=style)
+    middle = (math.sqrt(left * right), height)
+    offset = {"xytext": (0, 4), "textcoords": "offset points"}
+    axes.annotate(text, middle, **offset, ha="center", color=GREY)

@@ -1,0 +1,58 @@
+"""The lines and the table that the demo prints."""
+
+from __future__ import annotations
+
+from .compare import Comparison, Run
+
+
+def run_line(label: str, run: Run, score_name: str) -> str:
+    """Return one line about one training."""
+    time = duration(run.seconds)
+    if run.score is None:
+        return f"    {label:<12}  would take {time}: only its speed was measured"
+    outcome = "diverged" if run.diverged else f"held-out {score_name} {run.score:.3f}"
+    return f"    {label:<12}  {time:>8}  {outcome}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: ``2.5 ms``, ``12 s``, ``25 min``, ``3.2 h``."""
+    if seconds < 1:
+        return f"{1000 * seconds:.3g} ms"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def table(comparisons: list[Comparison]) -> str:
+    """Return the comparison of all data sets as aligned text."""
+    theirs = ("scikit-learn", "rows/s", "ratio")
+    head = ("data set", "network", "held out", "fastbp", "rows/s", *theirs)
+    rows = [
+        (
+            one.task.name[:24],
+            one.network,
+            one.task.score_name,
+            *_score_and_speed(one.fastbp),
+            *_score_and_speed(one.scikit_learn),
+            f"{one.ratio:,.0f} x" if one.ratio else "-",
+        )
+        for one in comparisons
+    ]
+    return aligned([head, *rows], left=3)
+
+
+def _score_and_speed(run: Run) -> tuple[str, str]:
+    if run.diverged:
+        return "diverged", "-"
+    return "-" if run.score is None else f"{run.score:.3f}", f"{run.rows_per_second:,.0f}"
+
+
+def aligned(rows: list[tuple[str, ...]], left: int) -> str:
+    """Return rows of cells in columns, the first ``left`` of them aligned to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+    def line(row: tuple[str, ...]) -> str:
+        cells = enumerate(zip(row, widths, strict=True))
+        return "  ".join(f"{cell:{'<' if i < left else '>'}{width}}" for i, (cell, width) in cells)
+
+    return "\n".join(map(line, rows))

@@ -1,0 +1,139 @@
+"""`table_task`: from a file and the name of a column to rows that a network can learn."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .columns import MOST_CATEGORIES, as_values, is_missing, is_text, why_useless
+from .table_file import read_table
+from .task import Task, UserError, split
+
+FEWEST_ROWS = 10
+MOST_CLASSES = 20  # different whole numbers that are still taken for classes
+CLIP = 5.0  # standard deviations: a far outlier would make a step that overshoots
+EPOCHS = 20
+HIDDEN_LAYER_SIZES = (32,)
+
+
+def table_task(path: Path, target: str | None, kind: str, seed: int) -> tuple[Task, list[str]]:
+    """Return the task of predicting one column of a file from the others, and what to note.
+
+    Parameters
+    ----------
+    path : Path
+    target : str or None
+    kind : {"auto", "classification", "regression"}
+    seed : int
+        Of the split into rows to train on and rows held out.
+
+    Returns
+    -------
+    task : Task
+    notes : list of str
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or the column cannot be learned.
+    """
+    frame = read_table(path)
+    target = _checked_target(target, list(frame.columns), path)
+    y = as_values(frame[target])
+    missing = is_missing(y)
+    frame, y = frame[~missing], y[~missing]
+    if len(y) < FEWEST_ROWS:
+        raise UserError(f"{len(y)} rows with a {target} are too few; {FEWEST_ROWS} are needed")
+    is_classification = _is_classification(y, kind, target)
+    notes = [_about_target(y, target, is_classification)]
+    if missing.any():
+        notes.append(f"{missing.sum():,} rows without a {target} are left out")
+
+    X = _features(frame.drop(columns=target), notes)
+    labels = np.unique(y, return_inverse=True)[1] if is_classification else y.to_numpy()
+    parts = split(X, labels, is_classification=is_classification, seed=seed)
+    task = Task(
+        path.name.split(".")[0],
+        *parts,
+        preprocessing=_preprocessing(X),
+        is_classification=is_classification,
+        hidden_layer_sizes=HIDDEN_LAYER_SIZES,
+        epochs=EPOCHS,
+        learning_rate=min(0.01, 1 / X.shape[1]),  # a step grows with the squares of the inputs
+    )
+    return task, notes
+
+
+def _checked_target(target: str | None, columns: list[str], path: Path) -> str:
+    """Return the column's name if the table has it; else tell the names that come near."""
+    if target in columns:
+        return target
+    by_lower_case = {name.lower(): name for name in reversed(columns)}
+    near = difflib.get_close_matches((target or "").lower(), by_lower_case, cutoff=0.5)
+    names = [by_lower_case[name] for name in near] or columns
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    if target is None:
+        raise UserError(f"say which column to predict, with --target; {path} has {shown}")
+    if near:
+        raise UserError(f"{path} has no column {target!r}; did you mean {shown}?")
+    raise UserError(f"{path} has no column {target!r}; it has {shown}")
+
+
+def _is_classification(y: Any, kind: str, target: str) -> bool:
+    """Decide by the values, unless told: text, two values or a few whole numbers are classes."""
+    n_values = y.nunique()
+    if n_values == 1:
+        raise UserError(f"{target} is the same in every row: there is nothing to learn")
+    if kind == "regression" and is_text(y):
+        raise UserError(f"{target} is text; regression needs numbers")
+    if kind == "auto":
+        is_few_whole = n_values <= MOST_CLASSES and not is_text(y) and bool((y == y.round()).all())
+        kind = "classification" if is_text(y) or n_values == 2 or is_few_whole else "regression"
+    if kind == "classification" and n_values > len(y) / 4:
+        raise UserError(
+            f"{target} has {n_values:,} different values in {len(y):,} rows: too many for classes"
+        )
+    return kind == "classification"
+
+
+def _about_target(y: Any, target: str, is_classification: bool) -> str:
+    if is_classification:
+        choice = "" if is_text(y) else " (--task regression takes it as a number)"
+        return f"{target}: one of {y.nunique()} classes{choice}"
+    return f"{target}: a number from {y.min():g} to {y.max():g}"
+
+
+def _features(frame: Any, notes: list[str]) -> Any:
+    """Return a data frame of what can be learned from; note what is left out."""
+    import pandas as pd
+
+    columns = {name: as_values(frame[name]) for name in frame.columns}
+    for name in list(columns):
+        if reason := why_useless(columns[name]):
+            notes.append(f"column {name} is left out: it {reason}")
+            del columns[name]
+    if not columns:
+        raise UserError("no column is left to learn from")
+    return pd.DataFrame(columns)
+
+
+def _preprocessing(X: Any) -> Any:
+    """Return a ColumnTransformer: numbers filled in, scaled and clipped; text one-hot encoded."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+    texts = [name for name in X.columns if is_text(X[name])]
+    numbers = [name for name in X.columns if name not in texts]
+    scale = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        StandardScaler(),
+        FunctionTransformer(np.clip, kw_args={"a_min": -CLIP, "a_max": CLIP}),
+    )
+    # The rarest categories share an input, and so do those not seen in training.
+    encode = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES)
+    return ColumnTransformer([("numbers", scale, numbers), ("texts", encode, texts)])

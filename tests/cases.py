@@ -1,0 +1,78 @@
+"""Networks and data that several tests share."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import _core
+
+HIDDEN_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+# Every loss with every output activation it allows.
+PAIRS = (
+    *itertools.product(("squared_error", "absolute_error"), HIDDEN_ACTIVATIONS),
+    ("log_loss", "logistic"),
+    ("log_loss", "softmax"),
+    ("poisson", "exp"),
+)
+
+
+def random_targets(random, loss, out_activation, shape):
+    """Targets that the loss allows; of the log losses half certain, half probabilities."""
+    if loss == "poisson":
+        return random.poisson(1.0, shape).astype(float)
+    if loss != "log_loss":
+        return random.normal(size=shape)
+    if out_activation == "logistic":
+        soft, hard = random.uniform(size=shape), random.integers(0, 2, shape)
+    else:
+        soft = random.dirichlet(np.ones(shape[1]), shape[0])
+        hard = np.eye(shape[1])[random.integers(0, shape[1], shape[0])]
+    return np.where(random.integers(0, 2, (shape[0], 1)), soft, hard)
+
+
+def random_case(
+    loss, out_activation, layer_sizes, n_rows, activation="tanh", dtype="float64", seed=0
+):
+    """A network and rows for it, all of them numbers that the dtype holds exactly."""
+    random = np.random.default_rng([seed, *layer_sizes])
+    network = fastbp.Network(
+        layer_sizes,
+        activation=activation,
+        out_activation=out_activation,
+        loss=loss,
+        dtype=dtype,
+        random_state=random,
+    )
+    X = random.normal(size=(n_rows, layer_sizes[0]))
+    y = random_targets(random, loss, out_activation, (n_rows, layer_sizes[-1]))
+    return network, rounded(X, dtype), rounded(y, dtype)
+
+
+def rounded(array, dtype):
+    """The array in float64, its values those that the dtype rounds them to."""
+    return np.asarray(array).astype(dtype).astype(np.float64)
+
+
+def parameters_of(network):
+    """Copies of all weights, then of all biases."""
+    return [np.array(p) for p in (*network.weights, *network.biases)]
+
+
+def worst_difference(arrays, expected):
+    """The largest difference in any array, relative to the largest number expected there."""
+    return max(
+        np.abs(np.asarray(a, dtype=np.float64) - e).max() / max(np.abs(e).max(), 1e-300)
+        for a, e in zip(arrays, expected, strict=True)
+    )
+
+
+def copy_on(isa, network):
+    """A copy of the network that runs on this instruction set."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_core, "ISA", isa)
+        patch.setattr(_core, "ISA_IS_FORCED", True)
+        copy = network.copy()
+    assert copy.plan().isa == isa
+    return copy

@@ -1,0 +1,139 @@
+"""The NumPy twin: backpropagation from the textbook formulas, slow and plain.
+
+Written from the mathematics, and on purpose not the way the kernels are: derivatives of the
+activations are functions of z, every output delta goes through dE/da and the activation's
+Jacobian, and nothing is fused. `complex_step_gradients` derives the gradients a second time,
+without the chain rule: dE/dw = Im E(w + ih) / h is exact to rounding, because nothing is
+subtracted (Squire and Trapp, 1998).
+"""
+
+import copy
+
+import numpy as np
+
+
+def _logistic(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def _softmax(z):
+    e = np.exp(z - z.real.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def _times_log(y, x):
+    """y log x, which is 0 where y is 0."""
+    return np.where(y == 0, 0, y * np.log(np.where(y == 0, 1, x)))
+
+
+# z -> a; every one also takes complex numbers
+ACTIVATIONS = {
+    "identity": lambda z: z,
+    "logistic": _logistic,
+    "tanh": np.tanh,
+    "relu": lambda z: z * (z.real > 0),
+    "exp": np.exp,
+    "softmax": _softmax,
+}
+# z, dE/da -> dE/dz
+BACK_THROUGH = {
+    "identity": lambda z, d: d,
+    "logistic": lambda z, d: d * _logistic(z) * _logistic(-z),
+    "tanh": lambda z, d: d / np.cosh(z) ** 2,
+    "relu": lambda z, d: d * (z > 0),
+    "exp": lambda z, d: d * np.exp(z),
+    "softmax": lambda z, d: _softmax(z) * (d - (d * _softmax(z)).sum(axis=1, keepdims=True)),
+}
+# a, y -> E of each output; every one also takes complex a
+LOSSES = {
+    "squared_error": lambda a, y: (a - y) ** 2 / 2,
+    "absolute_error": lambda a, y: (a - y) * np.sign((a - y).real),
+    "binary_log_loss": lambda a, y: -_times_log(y, a) - _times_log(1 - y, 1 - a),
+    "log_loss": lambda a, y: -_times_log(y, a),
+    "poisson": lambda a, y: _times_log(y, y / a) - y + a,
+}
+LOSS_DERIVATIVES = {
+    "squared_error": lambda a, y: a - y,
+    "absolute_error": lambda a, y: np.sign(a - y),
+    "binary_log_loss": lambda a, y: (1 - y) / (1 - a) - y / a,
+    "log_loss": lambda a, y: -y / a,
+    "poisson": lambda a, y: 1 - y / a,
+}
+
+
+class Reference:
+    """A float64 twin of a network, with copies of its parameters."""
+
+    def __init__(self, network):
+        self.weights = [np.array(W, dtype=np.float64) for W in network.weights]
+        self.biases = [np.array(b, dtype=np.float64) for b in network.biases]
+        self.activations = [*network.activation, network.out_activation]
+        binary = network.loss_name == "log_loss" and network.out_activation == "logistic"
+        self.loss_name = "binary_log_loss" if binary else network.loss_name
+        self.velocities = [np.zeros_like(p) for p in self.parameters]
+
+    @property
+    def parameters(self):
+        return [*self.weights, *self.biases]
+
+    def forward(self, X):
+        """z and a of every layer, a[0] being X."""
+        z, a = [None], [X]
+        for W, b, name in zip(self.weights, self.biases, self.activations, strict=True):
+            z.append(a[-1] @ W + b)
+            a.append(ACTIVATIONS[name](z[-1]))
+        return z, a
+
+    def row_losses(self, X, y):
+        return LOSSES[self.loss_name](self.forward(X)[1][-1], y).sum(axis=1)
+
+    def loss(self, X, y, sample_weight=None):
+        w = np.ones(len(X)) if sample_weight is None else sample_weight
+        return w @ self.row_losses(X, y) / w.sum()
+
+    def summed_gradients(self, X, y, w):
+        """The sum over rows of w_i dE_i/dparameter, one array for each of `parameters`."""
+        z, a = self.forward(X)
+        gradients = {}
+        dE_da = LOSS_DERIVATIVES[self.loss_name](a[-1], y) * w[:, np.newaxis]
+        for layer in range(len(self.weights), 0, -1):
+            delta = BACK_THROUGH[self.activations[layer - 1]](z[layer], dE_da)
+            gradients["W", layer] = a[layer - 1].T @ delta
+            gradients["b", layer] = delta.sum(axis=0)
+            dE_da = delta @ self.weights[layer - 1].T
+        n = len(self.weights)
+        return [gradients[kind, layer] for kind in "Wb" for layer in range(1, n + 1)]
+
+    def gradients(self, X, y, sample_weight=None):
+        w = np.ones(len(X)) if sample_weight is None else sample_weight
+        return [gradient / w.sum() for gradient in self.summed_gradients(X, y, w)]
+
+    def complex_step_gradients(self, X, y, sample_weight=None, h=1e-30):
+        twin = copy.copy(self)
+        twin.weights = [W.astype(complex) for W in self.weights]
+        twin.biases = [b.astype(complex) for b in self.biases]
+        gradients = [np.empty(p.shape) for p in self.parameters]
+        for parameter, gradient in zip(twin.parameters, gradients, strict=True):
+            for index in np.ndindex(parameter.shape):
+                parameter[index] += 1j * h
+                gradient[index] = twin.loss(X, y, sample_weight).imag / h
+                parameter[index] = parameter[index].real
+        return gradients
+
+    def train_epoch(self, X, y, learning_rate, order=None, momentum=0.0, nesterov=False,
+                    alpha=0.0, batch_size=1, sample_weight=None):  # fmt: skip
+        """One pass in steps of batch_size rows; the mean of the losses just before each step."""
+        order = np.arange(len(X)) if order is None else np.asarray(order)
+        w = np.ones(len(X)) if sample_weight is None else sample_weight
+        loss_sum = 0.0
+        for batch in np.split(order, range(batch_size, len(order), batch_size)):
+            loss_sum += w[batch] @ self.row_losses(X[batch], y[batch])
+            gradients = self.summed_gradients(X[batch], y[batch], w[batch])
+            penalties = [alpha * W for W in self.weights] + [0.0] * len(self.biases)
+            for p, v, gradient, penalty in zip(
+                self.parameters, self.velocities, gradients, penalties, strict=True
+            ):
+                g = (gradient + penalty) / len(batch)
+                v[...] = momentum * v - learning_rate * g
+                p += momentum * v - learning_rate * g if nesterov else v
+        return loss_sum / w[order].sum()

@@ -1,0 +1,65 @@
+"""The examples, the README's code and the benchmarks run as they stand."""
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem
+)
+def test_example_runs(path, capsys):
+    runpy.run_path(str(path), run_name="__main__")
+    assert capsys.readouterr().out
+
+
+def test_salary_example_learns(capsys):
+    runpy.run_path(str(ROOT / "examples" / "salary.py"))
+    losses = re.findall(r"mean loss (\S+)", capsys.readouterr().out)
+    assert float(losses[-1]) < 0.05 * float(losses[0])
+
+
+def test_readme_code_runs(capsys):
+    blocks = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    names = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    accuracy = re.match(r"0\.\d+ of the held-out digits", capsys.readouterr().out)
+    assert float(accuracy[0].split()[0]) > 0.95
+
+
+def test_readme_has_the_two_commands():
+    blocks = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert blocks == [
+        'python -m pip install ".[demo]" && python -m fastbp\n',
+        'python -m pip install -e ".[test]" && python -m pytest\n',
+    ]
+
+
+def test_every_file_that_the_readme_points_to_exists():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_benchmarks_run_and_write_their_figures(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", str(tmp_path), "--quick", "--only", "2-2-1 float64"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "| 2-2-1 | float64 |" in done.stdout
+    assert (tmp_path / "benchmarks.md").read_text(encoding="utf-8") == done.stdout
+    rows = (tmp_path / "benchmarks.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "task,network,dtype,library,round,seconds_a_row"
+    assert {row.split(",")[3] for row in rows[1:]} >= {"fastbp", "scikit-learn"}

@@ -1,0 +1,212 @@
+"""Visits, their order, when training stops, and what is reported on the way."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+from cases import parameters_of
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+import fastbp
+from fastbp import _core, _training
+from fastbp._training import History, Patience, Visits, canonical_order, train_epochs
+from fastbp._validation import as_rows
+from fastbp.network import Solver
+
+# -- visits ------------------------------------------------------------------------------------
+
+
+def test_without_weights_every_row_is_visited_once():
+    visits = Visits.of(None, 4)
+    assert visits.weights is None
+    assert visits.order(np.array([2, 0, 3, 1])).tolist() == [2, 0, 3, 1]
+
+
+def test_a_whole_weight_is_that_many_visits_of_weight_one():
+    visits = Visits.of([1, 0, 3, 2], 4)
+    assert visits.weights is None
+    assert visits.order(np.array([2, 0, 3, 1])).tolist() == [2, 2, 2, 0, 3, 3]
+
+
+def test_other_weights_are_divided_over_the_next_whole_number_of_visits():
+    visits = Visits.of([0.25, 2.5, 1], 3)
+    assert visits.counts.tolist() == [1, 3, 1]
+    assert visits.weights.tolist() == [0.25, 2.5 / 3, 1]
+
+
+def test_weights_of_a_large_mean_are_scaled_down():
+    visits = Visits.of([1000, 3000, 0], 3)
+    assert visits.counts.tolist() == [4, 12, 0]
+
+
+@given(st.lists(st.floats(0, 1e308, allow_subnormal=False), min_size=1, max_size=20).filter(any))
+def test_visits_keep_the_proportions_of_any_weights(weights):
+    weights = np.array(weights)
+    visits = Visits.of(weights, len(weights))
+    each = np.where(visits.counts > 0, 1.0, 0) if visits.weights is None else visits.weights
+    total = visits.counts * each
+    assert visits.counts.sum() <= (_training.MOST_VISITS + 1) * len(weights)
+    assert each.max() <= 1
+    largest = weights.argmax()
+    assert np.allclose(total / total[largest], weights / weights[largest], rtol=1e-12)
+
+
+# -- canonical order ---------------------------------------------------------------------------
+
+
+def rows_of(X, y, sample_weight=None):
+    X, y = np.asarray(X) if isinstance(X, list) else X, np.asarray(y, dtype=np.float64)
+    dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+    checked = as_rows(X, X.shape[1], dtype)
+    return _core.Rows(checked, X.shape[1], y.reshape(X.shape[0], -1).astype(dtype), sample_weight)
+
+
+def some_rows(seed=0, shape=(50, 6), zeros=0.4):
+    random = np.random.default_rng(seed)
+    X = random.normal(size=shape) * (random.uniform(size=shape) > zeros)
+    return X.astype(np.float32).astype(np.float64), random.integers(0, 5, shape[0]).astype(float)
+
+
+def hashes_of(rows):
+    hashes = np.empty(rows.n, dtype=np.uint64)
+    rows.hash(0, rows.n, hashes)
+    return hashes
+
+
+def test_canonical_order_follows_the_rows_wherever_they_stand():
+    X, y = some_rows()
+    moved = np.random.default_rng(1).permutation(len(X))
+    order, order_of_moved = (
+        canonical_order(rows_of(X, y)),
+        canonical_order(rows_of(X[moved], y[moved])),
+    )
+    assert sorted(order) == list(range(len(X)))
+    assert order.tolist() == moved[order_of_moved].tolist()
+    assert order.tolist() != list(range(len(X)))
+
+
+def test_canonical_order_is_the_same_for_dense_and_sparse_rows_of_both_dtypes(isa):
+    X, y = some_rows()
+    expected = hashes_of(rows_of(X, y)).tolist()
+    assert len(set(expected)) == len(X)
+    for same in (csr_array(X), X.astype(np.float32), csr_array(X.astype(np.float32))):
+        assert hashes_of(rows_of(same, y)).tolist() == expected
+
+
+def test_minus_zero_is_zero_to_the_canonical_order():
+    assert hashes_of(rows_of([[0.0, 1.0]], [0.0])) == hashes_of(rows_of([[-0.0, 1.0]], [-0.0]))
+
+
+def test_stored_zeros_of_a_sparse_row_do_not_count():
+    stored = csr_array((np.array([0.0, 1.0]), np.array([0, 1]), np.array([0, 2])), shape=(1, 2))
+    assert hashes_of(rows_of(stored, [2.0])) == hashes_of(rows_of([[0.0, 1.0]], [2.0]))
+
+
+@pytest.mark.parametrize(
+    ("X", "y"),
+    [([[2.0, 1.0]], [3.0]), ([[1.0, 2.0]], [2.0]), ([[1.0, 3.0]], [2.0]), ([[1.0, 0.0]], [3.0])],
+)
+def test_other_values_columns_or_targets_give_another_hash(X, y):
+    assert hashes_of(rows_of(X, y)) != hashes_of(rows_of([[1.0, 2.0]], [3.0]))
+
+
+def test_equal_rows_are_ordered_by_the_weight_of_a_visit():
+    X, y = np.ones((4, 2)), np.ones(4)
+    order = canonical_order(rows_of(X, y, np.array([0.7, 0.1, 0.9, 0.3])))
+    assert order.tolist() == [1, 3, 0, 2]
+
+
+def test_rows_are_hashed_in_pieces_that_fit_together(monkeypatch):
+    X, y = some_rows()
+    expected = canonical_order(rows_of(X, y)).tolist()
+    monkeypatch.setattr(_training, "HASHED_AT_ONCE", 40)
+    assert canonical_order(rows_of(X, y)).tolist() == expected
+
+
+# -- when to stop --------------------------------------------------------------------------------
+
+
+def stopped_after(losses, **options):
+    patience = Patience(**{"tol": 0.1, "n_iter_no_change": 2, **options})
+    return next((i for i, loss in enumerate(losses, 1) if patience.is_lost(loss)), None)
+
+
+def test_training_stops_after_more_epochs_without_improvement_than_allowed():
+    assert stopped_after([5, 4, 3.95, 3.92, 3.91]) == 5
+    assert stopped_after([5, 4, 3.95, 3.92]) is None
+
+
+def test_an_improvement_by_tol_starts_the_count_anew():
+    assert stopped_after([5, 4.95, 4.92, 4.8, 4.75, 4.74, 4.73]) == 7
+
+
+def test_improvement_is_measured_against_the_best_loss():
+    assert stopped_after([1, 5, 4, 3]) == 4
+
+
+# -- epochs --------------------------------------------------------------------------------------
+
+
+def a_run(loss="squared_error", **options):
+    X, y = some_rows()
+    network = fastbp.Network((6, 5, 1), activation="tanh", random_state=0)
+    history = History()
+    rows = network._rows(X, y)
+    order = np.arange(len(X))
+    solver = Solver(options.pop("learning_rate", 0.01))
+    ending = train_epochs(network, rows, order, solver, history, **{"max_iter": 3, **options})
+    return network, history, ending
+
+
+def by_hand(orders, learning_rate=0.01):
+    X, y = some_rows()
+    network = fastbp.Network((6, 5, 1), activation="tanh", random_state=0)
+    return network, [network.train_epoch(X, y, learning_rate, order=order) for order in orders]
+
+
+def test_epochs_are_those_of_the_network():
+    network, history, ending = a_run()
+    expected, losses = by_hand([None] * 3)
+    assert history == History(losses, 150)
+    assert ending == "max_iter"
+    for p, q in zip(parameters_of(network), parameters_of(expected), strict=True):
+        assert np.array_equal(p, q)
+
+
+def test_every_epoch_shuffles_the_same_order_anew():
+    random = np.random.RandomState(3)
+    orders = []
+    for _ in range(3):
+        orders.append(np.arange(50))
+        random.shuffle(orders[-1])
+    _, losses = by_hand(orders)
+    assert a_run(shuffle=np.random.RandomState(3))[1].loss_curve == losses
+
+
+def test_patience_ends_training():
+    _, history, ending = a_run(patience=Patience(tol=1e9, n_iter_no_change=4), max_iter=50)
+    assert ending == "converged"
+    assert len(history.loss_curve) == 6  # the first improves on nothing yet
+
+
+@pytest.mark.parametrize("learning_rate", [1e3, 1e200, 1e308])
+def test_divergence_ends_training_with_finite_weights(learning_rate):
+    network, history, ending = a_run(learning_rate=learning_rate, max_iter=50)
+    assert ending == "diverged"
+    assert history.loss_curve == [math.inf]
+    assert all(np.isfinite(p).all() for p in parameters_of(network))
+
+
+def test_verbose_prints_a_line_an_epoch_and_why_it_stops(capsys):
+    _, history, _ = a_run(patience=Patience(tol=1e9, n_iter_no_change=1), max_iter=9, verbose=True)
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert lines == [f"Iteration {i}, loss = {x:.8f}" for i, x in enumerate(history.loss_curve, 1)]
+    assert re.fullmatch(r"Training loss did not improve more than tol=.* 1 consecutive.*", last)
+
+
+def test_nothing_is_printed_unless_asked_for(capsys):
+    a_run()
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,130 @@
+"""1,000 rows of training against the NumPy twin: every step must be right for the last to be."""
+
+import numpy as np
+import pytest
+from cases import (
+    HIDDEN_ACTIVATIONS,
+    PAIRS,
+    copy_on,
+    parameters_of,
+    random_case,
+    worst_difference,
+)
+from reference import Reference
+from scipy.sparse import csr_array
+
+from fastbp import _core
+
+N_ROWS = 1000
+# What train_epoch is asked for, besides a learning rate.
+PLAIN = {}
+EVERYTHING = {"momentum": 0.8, "nesterov": True, "alpha": 0.01}
+SOLVERS = {
+    "L2": {"alpha": 0.02},
+    "momentum": {"momentum": 0.9},
+    "Nesterov": {"momentum": 0.9, "nesterov": True},
+    "momentum and L2": {"momentum": 0.7, "alpha": 0.02},
+    "batches of 7": {"batch_size": 7},
+    "batches of 7, L2": {"batch_size": 7, "alpha": 0.05},
+    "batches of 32 with a rest": {"batch_size": 32, "momentum": 0.9},
+    "batches of 32, all": {"batch_size": 32, **EVERYTHING},
+    "one batch": {"batch_size": N_ROWS},
+    "batches larger than the data": {"batch_size": 5 * N_ROWS, "momentum": 0.5},
+}
+
+
+def thousand_rows(
+    loss, out_activation, activation="tanh", dtype="float64", layer_sizes=(6, 7, 5, 3)
+):
+    """A case of which half of X is 0, which CSR leaves out."""
+    network, X, y = random_case(
+        loss, out_activation, layer_sizes, N_ROWS, activation=activation, dtype=dtype, seed=2
+    )
+    X[np.random.default_rng(0).integers(0, 2, X.shape) == 0] = 0
+    order = np.random.default_rng(1).permutation(N_ROWS)
+    return network, X, y, order
+
+
+def assert_same_training(network, X, y, learning_rate=0.02, tolerance=1e-10, **options):
+    """Train twin and network, dense and CSR, on every instruction set; compare the outcomes.
+
+    Momentum mu makes steps 1 / (1 - mu) times as long, in the end. Without less of a learning
+    rate, training is chaotic: it blows up the last digit's rounding until it shows.
+    """
+    learning_rate *= 1 - options.get("momentum", 0)
+    twin = Reference(network)
+    expected_loss = twin.train_epoch(X, y, learning_rate, **options)
+    assert worst_difference(parameters_of(network), twin.parameters) > 1e-3  # something happened
+    for isa in _core.available_isas():
+        for rows in (X, csr_array(X)):
+            trained = copy_on(isa, network)
+            loss = trained.train_epoch(rows, y, learning_rate, **options)
+            assert worst_difference(parameters_of(trained), twin.parameters) < tolerance, isa
+            assert loss == pytest.approx(expected_loss, rel=tolerance)
+
+
+@pytest.mark.parametrize("options", [PLAIN, EVERYTHING], ids=["plain", "Nesterov and L2"])
+@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
+@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
+def test_training_row_by_row_follows_the_reference(activation, loss, out_activation, options):
+    network, X, y, order = thousand_rows(loss, out_activation, activation)
+    assert_same_training(network, X, y, order=order, **options)
+
+
+@pytest.mark.parametrize("options", [PLAIN, {"alpha": 0.02}], ids=["plain", "L2"])
+@pytest.mark.parametrize(("loss", "out_activation"), [pair for pair in PAIRS if pair != PAIRS[9]])
+@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
+def test_training_small_networks_in_registers_follows_the_reference(
+    activation, loss, out_activation, options
+):
+    network, X, y, order = thousand_rows(loss, out_activation, activation, layer_sizes=(3, 5, 1))
+    assert network.plan().path == "registers"
+    weights = np.random.default_rng(3).uniform(0, 2, N_ROWS)
+    for sample_weight in (None, weights):
+        assert_same_training(
+            network, X, y, 0.01, order=order, sample_weight=sample_weight, **options
+        )
+
+
+@pytest.mark.parametrize("options", [PLAIN, {"alpha": 0.02}], ids=["plain", "L2"])
+@pytest.mark.parametrize("layer_sizes", [(4, 1), (4, 3), (200, 40, 2)])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_training_without_hidden_layers_and_with_wide_ones_follows_the_reference(
+    activation, layer_sizes, options
+):
+    network, X, y, order = thousand_rows(
+        "squared_error", "identity", activation, layer_sizes=layer_sizes
+    )
+    assert network.plan().path == "blocks"
+    assert_same_training(network, X, y, 0.3 / layer_sizes[0], order=order, **options)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize(("loss", "out_activation"), [PAIRS[2], PAIRS[7], *PAIRS[8:]])
+def test_every_solver_follows_the_reference(loss, out_activation, name):
+    network, X, y, order = thousand_rows(loss, out_activation)
+    assert_same_training(network, X, y, 0.05, order=order, **SOLVERS[name])
+
+
+@pytest.mark.parametrize("options", [PLAIN, {"alpha": 0.02}, {"batch_size": 7, **EVERYTHING}])
+@pytest.mark.parametrize(("loss", "out_activation"), [PAIRS[0], PAIRS[9]])
+def test_weighted_rows_follow_the_reference(loss, out_activation, options):
+    network, X, y, order = thousand_rows(loss, out_activation)
+    weights = np.random.default_rng(3).uniform(0, 2, N_ROWS)
+    weights[::5] = 0
+    assert_same_training(network, X, y, order=order, sample_weight=weights, **options)
+
+
+def test_velocities_stay_between_epochs():
+    network, X, y, _ = thousand_rows("squared_error", "identity")
+    twin = Reference(network)
+    for options in ({"batch_size": 7}, {"batch_size": 1}, {"batch_size": 32, "nesterov": True}):
+        network.train_epoch(X, y, 0.01, momentum=0.9, **options)
+        twin.train_epoch(X, y, 0.01, momentum=0.9, **options)
+    assert worst_difference(parameters_of(network), twin.parameters) < 1e-10
+
+
+@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
+def test_float32_training_stays_close_to_the_float64_reference(loss, out_activation):
+    network, X, y, order = thousand_rows(loss, out_activation, dtype="float32")
+    assert_same_training(network, X, y, 0.01, tolerance=1e-4, order=order)
