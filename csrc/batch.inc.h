@@ -43,6 +43,7 @@ static void batch_load(fbp_batch *batch, const fbp_layer *layer) {
     load_panels(batch->W, layer->W, layer->n_in, layer->n_out, 0);
     if (layer->V_W) load_panels(batch->V, layer->V_W, layer->n_in, layer->n_out, 0);
     if (batch->W_T) load_panels(batch->W_T, layer->W, layer->n_in, layer->n_out, 1);
+    memset(batch->G, 0, (size_t)(batch->n_columns * layer->n_in) * sizeof(real));
 }
 
 static void batch_unload(const fbp_batch *batch, const fbp_layer *layer) {
@@ -82,10 +83,10 @@ static void batch_backward(fbp_batch *batch, const fbp_layer *layer, fbp_batch *
     tile_product(below->D, below->stride, batch->D_T, batch->W_T, layer->n_out, below->n_columns);
 }
 
-/* One step of the solver for W along G, which is zero again after it. */
-static void batch_step(fbp_batch *batch, const fbp_layer *layer, const fbp_solver *solver) {
+/* W takes the step for the gradients weight * G, and G is zero again. */
+static void batch_step(fbp_batch *batch, const fbp_layer *layer, double weight, const fbp_step *step) {
     const int64_t n = batch->n_columns * layer->n_in;
-    solver_step(batch->W, layer->V_W ? batch->V : NULL, batch->G, n, solver);
+    take_steps(batch->W, batch->V, batch->G, n, weight, step, 0);
     memset(batch->G, 0, (size_t)n * sizeof(real));
     if (!batch->W_T) return;
     real *to = batch->W_T;

@@ -81,13 +81,13 @@ typedef struct {
     const double *weights;      /* NULL: 1 each */
 } fbp_data;
 
-/* How far and along what one solver step moves: see fbp_ops.solver_step. */
+/* What a gradient is followed with: see step_of in _core.pyx. */
 typedef struct {
-    double learning_rate, momentum, alpha, batch_size;
+    double learning_rate, momentum, alpha;
     int nesterov;
 } fbp_solver;
 
-/* What a row does to a weight w and its velocity v, for the row's weighted gradient g:
+/* What a row, or a batch, does to a weight w and its velocity v, for the weighted gradient g:
  *
  *     w' = keep[0][0] w + keep[0][1] v + take[0] g
  *     v' = keep[1][0] w + keep[1][1] v + take[1] g
@@ -174,7 +174,7 @@ struct fbp_ops {
     void (*batch_forward)(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
                           const fbp_row *x, int n_rows);
     void (*batch_backward)(fbp_batch *batch, const fbp_layer *layer, fbp_batch *below, int n_rows);
-    void (*batch_step)(fbp_batch *batch, const fbp_layer *layer, const fbp_solver *solver);
+    void (*batch_step)(fbp_batch *batch, const fbp_layer *layer, double weight, const fbp_step *step);
     void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer);
 
     /* Whole networks of one hidden layer of up to tiny_units and one output: see tiny.inc.h. */
@@ -188,10 +188,9 @@ struct fbp_ops {
     /* to = factor * values */
     void (*scale)(void *to, const void *values, double factor, int64_t n);
 
-    /* g = (G + alpha W) / batch_size;  V = momentum V - learning_rate g;
-     * W += V, or with Nesterov's momentum W += momentum V - learning_rate g.
-     * Plain gradient descent where V is NULL: W -= learning_rate g. */
-    void (*solver_step)(void *W, void *V, const void *G, int64_t n, const fbp_solver *solver);
+    /* W and V take the step for the gradients weight * G; as biases, which do not decay, if so. */
+    void (*take_steps)(void *W, void *V, const void *G, int64_t n, double weight,
+                       const fbp_step *step, int biases);
 
     int (*all_finite)(const void *values, int64_t n);
 

@@ -8,7 +8,7 @@
 #include "first_layer_dense.inc.h"
 #include "first_layer_sparse.inc.h"
 #include "tiny.inc.h"
-#include "solvers.inc.h"
+#include "arrays.inc.h"
 #include "batch.inc.h"
 #include "hash.inc.h"
 
@@ -41,7 +41,7 @@ const fbp_ops FBP_TABLE = {
     .output_delta = {squared_error_delta, absolute_error_delta, binary_log_loss_delta,
                      log_loss_delta, poisson_delta},
     .scale = scale,
-    .solver_step = solver_step,
+    .take_steps = take_steps,
     .all_finite = all_finite,
     .hash_row = hash_row,
 };

@@ -865,25 +865,25 @@ def test_weights_that_overflow_although_every_loss_is_finite_are_taken_back(spar
     assert_same_parameters(network, before)
 
 
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"batch_size": 4}], ids=str)
+@pytest.mark.parametrize("sizes", [(6, 5, 1), (6, 20, 2), (6, 20, 9, 2)])
 @pytest.mark.parametrize("sparse", [False, True])
-def test_training_goes_on_soundly_after_divergence(sparse):
+def test_training_goes_on_soundly_after_divergence(sparse, sizes, options):
     X, y = plain_data()
-    rows = csr_array(X) if sparse else X
-    network = fastbp.Network((N_FEATURES, 20, 2), activation="identity", random_state=0)
+    rows, y = csr_array(X) if sparse else X, y[:, : sizes[-1]]
+    network = fastbp.Network(sizes, activation="identity", random_state=0)
     fresh = network.copy()
     kept = parameters_of(network)
+    n_layers = len(sizes) - 1
     with pytest.warns(fastbp.DivergenceWarning):
-        for _ in range(5):
-            network.train_epoch(rows, y, 1e150)
-            network.train_epoch(rows, y, 1e150, momentum=0.9)
-    network.weights, network.biases = kept[:2], kept[2:]
+        for learning_rate in (1e300, 1e150, 1e10, 1e3) * 3:
+            network.train_epoch(rows, y, learning_rate, **options)
+            network.train_epoch(rows * 1e200, y, learning_rate, **options)
+    network.reset_solver()
+    network.weights, network.biases = kept[:n_layers], kept[n_layers:]
     for n in (3, 19, N_ROWS):
-        assert network.train_epoch(rows[:n], y[:n], 0.01, momentum=0.9) == fresh.train_epoch(
-            rows[:n], y[:n], 0.01, momentum=0.9
-        )
-        assert network.train_epoch(rows[:n], y[:n], 0.01) == fresh.train_epoch(
-            rows[:n], y[:n], 0.01
-        )
+        loss = network.train_epoch(rows[:n], y[:n], 0.01, **options)
+        assert loss == fresh.train_epoch(rows[:n], y[:n], 0.01, **options)
     assert_same_parameters(network, parameters_of(fresh))
 
 

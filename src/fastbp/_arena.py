@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -66,7 +67,7 @@ class Arena:
     def __init__(self, layer_sizes: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.layer_sizes, self.dtype = layer_sizes, dtype
         lane = ALIGNMENT // dtype.itemsize
-        pairs = list(zip(layer_sizes, layer_sizes[1:], strict=False))
+        pairs = list(itertools.pairwise(layer_sizes))
         shapes = [shape for n_in, n_out in pairs for shape in ((n_in, n_out), (n_out,))]
         sizes = [-(-math.prod(shape) // lane) * lane for shape in shapes]
 

@@ -29,8 +29,8 @@ def show_config() -> None:
         "instruction set": f"{_core.ISA}{forced}",
         "built": ", ".join(_core.built_isas()),
         "runs here": ", ".join(_core.available_isas()),
-        "BLAS": f"{blas.get('name', 'unknown')} {blas.get('version', '')} (NumPy's; training does not use it)",
-        "threads": f"1 a model, of {os.cpu_count()} processors (the GIL is released while training)",
+        "BLAS": f"{blas.get('name', 'unknown')} {blas.get('version', '')} (NumPy's)",
+        "threads": f"1 a model, of {os.cpu_count()} processors; the GIL is released while training",
     }
     for name, value in rows.items():
         print(f"{name + ':':<17}{value}")

@@ -51,7 +51,7 @@ cdef extern from "fastbp.h" nogil:
         const double *weights
 
     ctypedef struct fbp_solver:
-        double learning_rate, momentum, alpha, batch_size
+        double learning_rate, momentum, alpha
         int nesterov
 
     ctypedef struct fbp_step:
@@ -117,8 +117,8 @@ cdef extern from "fastbp.h" nogil:
                               const fbp_row *x, int n_rows) noexcept nogil
         void (*batch_backward)(fbp_batch *batch, const fbp_layer *layer, fbp_batch *below,
                                int n_rows) noexcept nogil
-        void (*batch_step)(fbp_batch *batch, const fbp_layer *layer,
-                           const fbp_solver *solver) noexcept nogil
+        void (*batch_step)(fbp_batch *batch, const fbp_layer *layer, double weight,
+                           const fbp_step *step) noexcept nogil
         void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer) noexcept nogil
         int tiny_units
         fbp_train_tiny *train_tiny
@@ -126,8 +126,8 @@ cdef extern from "fastbp.h" nogil:
         fbp_derive **derive
         fbp_output_delta **output_delta
         void (*scale)(void *to, const void *values, double factor, int64_t n) noexcept nogil
-        void (*solver_step)(void *W, void *V, const void *G, int64_t n,
-                            const fbp_solver *solver) noexcept nogil
+        void (*take_steps)(void *W, void *V, const void *G, int64_t n, double weight,
+                           const fbp_step *step, int biases) noexcept nogil
         int (*all_finite)(const void *values, int64_t n) noexcept nogil
         uint64_t (*hash_row)(const fbp_row *x, int64_t first_column) noexcept nogil
 

@@ -10,7 +10,7 @@ thin class that Python calls.
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.math cimport isfinite
-from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 import os
@@ -22,7 +22,7 @@ cimport numpy as cnp
 cnp.import_array()
 
 # --------------------------------------------------------------------------------------------
-# The page
+# The page: row by row
 # --------------------------------------------------------------------------------------------
 
 
@@ -36,8 +36,8 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
     """The same from z[1] on."""
     cdef fbp_layer *layer = net.layers
     cdef fbp_layer *below
-    cdef int l
-    for l in range(1, net.n_layers):
+    cdef int _l
+    for _l in range(1, net.n_layers):
         below, layer = layer, layer + 1
         below.activate(below.a, below.n_out)                # a[l-1] = f(z[l-1])
         if below.active_values != NULL:                     # ReLU: the units that are not 0
@@ -73,19 +73,21 @@ cdef void backward_above(fbp_net *net, double weight, const fbp_step *step) noex
     cdef fbp_layer *below
     while layer != net.layers:
         below = layer - 1
-        # delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1]);  then the step of W[l]: outer(a[l-1], delta[l])
+        # delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1]);  step of W[l]: outer(a[l-1], delta[l])
         net.ops.backward_update(layer, below.delta, &below.row, weight, step)
         below.derive(below.delta, below.a, below.n_out)
         layer = below
 
 
-cdef fbp_step step_of(const fbp_solver *solver) noexcept nogil:
-    """What a row with gradient g does to a weight w and its velocity v.
+cdef fbp_step step_of(const fbp_solver *solver, double batch_size) noexcept nogil:
+    """What a batch of mean gradient g (or a row: a batch of one) does to a weight w.
 
-    With G = g + alpha w: v' = momentum v - learning_rate G, and w' = w + v', or with Nesterov's
-    momentum w' = w + momentum v' - learning_rate G. Without momentum w' = w - learning_rate G.
+    Without momentum w' = w - learning_rate G, where G = g + alpha w / batch_size. With momentum
+    v' = momentum v - learning_rate G and w' = w + v', or if it is Nesterov's
+    w' = w + momentum v' - learning_rate G.
     """
-    cdef double eta = solver.learning_rate, mu = solver.momentum, alpha = solver.alpha
+    cdef double eta = solver.learning_rate, mu = solver.momentum
+    cdef double alpha = solver.alpha / batch_size
     cdef double ahead = mu if solver.nesterov else 0    # how much of v' is taken once more
     cdef fbp_step step
     step.keep[0][0], step.keep[0][1] = 1 - eta * alpha * (1 + ahead), mu * (ahead or 1)
@@ -110,7 +112,7 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
     Visits rows order[start:stop]; returns where it stopped, which is before the first row whose
     loss is not finite.
     """
-    cdef fbp_step step = step_of(solver)
+    cdef fbp_step step = step_of(solver, 1)
     cdef double loss, weight
     cdef fbp_row x
     cdef Py_ssize_t t
@@ -132,7 +134,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
 
     The numbers are those of train_rows, to rounding: csrc/first_layer.inc.h has the formulas.
     """
-    cdef fbp_step step = step_of(solver)
+    cdef fbp_step step = step_of(solver, 1)
     cdef double loss, weight
     cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
     cdef fbp_layer *first = net.layers
@@ -160,9 +162,14 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
     return stop
 
 
+# --------------------------------------------------------------------------------------------
+# Batches
+# --------------------------------------------------------------------------------------------
+
+
 cdef Py_ssize_t train_batches(fbp_net *net, fbp_batch *batch, const fbp_data *data,
                               const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
-                              Py_ssize_t batch_size, fbp_solver *solver,
+                              Py_ssize_t batch_size, const fbp_solver *solver,
                               double *loss_sum) noexcept nogil:
     """Batch by batch: gradients of batch_size rows are summed, then the solver takes one step.
 
@@ -170,6 +177,7 @@ cdef Py_ssize_t train_batches(fbp_net *net, fbp_batch *batch, const fbp_data *da
     """
     cdef Py_ssize_t end, t
     cdef double batch_loss
+    cdef fbp_step step
     cdef int l, n
     for l in range(net.n_layers):
         net.ops.batch_load(&batch[l], &net.layers[l])
@@ -186,10 +194,10 @@ cdef Py_ssize_t train_batches(fbp_net *net, fbp_batch *batch, const fbp_data *da
         if not isfinite(batch_loss):
             break
         loss_sum[0] += batch_loss
-        solver.batch_size = end - start
+        step = step_of(solver, end - start)
         for l in range(net.n_layers):
-            net.ops.batch_step(&batch[l], &net.layers[l], solver)
-            step_of_bias(net, &net.layers[l], solver)
+            net.ops.batch_step(&batch[l], &net.layers[l], 1.0 / (end - start), &step)
+            step_bias(net, &net.layers[l], 1.0 / (end - start), &step)
         start = end
     for l in range(net.n_layers):
         net.ops.batch_unload(&batch[l], &net.layers[l])
@@ -198,7 +206,7 @@ cdef Py_ssize_t train_batches(fbp_net *net, fbp_batch *batch, const fbp_data *da
 
 cdef double batch_block(fbp_net *net, fbp_batch *batch, const fbp_data *data, const int64_t *order,
                         int n) noexcept nogil:
-    """Adds the gradients of n rows to the batch's sums; returns the weighted sum of their losses."""
+    """Adds n rows' gradients to the batch's sums; returns the weighted sum of their losses."""
     cdef int itemsize = net.ops.itemsize, last = net.n_layers - 1, l, t
     cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
     cdef fbp_layer *layer = &net.layers[0]
@@ -228,7 +236,7 @@ cdef double batch_block(fbp_net *net, fbp_batch *batch, const fbp_data *data, co
 
 cdef double output_of_row(fbp_net *net, fbp_layer *layer, fbp_batch *batch, const fbp_data *data,
                           int64_t r, int t) noexcept nogil:
-    """Weighted loss of one row, whose z is row t of the block; its weighted delta into the block."""
+    """Weighted loss of a row, whose z is row t of the block; its weighted delta into the block."""
     cdef size_t at = t * batch.stride * net.ops.itemsize
     cdef double weight = weight_of(data, r), loss
     memcpy(layer.z, <char *> batch.Z + at, layer.n_out * net.ops.itemsize)
@@ -238,27 +246,28 @@ cdef double output_of_row(fbp_net *net, fbp_layer *layer, fbp_batch *batch, cons
 
 
 cdef Py_ssize_t train_sparse_batches(fbp_net *net, Memory *memory, const fbp_data *data,
-                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
-                              Py_ssize_t batch_size, fbp_solver *solver,
-                              double *loss_sum) noexcept nogil:
+                                     const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
+                                     Py_ssize_t batch_size, const fbp_solver *solver,
+                                     double *loss_sum) noexcept nogil:
     """The same for rows of non-zeros, one at a time."""
     cdef Py_ssize_t end
     cdef double batch_loss
+    cdef fbp_step step
     while start < stop:
         end = min(start + batch_size, stop)
         batch_loss = sum_gradients(net, memory, data, order, start, end)
         if not isfinite(batch_loss):
             return start
         loss_sum[0] += batch_loss
-        solver.batch_size = end - start
-        take_step(net, solver)
+        step = step_of(solver, end - start)
+        take_step(net, 1.0 / (end - start), &step)
         start = end
     return stop
 
 
 cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, const int64_t *order,
                           Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
-    """The weighted sum of the rows' gradients into memory.gradients; returns that of their losses."""
+    """The weighted sum of gradients into memory.gradients; returns that of the rows' losses."""
     cdef double loss_sum = 0, weight
     cdef fbp_row x
     cdef Py_ssize_t t
@@ -271,21 +280,20 @@ cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, co
     return loss_sum
 
 
-cdef void take_step(fbp_net *net, const fbp_solver *solver) noexcept nogil:
-    """One step of the solver along the summed gradients."""
+cdef void take_step(fbp_net *net, double weight, const fbp_step *step) noexcept nogil:
+    """Every layer takes its step, for the summed gradients times the weight."""
     cdef fbp_layer *layer
     cdef int l
     for l in range(net.n_layers):
         layer = net.layers + l
-        net.ops.solver_step(layer.W, layer.V_W, layer.to_W, layer.n_in * layer.n_out, solver)
-        step_of_bias(net, layer, solver)
+        net.ops.take_steps(layer.W, layer.V_W, layer.to_W, layer.n_in * layer.n_out, weight, step,
+                           0)
+        step_bias(net, layer, weight, step)
 
 
-cdef void step_of_bias(fbp_net *net, fbp_layer *layer, const fbp_solver *solver) noexcept nogil:
-    """The same for the bias alone, which is not penalised."""
-    cdef fbp_solver unpenalised = solver[0]
-    unpenalised.alpha = 0
-    net.ops.solver_step(layer.b, layer.V_b, layer.to_b, layer.n_out, &unpenalised)
+cdef void step_bias(fbp_net *net, fbp_layer *layer, double weight,
+                    const fbp_step *step) noexcept nogil:
+    net.ops.take_steps(layer.b, layer.V_b, layer.to_b, layer.n_out, weight, step, 1)
 
 
 # --------------------------------------------------------------------------------------------
@@ -293,7 +301,7 @@ cdef void step_of_bias(fbp_net *net, fbp_layer *layer, const fbp_solver *solver)
 # --------------------------------------------------------------------------------------------
 
 cdef enum:
-    LEAST_OUTPUTS_TO_LIST = 4  # fewer in the layer above: listing active units costs more than it saves
+    LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves
 
 cdef struct Memory:
     char *parameters           # the network's arena, and one more of the same layout
@@ -692,7 +700,6 @@ cdef class Engine:
         cdef Py_ssize_t stopped
         solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
         solver.nesterov = nesterov
-        solver.batch_size = 1
         memory.gradients = <char *> cnp.PyArray_DATA(gradients) if gradients is not None else NULL
         cdef char *V = <char *> cnp.PyArray_DATA(velocities) if velocities is not None else NULL
         # What decays or has momentum moves in every row, that of inactive units too.
@@ -846,7 +853,7 @@ cdef class Engine:
         if isfinite(loss):
             solver.learning_rate, solver.momentum, solver.alpha = learning_rate, 0, 0
             solver.nesterov = False
-            step = step_of(&solver)
+            step = step_of(&solver, 1)
             if (loss > self.large or learning_rate > self.large
                     or not self.within(row.values, row.n, -self.large, self.large)):
                 kept = self.arena.copy()

@@ -1,4 +1,4 @@
-"""`check_gradients`: are the derivatives of backpropagation those of the loss?"""
+"""`check_gradients`: the derivatives of backpropagation held against those of the loss."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def check_gradients(
             numeric = _differences(twin, parameter, X, y, sample_weight, eps)
             comparisons.append((layer, kind, np.asarray(analytic, np.float64), numeric))
 
-    floor = 1e-3 * max(np.abs(numeric).max() for *_, numeric in comparisons) + 1e-12
+    floor = 1e-3 * max(float(np.abs(numeric).max()) for _, _, _, numeric in comparisons) + 1e-12
     worst = None
     for layer, kind, analytic, numeric in comparisons:
         size = np.maximum(np.maximum(np.abs(analytic), np.abs(numeric)), floor)

@@ -214,7 +214,8 @@ class Network:
         if one is not None:
             return one
         if np.ndim(X) == 1 and not hasattr(X, "tocsr"):
-            return self.forward(np.asarray(X)[np.newaxis])[0]
+            row: NDArray[Any] = self.forward(np.asarray(X)[np.newaxis])[0]
+            return row
         rows = self._rows(X)
         out = np.empty((rows.n, self.layer_sizes[-1]), dtype=self.dtype)
         for start, stop in self._slices(rows, rows.n):
@@ -288,6 +289,7 @@ class Network:
             loss = self._engine.step(
                 np.ascontiguousarray(x_rows[0]), np.ascontiguousarray(y_rows[0]), learning_rate
             )
+            assert loss is not None  # both are now as the kernels read them
         if not math.isfinite(loss):
             self._check_parameters()
             warn_of_divergence("learning_rate", learning_rate)
@@ -308,9 +310,10 @@ class Network:
         """Train on every row once, in place.
 
         A batch of b rows moves along ``g = (sum of weighted row gradients + alpha W) / b`` (biases
-        without alpha): ``W -= learning_rate g``. With momentum, ``v = momentum v - learning_rate g``
-        and ``W += v``, or with Nesterov's ``W += momentum v - learning_rate g``; v stays with the
-        network between calls, see `reset_solver`.
+        without alpha): ``W -= learning_rate g``. With momentum,
+        ``v = momentum v - learning_rate g`` and ``W += v``, or with Nesterov's
+        ``W += momentum v - learning_rate g``; v stays with the network between calls, see
+        `reset_solver`.
 
         Parameters
         ----------
@@ -370,7 +373,7 @@ class Network:
 
         total_weight = _total_weight(rows, order)
         if total_weight == 0:
-            raise ValueError("Every row of order has sample_weight 0: there is nothing to learn from")
+            raise ValueError("Every row of order has sample_weight 0: nothing to learn from")
         options = dataclasses.asdict(solver)
         options["batch_size"] = min(solver.batch_size, len(order))
         last_finite, loss_sum = np.empty_like(self._arena.values), 0.0

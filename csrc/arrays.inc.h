@@ -1,0 +1,30 @@
+/* What is done to whole arrays of parameters or data. */
+
+/* W and V take the step for the gradients weight * G */
+static void take_steps(void *W, void *V, const void *G, int64_t n, double weight,
+                       const fbp_step *step, int biases) {
+    const vec_step s = step_times(step, weight, biases);
+    if (step->momentum) step_along(W, V, G, n, &s, 1);
+    else step_along(W, NULL, G, n, &s, 0);
+}
+
+/* to = factor * values */
+static void scale(void *to_, const void *values_, double factor, int64_t n) {
+    const real *values = values_;
+    real *to = to_;
+    for (int64_t k = 0; k < n; k++) to[k] = (real)factor * values[k];
+}
+
+/* 0 x is 0 for every finite x, and NaN for every other. */
+static int all_finite(const void *values, int64_t n) {
+    const real *x = values;
+    vec sum = v_set1(0), sum2 = v_set1(0);
+    int64_t k = 0;
+    for (; k + 2 * VL <= n; k += 2 * VL) {
+        sum = v_fma(v_load(x + k), v_set1(0), sum);
+        sum2 = v_fma(v_load(x + k + VL), v_set1(0), sum2);
+    }
+    for (; k + VL <= n; k += VL) sum = v_fma(v_load(x + k), v_set1(0), sum);
+    if (k < n) sum2 = v_fma(v_load_n(x + k, (int)(n - k)), v_set1(0), sum2);
+    return v_sum(v_add(sum, sum2)) == 0;
+}

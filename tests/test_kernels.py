@@ -1,0 +1,45 @@
+"""Runs the C test of every kernel (tests/c), where there is a compiler."""
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastbp import _core
+
+HERE = Path(__file__).parent
+
+
+def test_every_kernel_agrees_with_naive_loops_and_stays_within_its_arrays(tmp_path):
+    compiler = shlex.split(os.environ.get("CC", "cc"))[0]
+    if not (shutil.which(compiler) and shutil.which("sh")):
+        pytest.skip(f"needs a C compiler: there is no {compiler}")
+    if not (HERE.parent / "csrc").is_dir():
+        pytest.skip("needs the sources of the kernels: there is no csrc/")
+    script = HERE / "c" / "run.sh"
+    run = subprocess.run(
+        ["sh", script, tmp_path], check=False, capture_output=True, text=True, timeout=600
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    *tables, total = run.stdout.splitlines()
+    tested = {line.split(" ")[0] for line in tables}
+    assert tested == set(_core.available_isas())
+    assert total.endswith(" 0 failed")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_lanes_fill_a_vector_register(isa, dtype):
+    register_bytes = {"neon": 16, "avx2": 32, "avx512": 64}.get(isa, np.dtype(dtype).itemsize)
+    assert _core.lanes(isa, dtype) * np.dtype(dtype).itemsize == register_bytes
+
+
+def test_all_finite_finds_a_single_bad_value(isa):
+    values = np.ones(100)
+    assert _core.all_finite(values)
+    for bad in (np.nan, np.inf, -np.inf):
+        values[77] = bad
+        assert not _core.all_finite(values)
