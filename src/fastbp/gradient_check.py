@@ -126,7 +126,7 @@ def _differences(
     differences = np.empty(parameter.shape)
     for index in np.ndindex(parameter.shape):
         kept = parameter[index]
-        h = eps * max(1.0, abs(kept))
+        h = eps * max(1.0, abs(float(kept)))
         parameter[index] = kept + h
         above, loss_above = parameter[index], network.loss(X, y, sample_weight)
         parameter[index] = kept - h
