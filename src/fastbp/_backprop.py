@@ -18,6 +18,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
+from ._sparsity import listed
 from ._training import History, Patience, Visits, canonical_order, train_epochs
 from ._validation import (
     as_weights,
@@ -200,6 +201,9 @@ class Backprop(BaseEstimator):
         else:
             random = check_random_state(self.random_state)
             network = self._new_network(layer_sizes, task, checked_X.dtype, random)
+        by_row = self.batch_size == 1 and self.momentum == 0
+        if by_row and not call.partial and not issparse(checked_X):
+            checked_X = listed(checked_X)
         rows = network._rows(checked_X, task.targets, visits.weights)
         if self.shuffle and not call.partial:
             order = canonical_order(rows)

@@ -427,13 +427,17 @@ static double derivative(int f, double a) {
     }
 }
 
+/* The rounding of z - max z shows in the result as many times as it is large. */
 static void expect_softmax(const array *a) {
-    double *expected = numbers(a->n), largest = -INFINITY, sum = 0;
+    double *expected = numbers(a->n), *size = numbers(a->n), largest = -INFINITY, sum = 0;
     for (int64_t k = 0; k < a->n; k++) largest = before(a, k) > largest ? before(a, k) : largest;
     for (int64_t k = 0; k < a->n; k++) sum += exp(before(a, k) - largest);
-    for (int64_t k = 0; k < a->n; k++) expected[k] = exp(before(a, k) - largest) / sum;
-    expect_close(a, expected, expected, 12 + (double)a->n);
-    free(expected);
+    for (int64_t k = 0; k < a->n; k++) {
+        expected[k] = exp(before(a, k) - largest) / sum;
+        size[k] = expected[k] * (1 + largest - before(a, k));
+    }
+    expect_close(a, expected, size, 8 + (double)a->n);
+    free(expected), free(size);
 }
 
 static void test_activate(int f, int64_t n, double spread_over) {
@@ -569,29 +573,24 @@ static void test_output_delta(int loss, int64_t n, double spread_over, int shift
 }
 
 /* ------------------------------------------------------------------------------------------ */
-/* solver_step, all_finite                                                                      */
+/* take_steps, scale, all_finite, hash_row                                                      */
 /* ------------------------------------------------------------------------------------------ */
 
-static void test_solver_step(int64_t n, double momentum, int nesterov, double alpha, int shift) {
-    const fbp_solver solver = {.learning_rate = 0.25, .momentum = momentum, .alpha = alpha,
-                               .batch_size = 3, .nesterov = nesterov};
-    describe("solver_step of %ld, momentum %g, nesterov %d, alpha %g, shift %d", (long)n, momentum,
-             nesterov, alpha, shift);
+static void test_take_steps(int64_t n, int which, int biases, int shift) {
+    const fbp_step *step = &STEPS[which];
+    describe("take_steps of %ld %s, %s, shift %d", (long)n, biases ? "biases" : "weights",
+             step_names[which], shift);
     array W = unpadded("W", n, shift), V = unpadded("V", n, shift), G = unpadded("G", n, shift);
-    double *new_W = numbers(n), *new_V = numbers(n), *size = numbers(n);
+    double *w = copy_of(&W, 0), *v = copy_of(&V, 0), *size = numbers(n);
     for (int64_t k = 0; k < n; k++) {
-        const double g = (get(G.at, k) + alpha * get(W.at, k)) / 3;
-        const double v = momentum * get(V.at, k) - 0.25 * g;
-        new_V[k] = momentum ? v : get(V.at, k);
-        new_W[k] = get(W.at, k) + (momentum && nesterov ? momentum * v - 0.25 * g : v);
-        if (!momentum) new_W[k] = get(W.at, k) - 0.25 * g;
-        size[k] = fabs(get(W.at, k)) + fabs(get(V.at, k)) + fabs(get(G.at, k));
+        size[k] = fabs(w[k]) + fabs(v[k]) + fabs(get(G.at, k));
+        naive_step(&w[k], &v[k], 0.375 * get(G.at, k), step, biases);
     }
-    ops->solver_step(W.at, momentum ? V.at : NULL, G.at, n, &solver);
-    expect_close(&W, new_W, size, 4);
-    expect_close(&V, new_V, size, 4);
-    finish(&W, 1), finish(&V, momentum != 0), finish(&G, 0);
-    free(new_W), free(new_V), free(size);
+    ops->take_steps(W.at, step->momentum ? V.at : NULL, G.at, n, 0.375, step, biases);
+    expect_close(&W, w, size, 4);
+    expect_close(&V, v, size, 4);
+    finish(&W, 1), finish(&V, step->momentum), finish(&G, 0);
+    free(w), free(v), free(size);
 }
 
 static void test_scale(int64_t n, int shift) {
@@ -619,6 +618,33 @@ static void test_all_finite(int64_t n, int shift) {
             put(&x, k, kept);
         }
     finish(&x, 0);
+}
+
+/* The same number for a dense row and its non-zeros, and another once a value or its place changes. */
+static void test_hash_row(int64_t n, int shift) {
+    describe("hash_row of %ld, shift %d", (long)n, shift);
+    array x = unpadded("x", n, shift), values = unpadded("values", n, 0);
+    int32_t *columns = malloc(((size_t)n + 1) * sizeof *columns);
+    if (!columns) abort();
+    int64_t n_values = 0;
+    for (int64_t k = 0; k < n; k++) {
+        put(&x, k, k % 3 == 1 ? -0.0 : (float)get(x.at, k));
+        if (k % 3 == 1) continue;
+        put(&values, n_values, get(x.at, k));
+        columns[n_values++] = (int32_t)k;
+    }
+    const fbp_row dense = {x.at, NULL, n}, sparse = {values.at, columns, n_values};
+    const uint64_t hash = ops->hash_row(&dense, 0);
+    check(hash == ops->hash_row(&sparse, 0), "not that of its non-zeros");
+    check(n == 0 || hash != ops->hash_row(&dense, 1), "the same from another column on");
+    for (int64_t k = 0; k < n; k++) {
+        const double kept = get(x.at, k);
+        put(&x, k, kept + 1);
+        check(hash != ops->hash_row(&dense, 0), "the same with another value at %ld", (long)k);
+        put(&x, k, kept);
+    }
+    finish(&x, 0), finish(&values, 0);
+    free(columns);
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -815,21 +841,10 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
     free(x), free(d), free(z), free(size), free(d_below), free(below_size);
 }
 
-/* w' = w - eta (G + alpha w) / 3 with momentum mu, as solver_step */
-static void naive_solver_step(double *w, double *v, double G, const fbp_solver *s) {
-    const double g = (G + s->alpha * *w) / s->batch_size;
-    const double moved = s->momentum * *v - s->learning_rate * g;
-    *w += s->momentum && s->nesterov ? s->momentum * moved - s->learning_rate * g : moved;
-    *v = moved;
-}
-
 /* Three batches, each of a whole block of rows and `left` more. */
 static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, int left) {
     const int momentum = STEPS[which].momentum, n_rows = ops->block_rows + left;
-    const fbp_solver solver = {.learning_rate = 0.25, .momentum = momentum ? 0.5 : 0,
-                               .alpha = which == DECAY || which == NESTEROV ? 0.5 : 0,
-                               .batch_size = n_rows, .nesterov = which == NESTEROV};
-    const double roundings = 32 + (double)(n_in + n_out) + 4 * n_rows;
+    const double weight = 1.0 / n_rows, roundings = 32 + (double)(n_in + n_out) + 4 * n_rows;
     describe("batch %ld x %ld, %s, %d rows, %s", (long)n_in, (long)n_out, step_names[which], n_rows,
              has_below ? "above another" : "the first");
     array none = scratch("delta", n_out);
@@ -848,11 +863,11 @@ static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, in
             batch_rows(&g, has_below ? &below : NULL, &l, &naive, n, G_W, G_b, sizes_W, sizes_b);
         }
         expect_close(&l.sums_b, G_b, sizes_b, (double)n_rows);
-        ops->batch_step(&g.batch, &l.layer, &solver);
+        ops->batch_step(&g.batch, &l.layer, weight, &STEPS[which]);
         for (int64_t k = 0; k < n_in * n_out; k++) {
             naive.W_size[k] += sizes_W[k] + naive.V_W_size[k];
             naive.V_W_size[k] += naive.W_size[k];
-            naive_solver_step(&naive.W[k], &naive.V_W[k], G_W[k], &solver);
+            naive_step(&naive.W[k], &naive.V_W[k], weight * G_W[k], &STEPS[which], 0);
         }
         free(G_W), free(G_b), free(sizes_W), free(sizes_b);
     }
@@ -930,7 +945,7 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int f, int output, d
     const fbp_data data = {.X = X.at, .X_row_bytes = row_length * ops->itemsize, .n_features = n_in,
                            .itemsize = ops->itemsize, .y = y.at, .y_row_bytes = ops->itemsize,
                            .weights = alpha ? weights : NULL};
-    const fbp_solver solver = {.learning_rate = eta, .alpha = alpha, .batch_size = 1};
+    const fbp_solver solver = {.learning_rate = eta, .alpha = alpha};
 
     const fbp_step step = {{{1 - eta * alpha, 0}, {0, 0}}, {-eta, 0}, 0};
     naive_layer first = new_naive_layer(&W1, &b1, NULL, NULL), last = new_naive_layer(&W2, &b2, NULL, NULL);
@@ -1014,12 +1029,9 @@ static void test_vectors(int64_t lanes) {
                 test_output_delta(loss, n, 2, shift);
                 test_output_delta(loss, n, loss == FBP_POISSON ? 20 : 300, shift);
             }
-            for (int nesterov = 0; nesterov < 2; nesterov++) {
-                test_solver_step(n, 0, nesterov, 0, shift);
-                test_solver_step(n, 0, nesterov, 0.5, shift);
-                test_solver_step(n, 0.75, nesterov, 0, shift);
-                test_solver_step(n, 0.75, nesterov, 0.5, shift);
-            }
+            for (int step = 0; step < N_STEPS; step++)
+                for (int biases = 0; biases < 2; biases++) test_take_steps(n, step, biases, shift);
+            test_hash_row(n, shift);
             test_scale(n, shift);
             test_all_finite(n, shift);
         }
@@ -1081,6 +1093,19 @@ static void test_tiny(void) {
     }
 }
 
+/* Rows hash alike in every table: those of the scalar one in double, which comes first. */
+static void test_hashes(void) {
+    static uint64_t of_first;
+    static const double row[] = {0.5, -3, 0, 1024, -0.0, 7.25, 1e30};
+    enum { N = sizeof row / sizeof *row };
+    double storage[N];
+    for (int64_t k = 0; k < N; k++) set(storage, k, (float)row[k]);
+    const uint64_t hash = ops->hash_row(&(fbp_row){storage, NULL, N}, 3);
+    describe("hash_row");
+    if (!of_first) of_first = hash;
+    check(hash == of_first, "not that of other dtypes and instruction sets");
+}
+
 int main(void) {
     int n_tables = 0;
     for (int isa = 0; isa < FBP_N_ISA; isa++) {
@@ -1096,6 +1121,7 @@ int main(void) {
             check(ops->itemsize == (is_float ? 4 : 8), "itemsize is %d", ops->itemsize);
             check(ops->lanes >= 1 && ops->lanes * ops->itemsize <= FBP_ALIGNMENT,
                   "%d lanes do not fit the padding", ops->lanes);
+            test_hashes();
             test_layers(ops->lanes);
             test_vectors(ops->lanes);
             test_blocks(ops->lanes, 0);
