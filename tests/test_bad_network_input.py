@@ -19,9 +19,7 @@ Y = np.random.default_rng(1).normal(size=8)
 
 
 def network_for(loss="squared_error", n_outputs=1, dtype="float64", **options):
-    return Network(
-        (N_FEATURES, 4, n_outputs), loss=loss, dtype=dtype, random_state=0, **options
-    )
+    return Network((N_FEATURES, 4, n_outputs), loss=loss, dtype=dtype, random_state=0, **options)
 
 
 CALLS = {
@@ -115,7 +113,7 @@ def test_layer_sizes_must_be_whole_numbers_of_at_least_1(layer_sizes, error, mes
         ({"loss": "poisson", "out_activation": "identity"}, "exp with loss='poisson'"),
         ({"out_activation": 1}, "out_activation must be one of .*; got 1"),
         ({"out_activation": ["tanh"]}, "out_activation must be one of .*"),
-        ({"dtype": "float16"}, "dtype must be \"float64\" or \"float32\"; got 'float16'"),
+        ({"dtype": "float16"}, 'dtype must be "float64" or "float32"; got \'float16\''),
         ({"dtype": "int64"}, "dtype must be .*; got 'int64'"),
         ({"dtype": complex}, "dtype must be .*; got <class 'complex'>"),
         ({"dtype": np.dtype("float64").newbyteorder()}, "dtype must be "),
@@ -151,7 +149,7 @@ def test_softmax_needs_two_outputs():
         (np.ones((4, 3)), r"weights\[0\] has shape \(3, 4\); got an array of shape \(4, 3\)"),
         (np.ones(12), r"weights\[0\] has shape \(3, 4\); got an array of shape \(12,\)"),
         (1.0, r"weights\[0\] has shape \(3, 4\); got an array of shape \(\)"),
-        (with_value(np.ones((3, 4)), (1, 2), np.nan), r"weights\[0\].* weights\[0\]\[1, 2\] is nan"),
+        (with_value(np.ones((3, 4)), (1, 2), np.nan), r"weights\[0\]\[1, 2\] is nan"),
         (with_value(np.ones((3, 4)), (0, 3), -np.inf), r"weights\[0\]\[0, 3\] is -inf"),
         (np.ones((3, 4)) * 1j, r"[Cc]omplex.* weights\[0\]"),
         (np.full((3, 4), "1"), r"weights\[0\] must hold numbers"),
@@ -203,7 +201,8 @@ def test_weights_too_large_for_float32_are_refused():
 def test_parameters_made_nan_through_their_views_are_found(name):
     network = network_for()
     network.biases[0][2] = np.nan
-    with pytest.raises(ValueError, match=r"biases\[0\] has NaN or infinity: biases\[0\]\[2\] is nan"):
+    message = r"biases\[0\] has NaN or infinity: biases\[0\]\[2\] is nan"
+    with pytest.raises(ValueError, match=message):
         CALLS[name](network, X, Y)
 
 
@@ -234,7 +233,7 @@ BAD_X = {
     "three dimensions": (np.ones((8, 3, 1)), "X must have two dimensions.*got 3"),
     "ragged": ([[1.0, 2.0, 3.0], [1.0]], "(?i)inhomogeneous"),
     "text": (np.full((8, 3), "1.5"), "X must hold numbers; got dtype <U3"),
-    "text in objects": (np.full((8, 3), "1.5", dtype=object), "X must be an array of numbers.*text"),
+    "text in objects": (np.full((8, 3), "1.5", dtype=object), "X must be an array of.*text"),
     "None": (np.full((8, 3), None), r"X\[0, 0\] is nan"),
     "objects": (np.full((8, 3), object()), "X must be an array of numbers"),
     "huge integers": ([[10**400, 1, 1]] * 8, "X must be an array of numbers"),
@@ -340,7 +339,8 @@ def test_sparse_data_must_be_real(name):
 
 def test_sparse_data_must_have_two_dimensions():
     bad = csr_array(np.ones(3))
-    assert_refused(network_for(), ValueError, "X must have two dimensions", CALLS["forward"], bad, Y)
+    for call in CALLS.values():
+        assert_refused(network_for(), ValueError, "X must have two dimensions", call, bad, Y)
 
 
 # ----------------------------------------------------------------------------------------------

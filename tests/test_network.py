@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -184,7 +185,7 @@ def test_parameters_are_writable_views_on_one_aligned_arena(dtype):
         assert view.ctypes.data % 64 == 0
         addresses.append((view.ctypes.data, view.nbytes))
     addresses.sort()
-    for (start, n_bytes), (following, _) in zip(addresses, addresses[1:], strict=False):
+    for (start, n_bytes), (following, _) in itertools.pairwise(addresses):
         assert start + n_bytes <= following
 
 
@@ -381,10 +382,13 @@ def test_data_in_every_form_gives_the_same_results(form, dtype, tmp_path):
     assert worst_difference([network.forward(rows)], [expected.forward(X)]) < tolerance
     assert network.loss(rows, y) == pytest.approx(expected.loss(X, y), rel=tolerance)
     for options in ({}, {"alpha": 0.1}, {"batch_size": 7, "momentum": 0.5}):
-        assert worst_difference(
-            np.hstack([g.ravel() for g in network.gradients(rows, y)[1]])[np.newaxis],
-            np.hstack([g.ravel() for g in expected.gradients(X, y)[1]])[np.newaxis],
-        ) < tolerance
+        assert (
+            worst_difference(
+                np.hstack([g.ravel() for g in network.gradients(rows, y)[1]])[np.newaxis],
+                np.hstack([g.ravel() for g in expected.gradients(X, y)[1]])[np.newaxis],
+            )
+            < tolerance
+        )
         loss = network.train_epoch(rows, y, 0.05, **options)
         assert loss == pytest.approx(expected.train_epoch(X, y, 0.05, **options), rel=tolerance)
         assert worst_difference(parameters_of(network), parameters_of(expected)) < tolerance
@@ -707,9 +711,8 @@ def run_python(code, *arguments, **environment):
 def test_the_same_random_state_gives_the_same_bits_in_every_process_for_any_number_of_threads():
     outputs = set()
     for threads in ("1", "2", "7"):
-        environment = dict.fromkeys(
-            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONHASHSEED"), threads
-        )
+        names = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONHASHSEED"
+        environment = dict.fromkeys(names, threads)
         run = run_python(SAME_BITS, os.path.dirname(__file__), **environment)
         assert run.returncode == 0, run.stderr
         outputs.add(run.stdout)
@@ -875,9 +878,8 @@ def test_training_goes_on_soundly_after_divergence(sparse, sizes, options):
     fresh = network.copy()
     kept = parameters_of(network)
     n_layers = len(sizes) - 1
-    with pytest.warns(fastbp.DivergenceWarning):
-        for learning_rate in (1e300, 1e150, 1e10, 1e3) * 3:
-            network.train_epoch(rows, y, learning_rate, **options)
+    for learning_rate in (1e300, 1e150, 1e10, 1e3) * 3:
+        with pytest.warns(fastbp.DivergenceWarning):
             network.train_epoch(rows * 1e200, y, learning_rate, **options)
     network.reset_solver()
     network.weights, network.biases = kept[:n_layers], kept[n_layers:]

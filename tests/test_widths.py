@@ -1,4 +1,4 @@
-"""Layers of every width: the tails of the vector loops, on every instruction set, in both dtypes."""
+"""Layers of every width, so the tails of the vector loops: every instruction set, both dtypes."""
 
 import numpy as np
 import pytest
@@ -27,11 +27,7 @@ def assert_like_the_reference(isa, network, X, y, **options):
     Few rows are trained one by one; 40 are enough for blocks of them.
     """
     tolerance = TOLERANCE[network.dtype.name]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_core, "ISA", isa)
-        patch.setattr(_core, "ISA_IS_FORCED", True)
-        networks = (network.copy(), X), (network.copy(), csr_array(X))
-
+    networks = (copy_on(isa, network), X), (copy_on(isa, network), csr_array(X))
     twin = Reference(network)
     predictions = twin.forward(X)[1][-1]
     loss, gradients = twin.loss(X, y), twin.gradients(X, y)
@@ -92,9 +88,7 @@ def test_networks_of_any_shape(data):
     n_inputs = data.draw(st.integers(1, 70), label="inputs")
     n_outputs = data.draw(st.integers(1 + (out_activation == "softmax"), 12), label="outputs")
     activation = data.draw(
-        st.lists(
-            st.sampled_from(HIDDEN_ACTIVATIONS), min_size=len(hidden), max_size=len(hidden)
-        ),
+        st.lists(st.sampled_from(HIDDEN_ACTIVATIONS), min_size=len(hidden), max_size=len(hidden)),
         label="activations",
     )
     dtype = data.draw(st.sampled_from(DTYPES), label="dtype")

@@ -1,0 +1,85 @@
+/* take_steps, scale, all_finite and hash_row: csrc/arrays.inc.h, csrc/hash.inc.h. */
+
+static void test_take_steps(int64_t n, int which, int biases, int shift) {
+    const fbp_step *step = &STEPS[which];
+    describe("take_steps of %ld %s, %s, shift %d", (long)n, biases ? "biases" : "weights",
+             step_names[which], shift);
+    array W = unpadded("W", n, shift), V = unpadded("V", n, shift), G = unpadded("G", n, shift);
+    double *w = copy_of(&W, 0), *v = copy_of(&V, 0), *size = numbers(n);
+    for (int64_t k = 0; k < n; k++) {
+        size[k] = fabs(w[k]) + fabs(v[k]) + fabs(get(G.at, k));
+        naive_step(&w[k], &v[k], 0.375 * get(G.at, k), step, biases);
+    }
+    ops->take_steps(W.at, step->momentum ? V.at : NULL, G.at, n, 0.375, step, biases);
+    expect_close(&W, w, size, 4);
+    expect_close(&V, v, size, 4);
+    finish(&W, 1), finish(&V, step->momentum), finish(&G, 0);
+    free(w), free(v), free(size);
+}
+
+static void test_scale(int64_t n, int shift) {
+    describe("scale of %ld, shift %d", (long)n, shift);
+    array to = unpadded("to", n, shift), values = unpadded("values", n, 3 - shift);
+    double *expected = copy_of(&values, 0), *size = copy_of(&values, 1);
+    for (int64_t k = 0; k < n; k++) expected[k] *= 0.3;
+    ops->scale(to.at, values.at, 0.3, n);
+    expect_close(&to, expected, size, 2);
+    finish(&to, 1), finish(&values, 0);
+    free(expected), free(size);
+}
+
+static void test_all_finite(int64_t n, int shift) {
+    const double most = is_float ? FLT_MAX : DBL_MAX, wrong[] = {NAN, INFINITY, -INFINITY};
+    describe("all_finite of %ld, shift %d", (long)n, shift);
+    array x = unpadded("x", n, shift);
+    for (int64_t k = 0; k < n; k++) put(&x, k, k % 3 ? -most : k % 2 ? most : 1 / most);
+    check(ops->all_finite(x.at, n), "false of finite values");
+    for (int64_t k = 0; k < n; k++)
+        for (int w = 0; w < 3; w++) {
+            const double kept = get(x.at, k);
+            put(&x, k, wrong[w]);
+            check(!ops->all_finite(x.at, n), "true with %g at %ld", wrong[w], (long)k);
+            put(&x, k, kept);
+        }
+    finish(&x, 0);
+}
+
+/* The same number for a dense row and its non-zeros, and another once a value or its place changes. */
+static void test_hash_row(int64_t n, int shift) {
+    describe("hash_row of %ld, shift %d", (long)n, shift);
+    array x = unpadded("x", n, shift), values = unpadded("values", n, 0);
+    int32_t *columns = malloc(((size_t)n + 1) * sizeof *columns);
+    if (!columns) abort();
+    int64_t n_values = 0;
+    for (int64_t k = 0; k < n; k++) {
+        put(&x, k, k % 3 == 1 ? -0.0 : (float)get(x.at, k));
+        if (k % 3 == 1) continue;
+        put(&values, n_values, get(x.at, k));
+        columns[n_values++] = (int32_t)k;
+    }
+    const fbp_row dense = {x.at, NULL, n}, sparse = {values.at, columns, n_values};
+    const uint64_t hash = ops->hash_row(&dense, 0);
+    check(hash == ops->hash_row(&sparse, 0), "not that of its non-zeros");
+    check(n == 0 || hash != ops->hash_row(&dense, 1), "the same from another column on");
+    for (int64_t k = 0; k < n; k++) {
+        const double kept = get(x.at, k);
+        put(&x, k, kept + 1);
+        check(hash != ops->hash_row(&dense, 0), "the same with another value at %ld", (long)k);
+        put(&x, k, kept);
+    }
+    finish(&x, 0), finish(&values, 0);
+    free(columns);
+}
+
+/* Rows hash alike in every table: those of the scalar one in double, which comes first. */
+static void test_hashes(void) {
+    static uint64_t of_first;
+    static const double row[] = {0.5, -3, 0, 1024, -0.0, 7.25, 1e30};
+    enum { N = sizeof row / sizeof *row };
+    double storage[N];
+    for (int64_t k = 0; k < N; k++) set(storage, k, (float)row[k]);
+    const uint64_t hash = ops->hash_row(&(fbp_row){storage, NULL, N}, 3);
+    describe("hash_row");
+    if (!of_first) of_first = hash;
+    check(hash == of_first, "not that of other dtypes and instruction sets");
+}

@@ -1,0 +1,163 @@
+/* activate, derive and output_delta: csrc/activations.inc.h, csrc/losses.inc.h. */
+
+static const char *const activations[] = {"identity", "logistic", "tanh", "relu", "exp", "softmax"};
+
+static double activated(int f, double z) {
+    switch (f) {
+    case FBP_LOGISTIC: return 1 / (1 + exp(-z));
+    case FBP_TANH: return tanh(z);
+    case FBP_RELU: return z > 0 ? z : 0;
+    case FBP_EXP: return exp(z);
+    default: return z;
+    }
+}
+
+static double derivative(int f, double a) {
+    switch (f) {
+    case FBP_LOGISTIC: return a * (1 - a);
+    case FBP_TANH: return 1 - a * a;
+    case FBP_RELU: return a > 0;
+    default: return 1; /* exp and softmax: the pair's delta is dE/dz already */
+    }
+}
+
+/* The rounding of z - max z shows in the result as many times as it is large. */
+static void expect_softmax(const array *a) {
+    double *expected = numbers(a->n), *size = numbers(a->n), largest = -INFINITY, sum = 0;
+    for (int64_t k = 0; k < a->n; k++) largest = before(a, k) > largest ? before(a, k) : largest;
+    for (int64_t k = 0; k < a->n; k++) sum += exp(before(a, k) - largest);
+    for (int64_t k = 0; k < a->n; k++) {
+        expected[k] = exp(before(a, k) - largest) / sum;
+        size[k] = expected[k] * (1 + largest - before(a, k));
+    }
+    expect_close(a, expected, size, 8 + (double)a->n);
+    free(expected), free(size);
+}
+
+static void test_activate(int f, int64_t n, double spread_over) {
+    describe("%s of %ld values up to %g", activations[f], (long)n, spread_over);
+    array z = scratch("z", n);
+    for (int64_t k = 0; k < n; k++) put(&z, k, uniform(-spread_over, spread_over));
+    ops->activate[f](z.at, n);
+    if (f == FBP_SOFTMAX) {
+        expect_softmax(&z);
+    } else {
+        double *expected = numbers(n), *size = numbers(n);
+        for (int64_t k = 0; k < n; k++) {
+            expected[k] = activated(f, before(&z, k));
+            size[k] = fabs(expected[k]);
+        }
+        expect_close(&z, expected, size, f == FBP_IDENTITY || f == FBP_RELU ? 0 : 4);
+        free(expected), free(size);
+    }
+    finish(&z, 1);
+}
+
+/* Finite stays finite, however large; NaN shows. */
+static void test_activate_at_the_edges(int f, int64_t n) {
+    const double most = is_float ? FLT_MAX : DBL_MAX;
+    const double edges[] = {most, -most, 1e4, -1e4, 750, -750, 0.0, -0.0, most * eps, 1 / most};
+    const int n_edges = sizeof edges / sizeof *edges;
+    describe("%s of %ld values at the edges", activations[f], (long)n);
+    for (int e = 0; e < n_edges; e++) {
+        array z = scratch("z", n);
+        int finite = 1;
+        for (int64_t k = 0; k < n; k++) put(&z, k, edges[(e + k) % n_edges]);
+        ops->activate[f](z.at, n);
+        for (int64_t k = 0; k < n; k++) finite &= isfinite(get(z.at, k)) != 0;
+        check(finite, "not finite, from %g onwards", edges[e]);
+        finish(&z, 1);
+    }
+    for (int64_t at = 0; at < n; at++) {
+        array z = scratch("z", n);
+        put(&z, at, NAN);
+        ops->activate[f](z.at, n);
+        check(isnan(get(z.at, at)), "NaN at %ld is lost", (long)at);
+        finish(&z, 1);
+    }
+}
+
+static void test_derive(int f, int64_t n) {
+    describe("derivative of %s, %ld values", activations[f], (long)n);
+    array delta = scratch("delta", n), a = scratch("a", n);
+    double *expected = numbers(n), *size = numbers(n);
+    for (int64_t k = 0; k < n; k++) {
+        put(&a, k, k % 4 ? activated(f, uniform(-3, 3)) : 0);
+        expected[k] = before(&delta, k) * derivative(f, get(a.at, k));
+        size[k] = fabs(before(&delta, k));
+    }
+    ops->derive[f](delta.at, a.at, n);
+    expect_close(&delta, expected, size, 4);
+    finish(&delta, 1), finish(&a, 0);
+    free(expected), free(size);
+}
+
+static const char *const losses[] = {"squared error", "absolute error", "binary log loss",
+                                     "log loss", "poisson"};
+
+static double log_of_logistic(double z) { return fmin(z, 0) - log1p(exp(-fabs(z))); }
+
+/* The loss of output k and, in `delta`, its derivative; z and a belong to the loss. */
+static double output_loss(int loss, const double *z, const double *a, const double *y, int64_t n,
+                          int64_t k, double *delta) {
+    double sum_y = 0, sum = 0, top = -INFINITY;
+    *delta = a[k] - y[k];
+    switch (loss) {
+    case FBP_SQUARED_ERROR: return (a[k] - y[k]) * (a[k] - y[k]) / 2;
+    case FBP_ABSOLUTE_ERROR:
+        *delta = (a[k] > y[k]) - (a[k] < y[k]);
+        return fabs(a[k] - y[k]);
+    case FBP_BINARY_LOG_LOSS:
+        return -y[k] * log_of_logistic(z[k]) - (1 - y[k]) * log_of_logistic(-z[k]);
+    case FBP_LOG_LOSS:
+        for (int64_t j = 0; j < n; j++) {
+            top = z[j] > top ? z[j] : top;
+            sum_y += y[j];
+        }
+        for (int64_t j = 0; j < n; j++) sum += exp(z[j] - top);
+        *delta = sum_y * a[k] - y[k];
+        return y[k] == 0 ? 0 : -y[k] * (z[k] - top - log(sum));
+    default: return (y[k] == 0 ? 0 : y[k] * (log(y[k]) - z[k])) - y[k] + a[k];
+    }
+}
+
+static double random_target(int loss, int64_t k) {
+    switch (loss) {
+    case FBP_BINARY_LOG_LOSS: return k % 3 == 0 ? 0 : k % 3 == 1 ? 1 : uniform(0, 1);
+    case FBP_LOG_LOSS: return k % 2 ? 0 : uniform(0, 1);
+    case FBP_POISSON: return k % 3 ? floor(uniform(0, 9)) : 0;
+    default: return uniform(-2, 2);
+    }
+}
+
+static void test_output_delta(int loss, int64_t n, double spread_over, int shift) {
+    static const int paired[] = {FBP_IDENTITY, FBP_IDENTITY, FBP_LOGISTIC, FBP_SOFTMAX, FBP_EXP};
+    describe("%s of %ld outputs, z up to %g, shift %d", losses[loss], (long)n, spread_over, shift);
+    array z = scratch("z", n), a = scratch("a", n), delta = scratch("delta", n);
+    array y = unpadded("y", n, shift);
+    array *inputs[] = {&z, &a, &y};
+    double *dz = numbers(n), *da = numbers(n), *dy = numbers(n);
+    double *expected = numbers(n), *size = numbers(n), total = 0, total_size = 0;
+    for (int64_t k = 0; k < n; k++) {
+        put(&z, k, uniform(-spread_over, spread_over));
+        put(&a, k, get(z.at, k));
+        put(&y, k, random_target(loss, k));
+    }
+    ops->activate[paired[loss]](a.at, n);
+    if (loss == FBP_ABSOLUTE_ERROR && n > 2) put(&y, 2, get(a.at, 2)); /* equal: derivative 0 */
+    memcpy(a.before, a.block, a.n_bytes);
+    for (int64_t k = 0; k < n; k++)
+        dz[k] = get(z.at, k), da[k] = get(a.at, k), dy[k] = get(y.at, k);
+    for (int64_t k = 0; k < n; k++) {
+        const double one = output_loss(loss, dz, da, dy, n, k, &expected[k]);
+        total += one;
+        total_size += fabs(one) + fabs(da[k]) + fabs(dy[k]) * (1 + fabs(dz[k]));
+        size[k] = fabs(da[k]) * (double)n + fabs(dy[k]);
+    }
+    const double got = ops->output_delta[loss](delta.at, z.at, a.at, y.at, n);
+    expect_close(&delta, expected, size, loss == FBP_ABSOLUTE_ERROR ? 0 : 4);
+    check(fabs(got - total) <= 8 * (eps * total_size + (double)n * smallest), "loss is %.17g, expected %.17g", got, total);
+    finish(&delta, 1);
+    finish_inputs(inputs, 3);
+    free(dz), free(da), free(dy), free(expected), free(size);
+}

@@ -1,0 +1,164 @@
+"""Imports run one way, downward; what is light stays light; the public names are what they say."""
+
+import ast
+import inspect
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastbp
+from fastbp import _core
+
+PACKAGE = Path(fastbp.__file__).parent
+CSRC = Path(__file__).parents[1] / "csrc"
+
+# From the bottom up: a module may import those before it, and of other packages only these.
+NUMPY, SCIPY, SCIKIT_LEARN = {"numpy"}, {"numpy", "scipy"}, {"numpy", "scipy", "sklearn"}
+DEMO = {*SCIKIT_LEARN, "pandas", "matplotlib"}
+LAYERS = {
+    "_version": set(),
+    "exceptions": set(),
+    "_core": NUMPY,
+    "_validation": NUMPY,
+    "_arena": NUMPY,
+    "network": NUMPY,
+    "gradient_check": NUMPY,
+    "_config": NUMPY,
+    "_training": NUMPY,
+    "_sparsity": SCIPY,
+    "_labels": SCIKIT_LEARN,
+    "_backprop": SCIKIT_LEARN,
+    "_estimators": SCIKIT_LEARN,
+    "_demo": DEMO,
+    "__main__": set(),
+}
+ORDER = list(LAYERS)
+
+
+def sources_of(module):
+    """The Python files of a module of the package, which may be a folder."""
+    path = PACKAGE / f"{module}.py"
+    return [path] if path.exists() else sorted((PACKAGE / module).rglob("*.py"))
+
+
+def imports_of(path):
+    """Dotted names of all imports of a file, those inside functions included, from its package."""
+    package = ["fastbp", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def own_modules_imported(path):
+    """Modules of fastbp that a file imports; public names count as the modules they live in."""
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] == "fastbp" and len(parts) > 1:
+            yield fastbp._HOME.get(parts[1], parts[1].replace("__version__", "_version"))
+
+
+def other_packages_imported(path):
+    packages = {name.split(".")[0] for name in imports_of(path)} - {"fastbp"}
+    return packages - set(sys.stdlib_module_names)
+
+
+def test_every_module_has_its_place():
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"_core", "_demo"}
+    assert modules - {"__init__"} == set(LAYERS)
+
+
+@pytest.mark.parametrize("module", [name for name in LAYERS if name != "_core"])
+def test_modules_import_only_those_below_them(module):
+    for path in sources_of(module):
+        above = set(own_modules_imported(path)) - set(ORDER[: ORDER.index(module)]) - {module}
+        assert not above, f"{path.name} imports {above}"
+
+
+@pytest.mark.parametrize("module", [name for name in LAYERS if name != "_core"])
+def test_modules_import_only_the_packages_of_their_layer(module):
+    for path in sources_of(module):
+        others = other_packages_imported(path) - LAYERS[module]
+        assert not others, f"{path.name} imports {others}"
+
+
+def test_importing_the_package_runs_nothing_but_its_version():
+    (top,) = (ast.parse((PACKAGE / "__init__.py").read_text()),)
+    relative = [node.module for node in top.body if isinstance(node, ast.ImportFrom) and node.level]
+    assert relative == ["_version"]
+
+
+def test_the_compiled_core_knows_nothing_of_the_package():
+    page = re.sub(r'""".*?"""', "", (PACKAGE / "_core.pyx").read_text(), flags=re.DOTALL)
+    lines = re.findall(r"^\s*(?:from|import|cimport)\s.*", page, flags=re.MULTILINE)
+    packages = {re.split(r"[\s.]+", line.split(maxsplit=1)[1])[0] for line in lines}
+    assert packages == {"cython", "cpython", "libc", "os", "numpy"}
+
+
+@pytest.mark.skipif(not CSRC.is_dir(), reason="needs the sources of the kernels")
+def test_the_kernels_neither_know_python_nor_allocate():
+    for path in CSRC.rglob("*.[ch]"):
+        code = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+        assert "Python.h" not in code
+        assert not re.search(r"\b(malloc|calloc|realloc|free|alloca)\b", code), path
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "fastbp.__all__",
+        "fastbp.Network((2, 3, 1)).train_epoch([[1, 2.0]], [1.0], 0.1)",
+        "fastbp.check_gradients(fastbp.Network((2, 3, 1)), [[1, 2.0]], [1.0])",
+        "fastbp.show_config()",
+    ],
+)
+def test_a_network_needs_nothing_but_numpy(use):
+    heavy = {"scipy", "sklearn", "joblib", "threadpoolctl", "pandas", "matplotlib"}
+    code = f"import json, sys, fastbp; {use}; print(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = json.loads(run.stdout.splitlines()[-1])
+    assert not heavy & {name.split(".")[0] for name in loaded}
+    assert "fastbp" in loaded
+
+
+@pytest.mark.parametrize("name", fastbp.__all__)
+def test_public_names_resolve_and_explain_themselves(name):
+    value = getattr(fastbp, name)
+    assert name in dir(fastbp)
+    if name == "__version__":
+        assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", value)
+        return
+    assert value.__module__.startswith("fastbp.")
+    assert value.__doc__
+    methods = inspect.getmembers(value, callable) if inspect.isclass(value) else []
+    for method, function in methods:
+        if not method.startswith("_") and getattr(function, "__module__", "").startswith("fastbp"):
+            assert function.__doc__, f"{name}.{method}"
+
+
+def test_the_stub_of_the_compiled_core_names_what_is_in_it():
+    stub = {}
+    for node in ast.parse((PACKAGE / "_core.pyi").read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            members = (getattr(n, "name", None) or n.target.id for n in node.body)
+            stub[node.name] = {member for member in members if not member.startswith("__")}
+        elif isinstance(node, ast.FunctionDef):
+            stub[node.name] = set()
+        elif isinstance(node, ast.AnnAssign):
+            stub[node.target.id] = set()
+    for name, members in stub.items():
+        assert members <= set(dir(getattr(_core, name))), name
+    functions = {name for name in vars(_core) if inspect.isbuiltin(getattr(_core, name))}
+    classes = {name for name, value in vars(_core).items() if inspect.isclass(value)}
+    defined = {name for name in functions | classes if not name.startswith("_")}
+    assert defined <= set(stub)
+    for name in classes & defined:
+        public = {m for m in vars(getattr(_core, name)) if not m.startswith("_")}
+        assert public <= stub[name], name
