@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -959,3 +960,23 @@ def test_ctrl_c_stops_an_epoch_midway_and_leaves_a_usable_network():
     assert report["changed"]
     assert report["finite"]
     assert math.isfinite(report["loss"])
+
+
+def test_a_network_in_training_refuses_a_second_thread():
+    network = small_network()
+    X, y = plain_data()
+    refused = []
+
+    def train_too():
+        try:
+            network.train_epoch(X, y, 0.1)
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    with network._in_training:
+        thread = threading.Thread(target=train_too)
+        thread.start()
+        thread.join()
+    assert len(refused) == 1
+    assert "another thread" in refused[0]
+    network.train_epoch(X, y, 0.1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -151,6 +152,7 @@ class Network:
     def _allocate(self) -> None:
         """Make room for the parameters and open it for the kernels."""
         self._arena = Arena(self.layer_sizes, self.dtype)
+        self._in_training = threading.Lock()
         self._velocities: Arena | None = None
         self._gradients: Arena | None = None
         self._batches: dict[bool, _core.Batch] = {}
@@ -346,7 +348,19 @@ class Network:
         return loss
 
     def _run_epoch(self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
-        """Run `train_epoch` on what was checked before, in slices, and without the warning."""
+        """Run `train_epoch` on what was checked before, and without the warning."""
+        if not self._in_training.acquire(blocking=False):
+            raise RuntimeError(
+                "This network is being trained by another thread. Give each thread a network of "
+                "its own, for instance a copy."
+            )
+        try:
+            return self._run_slices(rows, order, solver)
+        finally:
+            self._in_training.release()
+
+    def _run_slices(self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
+        """Run an epoch piece by piece; Ctrl-C is honoured in between."""
         plan = self.plan(
             len(order),
             batch_size=solver.batch_size,
