@@ -13,8 +13,9 @@ import pytest
 import fastbp
 from fastbp import _core
 
-PACKAGE = Path(fastbp.__file__).parent
-CSRC = Path(__file__).parents[1] / "csrc"
+SOURCES = Path(__file__).parents[1]
+PACKAGE = SOURCES / "src" / "fastbp"
+CSRC = SOURCES / "csrc"
 
 # From the bottom up: a module may import those before it, and of other packages only these.
 NUMPY, SCIPY, SCIKIT_LEARN = {"numpy"}, {"numpy", "scipy"}, {"numpy", "scipy", "sklearn"}
