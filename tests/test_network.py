@@ -926,10 +926,10 @@ INTERRUPTED = """
     import numpy as np
     import fastbp
 
-    network = fastbp.Network((100, 200, 1), random_state=0)
-    X, y = np.ones((1000, 100)), np.ones(1000)
+    network = fastbp.Network((200, 400, 1), random_state=0)
+    X, y = np.ones((1000, 200)), np.ones(1000)
     before = network.weights[0].copy()
-    order = np.arange(30_000_000) % 1000  # minutes of work
+    order = np.arange(4_000_000) % 1000  # half a minute of work
     print("training", flush=True)
     try:
         network.train_epoch(X, y, 1e-9, order=order)
@@ -952,7 +952,7 @@ def test_ctrl_c_stops_an_epoch_midway_and_leaves_a_usable_network():
     with child:
         assert child.stdout.readline() == "training\n"
         with pytest.raises(subprocess.TimeoutExpired):
-            child.wait(1)
+            child.wait(2)
         child.send_signal(signal.SIGINT)
         output, _ = child.communicate(timeout=60)
     assert child.returncode == 0

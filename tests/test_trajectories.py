@@ -106,7 +106,9 @@ def test_every_solver_follows_the_reference(loss, out_activation, name):
     assert_same_training(network, X, y, 0.05, order=order, **SOLVERS[name])
 
 
-@pytest.mark.parametrize("options", [PLAIN, {"alpha": 0.02}, {"batch_size": 7, **EVERYTHING}])
+@pytest.mark.parametrize(
+    "options", [PLAIN, {"alpha": 0.02}, {"momentum": 0.9}, {"batch_size": 7, **EVERYTHING}], ids=str
+)
 @pytest.mark.parametrize(("loss", "out_activation"), [PAIRS[0], PAIRS[9]])
 def test_weighted_rows_follow_the_reference(loss, out_activation, options):
     network, X, y, order = thousand_rows(loss, out_activation)
@@ -115,13 +117,15 @@ def test_weighted_rows_follow_the_reference(loss, out_activation, options):
     assert_same_training(network, X, y, order=order, sample_weight=weights, **options)
 
 
-def test_velocities_stay_between_epochs():
+def test_velocities_stay_between_epochs_of_every_kind():
     network, X, y, _ = thousand_rows("squared_error", "identity")
     twin = Reference(network)
-    for options in ({"batch_size": 7}, {"batch_size": 1}, {"batch_size": 32, "nesterov": True}):
-        network.train_epoch(X, y, 0.01, momentum=0.9, **options)
-        twin.train_epoch(X, y, 0.01, momentum=0.9, **options)
-    assert worst_difference(parameters_of(network), twin.parameters) < 1e-10
+    for options in ({"batch_size": 7}, {}, {"batch_size": 32, "nesterov": True}, {"alpha": 0.1}):
+        for rows in (X, csr_array(X), X[:5]):
+            network.train_epoch(rows, y[: rows.shape[0]], 0.002, momentum=0.9, **options)
+            n = rows.shape[0]
+            twin.train_epoch(X[:n], y[:n], 0.002, momentum=0.9, **options)
+            assert worst_difference(parameters_of(network), twin.parameters) < 1e-10
 
 
 @pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
