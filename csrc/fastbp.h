@@ -81,9 +81,10 @@ typedef struct {
     const double *weights;      /* NULL: 1 each */
 } fbp_data;
 
-/* What a gradient is followed with: see step_of in _core.pyx. */
+/* What a gradient is followed with: see step_of in _core.pyx. Training stops before a row whose loss
+ * is above largest_loss, or NaN: it has diverged. */
 typedef struct {
-    double learning_rate, momentum, alpha;
+    double learning_rate, momentum, alpha, largest_loss;
     int nesterov;
 } fbp_solver;
 
@@ -137,7 +138,7 @@ typedef struct {
 } fbp_net;
 
 /* Rows order[start..stop), one after another; returns where it stopped, which is before the first
- * row whose loss is not finite, and adds to the weighted sum of losses. */
+ * row whose loss is too large, and adds to the weighted sum of losses. */
 typedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
                                const int64_t *order, int64_t start, int64_t stop,
                                const fbp_solver *solver, double *loss_sum);

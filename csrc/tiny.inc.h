@@ -105,7 +105,7 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
         out[0] = b2 + v_sum(sums);
         const double loss = tiny_output(net, data->y + row * data->y_row_bytes, &delta);
         const real scale = (real)(-eta * weight), step = scale * delta;
-        if (!(loss - loss == 0)) break;
+        if (!(loss <= solver->largest_loss)) break;
         sum += weight * loss;
         b2 += step;
         UNROLL for (int q = 0; q < NV; q++) {

@@ -19,7 +19,7 @@ from reference import Reference
 from scipy.sparse import coo_array, csc_matrix, csr_array, csr_matrix
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
@@ -692,6 +692,40 @@ def test_divergence_warns_once_stops_and_leaves_a_usable_model():
     assert model.loss_ == math.inf
     assert all(np.isfinite(p).all() for p in parameters_of(model.network_))
     assert model.predict(X).shape == y.shape
+
+
+def test_a_fit_that_blows_up_though_finite_has_diverged():
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    with pytest.warns(fastbp.DivergenceWarning, match="smaller learning_rate_init"):
+        model = BackpropRegressor(random_state=0).fit(X, y)
+    assert np.abs(model.predict(X)).max() < 1e3 * y.max()
+
+
+@pytest.mark.parametrize("wild", [1e6, 1e12])
+def test_a_wild_row_in_a_stream_leaves_the_model_as_it_was(wild):
+    X, y = regression()
+    model = regressor(activation="relu", max_iter=20).fit(X, y)
+    before = model.predict(X)
+    with pytest.warns(fastbp.DivergenceWarning):
+        model.partial_fit(wild * X[:1], y[:1])
+    np.testing.assert_array_equal(model.predict(X), before)
+
+
+def test_a_network_whose_units_have_all_died_is_reported():
+    X, y = load_wine(return_X_y=True)
+    model = BackpropClassifier(random_state=0)
+    with pytest.warns(fastbp.DivergenceWarning, match="same output for every row"):
+        model.fit(X, y)
+    assert len(np.unique(model.predict(X))) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", fastbp.DivergenceWarning)
+        model.fit(StandardScaler().fit_transform(X), y)
+
+
+def test_dates_are_refused_as_text_is():
+    frame = pd.DataFrame({"size": [1.0, 2.0], "day": pd.to_datetime(["2020-01-01", "2021-01-01"])})
+    with pytest.raises(ValueError, match="column 'day' holds dates"):
+        regressor().fit(frame, [1.0, 2.0])
 
 
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson"])

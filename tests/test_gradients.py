@@ -133,3 +133,8 @@ def test_check_gradients_refuses_an_eps_that_is_no_step(eps):
     network, X, y = small_case("tanh", (), "squared_error", "identity", "float64")
     with pytest.raises(ValueError, match=f"eps must be greater than 0; got {re.escape(repr(eps))}"):
         fastbp.check_gradients(network, X, y, eps=eps)
+
+
+def test_an_estimator_is_not_a_network():
+    with pytest.raises(TypeError, match=r"pass its network_"):
+        fastbp.check_gradients(fastbp.BackpropRegressor(), [[1.0]], [1.0])

@@ -42,7 +42,16 @@ class Parameters(list[NDArray[Any]]):
                 f"got an array of shape {array.shape}"
             )
         check_finite(f"{self._name}[{index}]", array)
-        return array
+        return array.copy() if np.may_share_memory(array, self[index].base) else array
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(
+            f"{self._name} has one array a layer, and these stay: assign to them, for instance "
+            f"{self._name}[0] = array, or write into them"
+        )
+
+    __delitem__ = __iadd__ = __imul__ = _refuse
+    append = clear = extend = insert = pop = remove = reverse = sort = _refuse
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, ([np.array(view) for view in self],)

@@ -23,11 +23,13 @@ from ._training import History, Patience, Visits, canonical_order, train_epochs
 from ._validation import (
     as_weights,
     check_choice,
+    check_finite,
     check_flag,
     check_number,
     check_sparse_indices,
     check_whole,
 )
+from .exceptions import DivergenceWarning
 from .network import Network, Solver, hidden_activations, warn_of_divergence
 
 FLOATS = (np.float64, np.float32)
@@ -148,6 +150,16 @@ class Backprop(BaseEstimator):
         )
         if ending == "diverged":
             warn_of_divergence("learning_rate_init", self.learning_rate_init)
+        elif self._is_dead(rows):
+            warnings.warn(
+                "Training ended in a network that gives the same output for every row: no hidden "
+                f"unit responds any more. Try a smaller learning_rate_init than "
+                f"{self.learning_rate_init:g}, and scale inputs and targets (for instance with "
+                "sklearn.preprocessing.StandardScaler and "
+                "sklearn.compose.TransformedTargetRegressor).",
+                DivergenceWarning,
+                stacklevel=2,
+            )
         elif ending == "max_iter":
             warnings.warn(
                 f"Training ended after max_iter={self.max_iter} epochs while the loss still "
@@ -157,6 +169,15 @@ class Backprop(BaseEstimator):
                 stacklevel=2,
             )
         return self
+
+    def _is_dead(self, rows: _core.Rows) -> bool:
+        """Whether hidden units that are always zero leave the same output for all rows."""
+        network, n = self.network_, min(rows.n, 1000)
+        if n < 2 or "relu" not in network.activation:
+            return False
+        out = np.empty((n, network.layer_sizes[-1]), dtype=network.dtype)
+        network._engine.forward(rows, 0, n, out)
+        return bool(np.all(out == out[0])) and any(W.any() for W in network.weights)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         call = Call(hasattr(self, "network_"), partial=True, classes=classes)
@@ -203,6 +224,7 @@ class Backprop(BaseEstimator):
             network = self._new_network(layer_sizes, task, checked_X.dtype, random)
         by_row = self.batch_size == 1 and self.momentum == 0
         if by_row and not call.partial and not issparse(checked_X):
+            check_finite("X", checked_X)
             checked_X = listed(checked_X)
         rows = network._rows(checked_X, task.targets, visits.weights)
         if self.shuffle and not call.partial:
@@ -289,6 +311,12 @@ class Backprop(BaseEstimator):
         """
         if issparse(X):
             check_sparse_indices(X)
+        for name, dtype in getattr(X, "dtypes", {}).items() if hasattr(X, "columns") else ():
+            if getattr(dtype, "kind", "") in "mM":
+                raise ValueError(
+                    f"X must hold numbers, but column {name!r} holds dates or durations. Turn them "
+                    "into numbers first, for instance days since a date."
+                )
         options: dict[str, Any] = {"accept_sparse": "csr", "ensure_all_finite": False}
         try:
             if fitted:

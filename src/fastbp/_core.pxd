@@ -51,7 +51,7 @@ cdef extern from "fastbp.h" nogil:
         const double *weights
 
     ctypedef struct fbp_solver:
-        double learning_rate, momentum, alpha
+        double learning_rate, momentum, alpha, largest_loss
         int nesterov
 
     ctypedef struct fbp_step:

@@ -24,6 +24,7 @@ class Rows:
     sample_weight: NDArray[np.float64] | None
     sparse: bool
     values_per_row: float
+    largest_loss: float
     def __init__(
         self,
         X: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]],
@@ -64,6 +65,7 @@ class Engine:
         nesterov: bool = False,
         alpha: float = 0.0,
         batch_size: int = 1,
+        largest_loss: float = 1e300,
         gradients: NDArray[Any] | None = None,
         velocities: NDArray[Any] | None = None,
         block: Block | None = None,

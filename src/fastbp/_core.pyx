@@ -8,6 +8,7 @@ operations for the network's dtype and this machine's instruction set. Below the
 thin class that Python calls.
 """
 cimport cython
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.math cimport isfinite
 from libc.stdint cimport int32_t, int64_t, uint64_t
@@ -110,7 +111,7 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
     """Row by row: every row's step is taken before the next row is looked at.
 
     Visits rows order[start:stop]; returns where it stopped, which is before the first row whose
-    loss is not finite.
+    loss is too large.
     """
     cdef fbp_step step = step_of(solver, 1)
     cdef double loss, weight
@@ -120,7 +121,7 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
         x = row_of(data, order[t])
         weight = weight_of(data, order[t])
         loss = forward(net, &x, target_of(data, order[t]))
-        if not isfinite(loss):
+        if not loss <= solver.largest_loss:             # nor NaN
             return t
         loss_sum[0] += weight * loss
         backward(net, &x, weight, &step)
@@ -149,7 +150,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
             net.ops.block_correct(block, first.z, t)    # z[1], with the rows before t in it
             weight = weight_of(data, order[start + t])
             loss = forward_above(net, target_of(data, order[start + t]))
-            if not isfinite(loss):
+            if not loss <= solver.largest_loss:
                 n = t
                 stop = start + t
                 break
@@ -170,7 +171,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
 cdef Py_ssize_t train_batches(fbp_net *net, fbp_batch *batch, const fbp_data *data,
                               const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
                               Py_ssize_t batch_size, const fbp_solver *solver,
-                              double *loss_sum) noexcept nogil:
+                              double *loss_sum) except? -1 nogil:
     """Batch by batch: gradients of batch_size rows are summed, then the solver takes one step.
 
     batch[l] has the matrices of layer l: rows go through a layer several at a time.
@@ -191,7 +192,9 @@ cdef Py_ssize_t train_batches(fbp_net *net, fbp_batch *batch, const fbp_data *da
             n = min(net.ops.block_rows, end - t)
             batch_loss += batch_block(net, batch, data, order + t, n)
             t += n
-        if not isfinite(batch_loss):
+            if (t - start) % ROWS_BETWEEN_SIGNALS < n:      # a long batch heeds Ctrl-C
+                check_signals()
+        if not batch_loss <= solver.largest_loss * weight_of_rows(data, order, start, end):
             break
         loss_sum[0] += batch_loss
         step = step_of(solver, end - start)
@@ -248,7 +251,7 @@ cdef double output_of_row(fbp_net *net, fbp_layer *layer, fbp_batch *batch, cons
 cdef Py_ssize_t train_sparse_batches(fbp_net *net, Memory *memory, const fbp_data *data,
                                      const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
                                      Py_ssize_t batch_size, const fbp_solver *solver,
-                                     double *loss_sum) noexcept nogil:
+                                     double *loss_sum) except? -1 nogil:
     """The same for rows of non-zeros, one at a time."""
     cdef Py_ssize_t end
     cdef double batch_loss
@@ -256,7 +259,7 @@ cdef Py_ssize_t train_sparse_batches(fbp_net *net, Memory *memory, const fbp_dat
     while start < stop:
         end = min(start + batch_size, stop)
         batch_loss = sum_gradients(net, memory, data, order, start, end)
-        if not isfinite(batch_loss):
+        if not batch_loss <= solver.largest_loss * weight_of_rows(data, order, start, end):
             return start
         loss_sum[0] += batch_loss
         step = step_of(solver, end - start)
@@ -266,7 +269,7 @@ cdef Py_ssize_t train_sparse_batches(fbp_net *net, Memory *memory, const fbp_dat
 
 
 cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, const int64_t *order,
-                          Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+                          Py_ssize_t start, Py_ssize_t stop) except? -1 nogil:
     """The weighted sum of gradients into memory.gradients; returns that of the rows' losses."""
     cdef double loss_sum = 0, weight
     cdef fbp_row x
@@ -277,6 +280,8 @@ cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, co
         weight = weight_of(data, order[t])
         loss_sum += weight * forward(net, &x, target_of(data, order[t]))
         backward(net, &x, weight, &ADD)
+        if (t - start + 1) % ROWS_BETWEEN_SIGNALS == 0:
+            check_signals()
     return loss_sum
 
 
@@ -301,7 +306,13 @@ cdef void step_bias(fbp_net *net, fbp_layer *layer, double weight,
 # --------------------------------------------------------------------------------------------
 
 cdef enum:
+    ROWS_BETWEEN_SIGNALS = 1024
     LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves
+
+cdef int check_signals() except -1 with gil:
+    """Raises KeyboardInterrupt if Ctrl-C was pressed."""
+    return PyErr_CheckSignals()
+
 
 cdef struct Memory:
     char *parameters           # the network's arena, and one more of the same layout
@@ -330,6 +341,15 @@ cdef inline const void *target_of(const fbp_data *data, int64_t r) noexcept nogi
 
 cdef inline double weight_of(const fbp_data *data, int64_t r) noexcept nogil:
     return 1 if data.weights == NULL else data.weights[r]
+
+
+cdef double weight_of_rows(const fbp_data *data, const int64_t *order, Py_ssize_t start,
+                           Py_ssize_t stop) noexcept nogil:
+    cdef double total = 0
+    cdef Py_ssize_t t
+    for t in range(start, stop):
+        total += weight_of(data, order[t])
+    return total
 
 
 cdef inline size_t padded_to(size_t n, size_t multiple) noexcept nogil:
@@ -457,10 +477,12 @@ cdef class Rows:
     cdef readonly object sample_weight
     cdef readonly bint sparse
     cdef readonly double values_per_row
+    cdef public double largest_loss  # of a row that training takes a step along
     cdef Py_ssize_t n_outputs
 
     def __init__(self, X, n_features, y=None, sample_weight=None):
         self.arrays = (X, y)
+        self.largest_loss = 1e300
         self.sample_weight = sample_weight
         self.data.n_features = n_features
         self.sparse = isinstance(X, tuple)
@@ -682,14 +704,15 @@ cdef class Engine:
 
     def train(self, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
               Py_ssize_t stop, double learning_rate, double momentum=0, bint nesterov=False,
-              double alpha=0, Py_ssize_t batch_size=1, gradients=None, velocities=None,
+              double alpha=0, Py_ssize_t batch_size=1, double largest_loss=1e300,
+              gradients=None, velocities=None,
               Block block=None, Batch batch=None):
         """Train on rows ``order[start:stop]``.
 
         Row by row; with ``block``, the first layer one block behind; with ``gradients``, an arena,
         batch by batch, which ``batch`` makes fast for dense rows.
 
-        Returns where it stopped (``stop``, or before the row or batch whose loss is not finite)
+        Returns where it stopped (``stop``, or before a row or batch of too large a loss)
         and the weighted sum of the losses of the rows before that.
         """
         cdef fbp_solver solver
@@ -699,7 +722,7 @@ cdef class Engine:
         cdef fbp_net net
         cdef Py_ssize_t stopped
         solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
-        solver.nesterov = nesterov
+        solver.nesterov, solver.largest_loss = nesterov, largest_loss
         memory.gradients = <char *> cnp.PyArray_DATA(gradients) if gradients is not None else NULL
         cdef char *V = <char *> cnp.PyArray_DATA(velocities) if velocities is not None else NULL
         # What decays or has momentum moves in every row, that of inactive units too.
@@ -849,16 +872,18 @@ cdef class Engine:
                 or not self.within(target, n_out, self.least_target, self.most_target)):
             return None
         block = self.begin(&net)
-        loss = forward(&net, &row, target)
-        if isfinite(loss):
-            solver.learning_rate, solver.momentum, solver.alpha = learning_rate, 0, 0
-            solver.nesterov = False
-            step = step_of(&solver, 1)
-            if (loss > self.large or learning_rate > self.large
-                    or not self.within(row.values, row.n, -self.large, self.large)):
-                kept = self.arena.copy()
-            backward(&net, &row, 1, &step)
-        PyMem_Free(block)
+        try:
+            loss = forward(&net, &row, target)
+            if isfinite(loss):
+                solver.learning_rate, solver.momentum, solver.alpha = learning_rate, 0, 0
+                solver.nesterov = False
+                step = step_of(&solver, 1)
+                if (loss > self.large or learning_rate > self.large
+                        or not self.within(row.values, row.n, -self.large, self.large)):
+                    kept = self.arena.copy()
+                backward(&net, &row, 1, &step)
+        finally:
+            PyMem_Free(block)
         if kept is not None and not all_finite(self.arena):
             self.arena[...] = kept
             return np.inf

@@ -29,14 +29,14 @@ def listed(X: NDArray[Any]) -> Any:
     n_rows, n_features = X.shape
     if n_features < LEAST_FEATURES or n_rows < 2:
         return X
-    sample = X[:: -(-n_rows // 1000)]
-    share = np.count_nonzero(sample) / sample.size
+    parts = range(0, n_rows, ROWS_AT_ONCE)
+    n_kept = sum(np.count_nonzero(X[start : start + ROWS_AT_ONCE]) for start in parts)
     bytes_each = X.itemsize + np.dtype(np.int32).itemsize
-    if share > LARGEST_SHARE or share * X.size * bytes_each > MOST_BYTES:
+    if n_kept > LARGEST_SHARE * X.size or n_kept * bytes_each > MOST_BYTES:
         return X
 
     values, columns, counts = [], [], [np.zeros(1, dtype=np.int64)]
-    for start in range(0, n_rows, ROWS_AT_ONCE):
+    for start in parts:
         part = X[start : start + ROWS_AT_ONCE]
         kept = part != 0
         values.append(part[kept])

@@ -50,8 +50,11 @@ class Visits:
         mean = np.mean(weights[weights > 0] / largest)  # relative: a sum of weights may overflow
         if mean * largest > MOST_VISITS:
             weights = weights / largest * (MOST_VISITS / mean)
-        counts = np.ceil(weights)
+        counts = np.ceil(
+            weights * (1 - 1e-9)
+        )  # a weight of 1 may have been computed as 1.0000000001
         each = np.divide(weights, counts, out=np.zeros_like(weights), where=counts > 0)
+        each = np.minimum(each, 1)
         whole = bool(np.all(each[counts > 0] == 1))
         return cls(counts.astype(np.int64), None if whole else each)
 

@@ -129,7 +129,9 @@ def as_rows(
     if hasattr(X, "tocsr"):
         _check_two_dimensions(X.ndim)
         check_sparse_indices(X)
-        return _as_csr_arrays(X.tocsr(), n_features, dtype)
+        X = X.tocsr()
+        check_sparse_indices(X)  # again: other formats hand theirs on as they are
+        return _as_csr_arrays(X, n_features, dtype)
     array = as_numbers("X", X, dtype)
     _check_two_dimensions(array.ndim)
     _check_n_features(array.shape[1], n_features)
@@ -179,13 +181,23 @@ def _as_csr_arrays(
     X: Any, n_features: int, dtype: np.dtype[Any]
 ) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]]:
     _check_n_features(X.shape[1], n_features)
-    if not X.has_canonical_format:  # rows sorted by column, each at most once: sums in one order
+    if not _is_canonical(X):
         X = X.copy()
+        X.has_canonical_format = False  # SciPy remembers, also what is no longer so
+        X.has_sorted_indices = False
         X.sum_duplicates()
     values = np.ascontiguousarray(as_numbers("X", X.data, dtype))
     check_finite("X.data", values)
     columns = np.ascontiguousarray(X.indices, dtype=np.int32)
     return values, columns, np.ascontiguousarray(X.indptr, dtype=np.int64)
+
+
+def _is_canonical(X: Any) -> bool:
+    """Whether every row has its columns in ascending order, each once, as the kernels need it."""
+    ascending = np.diff(X.indices) > 0
+    starts = X.indptr[1:-1]
+    ascending[starts[(starts > 0) & (starts < len(X.indices))] - 1] = True
+    return bool(ascending[: max(int(X.indptr[-1]) - 1, 0)].all())
 
 
 def as_targets(

@@ -2,7 +2,9 @@
 
 
 class DivergenceWarning(UserWarning):
-    """Training stopped because the loss or a weight was no longer finite.
+    """Training did not end in a network of use.
 
-    The last finite weights are kept. A smaller learning rate and scaled inputs are the usual cure.
+    It stopped because the loss had grown beyond all bounds or a weight was no longer finite: the
+    weights from before this are kept. Or it ended in a network that gives the same output for
+    every row. A smaller learning rate and scaled inputs and targets are the usual cure.
     """

@@ -73,6 +73,11 @@ def check_gradients(
     GradientCheck
     """
     check_number("eps", eps, above=0)
+    if not isinstance(network, Network):
+        raise TypeError(
+            f"network must be a fastbp.Network; got {type(network).__name__}. Of a fitted "
+            "estimator pass its network_."
+        )
     _, grad_weights, grad_biases = network.gradients(X, y, sample_weight)
     twin = _in_float64(network)
     comparisons = []

@@ -10,7 +10,7 @@ import dataclasses
 import math
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arena import Arena
 from ._validation import (
+    as_numbers,
     as_order,
     as_rows,
     as_targets,
@@ -39,6 +40,15 @@ OUT_ACTIVATIONS = {
     "absolute_error": HIDDEN_ACTIVATIONS,
     "log_loss": ("softmax", "logistic"),
     "poisson": ("exp",),
+}
+
+# A row whose loss is above this has met a network that has diverged: outputs ten thousand times as
+# large as the largest target, or a class that counts as certain to ten thousand digits of e.
+LARGEST_LOSSES: dict[str, Callable[[float], float]] = {
+    "squared_error": lambda target: 1e8 * (1 + target) * (1 + target),
+    "absolute_error": lambda target: 1e4 * (1 + target),
+    "log_loss": lambda target: 1e4,
+    "poisson": lambda target: 1e8 * (1 + target),
 }
 
 
@@ -215,9 +225,11 @@ class Network:
         one = self._engine.forward_one(X)
         if one is not None:
             return one
-        if np.ndim(X) == 1 and not hasattr(X, "tocsr"):
-            row: NDArray[Any] = self.forward(np.asarray(X)[np.newaxis])[0]
-            return row
+        if not hasattr(X, "tocsr"):
+            X = as_numbers("X", X, self.dtype)
+            if X.ndim == 1:
+                row: NDArray[Any] = self.forward(X[np.newaxis])[0]
+                return row
         rows = self._rows(X)
         out = np.empty((rows.n, self.layer_sizes[-1]), dtype=self.dtype)
         for start, stop in self._slices(rows, rows.n):
@@ -337,8 +349,9 @@ class Network:
         -------
         float
             The (weighted) mean over visited rows of the row's loss just before its own step; not
-            finite if training diverged, which stops the epoch, keeps the last finite weights and
-            gives a `DivergenceWarning`.
+            finite if training diverged (a row's loss is not finite, or larger than any sensible
+            network's: see `LARGEST_LOSSES`), which stops the epoch, keeps the weights from before
+            and gives a `DivergenceWarning`.
         """
         solver = Solver(learning_rate, momentum, bool(nesterov), alpha, batch_size)
         rows = self._rows(X, y, sample_weight, needs_y=True)
@@ -390,24 +403,31 @@ class Network:
             raise ValueError("Every row of order has sample_weight 0: nothing to learn from")
         options = dataclasses.asdict(solver)
         options["batch_size"] = min(solver.batch_size, len(order))
-        last_finite, loss_sum = np.empty_like(self._arena.values), 0.0
-        for start, stop in self._slices(rows, len(order), plan.rows):
-            np.copyto(last_finite, self._arena.values)
-            stopped, slice_loss = self._engine.train(
-                rows,
-                order,
-                start,
-                stop,
-                gradients=gradients,
-                velocities=velocities,
-                block=block,
-                batch=batch,
-                **options,
-            )
-            finite = _core.all_finite(self._arena.values)
-            if not finite:
-                np.copyto(self._arena.values, last_finite)
-            if stopped < stop or not finite:
+        options["largest_loss"] = rows.largest_loss
+        before, loss_sum = np.empty_like(self._arena.values), 0.0
+        everything = self.n_parameters if rows.sparse else 0
+        moved = {"batches": 4 * everything, "blocks": everything if solver.alpha else 0}
+        per_row = moved.get(plan.path, 0) / plan.rows
+        for start, stop in self._slices(rows, len(order), plan.rows, per_row):
+            np.copyto(before, self._arena.values)
+            sound = False
+            try:
+                stopped, slice_loss = self._engine.train(
+                    rows,
+                    order,
+                    start,
+                    stop,
+                    gradients=gradients,
+                    velocities=velocities,
+                    block=block,
+                    batch=batch,
+                    **options,
+                )
+                sound = stopped == stop and _core.all_finite(self._arena.values)
+            finally:
+                if not sound:  # it diverged, or was interrupted in the middle of a piece
+                    np.copyto(self._arena.values, before)
+            if not sound:
                 self.reset_solver()
                 return math.inf
             loss_sum += slice_loss
@@ -454,7 +474,7 @@ class Network:
 
     def copy(self) -> Network:
         """Return an independent network with the same parameters and solver state."""
-        other = Network.__new__(Network)
+        other = type(self).__new__(type(self))
         other.__setstate__(self.__getstate__())
         return other
 
@@ -501,7 +521,14 @@ class Network:
         if needs_y and y is None:
             raise TypeError("y must be an array of targets, one for each row of X; got None")
         targets = None if y is None else self._targets(y, n_rows)
-        return _core.Rows(checked, self.layer_sizes[0], targets, as_weights(sample_weight, n_rows))
+        weights = as_weights(sample_weight, n_rows)
+        if weights is not None and float(weights.max()) > 1e300 / max(n_rows, 1):
+            raise ValueError("sample_weight is too large to sum up: scale the weights down")
+        rows = _core.Rows(checked, self.layer_sizes[0], targets, weights)
+        if targets is not None and targets.size:
+            largest = max(float(targets.max()), -float(targets.min()))
+            rows.largest_loss = min(1e300, LARGEST_LOSSES[self.loss_name](largest))
+        return rows
 
     def _check_parameters(self) -> None:
         """Refuse parameters that someone has made NaN or infinite through the views."""
@@ -515,17 +542,21 @@ class Network:
             y, n_rows, self.layer_sizes[-1], self.dtype, self.loss_name, self.out_activation
         )
 
-    def _slices(self, rows: _core.Rows, n: int, multiple: int = 1) -> Iterator[tuple[int, int]]:
+    def _slices(
+        self, rows: _core.Rows, n: int, multiple: int = 1, params_per_row: float = 0.0
+    ) -> Iterator[tuple[int, int]]:
         """Cut range(n) into pieces of some 20 ms of work, longer where a piece costs much to begin.
 
         Their length is estimated, not measured: rounding depends on where a piece begins, and the
-        same training must give the same bits every time.
+        same training must give the same bits every time. ``params_per_row`` is how many of the
+        parameters a row moves besides those of its non-zeros.
         """
-        used = self.n_parameters - (self.layer_sizes[0] - rows.values_per_row) * self.layer_sizes[1]
-        seconds = min(0.15, max(0.02, 8e-8 * self.n_parameters))
-        size = -(-int(seconds / (2e-8 + 2.5e-10 * used)) // multiple) * multiple
-        for start in range(0, n, max(size, multiple)):
-            yield start, min(start + max(size, multiple), n)
+        unused = (self.layer_sizes[0] - rows.values_per_row) * self.layer_sizes[1]
+        used = self.n_parameters - unused + params_per_row
+        seconds = min(0.1, max(0.02, 8e-8 * self.n_parameters))
+        size = max(1, int(seconds / (2e-8 + 2.5e-10 * used)) // multiple) * multiple
+        for start in range(0, n, size):
+            yield start, min(start + size, n)
 
 
 def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
@@ -589,8 +620,9 @@ def _total_weight(rows: _core.Rows, order: NDArray[np.int64] | None = None) -> f
 def warn_of_divergence(name: str, learning_rate: float, stacklevel: int = 3) -> None:
     """Give a `DivergenceWarning` that names the learning rate as the user knows it."""
     warnings.warn(
-        f"Training diverged with {name}={learning_rate:g}: the loss or a weight is no longer "
-        f"finite. It stopped and the last finite weights are kept. Try a smaller {name}, or scale "
+        f"Training diverged with {name}={learning_rate:g}: the loss has grown beyond all bounds, "
+        "or a weight is no longer finite. It stopped, and the last finite weights from before this "
+        f"are kept. Try a smaller {name}, or scale "
         "inputs and targets (for instance with sklearn.preprocessing.StandardScaler and "
         "sklearn.compose.TransformedTargetRegressor).",
         DivergenceWarning,

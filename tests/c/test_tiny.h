@@ -60,7 +60,7 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int f, int output, d
     const fbp_data data = {.X = X.at, .X_row_bytes = row_length * ops->itemsize, .n_features = n_in,
                            .itemsize = ops->itemsize, .y = y.at, .y_row_bytes = ops->itemsize,
                            .weights = alpha ? weights : NULL};
-    const fbp_solver solver = {.learning_rate = eta, .alpha = alpha};
+    const fbp_solver solver = {.learning_rate = eta, .alpha = alpha, .largest_loss = 1e300};
 
     const fbp_step step = {{{1 - eta * alpha, 0}, {0, 0}}, {-eta, 0}, 0};
     naive_layer first = new_naive_layer(&W1, &b1, NULL, NULL), last = new_naive_layer(&W2, &b2, NULL, NULL);
