@@ -1,5 +1,6 @@
 """`python -m fastbp`: on bundled data, on files, without its extra, and when the user errs."""
 
+import dataclasses
 import io
 import os
 import re
@@ -12,10 +13,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 import fastbp
-from fastbp._demo import compare, picture
-from fastbp._demo.columns import as_values, is_text, why_useless
+from fastbp._demo import compare, picture, report
+from fastbp._demo.columns import (
+    DATES,
+    DECIMAL_COMMA,
+    NUMBERS,
+    THOUSANDS,
+    is_text,
+    read_column,
+    why_useless,
+)
 from fastbp._demo.command import main
 from fastbp._demo.progress import Progress, bar
 from fastbp._demo.table import table_task
@@ -141,7 +151,7 @@ def test_rows_without_a_target_are_left_out_and_said_so(folder):
     frame.to_csv("people.csv", index=False)
     task, notes = table_task(folder / "people.csv", "pay", "auto", 0)
     assert len(task.y_train) + len(task.y_test) == 289
-    assert "11 rows without a pay are left out" in notes
+    assert "left out: 11 rows without a pay" in notes
 
 
 def test_classes_too_rare_to_split_are_only_trained_on():
@@ -189,7 +199,162 @@ def test_diverged_training_is_reported(capsys):
     arguments = ("--data", "people.csv", "--target", "pay", "--learning-rate", "1000")
     code, out, _ = run(capsys, *arguments)
     assert code == 1
-    assert "people diverged: try --learning-rate 100" in out
+    assert "people diverged: try --learning-rate 0.01, the default here" in out
+    assert re.search(r"^people .* diverged +- +diverged +- +-$", out, re.MULTILINE)
+
+
+def test_where_everything_diverged_no_picture_is_written(folder, capsys):
+    code, out, _ = run(capsys, "--quick", "--learning-rate", "1000")
+    assert code == 1
+    assert "No learning curves to draw: fastbp_learning_curves.png was not written" in out
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize(("rate", "other"), [(0.01, "0.001"), (0.001, "0.0001"), (10, "0.01, the")])
+def test_rate_to_try_after_divergence_is_the_default_or_a_tenth(rate, other):
+    diverged = dataclasses.replace(a_run(), score=np.nan)
+    (remark,) = report.remarks(a_comparison(diverged, learning_rate=rate), 0.01)
+    assert f"try --learning-rate {other}" in remark
+
+
+@pytest.mark.parametrize("losses", [[2.0, 6e246], [2.0, 1e4], [np.inf], [2.0, np.nan]])
+def test_an_absurd_loss_is_divergence(losses):
+    def fit(X, y):
+        model.loss_curve_ = losses
+
+    model = types.SimpleNamespace(fit=fit, hidden_layer_sizes=(3,), n_outputs_=1)
+    task = types.SimpleNamespace(y_train=np.zeros(5), epochs=2)
+    assert compare._run(model, task, np.zeros((5, 2)), "fastbp").diverged
+
+
+def test_a_library_that_warns_of_divergence_or_raises_has_diverged():
+    def warn(X, y):
+        warnings.warn("the same output for every row", fastbp.DivergenceWarning, stacklevel=1)
+
+    def fail(X, y):
+        raise ValueError("Solver produced non-finite parameter weights.")
+
+    for fit in (warn, fail):
+        assert compare._fit(types.SimpleNamespace(fit=fit), None, None)[1]
+
+
+def test_only_curves_that_did_not_diverge_are_drawn(monkeypatch):
+    diverged = dataclasses.replace(a_run(), score=np.nan, loss_curve=[2.0, 6e246])
+    both, ours = a_comparison(diverged, diverged), a_comparison(diverged)
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path: figures.append(figure))
+    picture.draw([both, ours, a_comparison()], Path("curves.png"))
+    half, whole = figures[0].axes
+    assert half.get_legend().get_texts()[0].get_text() == "fastbp: 1 s, diverged"
+    assert [len(line.get_xdata()) for line in half.lines] == [0, 2]
+    assert max(half.get_ylim()) < 3
+    assert [len(line.get_xdata()) for line in whole.lines] == [2, 2]
+
+
+def test_a_score_below_guessing_is_said_in_one_line():
+    bad = dataclasses.replace(a_run(), score=-0.2)
+    expected = "points: fastbp's held-out R2 -0.200 is worse than guessing (0.000)"
+    assert report.remarks(a_comparison(bad), 0.01) == [expected]
+    assert report.remarks(a_comparison(), 0.01) == []
+
+
+def test_a_picture_that_was_there_is_said_to_be_replaced(folder, capsys):
+    people().to_csv("people.csv", index=False)
+    for told in ("curves.png\n", "curves.png (replaced)\n"):
+        arguments = ("--data", "people.csv", "--target", "pay", "--quick", "--output", "curves.png")
+        assert f"Learning curves: {told}" in run(capsys, *arguments)[1]
+
+
+def test_the_network_is_shown_as_python(capsys):
+    people().to_csv("people.csv", index=False)
+    _, out, _ = run(capsys, "--data", "people.csv", "--target", "city", "--quick", "--hidden", "4")
+    model = eval(out[out.index("(see the README):") :].partition("\n")[2], vars(fastbp).copy())
+    assert model.hidden_layer_sizes == (4,)
+
+
+# -- how columns are read ----------------------------------------------------------------------
+
+
+def written_in_germany(frame):
+    """The text of a CSV file with semicolons, decimal commas and dates like 03.02.2001."""
+    frame = frame.assign(since=pd.to_datetime(frame["since"]).dt.strftime("%d.%m.%Y"))
+    return frame.to_csv(index=False, sep=";", decimal=",")
+
+
+def test_decimal_commas_and_dates_with_the_day_first_are_the_same_table(folder):
+    frame = people()
+    frame["age"] += 0.5
+    frame.to_csv("people.csv", index=False)
+    (folder / "leute.csv").write_text(written_in_germany(frame), encoding="utf-8")
+    expected, _ = table_task(folder / "people.csv", "pay", "auto", 0)
+    task, notes = table_task(folder / "leute.csv", "pay", "auto", 0)
+    pd.testing.assert_frame_equal(task.X_train, expected.X_train)
+    np.testing.assert_array_equal(task.y_train, expected.y_train)
+    assert re.search(r"pay: a number from .* \(numbers with a decimal comma, such as ", notes[0])
+    assert "dates, as days: since" in notes
+    assert any(re.match(r"numbers with a decimal comma, such as \d\d,5: age$", n) for n in notes)
+    assert "text, one input for each value: city" in notes
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (["56,4", "-1.234,5", "7"], DECIMAL_COMMA, [56.4, -1234.5, 7]),
+        (["0,123", "1,234"], DECIMAL_COMMA, [0.123, 1.234]),
+        (["186902,0", "1 234,5"], DECIMAL_COMMA, [186902, 1234.5]),
+        (["1,234", "999", "1,234,567.5"], THOUSANDS, [1234, 999, 1234567.5]),
+        (["1'234", "12"], THOUSANDS, [1234, 12]),
+        (["1.5e3", "2"], NUMBERS, [1500, 2]),
+        (["3.2.2001", "31.12.1999 12:00"], DATES, [11356, 10956.5]),
+    ],
+)
+def test_notations(values, kind, expected):
+    read = read_column(pd.Series(values))
+    assert read.kind == kind
+    np.testing.assert_allclose(read.values, expected)
+
+
+def test_a_column_of_decimal_commas_decides_for_the_whole_table(folder):
+    rows = [f"{i};{i % 7},5;1,{100 + i};{1 + i}.000;{i}.5;{i % 3 or ''}" for i in range(1, 41)]
+    (folder / "data.csv").write_text("\n".join(["no;y;a;b;c;d", *rows]), encoding="utf-8")
+    X = table_task(folder / "data.csv", "y", "regression", 0)[0].X_train
+    i = X.index + 1
+    np.testing.assert_allclose(X["a"], 1.1 + i / 1000)
+    np.testing.assert_allclose(X["b"], 1000 * (i + 1))
+    np.testing.assert_allclose(X["c"], i + 0.5)
+    assert X["d"].isna().sum() == (i % 3 == 0).sum()
+
+
+def test_points_and_commas_alone_are_decimal_and_thousands():
+    assert read_column(pd.Series(["1.234", "2.345"])).values.iloc[0] == 1.234
+    assert read_column(pd.Series(["1,234", "2,345"])).values.iloc[0] == 1234
+
+
+def test_values_read_as_missing_are_counted(folder):
+    frame = people()
+    frame["member"] = np.where(frame["member"], 1.5, np.inf)
+    frame["age"] = frame["age"].astype(object)
+    frame.loc[[1, 2, 3], "age"] = "unknown"
+    frame.to_csv("people.csv", index=False)
+    _, notes = table_task(folder / "people.csv", "pay", "auto", 0)
+    assert "age: read as missing are 3 values such as 'unknown'" in notes
+    assert any(re.match(r"member: read as missing are \d+ values such as 'inf'", n) for n in notes)
+
+
+def test_numbers_of_rows_are_recognised_where_some_rows_have_no_target(folder):
+    frame = people()
+    frame.loc[5:8, "pay"] = np.nan
+    frame.to_csv("people.csv", index=False)
+    _, notes = table_task(folder / "people.csv", "pay", "auto", 0)
+    assert "column id is left out: it numbers the rows" in notes
+
+
+def test_a_target_with_a_currency_is_refused_with_an_example(capsys):
+    people().assign(pay=[f"\u20ac1,{i}" for i in range(100, 400)]).to_csv("people.csv", index=False)
+    arguments = ("--data", "people.csv", "--target", "pay")
+    expected = "pay is text, for example '\u20ac1,100'"
+    assert expected in error(capsys, *arguments)
+    assert expected in error(capsys, *arguments, "--task", "regression")
 
 
 @pytest.mark.parametrize(
@@ -207,14 +372,14 @@ def test_diverged_training_is_reported(capsys):
     ],
 )
 def test_columns_that_become_numbers(values, expected):
-    np.testing.assert_array_equal(as_values(pd.Series(values)).to_numpy(), expected)
+    np.testing.assert_array_equal(read_column(pd.Series(values)).values.to_numpy(), expected)
 
 
 @pytest.mark.parametrize(
     "values", [["a", None, "b"], [True, None, "x"], pd.Categorical(["a", "b"]), [[1], [2]], [1j, 2]]
 )
 def test_columns_that_become_text(values):
-    converted = as_values(pd.Series(values))
+    converted = read_column(pd.Series(values)).values
     assert is_text(converted)
     assert all(isinstance(value, str) for value in converted)
 
@@ -333,10 +498,15 @@ def test_picture_that_cannot_be_written_after_all(folder):
         picture.draw([a_comparison()], Path("curves.png"))
 
 
-def a_comparison():
-    run_ = compare.Run(10.0, 1.0, 0.5, [2.0, 1.0], (2, 3, 1))
-    task = types.SimpleNamespace(name="points", score_name="R2")
-    return compare.Comparison(task, run_, run_)
+def a_run():
+    return compare.Run(10.0, 1.0, 0.5, [2.0, 1.0], (2, 3, 1))
+
+
+def a_comparison(ours=None, theirs=None, learning_rate=0.01):
+    task = types.SimpleNamespace(
+        name="points", score_name="R2", guess=0.0, learning_rate=learning_rate
+    )
+    return compare.Comparison(task, ours or a_run(), theirs or a_run())
 
 
 # -- Ctrl-C ----------------------------------------------------------------------------------

@@ -462,15 +462,16 @@ class Network:
         Plan
         """
         engine, rows = self._engine, self._engine.block_rows
+        lanes = _core.lanes(engine.isa, self.dtype)
         if batch_size > 1 or (momentum and (sparse or n_rows < 2 * rows)):
             path, rows = "batches", batch_size
         elif engine.tiny and not sparse and not momentum:
             path, rows = "registers", 1
-        elif n_rows >= 2 * rows:
-            path = "blocks"
+        elif n_rows >= 2 * rows and (lanes > 1 or sparse or momentum):
+            path = "blocks"  # which do not pay for plain numbers
         else:
             path, rows = "rows", 1
-        return Plan(path, rows, engine.isa, _core.lanes(engine.isa, self.dtype), self.dtype.name)
+        return Plan(path, rows, engine.isa, lanes, self.dtype.name)
 
     def copy(self) -> Network:
         """Return an independent network with the same parameters and solver state."""

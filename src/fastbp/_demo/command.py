@@ -111,37 +111,54 @@ def _run(options: argparse.Namespace) -> int:
     )
     if not draws:
         _say("matplotlib is not installed: no picture of the learning curves.")
-    comparisons = [_compare(task, options.seed) for task in _tasks(options)]
+    tasks = _tasks(options)
+    comparisons = [_compare(_as_asked(task, options), options.seed) for task in tasks]
     _say("", report.table(comparisons), "")
     if draws:
-        picture.draw(comparisons, path)
-        _say(f"Learning curves: {path}")
-    diverged = [one.task for one in comparisons if one.fastbp.diverged]
-    for task in diverged:
-        _say(f"{task.name} diverged: try --learning-rate {task.learning_rate / 10:g}")
-    return DIVERGED if diverged else 0
+        _say(_draw(comparisons, path))
+    for default, comparison in zip(tasks, comparisons, strict=True):
+        _say(*report.remarks(comparison, default.learning_rate))
+    if any(one.fastbp.diverged for one in comparisons):
+        return DIVERGED
+    if options.data is not None:
+        _say("", *report.in_python(comparisons[0].task, options.seed))
+    return 0
+
+
+def _draw(comparisons: list[Comparison], path: Path) -> str:
+    """Write the picture, if there is anything to draw; return a line about it."""
+    from . import picture
+
+    if not any(one.has_curves for one in comparisons):
+        return f"No learning curves to draw: {path} was not written."
+    replaced = " (replaced)" if path.exists() else ""
+    picture.draw(comparisons, path)
+    return f"Learning curves: {path}{replaced}"
 
 
 def _tasks(options: argparse.Namespace) -> list[Task]:
-    """Return what to learn, with the settings of the command line."""
+    """Return what to learn."""
     if options.data is None:
         from .bundled import bundled_tasks
 
-        tasks = bundled_tasks(options.seed)
-    else:
-        from .table import table_task
+        return bundled_tasks(options.seed)
+    from .table import table_task
 
-        _say("", f"Reading {options.data}")
-        task, notes = table_task(options.data, options.target, options.task, options.seed)
-        _say(*notes)
-        tasks = [task]
+    _say("", f"Reading {options.data}")
+    task, notes = table_task(options.data, options.target, options.task, options.seed)
+    _say(*notes)
+    return [task]
+
+
+def _as_asked(task: Task, options: argparse.Namespace) -> Task:
+    """Return the task with the settings of the command line."""
     chosen = {
         "epochs": options.epochs or (QUICK_EPOCHS if options.quick else None),
         "hidden_layer_sizes": options.hidden,
         "learning_rate": options.learning_rate,
     }
     changes: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-    return [dataclasses.replace(task, **changes) for task in tasks]
+    return dataclasses.replace(task, **changes)
 
 
 def _compare(task: Task, seed: int) -> Comparison:

@@ -17,6 +17,7 @@ from .task import Task
 PROBE_ROWS = 1000  # enough to tell a library's speed
 STEADY_SECONDS = 0.1  # of training are timed at least
 BUDGET_SECONDS = 40.0  # for scikit-learn on one data set; beyond that only its speed is measured
+ABSURD_LOSS = 1000.0  # of an epoch; guessing classes or a scaled target has a few at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Run:
 
     @property
     def diverged(self) -> bool:
-        """Whether training ended in numbers that are not finite."""
+        """Whether training ended in a network of no use."""
         return self.score is not None and not math.isfinite(self.score)
 
 
@@ -54,6 +55,11 @@ class Comparison:
     task: Task
     fastbp: Run
     scikit_learn: Run
+
+    @property
+    def has_curves(self) -> bool:
+        """Whether there is a learning curve to draw."""
+        return any(run.loss_curve and not run.diverged for run in (self.fastbp, self.scikit_learn))
 
     @property
     def network(self) -> str:
@@ -132,7 +138,7 @@ def _speed_of_an_epoch(model: Any, task: Task, X: Any) -> float:
     for n_rows in (PROBE_ROWS // 10, PROBE_ROWS):
         n_rows = min(n_rows, len(by_y))
         some = by_y[np.linspace(0, len(by_y) - 1, n_rows).astype(int)]
-        seconds = _fit(model, X[some], task.y_train[some])
+        seconds, _ = _fit(model, X[some], task.y_train[some])
     return n_rows / seconds
 
 
@@ -140,34 +146,41 @@ def _run(model: Any, task: Task, X: Any, label: str) -> Run:
     from sklearn.pipeline import make_pipeline
 
     times: list[float] = []
+    diverged = False
     with Progress(label, model, task.epochs):
-        while sum(times) < STEADY_SECONDS:  # short trainings again: they come out the same
-            times.append(_fit(model, X, task.y_train))
+        while sum(times) < STEADY_SECONDS and not diverged:  # again: it comes out the same
+            seconds, diverged = _fit(model, X, task.y_train)
+            times.append(seconds)
     seconds = statistics.median(times)
     curve = [float(loss) for loss in _inner(model).loss_curve_]
     score = math.nan
-    if all(map(math.isfinite, curve)):
+    if not diverged and all(loss < ABSURD_LOSS for loss in curve):
         score = float(make_pipeline(task.preprocessing, model).score(task.X_test, task.y_test))
     speed = len(task.y_train) * len(curve) / seconds
     return Run(speed, seconds, score, curve, _layer_sizes(model, X))
 
 
-def _fit(model: Any, X: Any, y: Any) -> float:
-    """Fit, and return the seconds it took."""
+def _fit(model: Any, X: Any, y: Any) -> tuple[float, bool]:
+    """Fit, and return the seconds it took and whether the library said that it diverged."""
+    from .. import DivergenceWarning
+
+    diverged = False
     began = time.perf_counter()
     with _warnings_for_users():
         try:
             model.fit(X, y)
+        except DivergenceWarning:
+            diverged = True
         except ValueError as error:
-            if "non-finite" not in str(error):  # scikit-learn's way to say that training diverged
+            if "non-finite" not in str(error):  # scikit-learn's way to say so
                 raise
-            _inner(model).loss_curve_.append(math.nan)
-    return time.perf_counter() - began
+            diverged = True
+    return time.perf_counter() - began, diverged
 
 
 @contextmanager
 def _warnings_for_users() -> Iterator[None]:
-    """Leave out warnings about what the demo asks for or reports itself; heed Ctrl-C.
+    """Leave out warnings about what the demo asks for; heed divergence and Ctrl-C.
 
     scikit-learn turns Ctrl-C into a warning and ends training as if nothing had happened.
     """
@@ -177,8 +190,8 @@ def _warnings_for_users() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", DivergenceWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.simplefilter("error", DivergenceWarning)
         warnings.filterwarnings("error", "Training interrupted by user")
         try:
             yield

@@ -34,7 +34,7 @@ def is_possible(path: Path) -> bool:
 
 
 def draw(comparisons: list[Comparison], path: Path) -> None:
-    """Write a picture with one panel a data set: training loss against time.
+    """Write a picture with one panel a data set that has curves: training loss against time.
 
     Raises
     ------
@@ -44,6 +44,7 @@ def draw(comparisons: list[Comparison], path: Path) -> None:
     from matplotlib.figure import Figure  # without pyplot: the user's backend is left alone
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    comparisons = [one for one in comparisons if one.has_curves]
     n = len(comparisons)
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1)
     figure = Figure(figsize=(4.3 * n + 0.9, 4.8), dpi=160, layout=layout)
@@ -59,7 +60,7 @@ def draw(comparisons: list[Comparison], path: Path) -> None:
 
 def _panel(axes: Any, comparison: Comparison) -> None:
     """Draw both curves of one data set, one dot an epoch."""
-    from matplotlib.ticker import EngFormatter
+    from matplotlib.ticker import EngFormatter, LogLocator
 
     task = comparison.task
     axes.set_title(
@@ -73,6 +74,9 @@ def _panel(axes: Any, comparison: Comparison) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     ours = _curve(axes, comparison.fastbp, "fastbp", OURS, task.score_name)
     theirs = _curve(axes, comparison.scikit_learn, "scikit-learn", THEIRS, task.score_name)
+    if axes.get_xlim()[1] < 10 * axes.get_xlim()[0]:  # no power of ten may be among the ticks
+        axes.xaxis.set_minor_locator(LogLocator(subs=(2, 3, 5, 7)))
+        axes.xaxis.set_minor_formatter(EngFormatter(unit="s"))
     axes.set_ylim(0, axes.get_ylim()[1] * 1.04)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.03, 1.0), frameon=False)
     if ours and theirs and comparison.ratio:
@@ -82,18 +86,15 @@ def _panel(axes: Any, comparison: Comparison) -> None:
 
 
 def _curve(axes: Any, run: Run, name: str, colour: str, score: str) -> list[tuple[float, float]]:
-    """Draw one curve; return its points (seconds, loss)."""
-    points = [
-        (run.seconds * (epoch + 1) / len(run.loss_curve), loss)
-        for epoch, loss in enumerate(run.loss_curve)
-        if math.isfinite(loss)
-    ]
-    if run.score is not None:
-        outcome = "diverged" if run.diverged else f"held-out {score} {run.score:.3f}"
-        label = f"{name}: {duration(run.seconds)}, {outcome}"
-        seconds, losses = [point[0] for point in points], [point[1] for point in points]
-        axes.plot(seconds, losses, "o-", color=colour, markersize=3.5, label=label)
-    return points
+    """Draw one curve, if training did not diverge; return its points (seconds, loss)."""
+    if run.score is None:
+        return []
+    outcome = "diverged" if run.diverged else f"held-out {score} {run.score:.3f}"
+    curve = [] if run.diverged else run.loss_curve
+    seconds = [run.seconds * (epoch + 1) / len(curve) for epoch in range(len(curve))]
+    label = f"{name}: {duration(run.seconds)}, {outcome}"
+    axes.plot(seconds, curve, "o-", color=colour, markersize=3.5, label=label)
+    return list(zip(seconds, curve, strict=True))
 
 
 def _double_arrow(axes: Any, left: float, right: float, height: float, text: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .compare import Comparison, Run
+from .compare import Comparison, Run, fastbp_model
+from .task import Task
 
 
 def run_line(label: str, run: Run, score_name: str) -> str:
@@ -12,6 +13,32 @@ def run_line(label: str, run: Run, score_name: str) -> str:
         return f"    {label:<12}  would take {time}: only its speed was measured"
     outcome = "diverged" if run.diverged else f"held-out {score_name} {run.score:.3f}"
     return f"    {label:<12}  {time:>8}  {outcome}"
+
+
+def remarks(comparison: Comparison, default_learning_rate: float) -> list[str]:
+    """Return what to say of a training that went wrong: one line, or none."""
+    task, run = comparison.task, comparison.fastbp
+    if run.diverged:
+        rate = task.learning_rate
+        other, of_it = rate / 10, ""
+        if rate > default_learning_rate:
+            other, of_it = default_learning_rate, ", the default here"
+        return [f"{task.name} diverged: try --learning-rate {other:g}{of_it}"]
+    if run.score is not None and round(run.score, 3) < task.guess:
+        return [
+            f"{task.name}: fastbp's held-out {task.score_name} {run.score:.3f} is worse than "
+            f"guessing ({task.guess:.3f})"
+        ]
+    return []
+
+
+def in_python(task: Task, seed: int) -> list[str]:
+    """Return how to make the demo's network in a program."""
+    model = repr(fastbp_model(task, task.epochs, seed)).splitlines()
+    return [
+        "In Python, behind a pipeline that encodes and scales the inputs (see the README):",
+        *(f"    {line}" for line in model),
+    ]
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from .columns import MOST_CATEGORIES, as_values, is_missing, is_text, why_useless
+from .columns import (
+    DECIMAL_COMMA,
+    MOST_CATEGORIES,
+    NOTATIONS,
+    Column,
+    is_missing,
+    is_text,
+    read_column,
+    why_useless,
+)
 from .table_file import read_table
 from .task import Task, UserError, split
 
@@ -17,6 +26,7 @@ MOST_CLASSES = 20  # different whole numbers that are still taken for classes
 CLIP = 5.0  # standard deviations: a far outlier would make a step that overshoots
 EPOCHS = 20
 HIDDEN_LAYER_SIZES = (32,)
+MOST_NAMES = 12  # of columns in one line
 
 
 def table_task(path: Path, target: str | None, kind: str, seed: int) -> tuple[Task, list[str]]:
@@ -42,17 +52,19 @@ def table_task(path: Path, target: str | None, kind: str, seed: int) -> tuple[Ta
     """
     frame = read_table(path)
     target = _checked_target(target, list(frame.columns), path)
-    y = as_values(frame[target])
-    missing = is_missing(y)
-    frame, y = frame[~missing], y[~missing]
+    columns = _columns(frame, path)
+    read = columns.pop(target)
+    missing = is_missing(read.values)
+    y = read.values[~missing]
     if len(y) < FEWEST_ROWS:
         raise UserError(f"{len(y)} rows with a {target} are too few; {FEWEST_ROWS} are needed")
-    is_classification = _is_classification(y, kind, target)
-    notes = [_about_target(y, target, is_classification)]
+    is_classification = _is_classification(y, kind, target, read)
+    notes = [_about_target(y, target, is_classification, read)]
+    notes += _about_unread({target: read})
     if missing.any():
-        notes.append(f"{missing.sum():,} rows without a {target} are left out")
+        notes.append(f"left out: {_counted(missing.sum(), 'row')} without a {target}")
 
-    X = _features(frame.drop(columns=target), notes)
+    X = _features(columns, ~missing, notes)
     labels = np.unique(y, return_inverse=True)[1] if is_classification else y.to_numpy()
     parts = split(X, labels, is_classification=is_classification, seed=seed)
     task = Task(
@@ -65,6 +77,15 @@ def table_task(path: Path, target: str | None, kind: str, seed: int) -> tuple[Ta
         learning_rate=min(0.01, 1 / X.shape[1]),  # a step grows with the squares of the inputs
     )
     return task, notes
+
+
+def _columns(frame: Any, path: Path) -> dict[str, Column]:
+    """Return what the columns hold; where one has decimal commas, read all in this light."""
+    columns = {name: read_column(frame[name]) for name in frame.columns}
+    if all(read.kind != DECIMAL_COMMA for read in columns.values()):
+        return columns
+    frame = read_table(path, as_text=list(frame.select_dtypes("float").columns))
+    return {name: read_column(frame[name], has_decimal_comma=True) for name in frame.columns}
 
 
 def _checked_target(target: str | None, columns: list[str], path: Path) -> str:
@@ -82,42 +103,72 @@ def _checked_target(target: str | None, columns: list[str], path: Path) -> str:
     raise UserError(f"{path} has no column {target!r}; it has {shown}")
 
 
-def _is_classification(y: Any, kind: str, target: str) -> bool:
+def _is_classification(y: Any, kind: str, target: str, read: Column) -> bool:
     """Decide by the values, unless told: text, two values or a few whole numbers are classes."""
     n_values = y.nunique()
     if n_values == 1:
         raise UserError(f"{target} is the same in every row: there is nothing to learn")
     if kind == "regression" and is_text(y):
-        raise UserError(f"{target} is text; regression needs numbers")
+        raise UserError(f"{target} is text, for example {read.example!r}; regression needs numbers")
     if kind == "auto":
         is_few_whole = n_values <= MOST_CLASSES and not is_text(y) and bool((y == y.round()).all())
         kind = "classification" if is_text(y) or n_values == 2 or is_few_whole else "regression"
     if kind == "classification" and n_values > len(y) / 4:
+        is_what = f"is text, for example {read.example!r}, and " if is_text(y) else ""
         raise UserError(
-            f"{target} has {n_values:,} different values in {len(y):,} rows: too many for classes"
+            f"{target} {is_what}has {n_values:,} different values in {len(y):,} rows: too many "
+            "for classes"
         )
     return kind == "classification"
 
 
-def _about_target(y: Any, target: str, is_classification: bool) -> str:
+def _about_target(y: Any, target: str, is_classification: bool, read: Column) -> str:
     if is_classification:
         choice = "" if is_text(y) else " (--task regression takes it as a number)"
         return f"{target}: one of {y.nunique()} classes{choice}"
-    return f"{target}: a number from {y.min():g} to {y.max():g}"
+    notation = f" ({read.kind}, such as {read.example})" if read.kind in NOTATIONS else ""
+    return f"{target}: a number from {y.min():g} to {y.max():g}{notation}"
 
 
-def _features(frame: Any, notes: list[str]) -> Any:
-    """Return a data frame of what can be learned from; note what is left out."""
+def _about_unread(columns: dict[str, Column]) -> list[str]:
+    return [
+        f"{name}: read as missing are {_counted(read.n_unread, 'value')} such as {read.unread!r}"
+        for name, read in columns.items()
+        if read.n_unread
+    ]
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _features(columns: dict[str, Column], kept: Any, notes: list[str]) -> Any:
+    """Return a data frame of what can be learned from; note what is made of each column.
+
+    Parameters
+    ----------
+    columns : dict of str to Column
+    kept : Series of bool
+        The rows with a target. Whether a column is an identifier shows in all rows.
+    notes : list of str
+        Lines are added to it.
+    """
     import pandas as pd
 
-    columns = {name: as_values(frame[name]) for name in frame.columns}
-    for name in list(columns):
-        if reason := why_useless(columns[name]):
+    used = dict(columns)
+    for name, read in columns.items():
+        if reason := why_useless(read.values) or why_useless(read.values[kept]):
             notes.append(f"column {name} is left out: it {reason}")
-            del columns[name]
-    if not columns:
+            del used[name]
+    if not used:
         raise UserError("no column is left to learn from")
-    return pd.DataFrame(columns)
+    notes += _about_unread(used)
+    for kind in sorted({read.kind for read in used.values()}):
+        names = [name for name, read in used.items() if read.kind == kind]
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        such_as = f", such as {used[names[0]].example}" if kind in NOTATIONS else ""
+        notes.append(f"{kind}{such_as}: {', '.join(names[:MOST_NAMES])}{more}")
+    return pd.DataFrame({name: read.values[kept] for name, read in used.items()})
 
 
 def _preprocessing(X: Any) -> Any:

@@ -6,7 +6,7 @@ import bz2
 import gzip
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,14 @@ ALSO_MISSING = ["?"]  # besides what pandas takes for missing
 UNREADABLE = (OSError, EOFError, ValueError, NotImplementedError, lzma.LZMAError, zlib.error)
 
 
-def read_table(path: Path) -> Any:
+def read_table(path: Path, as_text: Sequence[str] = ()) -> Any:
     """Return the file's table, with text as the names of its columns.
+
+    Parameters
+    ----------
+    path : Path
+    as_text : sequence of str
+        Columns of a CSV file whose values are to be left as they are written.
 
     Raises
     ------
@@ -39,7 +45,7 @@ def read_table(path: Path) -> Any:
     if path.is_dir():
         raise UserError(f"{path} is a folder; give the path of a CSV or Parquet file")
     try:
-        frame = _read_parquet(path) if path.suffix.lower() in PARQUET else _read_csv(path)
+        frame = _read_parquet(path) if path.suffix.lower() in PARQUET else _read_csv(path, as_text)
     except pd.errors.EmptyDataError:
         raise UserError(f"{path} is empty") from None
     except ImportError:
@@ -59,10 +65,10 @@ def _read_parquet(path: Path) -> Any:
     import pandas as pd
 
     frame = pd.read_parquet(path)
-    return frame if frame.index.names == [None] else frame.reset_index()
+    return frame.reset_index(drop=frame.index.names == [None])
 
 
-def _read_csv(path: Path) -> Any:
+def _read_csv(path: Path, as_text: Sequence[str]) -> Any:
     """Read delimited text: any of `DELIMITERS`, UTF-8 or else Latin-1, plain or compressed."""
     import pandas as pd
 
@@ -78,6 +84,7 @@ def _read_csv(path: Path) -> Any:
             sep=delimiter,
             encoding=encoding,
             na_values=ALSO_MISSING,
+            dtype=dict.fromkeys(as_text, str),
             skipinitialspace=True,
             low_memory=False,
         )
