@@ -38,7 +38,8 @@ static array row_of(array *whole, int64_t stride, int t, int64_t n) {
 }
 
 /* n rows of a batch through the layer and back; their gradients go to G_W and G_b. */
-static void batch_rows(guarded_batch *g, guarded_batch *below, const random_layer *l, const naive_layer *naive,
+static void batch_rows(guarded_batch *g, guarded_batch *below, const random_layer *l,
+                       const naive_layer *naive,
                        int n, double *G_W, double *G_b, double *sizes_W, double *sizes_b) {
     const int64_t n_in = naive->n_in, n_out = naive->n_out;
     double *x = numbers(n_in), *d = numbers(n_out), *z = numbers(n_out), *size = numbers(n_out);

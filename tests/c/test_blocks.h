@@ -40,11 +40,10 @@ static void finish_block(guarded_block *g) {
     for (int i = 0; i < N_PARTS; i++) finish(&g->parts[i], !(g->block.sparse && i >= X_0));
 }
 
-/* How a test of blocks goes: two of them and `left` rows of a third, of which the last `untrained`
- * are looked at in vain. */
+/* How a test of blocks goes; the last `untrained` rows are looked at in vain. */
 typedef struct {
     int64_t n_in, n_out;
-    int left, untrained, step;
+    int n_rows, untrained, step;
     int panel_vectors; /* 0: dense rows */
     int shift;
 } block_case;
@@ -78,7 +77,7 @@ static void train_block(guarded_block *g, const fbp_layer *layer, naive_layer *n
 }
 
 static void test_block(block_case c) {
-    const int n_rows = 2 * ops->block_rows + c.left, sparse = c.panel_vectors != 0;
+    const int n_rows = c.n_rows, sparse = c.panel_vectors != 0;
     const fbp_step *step = &STEPS[c.step];
     const double roundings = 16 + (double)c.n_in + 4 * n_rows;
     describe("block, %ld x %ld, %d rows, the last %d untrained, %s, panels of %d, shift %d",
@@ -114,24 +113,26 @@ static void test_blocks(int64_t lanes, int panel_vectors) {
     for (int step = 0; step < n_steps; step++) {
         for (int64_t n_out = 1; n_out <= 4 * lanes + 1; n_out++)
             for (int i = 0; i < 3; i++)
-                test_block((block_case){some_inputs[i], n_out, (int)n_out % rows + 1, 0, step,
+                test_block((block_case){some_inputs[i], n_out, 2 * rows + (int)n_out % rows + 1, 0, step,
                                         panel_vectors, i});
         for (int o = 0; o < 5; o++)
             for (int i = 0; i < 6; i++)
-                test_block((block_case){long_rows[i], some_outputs[o], 3, 1, step, panel_vectors, o % 4});
+                test_block((block_case){long_rows[i], some_outputs[o], 2 * rows + 3, 1, step,
+                                        panel_vectors, o % 4});
     }
     for (int o = 0; o < 5; o++) {
         const int64_t n_out = some_outputs[o];
         for (int64_t n_in = 1; n_in <= 30; n_in++)
-            test_block((block_case){n_in, n_out, (int)n_in % rows + 1, 0, (int)n_in % n_steps,
+            test_block((block_case){n_in, n_out, 2 * rows + (int)n_in % rows + 1, 0, (int)n_in % n_steps,
                                     panel_vectors, o % 4});
         for (int left = 1; left <= rows; left++) {
-            test_block((block_case){3, n_out, left, 0, DECAY, panel_vectors, 1});
-            test_block((block_case){3, n_out, left, 1, PLAIN, panel_vectors, 1});
-            test_block((block_case){3, n_out, left, left, n_steps - 1, panel_vectors, 1});
+            test_block((block_case){3, n_out, 2 * rows + left, 0, DECAY, panel_vectors, 1});
+            test_block((block_case){3, n_out, 2 * rows + left, 1, PLAIN, panel_vectors, 1});
+            test_block((block_case){3, n_out, 2 * rows + left, left, n_steps - 1, panel_vectors, 1});
+            test_block((block_case){3, n_out, left, left / 2, n_steps - 1, panel_vectors, 1});
         }
     }
     if (panel_vectors) /* sparse rows over several chunks of inputs */
         for (int i = 0; i < 4; i++)
-            test_block((block_case){3000 + i, 1 + i % 2, 3, 1, i / 2, panel_vectors, i});
+            test_block((block_case){3000 + i, 1 + i % 2, 2 * rows + 3, 1, i / 2, panel_vectors, i});
 }
