@@ -657,6 +657,44 @@ def test_velocities_carry_on_between_calls_until_reset():
     assert resumed.biases[0][0] == pytest.approx(0.386)
 
 
+def in_pieces(call, n, most):
+    """The call for every `most` of n rows, one after another; the mean of what it returns."""
+    pieces = [slice(start, min(start + most, n)) for start in range(0, n, most)]
+    return sum(call(piece) * (piece.stop - piece.start) for piece in pieces) / n
+
+
+LONG_EPOCHS = [
+    *itertools.product(
+        [(100, 400, 3)], [7000], [False, True],
+        [{}, {"momentum": 0.5}, {"alpha": 0.1}, {"batch_size": 7}],
+    ),
+    ((2, 3, 1), 2_500_000, False, {}),  # registers are that much faster
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sizes", "n_rows", "sparse", "options"), LONG_EPOCHS, ids=str)
+def test_long_epochs_equal_short_ones_in_a_row(sizes, n_rows, sparse, options):
+    random = np.random.default_rng(0)
+    X = np.round(random.normal(size=(n_rows, sizes[0])))
+    y = random.normal(size=(n_rows, sizes[-1]))
+    X = csr_array(X) if sparse else X
+    long = fastbp.Network(sizes, activation="tanh", random_state=0)
+    short = long.copy()
+    assert len(list(long._slices(long._rows(X), n_rows, 7))) >= 2  # cut inside, that is
+
+    most = n_rows // 10
+    expected = in_pieces(lambda rows: short.loss(X[rows], y[rows]), n_rows, most)
+    assert long.loss(X, y) == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(long.forward(X)[::97], short.forward(X[::97]), rtol=1e-12)
+    gradient = in_pieces(lambda rows: short.gradients(X[rows], y[rows])[1][0], n_rows, most)
+    assert worst_difference([long.gradients(X, y)[1][0]], [gradient]) < 1e-10
+    expected = in_pieces(
+        lambda rows: short.train_epoch(X[rows], y[rows], 1e-4, **options), n_rows, most
+    )
+    assert long.train_epoch(X, y, 1e-4, **options) == pytest.approx(expected, rel=1e-10)
+    assert worst_difference(parameters_of(long), parameters_of(short)) < 1e-10
+
+
 def test_training_learns_xor():
     X, y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
     network = fastbp.Network((2, 8, 1), activation="tanh", random_state=0)

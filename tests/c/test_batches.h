@@ -39,8 +39,8 @@ static array row_of(array *whole, int64_t stride, int t, int64_t n) {
 
 /* n rows of a batch through the layer and back; their gradients go to G_W and G_b. */
 static void batch_rows(guarded_batch *g, guarded_batch *below, const random_layer *l,
-                       const naive_layer *naive,
-                       int n, double *G_W, double *G_b, double *sizes_W, double *sizes_b) {
+                       const naive_layer *naive, int n, double *G_W, double *G_b, double *sizes_W,
+                       double *sizes_b) {
     const int64_t n_in = naive->n_in, n_out = naive->n_out;
     double *x = numbers(n_in), *d = numbers(n_out), *z = numbers(n_out), *size = numbers(n_out);
     double *d_below = numbers(n * n_in), *below_size = numbers(n * n_in);
@@ -81,9 +81,9 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
     free(x), free(d), free(z), free(size), free(d_below), free(below_size);
 }
 
-/* Three batches, each of a whole block of rows and `left` more. */
-static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, int left) {
-    const int momentum = STEPS[which].momentum, n_rows = ops->block_rows + left;
+/* Three batches of n_rows. */
+static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, int n_rows) {
+    const int momentum = STEPS[which].momentum;
     const double weight = 1.0 / n_rows, roundings = 32 + (double)(n_in + n_out) + 4 * n_rows;
     describe("batch %ld x %ld, %s, %d rows, %s", (long)n_in, (long)n_out, step_names[which], n_rows,
              has_below ? "above another" : "the first");
@@ -123,12 +123,13 @@ static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, in
 
 static void test_batches(int64_t lanes) {
     const int64_t some[] = {1, 3, 2 * lanes + 1, 97};
+    const int rows = ops->block_rows;
     for (int step = 0; step <= NESTEROV; step++)
         for (int i = 0; i < 4; i++)
             for (int64_t n = 1; n <= 4 * lanes + 1; n++) {
-                test_batch(n, some[i], (int)n % 2, step, (int)n % ops->block_rows);
-                test_batch(some[i], n, (int)(n + 1) % 2, step, (int)n % ops->block_rows);
+                test_batch(n, some[i], (int)n % 2, step, rows + (int)n % rows);
+                test_batch(some[i], n, (int)(n + 1) % 2, step, rows + (int)n % rows);
             }
-    for (int left = 0; left < ops->block_rows; left++) test_batch(5, 7, 1, PLAIN, left);
-    for (int64_t n = 94; n <= 98; n++) test_batch(n, 2 * lanes + 3, 1, NESTEROV, 1);
+    for (int n_rows = 1; n_rows <= 2 * rows; n_rows++) test_batch(5, 7, 1, PLAIN, n_rows);
+    for (int64_t n = 94; n <= 98; n++) test_batch(n, 2 * lanes + 3, 1, NESTEROV, rows + 1);
 }
