@@ -89,7 +89,9 @@ def test_training_small_networks_in_registers_follows_the_reference(
         )
 
 
-@pytest.mark.parametrize("options", [PLAIN, {"alpha": 0.02}], ids=["plain", "L2"])
+@pytest.mark.parametrize(
+    "options", [PLAIN, {"alpha": 0.02}, {"batch_size": 7}], ids=["plain", "L2", "batches"]
+)
 @pytest.mark.parametrize("layer_sizes", [(4, 1), (4, 3), (200, 40, 2)])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_training_without_hidden_layers_and_with_wide_ones_follows_the_reference(
