@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from fastbp import Network, _core
-from fastbp.network import Solver
+from fastbp import _core
+from fastbp.network import Moments, Network, Solver
 
 RATE = 0.01
 TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
@@ -32,14 +32,11 @@ def data(network, n_rows, density=1.0, seed=0):
 def train_plainly(network, X, y, order, sample_weight=None, **options):
     """Train every layer row by row, in one call; return the sum of the losses."""
     rows = network._rows(X, y, sample_weight)
-    arenas = {}
-    if options.get("momentum"):  # gradients first, then the solver's step: batches of one row
-        network._velocities = network._arena.like()
-        arenas = {
-            "gradients": network._arena.like().values,
-            "velocities": network._velocities.values,
-        }
-    return network._engine.train(rows, order, 0, len(order), RATE, **options, **arenas)[1]
+    velocities = None
+    if options.get("momentum"):
+        network._moments[1] = Moments(network._arena, 1)
+        velocities = network._moments[1].values
+    return network._engine.train(rows, order, 0, len(order), RATE, **options, moments=velocities)[1]
 
 
 def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False, **options):
@@ -62,7 +59,7 @@ def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False,
     assert loss == pytest.approx(loss_sum / total_weight, rel=tolerance)
     arenas = [(network._arena, plain._arena)]
     if momentum:
-        arenas.append((network._velocities, plain._velocities))
+        arenas.append((network._moments[1].arenas[0], plain._moments[1].arenas[0]))
     for arena, other in arenas:
         for ours, theirs in zip(arena.arrays(), other.arrays(), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())

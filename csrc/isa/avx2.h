@@ -15,6 +15,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return _mm256_fnmadd_ps(a, b, c); }
 INLINE vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 INLINE vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }
+INLINE vec v_sqrt(vec a) { return _mm256_sqrt_ps(a); }
 INLINE vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return _mm256_or_ps(size, _mm256_and_ps(_mm256_set1_ps(-0.0f), sign));
@@ -72,6 +73,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_pd(a, b, c); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return _mm256_fnmadd_pd(a, b, c); }
 INLINE vec v_max(vec a, vec b) { return _mm256_max_pd(a, b); }
 INLINE vec v_min(vec a, vec b) { return _mm256_min_pd(a, b); }
+INLINE vec v_sqrt(vec a) { return _mm256_sqrt_pd(a); }
 INLINE vec v_abs(vec a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return _mm256_or_pd(size, _mm256_and_pd(_mm256_set1_pd(-0.0), sign));

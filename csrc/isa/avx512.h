@@ -21,6 +21,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
 INLINE vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 INLINE vec v_min(vec a, vec b) { return _mm512_min_ps(a, b); }
+INLINE vec v_sqrt(vec a) { return _mm512_sqrt_ps(a); }
 INLINE vec v_abs(vec a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return _mm512_or_ps(size, _mm512_and_ps(_mm512_set1_ps(-0.0f), sign));
@@ -63,6 +64,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_pd(a, b, c); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_pd(a, b, c); }
 INLINE vec v_max(vec a, vec b) { return _mm512_max_pd(a, b); }
 INLINE vec v_min(vec a, vec b) { return _mm512_min_pd(a, b); }
+INLINE vec v_sqrt(vec a) { return _mm512_sqrt_pd(a); }
 INLINE vec v_abs(vec a) { return _mm512_andnot_pd(_mm512_set1_pd(-0.0), a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return _mm512_or_pd(size, _mm512_and_pd(_mm512_set1_pd(-0.0), sign));

@@ -27,6 +27,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return vfmsq_f32(c, a, b); }
 INLINE vec v_max(vec a, vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 INLINE vec v_min(vec a, vec b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+INLINE vec v_sqrt(vec a) { return vsqrtq_f32(a); }
 INLINE vec v_abs(vec a) { return vabsq_f32(a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return vbslq_f32(vdupq_n_u32(0x80000000u), sign, size);
@@ -63,6 +64,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f64(c, a, b); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return vfmsq_f64(c, a, b); }
 INLINE vec v_max(vec a, vec b) { return vbslq_f64(vcgtq_f64(a, b), a, b); }
 INLINE vec v_min(vec a, vec b) { return vbslq_f64(vcltq_f64(a, b), a, b); }
+INLINE vec v_sqrt(vec a) { return vsqrtq_f64(a); }
 INLINE vec v_abs(vec a) { return vabsq_f64(a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return vbslq_f64(vdupq_n_u64(0x8000000000000000u), sign, size);

@@ -52,12 +52,17 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_solver:
         double learning_rate, momentum, alpha, largest_loss
-        int nesterov
+        int nesterov, adam
+        double beta_1, beta_2, epsilon
+        int64_t squares, n_steps
+        int by_weight
 
     ctypedef struct fbp_step:
         double keep[2][2]
         double take[2]
-        int momentum
+        int momentum, adam
+        double decay, beta_1, beta_2, rate, epsilon
+        int64_t squares
 
     ctypedef struct fbp_block:
         int64_t n_columns, panel_width, stride
@@ -72,14 +77,21 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_batch:
         int64_t n_columns, stride
+        int sparse
         void *W
         void *W_T
         void *V
         void *G
+        int64_t squares, squares_of_layer
         void *X
-        void *D_T
-        void *Z
+        void *to_b
         void *D
+        void *Z
+        void *D_T
+
+    ctypedef struct fbp_barrier:
+        int n, arrived, turn
+    void fbp_wait(fbp_barrier *barrier)
 
     ctypedef struct fbp_ops
     ctypedef struct fbp_net:
@@ -112,13 +124,17 @@ cdef extern from "fastbp.h" nogil:
                            double weight) noexcept nogil
         void (*block_close)(fbp_block *block, int n_rows) noexcept nogil
         void (*block_unload)(fbp_block *block, const fbp_layer *layer) noexcept nogil
+        int panel_width
         void (*batch_load)(fbp_batch *batch, const fbp_layer *layer) noexcept nogil
         void (*batch_forward)(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
-                              const fbp_row *x, int n_rows) noexcept nogil
-        void (*batch_backward)(fbp_batch *batch, const fbp_layer *layer, fbp_batch *below,
-                               int n_rows) noexcept nogil
-        void (*batch_step)(fbp_batch *batch, const fbp_layer *layer, double weight,
-                           const fbp_step *step) noexcept nogil
+                              const fbp_row *x, int64_t t, int n_rows) noexcept nogil
+        void (*batch_backward)(const fbp_batch *batch, const fbp_layer *layer, fbp_batch *below,
+                               int64_t t, int n_rows) noexcept nogil
+        void (*batch_update)(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows,
+                             int64_t n_rows, int64_t first_input, int64_t n_inputs, int is_first,
+                             double weight, const fbp_step *step) noexcept nogil
+        double (*batch_penalty)(const fbp_batch *batch, const fbp_layer *layer,
+                                int64_t first_input, int64_t n_inputs) noexcept nogil
         void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer) noexcept nogil
         int tiny_units
         fbp_train_tiny *train_tiny
@@ -128,6 +144,7 @@ cdef extern from "fastbp.h" nogil:
         void (*scale)(void *to, const void *values, double factor, int64_t n) noexcept nogil
         void (*take_steps)(void *W, void *V, const void *G, int64_t n, double weight,
                            const fbp_step *step, int biases) noexcept nogil
+        double (*sum_squares)(const void *values, int64_t n) noexcept nogil
         int (*all_finite)(const void *values, int64_t n) noexcept nogil
         uint64_t (*hash_row)(const fbp_row *x, int64_t first_column) noexcept nogil
 

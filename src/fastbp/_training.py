@@ -126,6 +126,7 @@ def train_epochs(
     shuffle: Any = None,
     patience: Patience | None = None,
     verbose: bool = False,
+    n_threads: int = 1,
 ) -> Literal["converged", "diverged", "max_iter"]:
     """Train for up to ``max_iter`` epochs, in place.
 
@@ -145,6 +146,8 @@ def train_epochs(
         Ends training early.
     verbose : bool, default=False
         Print a line an epoch.
+    n_threads : int, default=1
+        See `Network.train_epoch`.
 
     Returns
     -------
@@ -156,7 +159,7 @@ def train_epochs(
         if shuffle is not None:
             np.copyto(visit, order)
             shuffle.shuffle(visit)
-        loss = network._run_epoch(rows, visit, solver)
+        loss = network._run_epoch(rows, visit, solver, n_threads)
         history.add(loss, len(visit))
         if verbose:
             print(f"Iteration {len(history.loss_curve)}, loss = {loss:.8f}", flush=True)

@@ -62,7 +62,7 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int f, int output, d
                            .weights = alpha ? weights : NULL};
     const fbp_solver solver = {.learning_rate = eta, .alpha = alpha, .largest_loss = 1e300};
 
-    const fbp_step step = {{{1 - eta * alpha, 0}, {0, 0}}, {-eta, 0}, 0};
+    const fbp_step step = {.keep = {{1 - eta * alpha, 0}, {0, 0}}, .take = {-eta, 0}};
     naive_layer first = new_naive_layer(&W1, &b1, NULL, NULL), last = new_naive_layer(&W2, &b2, NULL, NULL);
     double *x = numbers(n_in), expected_sum = 0, sum = 0;
     int64_t expected_stop = TINY_VISITS + 1;
