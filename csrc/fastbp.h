@@ -234,6 +234,16 @@ typedef struct {
 } fbp_barrier;
 void fbp_wait(fbp_barrier *barrier);
 
+/* shuffle.c: the state of NumPy's MT19937, words of the last block and how many of them are used;
+ * and the order that numpy.random.RandomState with this state shuffles n <= 2^32 items to, which
+ * leaves it in the same state. */
+#define FBP_MT19937_LENGTH 624
+typedef struct {
+    uint32_t key[FBP_MT19937_LENGTH];
+    int pos;
+} fbp_mt19937;
+void fbp_shuffle(int64_t *order, int64_t n, fbp_mt19937 *generator);
+
 /* dispatch.c: which tables were built, which of them this machine can run, and the tables. */
 const char *fbp_isa_name(fbp_isa isa);
 int fbp_isa_built(fbp_isa isa);

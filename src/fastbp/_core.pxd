@@ -1,5 +1,5 @@
 # What _core.pyx takes from csrc/fastbp.h; formulas and meanings stand there.
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
     enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS
@@ -148,8 +148,18 @@ cdef extern from "fastbp.h" nogil:
         int (*all_finite)(const void *values, int64_t n) noexcept nogil
         uint64_t (*hash_row)(const fbp_row *x, int64_t first_column) noexcept nogil
 
+    enum: FBP_MT19937_LENGTH
+    ctypedef struct fbp_mt19937:
+        uint32_t key[FBP_MT19937_LENGTH]
+        int pos
+    void fbp_shuffle(int64_t *order, int64_t n, fbp_mt19937 *generator)
+
     const char *fbp_isa_name(fbp_isa isa)
     int fbp_isa_built(fbp_isa isa)
     int fbp_isa_usable(fbp_isa isa)
     const fbp_ops *fbp_table(fbp_isa isa, fbp_dtype dtype)
     const char *fbp_compiler()
+
+cdef extern from "numpy/random/bitgen.h":
+    ctypedef struct bitgen_t:
+        void *state

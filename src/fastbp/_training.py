@@ -158,7 +158,7 @@ def train_epochs(
     for _ in range(max_iter):
         if shuffle is not None:
             np.copyto(visit, order)
-            shuffle.shuffle(visit)
+            _core.shuffle(visit, shuffle)
         loss = network._run_epoch(rows, visit, solver, n_threads)
         history.add(loss, len(visit))
         if verbose:
