@@ -160,7 +160,7 @@ typedef struct {
  * row whose loss is too large, and adds to the weighted sum of losses. */
 typedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
                                const int64_t *order, int64_t start, int64_t stop,
-                               const fbp_solver *solver, double *loss_sum);
+                               const fbp_step *step, double largest_loss, double *loss_sum);
 
 /* The operations of one (dtype, instruction set). */
 struct fbp_ops {

@@ -86,8 +86,7 @@ def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activatio
         if "momentum" not in options:
             network = Network(sizes, **settings)
             assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
-    small = "blocks" if "momentum" in options else "registers"
-    assert_same_as_plain(Network((7, 3, 1), **settings), small, 2003, **options)
+    assert_same_as_plain(Network((7, 3, 1), **settings), "registers", 2003, **options)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -120,8 +119,8 @@ def test_every_small_network_follows_the_plain_path(dtype, isa):
     for n_hidden in range(1, 17):
         network = Network((n_hidden % 5 + 1, n_hidden, 1), dtype=dtype, random_state=0)
         if network.plan().path == "registers":
-            assert_same_as_plain(network, "registers", 30)
-            assert_same_as_plain(network, "registers", 30, alpha=0.1, weighted=True)
+            for options in ({}, {"alpha": 0.1, "weighted": True}, MOMENTUM, NESTEROV):
+                assert_same_as_plain(network.copy(), "registers", 30, **options)
 
 
 def test_layers_of_many_panels_and_chunks(isa):

@@ -41,6 +41,13 @@ INLINE vec v_pow2(vec n) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
 }
 INLINE real v_sum(vec a) { return _mm512_reduce_add_ps(a); }
+INLINE vec v_total(vec a) {
+    vec s = _mm512_add_ps(a, _mm512_shuffle_f32x4(a, a, _MM_SHUFFLE(1, 0, 3, 2)));
+    s = _mm512_add_ps(s, _mm512_shuffle_f32x4(s, s, _MM_SHUFFLE(2, 3, 0, 1)));
+    s = _mm512_add_ps(s, _mm512_permute_ps(s, _MM_SHUFFLE(1, 0, 3, 2)));
+    return _mm512_add_ps(s, _mm512_permute_ps(s, _MM_SHUFFLE(2, 3, 0, 1)));
+}
+INLINE real v_first(vec a) { return _mm512_cvtss_f32(a); }
 
 #else /* double */
 
@@ -84,6 +91,12 @@ INLINE vec v_pow2(vec n) {
     return _mm512_castsi512_pd(_mm512_slli_epi64(biased, 52));
 }
 INLINE real v_sum(vec a) { return _mm512_reduce_add_pd(a); }
+INLINE vec v_total(vec a) {
+    vec s = _mm512_add_pd(a, _mm512_shuffle_f64x2(a, a, _MM_SHUFFLE(1, 0, 3, 2)));
+    s = _mm512_add_pd(s, _mm512_shuffle_f64x2(s, s, _MM_SHUFFLE(2, 3, 0, 1)));
+    return _mm512_add_pd(s, _mm512_permute_pd(s, 0x55));
+}
+INLINE real v_first(vec a) { return _mm512_cvtsd_f64(a); }
 
 #endif
 

@@ -40,6 +40,8 @@ INLINE vec v_pow2(vec n) {
     return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23));
 }
 INLINE real v_sum(vec a) { return vaddvq_f32(a); }
+INLINE vec v_total(vec a) { return vdupq_n_f32(vaddvq_f32(a)); }
+INLINE real v_first(vec a) { return vgetq_lane_f32(a, 0); }
 
 #else /* double */
 
@@ -77,6 +79,8 @@ INLINE vec v_pow2(vec n) {
     return vreinterpretq_f64_s64(vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(n), vdupq_n_s64(1023)), 52));
 }
 INLINE real v_sum(vec a) { return vaddvq_f64(a); }
+INLINE vec v_total(vec a) { return vdupq_n_f64(vaddvq_f64(a)); }
+INLINE real v_first(vec a) { return vgetq_lane_f64(a, 0); }
 
 #endif
 

@@ -25,6 +25,8 @@ INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
     return condition > 0 ? x : otherwise;
 }
 INLINE real v_sum(vec a) { return a; }                   /* over the lanes, pairwise */
+INLINE vec v_total(vec a) { return a; }                  /* the same in every lane */
+INLINE real v_first(vec a) { return a; }                 /* the first lane */
 
 #ifdef FBP_F32
 INLINE vec v_sqrt(vec a) { return sqrtf(a); }

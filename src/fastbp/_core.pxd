@@ -104,7 +104,8 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
                                     const int64_t *order, int64_t start, int64_t stop,
-                                    const fbp_solver *solver, double *loss_sum) noexcept nogil
+                                    const fbp_step *step, double largest_loss,
+                                    double *loss_sum) noexcept nogil
 
     ctypedef struct fbp_ops:
         const char *isa

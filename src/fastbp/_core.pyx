@@ -997,6 +997,7 @@ cdef class Engine:
         and the weighted sum of the losses of the rows before that.
         """
         cdef fbp_solver solver
+        cdef fbp_step step
         cdef double loss_sum = 0
         cdef const int64_t *visits = <const int64_t *> cnp.PyArray_DATA(order)
         cdef char *V = <char *> cnp.PyArray_DATA(moments) if moments is not None else NULL
@@ -1020,9 +1021,10 @@ cdef class Engine:
         owed = self.begin(&net, NULL, V, V == NULL and alpha == 0)
         try:
             with nogil:
-                if block is not None and self.tiny and not rows.sparse and momentum == 0:
+                if block is not None and self.tiny and not rows.sparse:
+                    step = step_of(&solver, 1, 1)
                     stopped = net.ops.train_tiny(&net, &block.block, &rows.data, visits, start,
-                                                 stop, &solver, &loss_sum)
+                                                 stop, &step, largest_loss, &loss_sum)
                 elif block is not None:
                     stopped = train_blocks(&net, &block.block, &rows.data, visits, start, stop,
                                            &solver, &loss_sum)

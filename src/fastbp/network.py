@@ -581,7 +581,7 @@ class Network:
             team = team_size(n_threads, 6.0 * used * min(solver.batch_size, n_rows))
         elif everything:
             pass
-        elif engine.tiny and not sparse and not solver.n_moments:
+        elif engine.tiny and not sparse:
             path = "registers"
         elif together and (lanes > 1 or sparse or solver.n_moments):
             path, n_together = "blocks", engine.block_rows  # which do not pay for plain numbers
