@@ -57,6 +57,9 @@ typedef struct {
 
 typedef struct {
     int64_t n_in, n_out;
+    int64_t width;          /* from row to row of W: n_out, or more where layer_load has laid it out */
+    int transposed;         /* W is (n_out, width), of n_in columns, not (n_in, width) */
+    double scale;           /* of W: the weights are scale * W */
     void *W, *b;            /* parameters */
     void *to_W, *to_b;      /* what the row's gradient is added to: W and b, or the batch's sums */
     void *V_W, *V_b;        /* velocities of momentum, or Adam's first moments, or NULL */
@@ -174,11 +177,17 @@ struct fbp_ops {
 
     /* delta_in = W @ layer.delta (0 for inputs that the row x leaves out), and then the step with the
      * gradients weight * outer(x, delta) into to_W and weight * delta into to_b.
-     * Where to_W is W itself, every weight is read before it is written. */
-    void (*backward_update)(const fbp_layer *layer, void *delta_in, const fbp_row *x,
+     * Where to_W is W itself, every weight is read before it is written. Where x lists its inputs,
+     * weights decay by way of layer.scale, and the step is without momentum. */
+    void (*backward_update)(fbp_layer *layer, void *delta_in, const fbp_row *x,
                             double weight, const fbp_step *step);
     /* The second half alone, for the first layer, which has nothing below it. */
     void (*update)(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step);
+
+    /* W and its velocities into the layout of `packed`, for many rows, and back. In between they stand
+     * there, and `packed` holds where they belong. */
+    void (*layer_load)(fbp_layer *layer, fbp_layer *packed);
+    void (*layer_unload)(fbp_layer *layer, fbp_layer *packed);
 
     /* The same for the first layer and a whole block of rows: see first_layer.inc.h. */
     int block_rows;

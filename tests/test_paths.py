@@ -132,6 +132,14 @@ def test_layers_of_many_panels_and_chunks(isa):
         assert_same_as_plain(network, "blocks", 43, momentum=0.3, alpha=0.1)
 
 
+@pytest.mark.parametrize("alpha", [50.0, 100.0, 150.0], ids="alpha {}".format)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_decay_that_leaves_the_range_of_a_scale_follows_the_plain_path(alpha, dtype, isa):
+    for density in (None, 0.3):
+        network = Network((7, 30, 20, 5), dtype=dtype, random_state=0)
+        assert_same_as_plain(network, "blocks", 75, density=density, alpha=alpha)
+
+
 @pytest.mark.parametrize("n_rows", range(16, 34))
 def test_blocks_of_rows_may_end_anywhere(n_rows, isa):
     if n_rows >= 2 * Network((3, 17, 2))._engine.block_rows:

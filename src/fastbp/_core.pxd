@@ -23,7 +23,9 @@ cdef extern from "fastbp.h" nogil:
         int64_t n
 
     ctypedef struct fbp_layer:
-        int64_t n_in, n_out
+        int64_t n_in, n_out, width
+        int transposed
+        double scale
         void *W
         void *b
         void *to_W
@@ -112,10 +114,12 @@ cdef extern from "fastbp.h" nogil:
         int itemsize, lanes, block_rows
         void (*forward)(const fbp_layer *layer, const fbp_row *x) noexcept nogil
         void (*list_active)(fbp_layer *layer) noexcept nogil
-        void (*backward_update)(const fbp_layer *layer, void *delta_in, const fbp_row *x,
+        void (*backward_update)(fbp_layer *layer, void *delta_in, const fbp_row *x,
                                 double weight, const fbp_step *step) noexcept nogil
         void (*update)(const fbp_layer *layer, const fbp_row *x, double weight,
                        const fbp_step *step) noexcept nogil
+        void (*layer_load)(fbp_layer *layer, fbp_layer *packed) noexcept nogil
+        void (*layer_unload)(fbp_layer *layer, fbp_layer *packed) noexcept nogil
         void (*block_load)(fbp_block *block, const fbp_layer *layer,
                            const fbp_step *step) noexcept nogil
         void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,

@@ -144,19 +144,23 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
     return stop
 
 
-cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *data,
+cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
+                             const fbp_data *data,
                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
                              const fbp_solver *solver, double *loss_sum) noexcept nogil:
     """Row by row all the same, with the first layer written one block of rows behind.
 
-    The numbers are those of train_rows, to rounding: csrc/first_layer.inc.h has the formulas.
+    The numbers are those of train_rows, to rounding: csrc/first_layer.inc.h has the formulas. The
+    layers above stand in packed[l] meanwhile.
     """
     cdef fbp_step step = step_of(solver, 1, 1)
     cdef double loss, weight
     cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
     cdef fbp_layer *first = net.layers
-    cdef int t, n
+    cdef int l, t, n
     net.ops.block_load(block, first, &step)
+    for l in range(1, net.n_layers):
+        net.ops.layer_load(&net.layers[l], &packed[l])
     while start < stop:
         n = min(net.ops.block_rows, stop - start)
         for t in range(n):
@@ -176,6 +180,8 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
         net.ops.block_close(block, n)
         start += n
     net.ops.block_unload(block, first)
+    for l in range(1, net.n_layers):
+        net.ops.layer_unload(&net.layers[l], &packed[l])
     return stop
 
 
@@ -371,6 +377,7 @@ cdef enum:
     ROWS_BETWEEN_SIGNALS = 1024
     CHUNK_BYTES = 4 << 20
     LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves
+    MOST_OUTPUTS_ACROSS = 16   # of a layer whose W is transposed: see layer_load
 
 cdef int check_signals() except -1 with gil:
     """Raises KeyboardInterrupt if Ctrl-C was pressed."""
@@ -673,10 +680,11 @@ cdef class Rows:
 
 @cython.final
 cdef class Block:
-    """Memory for the first layer of an engine while it runs one block of rows behind."""
+    """Memory for an engine's layers while the first runs one block of rows behind."""
 
     cdef fbp_block block
-    cdef object memory
+    cdef fbp_layer *packed  # the layers above
+    cdef list memory
 
     def __init__(self, Engine engine not None, bint sparse, bint momentum):
         cdef const fbp_ops *ops = engine.net.ops
@@ -693,9 +701,36 @@ cdef class Block:
         cdef void **places[8]
         places[:] = [&self.block.W, &self.block.b, &self.block.V_b, &self.block.Z, &self.block.G,
                      &self.block.D, &self.block.X[0], &self.block.X[1]]
-        self.memory = carve(places, [
+        self.memory = [carve(places, [
             n_in * columns, columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
-            0 if sparse else n_in * rows], ops.itemsize)
+            0 if sparse else n_in * rows], ops.itemsize)]
+        self.packed = <fbp_layer *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_layer))
+        if self.packed == NULL:
+            raise MemoryError()
+        for l in range(1, engine.net.n_layers):
+            self.pack(engine, l, momentum)
+
+    cdef pack(self, Engine engine, int l, bint momentum):
+        """Lay out layer l: whole vectors of outputs, or of inputs where outputs are few.
+
+        Inputs that are listed (ReLU, unless weights move anyway) need the former.
+        """
+        cdef const fbp_ops *ops = engine.net.ops
+        cdef fbp_layer *layer = self.packed + l
+        cdef void **places[2]
+        layer[0] = engine.net.layers[l]
+        listed = engine.net.layers[l - 1].active_values != NULL and not momentum
+        layer.transposed = not listed and layer.n_out <= MOST_OUTPUTS_ACROSS
+        if layer.transposed:
+            layer.width, n_rows = padded_to(layer.n_in, ops.lanes), layer.n_out
+        else:
+            layer.width, n_rows = padded_to(layer.n_out, ops.lanes), layer.n_in
+        places[:] = [&layer.W, &layer.V_W]
+        size = layer.width * n_rows
+        self.memory.append(carve(places, [size, size if momentum else 0], ops.itemsize))
+
+    def __dealloc__(self):
+        PyMem_Free(self.packed)
 
 
 @cython.final
@@ -920,6 +955,7 @@ cdef class Engine:
         for l in range(self.net.n_layers):
             layer = self.net.layers + l
             layer.n_in, layer.n_out = weights[l].shape
+            layer.width, layer.scale = layer.n_out, 1
             layer.W = layer.to_W = cnp.PyArray_DATA(weights[l])
             layer.b = layer.to_b = cnp.PyArray_DATA(biases[l])
             layer.activate = self.net.ops.activate[ACTIVATIONS[activations[l]]]
@@ -1017,8 +1053,9 @@ cdef class Engine:
                 return batch.train(helpers)
             finally:
                 batch.end(True)
-        # What decays or has momentum moves in every row, that of inactive units too.
-        owed = self.begin(&net, NULL, V, V == NULL and alpha == 0)
+        # What decays or has momentum moves in every row, that of inactive units too; blocks have a
+        # scale for what only decays.
+        owed = self.begin(&net, NULL, V, V == NULL and (alpha == 0 or block is not None))
         try:
             with nogil:
                 if block is not None and self.tiny and not rows.sparse:
@@ -1026,8 +1063,8 @@ cdef class Engine:
                     stopped = net.ops.train_tiny(&net, &block.block, &rows.data, visits, start,
                                                  stop, &step, largest_loss, &loss_sum)
                 elif block is not None:
-                    stopped = train_blocks(&net, &block.block, &rows.data, visits, start, stop,
-                                           &solver, &loss_sum)
+                    stopped = train_blocks(&net, &block.block, block.packed, &rows.data, visits,
+                                           start, stop, &solver, &loss_sum)
                 else:
                     stopped = train_rows(&net, &rows.data, visits, start, stop, &solver,
                                          &loss_sum)
