@@ -119,6 +119,7 @@ typedef struct {
 
 #define FBP_MOST_BLOCK_ROWS 16
 #define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
+#define FBP_POWERS 256        /* of a step, and of that many steps: see first_layer_sparse.inc.h */
 
 /* The first layer while it runs one block of rows behind: see first_layer.inc.h. */
 typedef struct {
@@ -132,6 +133,10 @@ typedef struct {
     void *X[2];                     /* rows side by side, of this block and the last */
     fbp_row last_rows[FBP_MOST_BLOCK_ROWS];
     int turn, n_pending;            /* X[turn] is this block's; rows that W is still owed */
+    /* Of sparse rows, so that weights without a gradient need not be touched: */
+    double scale;                   /* without momentum the weights are scale * W */
+    int32_t clock, *reached;        /* with momentum: rows since block_load, and those in each input's W */
+    double *powers;                 /* (2, FBP_POWERS, 4) of keep */
 } fbp_block;
 
 /* One layer as one thread trains it on batches: see batch.inc.h. Threads share all but their scratch. */
@@ -195,7 +200,7 @@ struct fbp_ops {
     void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows);
     void (*block_correct)(const fbp_block *block, void *z, int t);
     void (*block_keep)(fbp_block *block, const void *delta, int t, double weight);
-    void (*block_close)(fbp_block *block, int n_rows);
+    void (*block_close)(fbp_block *block, const fbp_layer *layer, int n_rows);
     void (*block_unload)(fbp_block *block, const fbp_layer *layer);
 
     /* A layer and rows of a batch: see batch.inc.h. */

@@ -4,11 +4,11 @@
 #include "activations.inc.h"
 #include "losses.inc.h"
 #include "layer.inc.h"
+#include "arrays.inc.h"
 #include "first_layer.inc.h"
 #include "first_layer_dense.inc.h"
 #include "first_layer_sparse.inc.h"
 #include "tiny.inc.h"
-#include "arrays.inc.h"
 #include "batch.inc.h"
 #include "hash.inc.h"
 

@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
-    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS
+    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS, FBP_POWERS
     ctypedef enum fbp_isa:
         FBP_N_ISA
     ctypedef enum fbp_dtype:
@@ -76,6 +76,8 @@ cdef extern from "fastbp.h" nogil:
         void *G
         void *D
         void *X[2]
+        int32_t *reached
+        double *powers
 
     ctypedef struct fbp_batch:
         int64_t n_columns, stride
@@ -127,7 +129,8 @@ cdef extern from "fastbp.h" nogil:
         void (*block_correct)(const fbp_block *block, void *z, int t) noexcept nogil
         void (*block_keep)(fbp_block *block, const void *delta, int t,
                            double weight) noexcept nogil
-        void (*block_close)(fbp_block *block, int n_rows) noexcept nogil
+        void (*block_close)(fbp_block *block, const fbp_layer *layer,
+                            int n_rows) noexcept nogil
         void (*block_unload)(fbp_block *block, const fbp_layer *layer) noexcept nogil
         int panel_width
         void (*batch_load)(fbp_batch *batch, const fbp_layer *layer) noexcept nogil

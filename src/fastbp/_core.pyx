@@ -177,7 +177,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
             loss_sum[0] += weight * loss
             backward_above(net, weight, &step)
             net.ops.block_keep(block, first.delta, t, weight)  # step of b[1]; W[1] is owed its own
-        net.ops.block_close(block, n)
+        net.ops.block_close(block, first, n)
         start += n
     net.ops.block_unload(block, first)
     for l in range(1, net.n_layers):
@@ -698,12 +698,15 @@ cdef class Block:
         self.block.n_columns = columns = padded_to(n_out, self.block.panel_width)
         self.block.stride = row = columns + 64 // ops.itemsize
         self.block.sparse, self.block.momentum = sparse, momentum
-        cdef void **places[8]
+        cdef void **places[10]
         places[:] = [&self.block.W, &self.block.b, &self.block.V_b, &self.block.Z, &self.block.G,
-                     &self.block.D, &self.block.X[0], &self.block.X[1]]
+                     &self.block.D, &self.block.X[0], &self.block.X[1],
+                     <void **> &self.block.reached, <void **> &self.block.powers]
+        caught_up = sparse and momentum
         self.memory = [carve(places, [
             n_in * columns, columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
-            0 if sparse else n_in * rows], ops.itemsize)]
+            0 if sparse else n_in * rows, n_in if caught_up else 0,
+            8 * FBP_POWERS * sizeof(double) // ops.itemsize if caught_up else 0], ops.itemsize)]
         self.packed = <fbp_layer *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_layer))
         if self.packed == NULL:
             raise MemoryError()

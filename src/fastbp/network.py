@@ -528,7 +528,7 @@ class Network:
         if plan.path == "batches":
             return 4.0 * self.n_parameters if rows.sparse or solver.n_moments else 0.0
         decays = solver.alpha > 0 or solver.n_moments > 0
-        return self.n_parameters if decays and (rows.sparse or plan.path == "rows") else 0.0
+        return self.n_parameters if decays and plan.path == "rows" else 0.0
 
     def reset_solver(self) -> None:
         """Forget the velocities that momentum has built up, or Adam's moments."""
@@ -575,7 +575,9 @@ class Network:
             solver.by_weight and (solver.alpha > 0 or weighted)
         )
         path, n_together, team = "rows", 1, 1
-        if solver.batch_size > 1 or (sparse and (solver.n_moments or everything)):
+        if solver.batch_size > 1 or (
+            sparse and (everything or (solver.n_moments and not together))
+        ):
             path, n_together = "batches", solver.batch_size
             used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
             team = team_size(n_threads, 6.0 * used * min(solver.batch_size, n_rows))
