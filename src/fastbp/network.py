@@ -225,6 +225,10 @@ class Network:
         one = self._engine.forward_one(X)
         if one is not None:
             return one
+        if type(X) is np.ndarray and X.ndim == 2 and len(X) == 1:
+            one = self._engine.forward_one(X[0])
+            if one is not None:
+                return one[np.newaxis]
         if not hasattr(X, "tocsr"):
             X = as_numbers("X", X, self.dtype)
             if X.ndim == 1:
@@ -360,6 +364,21 @@ class Network:
             warn_of_divergence("learning_rate", learning_rate)
         return loss
 
+    def _run_row(self, x: Any, y: Any, solver: Solver) -> float | None:
+        """Run an epoch of one row as `_run_epoch` does, or change nothing and return None.
+
+        None stands for everything out of the ordinary about data, loss or solver, which is for
+        `_rows` and `_run_epoch` to look into.
+        """
+        if not self._in_training.acquire(blocking=False):
+            return None
+        try:
+            largest_loss = LARGEST_LOSSES[self.loss_name](0.0)  # whatever the target is
+            loss = self._engine.step(x, y, solver.learning_rate, solver.alpha, largest_loss)
+        finally:
+            self._in_training.release()
+        return loss if loss is not None and loss <= largest_loss else None
+
     def _run_epoch(self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
         """Run `train_epoch` on what was checked before, and without the warning."""
         if not self._in_training.acquire(blocking=False):
@@ -401,7 +420,7 @@ class Network:
         total_weight = _total_weight(rows, order)
         if total_weight == 0:
             raise ValueError("Every row of order has sample_weight 0: nothing to learn from")
-        options = dataclasses.asdict(solver)
+        options = dict(vars(solver))
         options["batch_size"] = min(solver.batch_size, len(order))
         options["largest_loss"] = rows.largest_loss
         before, loss_sum = np.empty_like(self._arena.values), 0.0
@@ -465,7 +484,7 @@ class Network:
         lanes = _core.lanes(engine.isa, self.dtype)
         if batch_size > 1 or (momentum and (sparse or n_rows < 2 * rows)):
             path, rows = "batches", batch_size
-        elif engine.tiny and not sparse and not momentum:
+        elif engine.tiny and n_rows > 1 and not sparse and not momentum:
             path, rows = "registers", 1
         elif n_rows >= 2 * rows and (lanes > 1 or sparse or momentum):
             path = "blocks"  # which do not pay for plain numbers
