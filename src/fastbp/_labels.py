@@ -56,10 +56,15 @@ def check_same_classes(classes: Any, fitted: NDArray[Any]) -> None:
         raise ValueError(f"classes is {given}, but the model was fitted with {fitted.tolist()}")
 
 
+def numbers_of(classes: NDArray[Any]) -> dict[Any, int]:
+    """Return the position of each class, by its label."""
+    return {label: number for number, label in enumerate(classes.tolist())}
+
+
 def class_numbers(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     """Return the position of each label in ``classes``."""
     labels, positions = np.unique(y, return_inverse=True)
-    number_of = {label: number for number, label in enumerate(classes.tolist())}
+    number_of = numbers_of(classes)
     unseen = [label for label in labels.tolist() if label not in number_of]
     if unseen:
         raise ValueError(

@@ -102,9 +102,19 @@ def as_numbers(name: str, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold numbers; got dtype {array.dtype}")
-    with np.errstate(over="ignore"):  # what does not fit becomes infinity, and is found as such
-        array = array.astype(dtype, copy=False)
+    if array.dtype != dtype:
+        with np.errstate(over="ignore"):  # what does not fit becomes infinity, and is found as such
+            array = array.astype(dtype)
     return array if array.flags.aligned else array.copy()
+
+
+def only_item(values: Any) -> Any:
+    """Return the number or text in a list or 1-D array of just one, or else None."""
+    if type(values) is np.ndarray:
+        return values.item() if values.shape == (1,) and values.dtype.kind in "fiubU" else None
+    if type(values) is list and len(values) == 1 and isinstance(values[0], (int, float, str)):
+        return values[0]
+    return None
 
 
 def check_finite(name: str, values: NDArray[Any]) -> None:

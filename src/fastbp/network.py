@@ -225,15 +225,15 @@ class Network:
         one = self._engine.forward_one(X)
         if one is not None:
             return one
-        if type(X) is np.ndarray and X.ndim == 2 and len(X) == 1:
-            one = self._engine.forward_one(X[0])
-            if one is not None:
-                return one[np.newaxis]
         if not hasattr(X, "tocsr"):
             X = as_numbers("X", X, self.dtype)
             if X.ndim == 1:
                 row: NDArray[Any] = self.forward(X[np.newaxis])[0]
                 return row
+            if X.ndim == 2 and len(X) == 1:
+                one = self._engine.forward_one(X[0])
+                if one is not None:
+                    return one[np.newaxis]
         rows = self._rows(X)
         out = np.empty((rows.n, self.layer_sizes[-1]), dtype=self.dtype)
         for start, stop in self._slices(rows, rows.n):
@@ -393,12 +393,7 @@ class Network:
 
     def _run_slices(self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
         """Run an epoch piece by piece; Ctrl-C is honoured in between."""
-        plan = self.plan(
-            len(order),
-            batch_size=solver.batch_size,
-            momentum=solver.momentum,
-            sparse=rows.sparse,
-        )
+        plan = self._plan_of(solver, len(order), rows.sparse)
         block = batch = gradients = velocities = None
         if plan.path in ("registers", "blocks"):
             kind = rows.sparse, solver.momentum > 0
@@ -491,6 +486,12 @@ class Network:
         else:
             path, rows = "rows", 1
         return Plan(path, rows, engine.isa, lanes, self.dtype.name)
+
+    def _plan_of(self, solver: Solver, n_rows: int, sparse: bool = False) -> Plan:
+        """Return how an epoch with this solver runs."""
+        return self.plan(
+            n_rows, batch_size=solver.batch_size, momentum=solver.momentum, sparse=sparse
+        )
 
     def copy(self) -> Network:
         """Return an independent network with the same parameters and solver state."""
