@@ -211,10 +211,12 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         return float(outputs[0]) if len(outputs) == 1 else outputs
 
     def _target_of_one(self, y: Any, settled: Settled) -> Any:
-        n_outputs = settled.network.layer_sizes[-1]
-        if n_outputs == 1:
+        network = settled.network
+        if network.layer_sizes[-1] == 1:
             return only_item(y)
-        return y[0] if type(y) is np.ndarray and y.shape == (1, n_outputs) else None
+        if type(y) is not np.ndarray or y.shape != (1, network.layer_sizes[-1]):
+            return None
+        return as_numbers("y", y[0], network.dtype)
 
     def _check_parameters(self, partial: bool) -> tuple[int, ...]:
         check_choice("loss", self.loss, ("squared_error", "absolute_error", "poisson"))
