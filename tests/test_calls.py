@@ -215,6 +215,31 @@ def test_bad_targets_are_refused_as_in_the_first_call(task, bad):
     assert errors[0] == errors[1]
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_groups_of_rows_are_learnt_as_in_a_call_that_checks_everything(task):
+    quick, y = model_and_targets(task, shuffle=False)
+    slow = copy.deepcopy(quick)
+    for start in range(0, 60, 12):
+        part = slice(start, start + 12)
+        quick.partial_fit(X[part], y[part])
+        slow.partial_fit(X[part].tolist(), y[part].tolist(), sample_weight=np.ones(12))
+        slow.__dict__.pop("_settled")
+    assert state_of(quick) == state_of(slow)
+    before = state_of(quick)
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[12, 11\]"):
+        quick.partial_fit(X[:12], y[:11])
+    assert state_of(quick) == before
+
+
+def test_an_unknown_class_among_others_is_refused_every_time():
+    model, y = model_and_targets("names")
+    wrong = np.where(np.arange(12) == 7, "d", y[:12])
+    for _ in range(3):
+        with pytest.raises(ValueError, match=r"does not know: \['d'\]"):
+            model.partial_fit(X[:12], wrong)
+        model.partial_fit(X[:12], y[:12])
+
+
 def test_a_column_of_one_target_is_warned_of_every_time():
     model, y = model_and_targets("one output")
     for _ in range(3):
@@ -325,7 +350,7 @@ def test_predict_one_refuses_what_is_not_a_row(task):
             method(X[:1])
         with pytest.raises(ValueError, match=r"X\[0, 1\] is nan"):
             method([1, np.nan, 3, 4])
-        with pytest.raises(ValueError, match="X must be an array of numbers|X must hold numbers"):
+        with pytest.raises(ValueError, match=r"X must be an array of numbers|X must hold numbers"):
             method(["a", "b", "c", "d"])
         with pytest.raises(ValueError, match="two dimensions"):
             method(3.0)

@@ -53,25 +53,6 @@ class Task:
 
 
 @dataclasses.dataclass(frozen=True)
-class Call:
-    """How an estimator was asked to train.
-
-    Attributes
-    ----------
-    go_on : bool
-        From the present weights, not from new ones.
-    partial : bool
-        By partial_fit: on some of the rows.
-    classes : array-like or None
-        The argument of the classifier's partial_fit.
-    """
-
-    go_on: bool
-    partial: bool = False
-    classes: Any = None
-
-
-@dataclasses.dataclass(frozen=True)
 class Settled:
     """What a call of partial_fit has found right, and the next one need not look at again.
 
@@ -109,6 +90,28 @@ class Settled:
             and all(map(operator.is_, self.parameters, _parameters_of(model)))
             and all(now == before for now, before in self.lists)
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """How an estimator was asked to train.
+
+    Attributes
+    ----------
+    go_on : bool
+        From the present weights, not from new ones.
+    partial : bool
+        By partial_fit: on some of the rows.
+    classes : array-like or None
+        The argument of the classifier's partial_fit.
+    settled : Settled or None
+        What need not be checked.
+    """
+
+    go_on: bool
+    partial: bool = False
+    classes: Any = None
+    settled: Settled | None = None
 
 
 class Backprop(BaseEstimator):
@@ -226,11 +229,14 @@ class Backprop(BaseEstimator):
         return bool(np.all(out == out[0])) and any(W.any() for W in network.weights)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
-        if sample_weight is None and classes is None and self._took_step(X, y):
+        settled = self._settled
+        if settled is not None and not settled.holds(self):
+            settled = None
+        if settled and sample_weight is None and classes is None and self._took_step(settled, X, y):
             return self
-        call = Call(hasattr(self, "network_"), partial=True, classes=classes)
+        call = Call(hasattr(self, "network_"), True, classes, settled)
         rows, order = self._begin(X, y, sample_weight, call)
-        solver = self._settle()
+        solver = settled.solver if settled else self._settle()
         ending = train_epochs(
             self.network_,
             rows,
@@ -245,18 +251,12 @@ class Backprop(BaseEstimator):
             warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
         return self
 
-    def _took_step(self, X: Any, y: Any) -> bool:
-        """Train on one row, if all about the call is as it was found right before.
+    def _took_step(self, settled: Settled, X: Any, y: Any) -> bool:
+        """Train on one row, if it is as plain as a row can be.
 
         What is not is left to the way that all other calls go, and so are its errors.
         """
-        settled = self._settled
-        if (
-            settled is None
-            or not settled.steps
-            or not (type(X) is np.ndarray and X.ndim == 2 and len(X) == 1)
-            or not settled.holds(self)
-        ):
+        if not (settled.steps and type(X) is np.ndarray and X.ndim == 2 and len(X) == 1):
             return False
         target = self._target_of_one(y, settled)
         loss = None if target is None else settled.network._run_row(X[0], target, settled.solver)
@@ -271,8 +271,6 @@ class Backprop(BaseEstimator):
 
     def _settle(self) -> Solver:
         """Note what was found right; return the solver that the parameters describe."""
-        if self._settled is not None and self._settled.holds(self):
-            return self._settled.solver
         solver, parameters = self._solver(), _parameters_of(self)
         lists = tuple((value, list(value)) for value in parameters if isinstance(value, list))
         if all(isinstance(value, CONSTANTS) for value in parameters):
@@ -300,7 +298,7 @@ class Backprop(BaseEstimator):
         A call that fails here leaves the model as it was. Whatever ends training after this
         leaves it usable: all attributes stand, and training changes them in place.
         """
-        if call.partial and self._settled is not None and self._settled.holds(self):
+        if call.settled:
             hidden = self.network_.layer_sizes[1:-1]
         else:
             hidden = self._check_parameters(call.partial)

@@ -19,6 +19,7 @@ from ._labels import (
     checked_labels,
     class_numbers,
     given_classes,
+    known_numbers,
     weights_with_classes,
 )
 from ._validation import as_numbers, check_choice, only_item
@@ -509,6 +510,10 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         return super()._check_parameters(partial)
 
     def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
+        if call.settled and call.classes is None and not self._is_multilabel():
+            found = known_numbers(y, call.settled.numbers)
+            if found is not None:
+                return Task(found, sample_weight, self.n_outputs_, None, "log_loss", self.classes_)
         y, is_indicator = checked_labels(y)
         if call.go_on and is_indicator != self._is_multilabel():
             columns = "columns of labels" if self._is_multilabel() else "one column of labels"
