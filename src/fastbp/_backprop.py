@@ -8,7 +8,7 @@ import math
 import numbers
 import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -24,7 +24,9 @@ from ._labels import numbers_of
 from ._sparsity import listed
 from ._training import History, Patience, Visits, canonical_order, train_epochs
 from ._validation import (
+    BLOCK_BYTES,
     as_weights,
+    blocks_of_rows,
     check_choice,
     check_finite,
     check_flag,
@@ -320,10 +322,11 @@ class Backprop(BaseEstimator):
             random = check_random_state(self.random_state)
             network = self._new_network(layer_sizes, task, checked_X.dtype, random)
         by_row = self.batch_size == 1 and self.momentum == 0
-        if by_row and not call.partial and not issparse(checked_X):
-            check_finite("X", checked_X)
-            checked_X = listed(checked_X)
         rows = network._rows(checked_X, task.targets, visits.weights)
+        if by_row and not call.partial and not rows.sparse:
+            short = listed(checked_X)
+            if short is not checked_X:
+                rows = network._rows(short, task.targets, visits.weights)
         if self.shuffle and not call.partial:
             order = canonical_order(rows)
         else:
@@ -443,10 +446,30 @@ class Backprop(BaseEstimator):
 
     # -- predictions and fitted attributes -----------------------------------------------------
 
-    def _outputs(self, X: Any) -> NDArray[Any]:
-        """Return the activations of the output layer, (n_samples, n_outputs)."""
+    def _predictions(
+        self, X: Any, of_outputs: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Return what to make of the activations of the output layer, (n_samples, n_outputs).
+
+        An array is read, and converted if it must be, a block of rows after the other: beside
+        what is returned no array is larger than a block.
+        """
         network = self._fitted_network()
-        return network.forward(self._checked_X(X, fitted=True))
+        if not isinstance(X, np.ndarray) or X.nbytes <= BLOCK_BYTES or X.ndim != 2:
+            return of_outputs(network.forward(self._checked_X(X, fitted=True)))
+        result = None
+        for start, stop in blocks_of_rows(X):
+            block = self._checked_X(X[start:stop], fitted=True)
+            try:
+                part = of_outputs(network.forward(block))
+            except ValueError:
+                check_finite("X", block, start)  # with the number of the row in X
+                raise
+            if result is None:
+                result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
+            result[start:stop] = part
+        assert result is not None  # X has at least a row
+        return result
 
     def _outputs_of_one(self, x: Any) -> NDArray[Any]:
         """Return the activations of the output layer for one row, (n_outputs,)."""

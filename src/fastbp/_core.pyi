@@ -29,7 +29,7 @@ class Rows:
         self,
         X: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]],
         n_features: int,
-        y: NDArray[Any] | None = None,
+        y: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]] | None = None,
         sample_weight: NDArray[np.float64] | None = None,
     ) -> None: ...
     def hash(self, start: int, stop: int, out: NDArray[np.uint64]) -> None: ...

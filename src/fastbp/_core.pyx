@@ -336,7 +336,7 @@ cdef inline fbp_row row_of(const fbp_data *data, int64_t r) noexcept nogil:
 
 
 cdef inline const void *target_of(const fbp_data *data, int64_t r) noexcept nogil:
-    return data.y + r * data.y_row_bytes
+    return data.y + (r if data.y_rows == NULL else data.y_rows[r]) * data.y_row_bytes
 
 
 cdef inline double weight_of(const fbp_data *data, int64_t r) noexcept nogil:
@@ -473,7 +473,8 @@ cdef class Rows:
     X : ndarray of shape (n, n_features), rows contiguous; or (data, indices, indptr) of a CSR
         matrix, with indices of int32 and indptr of int64
     n_features : int
-    y : contiguous ndarray of shape (n, n_out) and the dtype of X, or None
+    y : contiguous ndarray of shape (n, n_out) and the dtype of X; or a table (m, n_out) of such
+        targets and, as int32, the row of it that belongs to each row of X; or None
     sample_weight : contiguous float64 ndarray of shape (n,), or None
     """
 
@@ -504,6 +505,9 @@ cdef class Rows:
         self.data.X = <const char *> cnp.PyArray_DATA(values)
         self.data.itemsize = values.itemsize
         self.values_per_row = len(values) / max(self.n, 1) if self.sparse else n_features
+        if isinstance(y, tuple):
+            y, numbers = y
+            self.data.y_rows = <const int32_t *> cnp.PyArray_DATA(numbers)
         if y is not None:
             self.data.y = <const char *> cnp.PyArray_DATA(y)
             self.data.y_row_bytes = y.strides[0]
@@ -513,7 +517,8 @@ cdef class Rows:
 
     def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
         """64-bit hashes of x and y of rows start..stop into those items of the uint64 ``out``."""
-        cdef const fbp_ops *ops = table_for(self.arrays[1].dtype, None)
+        cdef bint single = self.data.itemsize == sizeof(float)
+        cdef const fbp_ops *ops = table_for(np.float32 if single else np.float64, None)
         cdef uint64_t *hashes = <uint64_t *> cnp.PyArray_DATA(out)
         cdef fbp_row x, y
         cdef Py_ssize_t r

@@ -191,7 +191,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Of the dtype of the network: float32 if it was fitted on float32, float64 otherwise.
         """
-        outputs = self._outputs(X)
+        outputs = self._predictions(X, lambda outputs: outputs)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def predict_one(self, x: ArrayLike) -> float | NDArray[Any]:
@@ -419,8 +419,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         -------
         ndarray of shape (n_samples,), or of 0 and 1 of shape (n_samples, n_labels)
         """
-        labels: NDArray[Any] = self._labels(self._outputs(X))
-        return labels
+        return self._predictions(X, self._labels)
 
     def predict_one(self, x: ArrayLike) -> Any:
         """Return the most probable class of one row, in microseconds.
@@ -450,7 +449,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``. Of the dtype of the network.
         """
-        return self._probabilities(self._outputs(X))
+        return self._predictions(X, self._probabilities)
 
     def predict_proba_one(self, x: ArrayLike) -> NDArray[Any]:
         """Return the probability of each class for one row, in microseconds: see `predict_one`.
@@ -480,7 +479,9 @@ class BackpropClassifier(ClassifierMixin, Backprop):
             Finite: a probability too small for the dtype counts as its smallest normal number.
         """
         probabilities = self.predict_proba(X)
-        return np.asarray(np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny)))
+        np.maximum(probabilities, np.finfo(probabilities.dtype).tiny, out=probabilities)
+        np.log(probabilities, out=probabilities)
+        return probabilities
 
     def _labels(self, outputs: NDArray[Any]) -> Any:
         """Return the most probable label of each row of outputs, (n, n_outputs)."""

@@ -546,8 +546,9 @@ class Network:
         if weights is not None and float(weights.max()) > 1e300 / max(n_rows, 1):
             raise ValueError("sample_weight is too large to sum up: scale the weights down")
         rows = _core.Rows(checked, self.layer_sizes[0], targets, weights)
-        if targets is not None and targets.size:
-            largest = max(float(targets.max()), -float(targets.min()))
+        values = targets[0] if isinstance(targets, tuple) else targets
+        if values is not None and values.size:
+            largest = max(float(values.max()), -float(values.min()))
             rows.largest_loss = min(1e300, LARGEST_LOSSES[self.loss_name](largest))
         return rows
 
@@ -558,7 +559,9 @@ class Network:
                 for i, view in enumerate(views):
                     check_finite(f"{name}[{i}]", view)
 
-    def _targets(self, y: Any, n_rows: int) -> NDArray[Any]:
+    def _targets(
+        self, y: Any, n_rows: int
+    ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]:
         return as_targets(
             y, n_rows, self.layer_sizes[-1], self.dtype, self.loss_name, self.out_activation
         )
