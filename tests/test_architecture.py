@@ -26,6 +26,7 @@ LAYERS = {
     "_core": NUMPY,
     "_validation": NUMPY,
     "_arena": NUMPY,
+    "_threads": set(),
     "network": NUMPY,
     "gradient_check": NUMPY,
     "_config": NUMPY,

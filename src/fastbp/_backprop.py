@@ -35,7 +35,7 @@ from ._validation import (
     check_whole,
 )
 from .exceptions import DivergenceWarning
-from .network import Network, Solver, hidden_activations, warn_of_divergence
+from .network import SOLVERS, Network, Solver, hidden_activations, warn_of_divergence
 
 FLOATS = (np.float64, np.float32)
 # Parameters that only assigning to them changes, and lists, of which copies are kept.
@@ -141,6 +141,10 @@ class Backprop(BaseEstimator):
         warm_start: bool,
         momentum: float,
         nesterovs_momentum: bool,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        n_threads: int,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -157,6 +161,10 @@ class Backprop(BaseEstimator):
         self.warm_start = warm_start
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_threads = n_threads
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -198,6 +206,7 @@ class Backprop(BaseEstimator):
             shuffle=self._random_state if self.shuffle else None,
             patience=Patience(self.tol, self.n_iter_no_change),
             verbose=bool(self.verbose),
+            n_threads=self.n_threads,
         )
         if ending == "diverged":
             warn_of_divergence("learning_rate_init", self.learning_rate_init)
@@ -226,8 +235,7 @@ class Backprop(BaseEstimator):
         network, n = self.network_, min(rows.n, 1000)
         if n < 2 or "relu" not in network.activation:
             return False
-        out = np.empty((n, network.layer_sizes[-1]), dtype=network.dtype)
-        network._engine.forward(rows, 0, n, out)
+        out = network._forward_rows(rows, n)
         return bool(np.all(out == out[0])) and any(W.any() for W in network.weights)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
@@ -248,6 +256,7 @@ class Backprop(BaseEstimator):
             max_iter=1,
             shuffle=self._random_state if self.shuffle else None,
             verbose=bool(self.verbose),
+            n_threads=self.n_threads,
         )
         if ending == "diverged":
             warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
@@ -277,11 +286,7 @@ class Backprop(BaseEstimator):
         lists = tuple((value, list(value)) for value in parameters if isinstance(value, list))
         if all(isinstance(value, CONSTANTS) for value in parameters):
             classes = getattr(self, "classes_", None)
-            steps = (
-                self.network_._plan_of(solver, 1).path == "rows"
-                and not self.verbose
-                and not hasattr(self, "feature_names_in_")
-            )
+            steps = solver.is_plain and not self.verbose and not hasattr(self, "feature_names_in_")
             numbers = {} if classes is None else numbers_of(classes)
             self._settled = Settled(
                 self.network_, solver, parameters, lists, steps, classes, numbers
@@ -321,7 +326,7 @@ class Backprop(BaseEstimator):
         else:
             random = check_random_state(self.random_state)
             network = self._new_network(layer_sizes, task, checked_X.dtype, random)
-        by_row = self.batch_size == 1 and self.momentum == 0
+        by_row = self.batch_size == 1 and self._solver().n_moments == 0
         rows = network._rows(checked_X, task.targets, visits.weights)
         if by_row and not call.partial and not rows.sparse:
             short = listed(checked_X)
@@ -381,6 +386,10 @@ class Backprop(BaseEstimator):
             nesterov=self.nesterovs_momentum,
             alpha=self.alpha,
             batch_size=self.batch_size,
+            solver=self.solver,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
         )
 
     # -- checks ------------------------------------------------------------------------------
@@ -389,7 +398,7 @@ class Backprop(BaseEstimator):
         """Check the parameters; return the sizes of the hidden layers."""
         hidden = _hidden_sizes(self.hidden_layer_sizes)
         hidden_activations(self.activation, len(hidden))
-        check_choice("solver", self.solver, ("sgd",))
+        check_choice("solver", self.solver, SOLVERS)
         check_number("alpha", self.alpha, at_least=0)
         check_whole("batch_size", self.batch_size)
         check_number("learning_rate_init", self.learning_rate_init, above=0)
@@ -402,6 +411,10 @@ class Backprop(BaseEstimator):
         check_flag("warm_start", self.warm_start)
         check_number("momentum", self.momentum, at_least=0, below=1)
         check_flag("nesterovs_momentum", self.nesterovs_momentum)
+        check_number("beta_1", self.beta_1, at_least=0, below=1)
+        check_number("beta_2", self.beta_2, at_least=0, below=1)
+        check_number("epsilon", self.epsilon, above=0)
+        check_whole("n_threads", self.n_threads)
         return hidden
 
     def _checked_X(self, X: Any, fitted: bool) -> Any:
@@ -456,12 +469,12 @@ class Backprop(BaseEstimator):
         """
         network = self._fitted_network()
         if not isinstance(X, np.ndarray) or X.nbytes <= BLOCK_BYTES or X.ndim != 2:
-            return of_outputs(network.forward(self._checked_X(X, fitted=True)))
+            return of_outputs(network.forward(self._checked_X(X, True), self.n_threads))
         result = None
         for start, stop in blocks_of_rows(X):
-            block = self._checked_X(X[start:stop], fitted=True)
+            block = self._checked_X(X[start:stop], True)
             try:
-                part = of_outputs(network.forward(block))
+                part = of_outputs(network.forward(block, self.n_threads))
             except ValueError:
                 check_finite("X", block, start)  # with the number of the row in X
                 raise

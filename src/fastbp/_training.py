@@ -126,6 +126,7 @@ def train_epochs(
     shuffle: Any = None,
     patience: Patience | None = None,
     verbose: bool = False,
+    n_threads: int = 1,
 ) -> Literal["converged", "diverged", "max_iter"]:
     """Train for up to ``max_iter`` epochs, in place.
 
@@ -145,6 +146,8 @@ def train_epochs(
         Ends training early.
     verbose : bool, default=False
         Print a line an epoch.
+    n_threads : int, default=1
+        See `Network.train_epoch`.
 
     Returns
     -------
@@ -155,8 +158,8 @@ def train_epochs(
     for _ in range(max_iter):
         if shuffle is not None:
             np.copyto(visit, order)
-            shuffle.shuffle(visit)
-        loss = network._run_epoch(rows, visit, solver)
+            _core.shuffle(visit, shuffle)
+        loss = network._run_epoch(rows, visit, solver, n_threads)
         history.add(loss, len(visit))
         if verbose:
             print(f"Iteration {len(history.loss_curve)}, loss = {loss:.8f}", flush=True)
