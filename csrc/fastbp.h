@@ -81,6 +81,7 @@ typedef struct {
     int itemsize;
     const char *y;
     int64_t y_row_bytes;
+    const int32_t *y_rows;      /* which row of y belongs to each row of X; NULL: the same */
     const double *weights;      /* NULL: 1 each */
 } fbp_data;
 

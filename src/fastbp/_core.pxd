@@ -50,6 +50,7 @@ cdef extern from "fastbp.h" nogil:
         int itemsize
         const char *y
         int64_t y_row_bytes
+        const int32_t *y_rows
         const double *weights
 
     ctypedef struct fbp_solver:

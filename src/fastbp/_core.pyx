@@ -11,7 +11,8 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport isfinite, pow, sqrt
+from libc.float cimport DBL_MAX
+from libc.math cimport pow, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -435,7 +436,7 @@ cdef inline fbp_row row_of(const fbp_data *data, int64_t r) noexcept nogil:
 
 
 cdef inline const void *target_of(const fbp_data *data, int64_t r) noexcept nogil:
-    return data.y + r * data.y_row_bytes
+    return data.y + (r if data.y_rows == NULL else data.y_rows[r]) * data.y_row_bytes
 
 
 cdef inline double weight_of(const fbp_data *data, int64_t r) noexcept nogil:
@@ -462,6 +463,12 @@ cdef inline size_t padded(size_t n_bytes) noexcept nogil:
 cdef inline size_t scratch_bytes_of(const fbp_layer *layer, const fbp_ops *ops, int l):
     """Bytes for a row of z, a or delta; in the first layer for a whole panel of it."""
     return padded_to(layer.n_out * ops.itemsize, FBP_ALIGNMENT if l else FBP_WIDEST_PANEL)
+
+
+cdef inline void *room_for_target(fbp_net *net):
+    """Memory for one row of targets, after Engine.begin."""
+    cdef int last = net.n_layers - 1
+    return <char *> net.layers[last].a + scratch_bytes_of(&net.layers[last], net.ops, last)
 
 
 # --------------------------------------------------------------------------------------------
@@ -625,7 +632,8 @@ cdef class Rows:
     X : ndarray of shape (n, n_features), rows contiguous; or (data, indices, indptr) of a CSR
         matrix, with indices of int32 and indptr of int64
     n_features : int
-    y : contiguous ndarray of shape (n, n_out) and the dtype of X, or None
+    y : contiguous ndarray of shape (n, n_out) and the dtype of X; or a table (m, n_out) of such
+        targets and, as int32, the row of it that belongs to each row of X; or None
     sample_weight : contiguous float64 ndarray of shape (n,), or None
     """
 
@@ -656,6 +664,9 @@ cdef class Rows:
         self.data.X = <const char *> cnp.PyArray_DATA(values)
         self.data.itemsize = values.itemsize
         self.values_per_row = len(values) / max(self.n, 1) if self.sparse else n_features
+        if isinstance(y, tuple):
+            y, numbers = y
+            self.data.y_rows = <const int32_t *> cnp.PyArray_DATA(numbers)
         if y is not None:
             self.data.y = <const char *> cnp.PyArray_DATA(y)
             self.data.y_row_bytes = y.strides[0]
@@ -665,7 +676,8 @@ cdef class Rows:
 
     def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
         """64-bit hashes of x and y of rows start..stop into those items of the uint64 ``out``."""
-        cdef const fbp_ops *ops = table_for(self.arrays[1].dtype, None)
+        cdef bint single = self.data.itemsize == sizeof(float)
+        cdef const fbp_ops *ops = table_for(np.float32 if single else np.float64, None)
         cdef uint64_t *hashes = <uint64_t *> cnp.PyArray_DATA(out)
         cdef fbp_row x, y
         cdef Py_ssize_t r
@@ -930,6 +942,7 @@ cdef class Engine:
     cdef size_t scratch_bytes
     cdef object arena
     cdef int type_number
+    cdef bint takes_classes         # targets may be numbers of classes
     cdef double least_target, most_target, large
     cdef readonly str isa
     cdef readonly bint tiny        # may run in registers: csrc/tiny.inc.h
@@ -945,7 +958,7 @@ cdef class Engine:
         self.block_rows = self.net.ops.block_rows
         self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
         self.least_target, self.most_target = TARGETS.get(loss, (-np.inf, np.inf))
-        # Rows, losses and learning rates below this cannot take a sound weight out of the dtype.
+        # Rows, losses and rates below this cannot take a sound weight out of the dtype.
         self.large = 1e9 if arena.dtype == np.float32 else 1e30
         self.net.n_layers = len(weights)
         self.memory.parameters = <char *> cnp.PyArray_DATA(arena)
@@ -968,6 +981,7 @@ cdef class Engine:
             layer = self.net.layers + l
             if activations[l] == "relu" and layer[1].n_out >= LEAST_OUTPUTS_TO_LIST:
                 layer.active_values = layer.W
+        self.takes_classes = activations[self.net.n_layers - 1] == "softmax"
         self.net.first_activation = ACTIVATIONS[activations[0]]
         self.net.plain_output = (
             loss == "squared_error" and activations[self.net.n_layers - 1] == "identity")
@@ -1017,7 +1031,7 @@ cdef class Engine:
             if velocities != NULL:
                 layer.V_W = velocities + (<char *> layer.W - self.memory.parameters)
                 layer.V_b = velocities + (<char *> layer.b - self.memory.parameters)
-        layer.a = at  # the output layer keeps z beside a
+        layer.a = at  # the output layer keeps z beside a; behind it is room for a target
         return block
 
     def train(self, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
@@ -1191,10 +1205,41 @@ cdef class Engine:
         PyMem_Free(block)
         return out if net.ops.all_finite(cnp.PyArray_DATA(out), n_out) else None
 
-    def step(self, x, y, double learning_rate):
+    cdef const void *one_target(self, object y, Py_ssize_t n, void *room):
+        """Where n targets stand that the loss allows, or NULL.
+
+        For a number that is in the room given: the target of one output, or of as many as there
+        are classes the indicators of that class.
+        """
+        cdef const void *target
+        cdef Py_ssize_t k = 0
+        cdef double value
+        if isinstance(y, (int, float)):
+            try:
+                value = y
+            except OverflowError:
+                return NULL
+            if n > 1:
+                if not (self.takes_classes and isinstance(y, int) and 0 <= value < n):
+                    return NULL
+                k, value = <Py_ssize_t> value, 1
+            memset(room, 0, n * self.net.ops.itemsize)
+            if self.net.ops.itemsize == sizeof(double):
+                (<double *> room)[k] = value
+            else:
+                (<float *> room)[k] = <float> value
+            target = room if self.net.ops.all_finite(room, n) else NULL
+        else:
+            target = self.one_row(y, n)
+        if target == NULL or not self.within(target, n, self.least_target, self.most_target):
+            return NULL
+        return target
+
+    def step(self, x, y, double learning_rate, double alpha=0, double largest_loss=DBL_MAX):
         """One row's step; returns the loss before it, or None where x or y need preparing.
 
-        No step is taken where the loss or a new weight is not finite: that returns NaN or infinity.
+        No step is taken where the loss is above the largest, or a new weight is not finite: that
+        returns the loss, NaN or infinity.
         Holds the GIL: releasing it costs as much as a small network's step.
         """
         cdef fbp_net net
@@ -1209,17 +1254,18 @@ cdef class Engine:
         row.n = self.net.layers.n_in
         row.columns = NULL
         row.values = self.one_row(x, row.n)
-        target = self.one_row(y, n_out)
-        if (row.values == NULL or target == NULL
-                or not self.within(target, n_out, self.least_target, self.most_target)):
+        if row.values == NULL:
             return None
-        block = self.begin(&net)
+        block = self.begin(&net, NULL, NULL, alpha == 0)
         try:
+            target = self.one_target(y, n_out, room_for_target(&net))
+            if target == NULL:
+                return None
             loss = forward(&net, &row, target)
-            if isfinite(loss):
-                solver.learning_rate = learning_rate
+            if loss <= largest_loss:                    # nor NaN, nor infinity
+                solver.learning_rate, solver.alpha = learning_rate, alpha
                 step = step_of(&solver, 1, 1)
-                if (loss > self.large or learning_rate > self.large
+                if (max(loss, learning_rate, alpha) > self.large
                         or not self.within(row.values, row.n, -self.large, self.large)):
                     kept = self.arena.copy()
                 backward(&net, &row, 1, &step)
