@@ -1,0 +1,63 @@
+"""`Probes`: which knobs to move first, so that every sensitivity is measured with few moves."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .sensitivity import Sensitivities
+from .stage import Knob
+from .tree import Floats, Tree
+
+
+class Probes:
+    """Moves that change at most one unknown input of any stage.
+
+    Since the values between the stages are observed, many sensitivities can be measured by one
+    move: that of the house flow to the main valve and those of all showers to the house flow by
+    turning the main valve; then those to all shower handles by turning these at the same time. A
+    knob that does not answer is moved twice as far, up to both of its bounds.
+
+    Attributes
+    ----------
+    moved : ndarray of bool of shape (n_edges,)
+        The edges whose input the last probe was meant to change.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._below = tree.edges_below()
+        self._settings_to_try = [_settings_to_try(knob) for knob in tree.knobs]
+        self.moved = np.zeros(len(tree.source), dtype=bool)
+
+    def next(self, settings: Floats, sensitivities: Sensitivities) -> Floats | None:
+        """Return the settings of the next probe, or None if nothing is left to measure."""
+        dest, n_nodes = self._tree.dest, len(self._tree.names)
+        settings = settings.copy()
+        unknown = ~sensitivities.is_measured
+        self.moved = np.zeros(len(dest), dtype=bool)
+        for knob, below in enumerate(self._below):
+            tries = self._settings_to_try[knob]
+            if not tries or not unknown[below].any():
+                continue
+            moved = self.moved.copy()
+            moved[below] = True
+            if np.bincount(dest[moved & unknown], minlength=n_nodes).max() > 1:
+                continue  # a stage would have two unknown inputs: this knob's turn comes later
+            self.moved = moved
+            settings[knob] = tries.pop(0)
+        return settings if self.moved.any() else None
+
+
+def _settings_to_try(knob: Knob) -> list[float]:
+    """Return settings ever farther from the start, towards the farther bound; last, the nearer."""
+    assert knob.start is not None
+    assert knob.probe is not None
+    upwards = knob.high - knob.start >= knob.start - knob.low
+    sign, far, near = (1, knob.high, knob.low) if upwards else (-1, knob.low, knob.high)
+    settings, stride = [], knob.probe
+    while stride < abs(far - knob.start):
+        settings.append(knob.start + sign * stride)
+        stride *= 2
+    settings.append(far)
+    return settings if near == knob.start else [*settings, near]
