@@ -318,7 +318,7 @@ class ChainTuner:
         if error < self._errors[self._best]:
             self._best = len(self._errors) - 1
         if self._purpose == "move":
-            self._least.append(min(error, *self._least[-1:]))
+            self._least.append(min([error, *self._least[-1:]]))
 
     def _decide(self) -> None:
         """Choose the next settings, or end."""
