@@ -20,14 +20,20 @@ class Probes:
 
     Attributes
     ----------
+    began_at : ndarray of shape (n_knobs,)
+        The settings before the first probe.
     moved : ndarray of bool of shape (n_edges,)
         The edges whose input the last probe was meant to change.
     """
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, settings: Floats) -> None:
         self._tree = tree
         self._below = tree.edges_below()
-        self._settings_to_try = [_settings_to_try(knob) for knob in tree.knobs]
+        self._settings_to_try = [
+            _settings_to_try(knob, start)
+            for knob, start in zip(tree.knobs, settings.tolist(), strict=True)
+        ]
+        self.began_at = settings
         self.moved = np.zeros(len(tree.source), dtype=bool)
 
     def next(self, settings: Floats, sensitivities: Sensitivities) -> Floats | None:
@@ -49,15 +55,14 @@ class Probes:
         return settings if self.moved.any() else None
 
 
-def _settings_to_try(knob: Knob) -> list[float]:
+def _settings_to_try(knob: Knob, start: float) -> list[float]:
     """Return settings ever farther from the start, towards the farther bound; last, the nearer."""
-    assert knob.start is not None
     assert knob.probe is not None
-    upwards = knob.high - knob.start >= knob.start - knob.low
+    upwards = knob.high - start >= start - knob.low
     sign, far, near = (1, knob.high, knob.low) if upwards else (-1, knob.low, knob.high)
     settings, stride = [], knob.probe
-    while stride < abs(far - knob.start):
-        settings.append(knob.start + sign * stride)
+    while stride < abs(far - start):
+        settings.append(start + sign * stride)
         stride *= 2
     settings.append(far)
-    return settings if near == knob.start else [*settings, near]
+    return settings if near == start else [*settings, near]

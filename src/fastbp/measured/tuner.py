@@ -121,7 +121,7 @@ class ChainTuner:
         self._target_stage = np.array([tree.node[n] - tree.n_knobs for n in self._target])
         self._wanted = np.array(list(self._target.values()))
         self._sensitivities = Sensitivities(tree)
-        self._probes = Probes(tree)
+        self._probes = Probes(tree, self._start)
         self._stride = 1.0
 
         self._asked, self._purpose = self._start, "start"
@@ -131,6 +131,7 @@ class ChainTuner:
         self._errors: list[float] = []
         self._purposes: list[Purpose] = []
         self._best = 0
+        self._error_last_time = np.inf  # that all sensitivities were measured anew
         self._least: list[float] = []  # the least error of all moves so far, move by move
 
     # what users call
@@ -341,22 +342,50 @@ class ChainTuner:
 
     def _move(self, nodes: Floats) -> None:
         """Ask for the next step towards the target; end where there is none."""
-        settings = nodes[: self._tree.n_knobs]
-        base = settings
-        if self._purpose != "move":  # knobs that do not answer go back to where they began
-            base = np.where(self._pull() > 0, settings, self._start)
-            self._purpose = "move"
+        begins = self._purpose != "move"
+        base = self._begin_moves() if begins else nodes
         if not self._pull().any():
             names = ", ".join(list(self._target)[:3])
             return self._end("no_answer", f"No knob was seen to change {names}.")
-        self._asked = self._within(base + self._step(nodes))
+        settings = base[: self._tree.n_knobs]
+        self._asked = np.clip(settings + self._step(base), self._low, self._high)
         if np.all(np.abs(self._asked - settings) <= STANDS_STILL * (self._high - self._low)):
-            return self._end("out_of_reach", self._why_out_of_reach(settings))
-        if len(self._least) > self._patience:
-            before, now = self._least[-1 - self._patience], self._least[-1]
-            if now >= before * (1 - NO_PROGRESS):
-                return self._end("stalled", self._why_stalled())
+            if begins or not self._look_again(nodes):
+                self._end("out_of_reach", self._why_out_of_reach(settings))
+        elif self._is_stalled() and (self._is_hidden() or not self._look_again(nodes)):
+            self._end("stalled", self._why_stalled())
         return None
+
+    def _begin_moves(self) -> Floats:
+        """Return where to move from after probing: from the best, and what is silent from before.
+
+        A knob that no target answers to goes back to where it stood.
+        """
+        self._purpose, self._least = "move", []
+        base = self._nodes[self._best].copy()
+        settings = base[: self._tree.n_knobs]
+        np.copyto(settings, self._probes.began_at, where=self._pull() == 0)
+        return base
+
+    def _is_stalled(self) -> bool:
+        if len(self._least) <= self._patience:
+            return False
+        before, now = self._least[-1 - self._patience], self._least[-1]
+        return now >= before * (1 - NO_PROGRESS)
+
+    def _look_again(self, nodes: Floats) -> bool:
+        """Measure all sensitivities anew before giving up, if it was of use the last time."""
+        if self._errors[self._best] >= self._error_last_time * (1 - NO_PROGRESS):
+            return False
+        self._error_last_time = self._errors[self._best]
+        self._sensitivities.is_measured[:] = False
+        settings = nodes[: self._tree.n_knobs]
+        self._probes = Probes(self._tree, settings)
+        probe = self._probes.next(settings, self._sensitivities)
+        if probe is None:
+            return False
+        self._purpose, self._asked = "probe", probe
+        return True
 
     def _step(self, nodes: Floats) -> Floats:
         """Return the step ``-eta dE/dy dy/dknob`` of every knob, before it is cut to the bounds.
@@ -421,13 +450,17 @@ class ChainTuner:
         )
 
     def _why_stalled(self) -> str:
-        noise = self._sensitivities.noise[self._target_stage]
-        hidden = bool(np.any(2 * noise > self._tol))
-        why = "the noise hides what is closer" if hidden else "a larger learning rate may help"
+        hidden = "the noise hides what is closer"
+        why = hidden if self._is_hidden() else "a larger learning rate may help"
         return (
             f"Stalled: {self._misses()}, and the error has not fallen during {self._patience} "
             f"moves ({why})."
         )
+
+    def _is_hidden(self) -> bool:
+        """Whether the noise is larger than what is close enough."""
+        noise = self._sensitivities.noise[self._target_stage]
+        return bool(np.any(2 * noise > self._tol))
 
     def _misses(self) -> str:
         """Return in words how far the best observation is from its target, where that is worst."""
@@ -439,9 +472,6 @@ class ChainTuner:
 
     def _deviation(self, nodes: Floats) -> Floats:
         return nodes[self._tree.n_knobs :][self._target_stage] - self._wanted
-
-    def _within(self, settings: Floats) -> Floats:
-        return np.clip(settings, self._low, self._high)
 
     def _named(self, settings: Floats) -> dict[str, float]:
         return dict(zip(self._tree.names, settings.tolist(), strict=False))
