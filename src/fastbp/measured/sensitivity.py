@@ -1,4 +1,4 @@
-"""`Sensitivities`: change in a stage's value per change in one of its inputs, learnt from changes."""
+"""`Sensitivities`: change in a stage's value per change in an input, learnt from changes."""
 
 from __future__ import annotations
 
@@ -109,4 +109,5 @@ class Sensitivities:
     def _sum(self, parts: Floats) -> Floats:
         """Return the sum over the inputs of every stage."""
         tree = self._tree
-        return np.bincount(tree.dest - tree.n_knobs, parts, len(tree.stages))
+        sums: Floats = np.bincount(tree.dest - tree.n_knobs, parts, len(tree.stages))  # type: ignore[assignment]
+        return sums

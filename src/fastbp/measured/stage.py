@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -172,10 +173,8 @@ def _as_tuple(what: str, value: Any, kind: type) -> tuple[Any, ...]:
     """Return one ``kind``, or several, as a tuple."""
     values: Iterable[Any] = [value]
     if not isinstance(value, kind):
-        try:
+        with contextlib.suppress(TypeError):
             values = tuple(value)
-        except TypeError:
-            pass
     for one in values:
         if not isinstance(one, kind):
             raise TypeError(f"{what} must be {kind.__name__} or several; got {one!r}")

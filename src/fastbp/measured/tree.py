@@ -38,7 +38,7 @@ class Tree:
         self.stages = sorted(stages, key=lambda stage: depth[stage.name])  # stable
         self.knobs = [knob for stage in self.stages for knob in stage.knobs]
         self.n_knobs = len(self.knobs)
-        self.names = [node.name for node in (*self.knobs, *self.stages)]
+        self.names = [knob.name for knob in self.knobs] + [stage.name for stage in self.stages]
         _check_unique(self.names)
         self.node = {name: i for i, name in enumerate(self.names)}
 
@@ -102,9 +102,7 @@ class Tree:
     def as_values(self, values: Mapping[str, Any]) -> Floats:
         """Return told observations as an array over stages, if there is one for each."""
         if not isinstance(values, Mapping):
-            raise TypeError(
-                f"values must map the name of every stage to its value; got {values!r}"
-            )
+            raise TypeError(f"values must map the name of every stage to its value; got {values!r}")
         names = self.names[self.n_knobs :]
         unknown = sorted(set(values) - set(names), key=str)
         missing = [name for name in names if name not in values]

@@ -1,4 +1,4 @@
-"""`ChainTuner`: backpropagation through a system that can be run and observed, not differentiated."""
+"""`ChainTuner`: backpropagation through what can be run and observed, not differentiated."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ class ChainTuner:
         self._probes = Probes(tree, self._start)
         self._stride = 1.0
 
-        self._asked, self._purpose = self._start, "start"
+        self._asked = self._start
+        self._purpose: Purpose = "start"
         self._status: Status = "running"
         self._message = "Not begun."
         self._nodes: list[Floats] = []
@@ -471,7 +472,8 @@ class ChainTuner:
         return f"{name} is {wanted + deviation[worst]:.6g} at its {closest}, {wanted:g} is wanted"
 
     def _deviation(self, nodes: Floats) -> Floats:
-        return nodes[self._tree.n_knobs :][self._target_stage] - self._wanted
+        deviation: Floats = nodes[self._tree.n_knobs :][self._target_stage] - self._wanted
+        return deviation
 
     def _named(self, settings: Floats) -> dict[str, float]:
         return dict(zip(self._tree.names, settings.tolist(), strict=False))
@@ -479,9 +481,7 @@ class ChainTuner:
     def _evaluation(self, index: int) -> Evaluation:
         named = self._named(self._nodes[index])
         settings = {knob.name: named.pop(knob.name) for knob in self._tree.knobs}
-        return Evaluation(
-            index + 1, self._purposes[index], settings, named, self._errors[index]
-        )
+        return Evaluation(index + 1, self._purposes[index], settings, named, self._errors[index])
 
     def _node(self, name: str) -> int:
         if name not in self._tree.node:
@@ -491,7 +491,9 @@ class ChainTuner:
     def _as_settings(self, settings: Mapping[str, float]) -> Floats:
         names = [knob.name for knob in self._tree.knobs]
         if not isinstance(settings, Mapping) or set(settings) != set(names):
-            raise ValueError(f"settings must map every knob ({', '.join(names[:6])}) to its setting")
+            raise ValueError(
+                f"settings must map every knob ({', '.join(names[:6])}) to its setting"
+            )
         return np.array([check_number(f"settings[{name!r}]", settings[name]) for name in names])
 
 
