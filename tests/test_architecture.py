@@ -120,7 +120,7 @@ def test_the_kernels_neither_know_python_nor_allocate():
         "fastbp.Network((2, 3, 1)).train_epoch([[1, 2.0]], [1.0], 0.1)",
         "fastbp.check_gradients(fastbp.Network((2, 3, 1)), [[1, 2.0]], [1.0])",
         "fastbp.show_config()",
-        "fastbp.measured.ChainTuner(fastbp.measured.Stage('y', abs, fastbp.measured.Knob('k', 0, 9)), 3).tune()",
+        "m = fastbp.measured; m.ChainTuner(m.Stage('y', abs, m.Knob('k', 0, 9)), 3).tune(9)",
     ],
 )
 def test_a_network_needs_nothing_but_numpy(use):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import measured
+    from . import measured as measured
     from ._config import show_config
     from ._estimators import BackpropClassifier, BackpropRegressor
     from .exceptions import DivergenceWarning
@@ -34,8 +34,6 @@ _HOME = {
     "check_gradients": "gradient_check",
     "show_config": "_config",
 }
-
-
 _PACKAGES = {"measured"}
 
 

@@ -127,7 +127,7 @@ class ChainTuner:
         self._asked = self._start
         self._purpose: Purpose = "start"
         self._status: Status = "running"
-        self._message = "Not begun."
+        self._message = ""
         self._nodes: list[Floats] = []
         self._errors: list[float] = []
         self._purposes: list[Purpose] = []
@@ -183,6 +183,7 @@ class ChainTuner:
         if self._nodes:
             self._learn(nodes)
         self._record(nodes)
+        self._end("running", f"Not finished after {len(self._nodes):,} evaluations.")
         self._decide()
         evaluation = self._evaluation(len(self._nodes) - 1)
         if self._verbose and (self.done or _is_round(evaluation.number)):
@@ -445,10 +446,10 @@ class ChainTuner:
             if x in (knob.low, knob.high)
         ]
         where = ", ".join(at_bound[:6]) + (" and others" if len(at_bound) > 6 else "")
-        return (
-            f"Out of reach: {self._misses()}, and every knob that would help stands at its bound "
-            f"({where})."
-        )
+        why = "no move would lower the error"
+        if where:
+            why = f"as measured there, every knob that would help is at its bound ({where})"
+        return f"Out of reach: {self._misses()}; {why}."
 
     def _why_stalled(self) -> str:
         hidden = "the noise hides what is closer"
