@@ -1,5 +1,6 @@
 """Systems that are not what they should be: a clear error, or a clear end."""
 
+import itertools
 import math
 
 import numpy as np
@@ -62,11 +63,11 @@ def test_circles_are_refused_and_named():
         Stage("c", abs, upstream="b"),
         Stage("d", abs, upstream="c"),
     ]
-    with pytest.raises(ValueError, match="feed each other in a circle: . -> . -> . -> .") as error:
+    with pytest.raises(ValueError, match=r"in a circle: . -> . -> . -> .") as error:
         ChainTuner(stages, 1.0)
     way = str(error.value).split(": ")[1].split(" -> ")
     assert way[0] == way[-1]
-    assert {*zip(way[:-1], way[1:], strict=True)} == {("a", "b"), ("b", "c"), ("c", "a")}
+    assert {*itertools.pairwise(way)} == {("a", "b"), ("b", "c"), ("c", "a")}
 
 
 def test_a_stage_that_feeds_itself_is_a_circle():

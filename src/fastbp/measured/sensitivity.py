@@ -92,7 +92,8 @@ class Sensitivities:
     def _take_noise(self, differences: Floats, where: NDArray[np.bool_] | None = None) -> None:
         """Refine the noise by differences of two observations that nothing else accounts for.
 
-        A stage that once gave exactly the same value twice is taken to be free of noise.
+        A stage that once gave exactly the same value twice is taken to be free of noise. Later
+        differences may be curvature as well: no single one counts more than three deviations.
         """
         refine = self._is_estimated & (np.isnan(self.noise) | (self.noise > 0))
         if where is not None:
@@ -100,7 +101,8 @@ class Sensitivities:
         self._n_looks += 1
         weight = max(0.1, 1 / self._n_looks)
         variance = np.where(np.isnan(self.noise), 0, self.noise) ** 2
-        variance += weight * (differences**2 / 2 - variance)
+        most = np.where(variance > 0, TIMES_THE_NOISE**2 * variance, np.inf)
+        variance += weight * (np.minimum(differences**2 / 2, most) - variance)
         self.noise = np.where(refine, np.sqrt(variance), self.noise)
 
     def _variance(self, values: Floats) -> Floats:
