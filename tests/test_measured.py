@@ -365,6 +365,17 @@ def test_two_pipes_that_meet_give_flow_and_temperature():
     assert result.settings["hot_valve"] == pytest.approx(8 * 28 / 50, rel=5e-3)
 
 
+def test_pipes_that_part_and_meet_again_are_no_obstacle():
+    stages = [
+        Stage("main", lambda m: 2 * m, Knob("valve", 0, 10, 3)),
+        Stage("left", lambda x: x / 3, upstream="main"),
+        Stage("right", lambda x, v: x * v / 10, Knob("tap", 0, 10, 3), upstream="main"),
+        Stage("sink", lambda a, b: a + b, upstream=("left", "right")),
+    ]
+    result = ChainTuner(stages, 7.0, learning_rate="auto").tune(100)
+    assert result.success
+
+
 def test_the_order_in_which_stages_are_listed_does_not_matter():
     stages = street(4)
     one = ChainTuner(stages, 1.0, learning_rate="auto").tune()

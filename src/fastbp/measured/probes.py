@@ -10,7 +10,7 @@ from .tree import Floats, Tree
 
 
 class Probes:
-    """Moves that change at most one unknown input of any stage.
+    """Moves that change at most one unknown input of any stage, wherever the stages allow it.
 
     Since the values between the stages are observed, many sensitivities can be measured by one
     move: that of the house flow to the main valve and those of all showers to the house flow by
@@ -38,20 +38,27 @@ class Probes:
     def next(self, settings: Floats, sensitivities: Sensitivities) -> Floats | None:
         """Return the settings of the next probe, or None if nothing is left to measure."""
         dest, n_nodes = self._tree.dest, len(self._tree.names)
-        settings = settings.copy()
         unknown = ~sensitivities.is_measured
+        wanted = [
+            knob
+            for knob, below in enumerate(self._below)
+            if self._settings_to_try[knob] and unknown[below].any()
+        ]
         self.moved = np.zeros(len(dest), dtype=bool)
-        for knob, below in enumerate(self._below):
-            tries = self._settings_to_try[knob]
-            if not tries or not unknown[below].any():
-                continue
+        turned = []
+        for knob in wanted:
             moved = self.moved.copy()
-            moved[below] = True
-            if np.bincount(dest[moved & unknown], minlength=n_nodes).max() > 1:
-                continue  # a stage would have two unknown inputs: this knob's turn comes later
-            self.moved = moved
-            settings[knob] = tries.pop(0)
-        return settings if self.moved.any() else None
+            moved[self._below[knob]] = True
+            if np.bincount(dest[moved & unknown], minlength=n_nodes).max() <= 1:
+                self.moved = moved
+                turned += [knob]  # else its turn comes later
+        if wanted and not turned:  # some stage always sees two unknown inputs of it change
+            turned = wanted[:1]
+            self.moved[self._below[turned[0]]] = True
+        settings = settings.copy()
+        for knob in turned:
+            settings[knob] = self._settings_to_try[knob].pop(0)
+        return settings if turned else None
 
 
 def _settings_to_try(knob: Knob, start: float) -> list[float]:

@@ -78,8 +78,8 @@ class TuningResult:
         The last estimate for every stage and each of its inputs: ``sensitivities["y"]["x"]`` is
         dy/dx.
     noise : dict of str to float
-        Standard deviation of one observation of every stage, as given or estimated. NaN if not
-        known.
+        Standard deviation of one observation of every stage, as given or else as judged from what
+        the sensitivities did not foresee, which is rather too much. NaN if not known.
     history : dict of str to ndarray of shape (n_evaluations,)
         "evaluation", "purpose", "error", and every knob and stage by name.
     bounds : dict of str to (float, float)

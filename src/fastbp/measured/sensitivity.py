@@ -44,19 +44,18 @@ class Sensitivities:
     def measure(self, change: Floats, values: Floats, moved: NDArray[np.bool_]) -> None:
         """Learn from a probe: divide the change of a value by that of its one new input.
 
-        Of the edges moved, every stage has at most one that is not measured yet. What the inputs
-        that are known account for is taken off first.
+        What the inputs that are known account for is taken off first. A stage that is fed from one
+        knob along two ways can only see its inputs change together: then the least slopes that
+        explain the change, ``rest du / |du|^2``, which is ``rest / du`` for one input.
         """
         tree = self._tree
         du, dv = change[tree.source], change[tree.n_knobs :]
-        new = np.flatnonzero(moved & ~self.is_measured & (du != 0))
-        stage = tree.dest[new] - tree.n_knobs
-        known = self._sum(np.where(self.is_measured, self.slope * du, 0))
-        rest = (dv - known)[stage]
-        answered = self.seen(dv - known, values)[stage]
-        new, rest = new[answered], rest[answered]
-        self.slope[new] = rest / du[new]
-        self.is_measured[new] = True
+        rest = dv - self._sum(np.where(self.is_measured, self.slope * du, 0))
+        stage = tree.dest - tree.n_knobs
+        new = moved & ~self.is_measured & (du != 0) & self.seen(rest, values)[stage]
+        squares = self._sum(np.where(new, du * du, 0))
+        self.slope[new] = (rest[stage] * du)[new] / squares[stage][new]
+        self.is_measured |= new
 
     def learn(self, change: Floats, values: Floats) -> None:
         """Learn from a move, whatever it changed: Broyden's secant update, stage by stage.
@@ -93,7 +92,8 @@ class Sensitivities:
         """Refine the noise by differences of two observations that nothing else accounts for.
 
         A stage that once gave exactly the same value twice is taken to be free of noise. Later
-        differences may be curvature as well: no single one counts more than three deviations.
+        differences may be curvature or outdated slopes as well: the noise is judged from above,
+        and no single one counts more than three deviations.
         """
         refine = self._is_estimated & (np.isnan(self.noise) | (self.noise > 0))
         if where is not None:
