@@ -320,6 +320,34 @@ def test_the_shower_ends_rightly_whatever_its_pressure(pressure, target, start):
     assert result.status == ("reached" if within else "out_of_reach") or close
 
 
+@settings(deadline=None, max_examples=150)
+@given(
+    values=st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=12),
+    low=st.floats(-1e150, 1e150),
+    width=st.sampled_from([1e-8, 1.0, 1e9]),
+    target=st.floats(-1e300, 1e300),
+    learning_rate=st.sampled_from(["auto", 1e-300, 1e-3, 1e300]),
+    loss=st.sampled_from(BOTH_LOSSES),
+    solver=st.sampled_from(SOLVERS),
+)
+def test_whatever_stages_return_the_knobs_stay_within_bounds(
+    values, low, width, target, learning_rate, loss, solver
+):
+    """Values without rhyme or reason, of any size: no warning, no NaN, no setting out of bounds."""
+    answers = itertools.cycle(values)
+    knobs = [Knob(f"k{i}", low, low + width * max(1.0, abs(low))) for i in range(3)]
+    stages = [
+        Stage("a", lambda *v: next(answers), knobs[:2]),
+        Stage("b", lambda *v: next(answers), knobs[2]),
+    ]
+    tuner = ChainTuner(stages, target, loss, learning_rate, solver)
+    while not tuner.done and len(tuner._nodes) < 60:
+        for knob in knobs:
+            assert knob.low <= tuner.ask()[knob.name] <= knob.high
+        tuner.tune(1)
+    assert str(tuner.result())
+
+
 # ---- trees
 
 

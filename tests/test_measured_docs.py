@@ -1,4 +1,4 @@
-"""The page on fastbp.measured: its code prints what the page says, its table is what was counted."""
+"""The page on fastbp.measured prints what it says, and its table is what was counted."""
 
 import contextlib
 import functools

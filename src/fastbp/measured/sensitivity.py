@@ -54,7 +54,8 @@ class Sensitivities:
         stage = tree.dest - tree.n_knobs
         new = moved & ~self.is_measured & (du != 0) & self.seen(rest, values)[stage]
         squares = self._sum(np.where(new, du * du, 0))
-        self.slope[new] = (rest[stage] * du)[new] / squares[stage][new]
+        slope = rest[stage] * du / np.where(new, squares[stage], 1)
+        self._accept(np.where(new, slope, self.slope))
         self.is_measured |= new
 
     def learn(self, change: Floats, values: Floats) -> None:
@@ -85,8 +86,11 @@ class Sensitivities:
         )
         stage = tree.dest - tree.n_knobs
         halves = np.where(du != 0, self.slope / 2, self.slope)
-        self.slope = np.where(silent[stage], halves, self.slope + gain[stage] * du)
+        self._accept(np.where(silent[stage], halves, self.slope + gain[stage] * du))
         self._take_noise(np.where(silent, 0, np.abs(surprise)), where=~silent)
+
+    def _accept(self, slope: Floats) -> None:
+        self.slope = np.where(np.isfinite(slope), slope, self.slope)
 
     def _take_noise(self, differences: Floats, where: NDArray[np.bool_] | None = None) -> None:
         """Refine the noise by differences of two observations that nothing else accounts for.

@@ -180,11 +180,12 @@ class ChainTuner:
         observed = tree.as_values(values)
         stood = self._asked if settings is None else self._as_settings(settings)
         nodes = np.concatenate([stood, observed])
-        if self._nodes:
-            self._learn(nodes)
-        self._record(nodes)
-        self._end("running", f"Not finished after {len(self._nodes):,} evaluations.")
-        self._decide()
+        with np.errstate(all="ignore"):  # numbers of absurd size end in small moves or in none
+            if self._nodes:
+                self._learn(nodes)
+            self._record(nodes)
+            self._end("running", f"Not finished after {len(self._nodes):,} evaluations.")
+            self._decide()
         evaluation = self._evaluation(len(self._nodes) - 1)
         if self._verbose and (self.done or _is_round(evaluation.number)):
             print(evaluation, flush=True)
@@ -417,7 +418,7 @@ class ChainTuner:
             )
             if not outward.any():
                 break
-        step = self._solver.move(step, grad)
+        step = np.nan_to_num(self._solver.move(step, grad))
         farthest = float(np.max(np.abs(step) / (self._high - self._low)))
         return step * min(1.0, self._max_move / farthest) if farthest > 0 else step
 
