@@ -208,6 +208,12 @@ def test_a_dead_zone_in_the_middle_of_the_way_is_crossed(learning_rate):
     assert result.settings["handle"] == pytest.approx(9, abs=0.01)
 
 
+def test_a_knob_that_does_not_answer_is_probed_twice_as_far_up_to_both_bounds():
+    stage = Stage("flow", lambda h: min(h, 2.0), Knob("handle", 0, 10, start=4, probe=1), noise=0)
+    probes = [e.settings["handle"] for e in told(ChainTuner(stage, 1.0), 6)[1:]]
+    assert probes == [5, 6, 8, 10, 0]
+
+
 @pytest.mark.parametrize("learning_rate", ["auto", 1e-3])
 def test_a_stage_that_saturates_below_the_target_ends(learning_rate):
     stage = Stage("flow", lambda h: min(h, 5.0), Knob("handle", 0, 10, start=2))

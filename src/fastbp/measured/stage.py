@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -134,22 +135,21 @@ class Stage:
             raise StageError(
                 f"stage {self.name!r} has no run: drive it with ask() and tell(), or give it one"
             )
-        at = ", ".join(f"{name} = {value:.6g}" for name, value in inputs.items())
-        at = f" at {at}" if at else ""
         try:
             value = self.run(*inputs.values())
         except Exception as error:
-            raise StageError(
-                f"stage {self.name!r} failed{at}: {type(error).__name__}: {error}"
-            ) from error
+            what = f"stage {self.name!r} failed{_at(inputs)}: {type(error).__name__}: {error}"
+            raise StageError(what) from error
         try:
             return as_observation(self.name, value)
         except (TypeError, ValueError) as error:
-            raise StageError(f"{error}, returned{at}") from None
+            raise StageError(f"{error}, returned{_at(inputs)}") from None
 
 
 def as_observation(name: str, value: Any) -> float:
     """Return what was observed at a stage as a float, if it is one finite number."""
+    if type(value) is float and math.isfinite(value):
+        return value
     what = f"the value of stage {name!r} must be one finite number"
     try:
         array = np.asarray(value)
@@ -162,6 +162,11 @@ def as_observation(name: str, value: Any) -> float:
     if not np.isfinite(array):
         raise ValueError(f"{what}; got {float(array)}")
     return float(array)
+
+
+def _at(inputs: dict[str, float]) -> str:
+    shown = ", ".join(f"{name} = {value:.6g}" for name, value in inputs.items())
+    return f" at {shown}" if shown else ""
 
 
 def _check_name(what: str, name: Any) -> None:
