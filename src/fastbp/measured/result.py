@@ -105,13 +105,15 @@ class TuningResult:
         return self.status == "reached"
 
     def to_frame(self) -> Any:
-        """Return the history as a pandas DataFrame, one row an evaluation."""
+        """Return the history as a pandas DataFrame, one row an evaluation. Needs pandas."""
         import pandas as pd
 
         return pd.DataFrame(self.history).set_index("evaluation")
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the targets' stages, the knobs and the error against the number of evaluations.
+
+        Dashed lines are the targets. Of many stages or knobs, the first dozen. Needs matplotlib.
 
         Parameters
         ----------
