@@ -31,6 +31,7 @@ LAYERS = {
     "gradient_check": NUMPY,
     "_config": NUMPY,
     "_training": NUMPY,
+    "measured": {"numpy", "pandas", "matplotlib"},  # the last two for results, when asked
     "_sparsity": SCIPY,
     "_labels": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,
@@ -73,7 +74,7 @@ def other_packages_imported(path):
 
 
 def test_every_module_has_its_place():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"_core", "_demo"}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"_core", "_demo", "measured"}
     assert modules - {"__init__"} == set(LAYERS)
 
 
@@ -119,6 +120,7 @@ def test_the_kernels_neither_know_python_nor_allocate():
         "fastbp.Network((2, 3, 1)).train_epoch([[1, 2.0]], [1.0], 0.1)",
         "fastbp.check_gradients(fastbp.Network((2, 3, 1)), [[1, 2.0]], [1.0])",
         "fastbp.show_config()",
+        "m = fastbp.measured; m.ChainTuner(m.Stage('y', abs, m.Knob('k', 0, 9)), 3).tune(9)",
     ],
 )
 def test_a_network_needs_nothing_but_numpy(use):
