@@ -16,7 +16,12 @@ FASTBP = (
     Setting("fastbp", 256, "float64", "SGD", 1, 0.02, 3),
 )
 # Of the settings that `search` tries, the first to 97 % and the first to 98 %.
-FOUND: tuple[Setting, ...] = ()
+FOUND = (
+    Setting("scikit-learn", 128, "float32", "SGD", 128, 0.1, 5),
+    Setting("scikit-learn", 256, "float32", "SGD", 128, 0.1, 5),
+    Setting("PyTorch", 128, "float32", "SGD", 256, 0.2, 3),
+    Setting("PyTorch", 128, "float32", "SGD", 32, 0.03, 5),
+)
 
 
 def grid(library: str) -> Iterator[Setting]:
