@@ -39,13 +39,14 @@ class Figures:
 
 
 def interleaved(group: str, case: Case, rounds: int) -> list[Figures]:
-    """Return the figures of all subjects of a case, taken in turns after one that is dropped."""
+    """Return the figures of all subjects of a case, taken in turns, the first round dropped."""
     samples = case.prepare()
     taken: dict[str, list[float]] = {subject: [] for subject in samples}
-    for number in range(rounds + 1):
+    warm_up = 1 if rounds > 1 else 0
+    for number in range(-warm_up, rounds):
         for subject, sample in samples.items():
             value = sample()
-            if number > 0 or rounds == 1:
+            if number >= 0:
                 taken[subject].append(value)
     return [
         Figures(group, case.name, subject, case.unit, tuple(values))
@@ -67,7 +68,7 @@ def seconds_a_call(call: Callable[[], Any], at_least: float) -> float:
     return elapsed / n_calls
 
 
-def timed(call: Callable[[], Any], at_least: float, n: int = 1) -> Sample:
+def timed(call: Callable[[], Any], at_least: float, n: float = 1) -> Sample:
     """Return a sample of the seconds that a call takes for each of the n things it does."""
     return lambda: seconds_a_call(call, at_least) / n
 

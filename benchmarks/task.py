@@ -23,7 +23,7 @@ class Task:
     activation: str = "relu"
     loss: str = "squared_error"
     solver: str = "sgd"
-    learning_rate: float = 1e-3
+    learning_rate: float = 2.0**-10  # which float32 has exactly, and so FANN
     batch_size: int = 1
     n_threads: int = 1
 

@@ -4,6 +4,7 @@ import ctypes
 import ctypes.util
 import dataclasses
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -99,7 +100,7 @@ class trainer(RowCalls):
     def parameters(self) -> list[np.ndarray]:
         opened().fann_get_connection_array(self.net, self.connections)
         sizes = self.task.layer_sizes
-        both = [np.empty((n + 1, m)) for n, m in zip(sizes, sizes[1:], strict=False)]
+        both = [np.empty((n + 1, m)) for n, m in pairwise(sizes)]
         for one, (layer, i, j) in zip(self.connections, self.places(), strict=True):
             both[layer][i, j] = one.weight
         return [one[:-1] for one in both] + [one[-1] for one in both]

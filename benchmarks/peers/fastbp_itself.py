@@ -1,5 +1,7 @@
 """fastbp: `Network` row by row, an estimator for batches."""
 
+import inspect
+import sys
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,13 @@ def version() -> str:
     return fastbp.__version__
 
 
-def does(task: Task) -> Task:
+def does(task: Task) -> Task | None:
+    """Return the task, None if this version does not know its solver."""
+    try:
+        trainer(task.first(2 * task.batch_size)).epoch()
+    except ValueError as reason:
+        print(f"warning: fastbp is left out: {reason}", file=sys.stderr, flush=True)
+        return None
     return task
 
 
@@ -45,10 +53,11 @@ def trainer(task: Task, exact: bool = False) -> Any:
 
 
 def estimator(task: Task, **more: Any) -> Any:
-    """Return an unfitted estimator for the task; None if this version does not have its solver."""
+    """Return an unfitted estimator for the task, with all threads that this version can use."""
     classes = {
         "squared_error": fastbp.BackpropRegressor,
         "log_loss": fastbp.BackpropClassifier,
     }
-    more = {"n_threads": task.n_threads} | more if task.n_threads > 1 else more
+    if "n_threads" in inspect.signature(classes[task.loss]).parameters:
+        more = {"n_threads": task.n_threads} | more
     return given(classes[task.loss], task, **more)

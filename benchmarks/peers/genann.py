@@ -3,6 +3,7 @@
 import ctypes
 import os
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class trainer(RowCalls):
 
     def parameters(self) -> list[np.ndarray]:
         weights, biases, start = [], [], 0
-        for n_in, n_out in zip(self.task.layer_sizes, self.task.layer_sizes[1:], strict=False):
+        for n_in, n_out in pairwise(self.task.layer_sizes):
             stop = start + (n_in + 1) * n_out
             units = self.weight[start:stop].reshape(n_out, n_in + 1)
             weights.append(units[:, 1:].T.copy())
