@@ -32,13 +32,15 @@ def difference(module: ModuleType, task: Task) -> float:
 
 
 def check(module: ModuleType, task: Task) -> float | None:
-    """Return the difference, None where the library's algorithm is another one.
+    """Return the difference, None where the library's algorithm is another one that learns, too.
 
     Raises
     ------
     Disagreement
     """
     if not module.COMPARABLE:
+        if not module.trainer(task).learns():
+            raise Disagreement(f"{module.NAME} is left out: its loss does not fall")
         return None
     found = difference(module, task)
     if not found <= TOLERANCE[task.dtype]:

@@ -9,6 +9,7 @@ from typing import Any
 Sample = Callable[[], float]  # takes one more figure
 
 SECONDS, BYTES, COUNT = "s", "bytes", "count"
+BUNDLE = 1e-3  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,17 +56,23 @@ def interleaved(group: str, case: Case, rounds: int) -> list[Figures]:
 
 
 def seconds_a_call(call: Callable[[], Any], at_least: float) -> float:
-    """Return the mean over as many calls, made back to back, as fill the time."""
-    n_calls, elapsed = 0, 0.0
-    batch = 1
-    while elapsed < at_least:
-        began = time.perf_counter()
-        for _ in range(batch):
+    """Return the time of a call: that of the fastest bundle of calls of a thousandth of a second.
+
+    As many bundles are tried as fill the time. What is slower was disturbed.
+    """
+    began = time.perf_counter()
+    n_calls, fastest = 1, float("inf")
+    while True:
+        start = time.perf_counter()
+        for _ in range(n_calls):
             call()
-        elapsed += time.perf_counter() - began
-        n_calls += batch
-        batch *= 2
-    return elapsed / n_calls
+        stop = time.perf_counter()
+        if n_calls > 1 or stop - start >= BUNDLE:
+            fastest = min(fastest, (stop - start) / n_calls)
+            if stop - began >= at_least:
+                return fastest
+        else:
+            n_calls = 1 + int(BUNDLE / max(stop - start, 1e-7))
 
 
 def timed(call: Callable[[], Any], at_least: float, n: float = 1) -> Sample:

@@ -59,11 +59,12 @@ def value_text(one: Verdict, value: float) -> str:
 
 
 def by_columns(cases: dict[str, Case]) -> list[tuple[tuple[str, ...], dict[str, Case]]]:
-    """Return the cases in groups of those with the same unit, and with all their subjects."""
-    found: dict[str, dict[str, Case]] = {}
+    """Return the cases in groups of those that begin alike, and with all their subjects."""
+    found: dict[tuple[str, str], dict[str, Case]] = {}
     for name, case in cases.items():
         if len(case) <= MOST_COLUMNS:
-            found.setdefault(next(iter(case.values())).unit, {})[name] = case
+            first = next(iter(case.values()))
+            found.setdefault((first.unit, first.subject), {})[name] = case
     return [(subjects_of(alike), alike) for alike in found.values()]
 
 

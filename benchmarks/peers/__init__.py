@@ -8,7 +8,8 @@ A module has
     does(task)                  the task as this library does it, or None if it cannot
     trainer(task, exact=False)  a `Trainer` for what `does` returned; exact: with functions that
                                 are computed, for libraries that otherwise look them up in tables
-    COMPARABLE                  whether the same rows must give fastbp's parameters, to rounding
+    COMPARABLE                  whether the same rows must give fastbp's parameters, to rounding;
+                                where not, a trainer has `learns`, which must be true
 
 To add a library, write such a module and name it in `MODULES`.
 """

@@ -23,7 +23,7 @@ def given(kind: type, task: Task, **more: Any) -> Any:
 
 
 class EstimatorTrainer:
-    """An epoch is one call of `partial_fit`, which begins with what random_state=0 draws."""
+    """An epoch is one call of `partial_fit`; the first begins with what random_state=0 draws."""
 
     def __init__(self, model: Any, task: Task) -> None:
         self.model, self.task, self.n_rows = model, task, task.n_rows
