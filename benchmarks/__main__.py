@@ -25,6 +25,7 @@ def main() -> None:
     figures = results.read(options.output)
     text = report.markdown(figures, machine.description())
     print(text, end="")
+    options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "benchmarks.md").write_text(text, encoding="utf-8")
     plots.write(options.output, figures)
     if options.docs:
@@ -48,7 +49,7 @@ def arguments() -> argparse.Namespace:
     add(
         "--output",
         type=Path,
-        default=Path("benchmark-results"),
+        default=Path("results"),
         metavar="DIR",
         help="figures are kept here, those of cases that are not measured again as well "
         "(default: %(default)s)",
