@@ -9,6 +9,9 @@ from typing import Any
 Sample = Callable[[], float]  # takes one more figure
 
 SECONDS, BYTES, COUNT = "s", "bytes", "count"
+MICROSECONDS, MEGABYTES, NUMBER = "us", "MB", ""
+# What a figure is measured in: what it is shown in, and how many of that make one.
+SHOWN = {SECONDS: (MICROSECONDS, 1e6), BYTES: (MEGABYTES, 1e-6), COUNT: (NUMBER, 1.0)}
 BUNDLE = 1e-3  # seconds
 
 

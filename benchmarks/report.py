@@ -1,11 +1,10 @@
 """The figures as Markdown."""
 
 from . import groups
-from .measure import BYTES, COUNT, SECONDS, Figures
+from .measure import SHOWN, Figures
 from .verdicts import Case, Verdict, cases_of, ratio, verdicts
 
 MOST_COLUMNS = 12  # series are drawn, not tabulated
-UNITS = {SECONDS: ("us", 1e6), BYTES: ("MB", 1e-6), COUNT: ("", 1.0)}
 
 
 def markdown(figures: list[Figures], description: list[str]) -> str:
@@ -49,13 +48,7 @@ def met(one: Verdict) -> str:
 
 
 def value_text(one: Verdict, value: float) -> str:
-    """Return a figure with its unit: a time or bytes where it is no ratio."""
-    name = one.goal.figure
-    if name in ("slope", "steepest step") or " / " in name:
-        return f"{value:.3g}"
-    if one.goal.at_most is not None and one.goal.at_most < 1e-3 and one.goal.at_most > 0:
-        return f"{1e6 * value:.3g} us"
-    return f"{1e-6 * value:.3g} MB" if one.goal.at_most else f"{value:g}"
+    return f"{value:.3g} {one.goal.unit}".rstrip()
 
 
 def by_columns(cases: dict[str, Case]) -> list[tuple[tuple[str, ...], dict[str, Case]]]:
@@ -74,7 +67,7 @@ def subjects_of(cases: dict[str, Case]) -> tuple[str, ...]:
 
 def table(subjects: tuple[str, ...], cases: dict[str, Case]) -> list[str]:
     """Return a table; next to others, how many times as long as fastbp they took."""
-    unit, factor = UNITS[next(iter(next(iter(cases.values())).values())).unit]
+    unit, factor = SHOWN[next(iter(next(iter(cases.values())).values())).unit]
     lines = row(f"case ({unit})" if unit else "case", *subjects)
     lines += row("---", *("---:" for _ in subjects))
     for name, case in cases.items():

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from .goals import EVERY, GOALS, Goal
-from .measure import Figures
+from .measure import SHOWN, Figures
 from .peers import fixed_sizes
 
 Case = dict[str, Figures]  # the subjects of one case
@@ -62,11 +62,11 @@ def cases_of(group: str, figures: list[Figures]) -> dict[str, Case]:
 
 
 def figure(name: str, case: Case) -> float | None:
-    """Return a figure of a case, None if a subject that it takes was not measured."""
+    """Return a figure of a case as it is shown, None if a subject it takes was not measured."""
     if name in OF_A_SERIES:
         return OF_A_SERIES[name](case)
     if " / " not in name:
-        return case[name].median if name in case else None
+        return case[name].median * SHOWN[case[name].unit][1] if name in case else None
     over, under = name.split(" / ")
     if over == BEST_PEER:
         over = best_peer(case, under)
@@ -101,6 +101,7 @@ def steepest_step(case: Case) -> float:
 
 
 OF_A_SERIES: dict[str, Callable[[Case], float]] = {
+    "largest": lambda case: max(medians(case)),
     "largest / smallest": lambda case: max(medians(case)) / min(medians(case)),
     "slope": slope,
     "steepest step": steepest_step,

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import agreement, data, goals, groups, peers, report, results, verdicts  # noqa: E402
+from benchmarks.groups.agreement import tasks as agreement_tasks  # noqa: E402
 from benchmarks.measure import Case, Figures, interleaved, seconds_a_call  # noqa: E402
 from benchmarks.task import Task  # noqa: E402
 
@@ -27,38 +28,19 @@ def peer(request):
     return module
 
 
-def tasks():
-    """One task of every kind that libraries are measured with, as far as fastbp has its solver."""
-    outputs, classes = data.regression((6, 5, 2), 150), data.classification(6, 3, 150)
-    sparse = data.sparse_classification(90, 7, 150)
-    found = [
-        Task((6, 5, 2), *outputs),
-        Task((6, 5, 4, 2), *outputs),
-        Task((6, 5, 1), *data.regression((6, 1), 150)),
-        Task((6, 5, 2), *data.regression((6, 2), 150, dtype="float32")),
-        Task((6, 5, 2), *data.regression((6, 2), 150, non_zeros=0.2)),
-        Task((90, 5, 1), *sparse, loss="log_loss"),
-        Task((6, 5, 3), *classes, loss="log_loss"),
-        Task((6, 5, 3), *classes, loss="log_loss", batch_size=32),
-        Task((6, 5, 3), *classes, loss="log_loss", batch_size=32, solver="adam"),
-        Task((6, 5, 1), *data.classification(6, 2, 150), "relu", "log_loss", "adam", batch_size=9),
-    ]
-    ours = peers.module_named("fastbp_itself")
-    return [task for task in found if ours.does(task) is not None]
-
-
 def test_every_peer_trains_the_same_network(peer):
-    done = [peer.does(task) for task in tasks()]
-    done = [task for task in done if task is not None]
-    assert done
-    for task in done:
+    ours = peers.module_named("fastbp_itself")
+    known = [task for task in agreement_tasks().values() if ours.does(task) is not None]
+    done = [peer.does(task) for task in known]
+    assert any(done)
+    for task in filter(None, done):
         agreement.check(peer, task)
 
 
 def test_a_peer_that_trains_another_network_is_left_out(monkeypatch):
     sklearn = peers.module_named("scikit_learn")
     train = sklearn.trainer
-    task = tasks()[0]
+    task = agreement_tasks()["row by row"]
     agreement.check(sklearn, task)
 
     def with_longer_steps(task, exact):
@@ -185,3 +167,9 @@ def test_figures_are_kept_and_a_case_measured_again_replaces_its_old_ones(tmp_pa
     results.add(tmp_path, figures_of("one", a=4.0))
     found = {(one.case, one.subject): one.values for one in results.read(tmp_path)}
     assert found == {("two", "a"): (3.0,) * 3, ("one", "a"): (4.0,) * 3}
+
+
+def test_times_are_judged_and_shown_in_the_unit_of_the_goal():
+    one = judged("a", figures_of("one", a=4e-6), at_most=5, unit="us")
+    assert one.met is True
+    assert (report.measured(one), report.bound(one)) == ("4 us", "at most 5 us")

@@ -12,6 +12,7 @@ import importlib
 from types import ModuleType
 
 NAMES = (
+    "agreement",
     "rows",
     "sparse",
     "shapes",

@@ -13,7 +13,7 @@ from ..task import Task
 NAME = "VW --nn"
 INSTALL = "python -m pip install vowpalwabbit"
 COMPARABLE = False  # it moves the output weights before it asks them for the hidden deltas
-MOST_VALUES = 40_000  # written to a file, for an epoch
+MOST_VALUES = 20_000  # written to a file, for an epoch
 FEW, MANY = 2, 12  # passes
 
 
