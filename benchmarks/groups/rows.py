@@ -23,8 +23,8 @@ def cases(options: Options) -> Iterator[Case]:
 
 
 def n_rows(sizes: tuple[int, ...], options: Options) -> int:
-    """Return as many rows as fit the nearer caches; few of them are few for training, too."""
-    return 300 if options.quick else min(20_000, max(2_000, 400_000 // sizes[0]))
+    """Return as many rows as fit the nearer caches; growth in rows is measured elsewhere."""
+    return 300 if options.quick else min(20_000, max(500, 200_000 // sizes[0]))
 
 
 def dense(sizes: tuple[int, ...], options: Options) -> dict[str, Sample]:
