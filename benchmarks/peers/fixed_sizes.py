@@ -4,6 +4,7 @@ import ctypes
 
 import numpy as np
 
+from ..measure import seconds_a_call
 from ..task import Task
 from .native import INSTALL as INSTALL
 from .native import compiler, doubles, indices, library
@@ -62,8 +63,6 @@ class Program:
 
 def trainer(task: Task, exact: bool = False) -> Program:
     """Return the program at the level at which it is faster."""
-    from ..measure import seconds_a_call
-
     programs = [Program(task, level) for level in LEVELS]
     if exact:
         return programs[0]

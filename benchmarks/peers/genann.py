@@ -1,6 +1,7 @@
 """genann, a small C library: from a shared library of it that FASTBP_GENANN names."""
 
 import ctypes
+import dataclasses
 import os
 from functools import cache
 from itertools import pairwise
@@ -54,8 +55,6 @@ def has_relu() -> bool:
 
 def does(task: Task) -> Task | None:
     """Return the task with ReLU, or with logistic units in versions that do not know it."""
-    import dataclasses
-
     plain = task.is_dense and task.loss == "squared_error" and task.dtype == "float64"
     plain = plain and task.solver == "sgd" and task.batch_size == 1 and len(set(task.hidden)) == 1
     if not plain or task.activation not in ("relu", "logistic"):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
+from ..measure import seconds_a_call
 from ..task import Task
 
 NAME = "VW --nn"
@@ -61,8 +62,6 @@ class trainer:
 
     def seconds_a_row(self, at_least: float) -> float:
         """Return the time of passes over the cache, what every run begins with left out."""
-        from ..measure import seconds_a_call
-
         few = seconds_a_call(lambda: self.run(FEW), at_least)
         many = seconds_a_call(lambda: self.run(MANY), at_least)
         return (many - few) / ((MANY - FEW) * self.n_rows)
