@@ -9,6 +9,7 @@ from ..task import Task
 
 def given(kind: type, task: Task, **more: Any) -> Any:
     """Return an unfitted estimator for the task; raises TypeError for parameters it lacks."""
+    more |= {"epsilon": task.epsilon} if task.solver == "adam" else {}
     return kind(
         hidden_layer_sizes=task.hidden,
         activation=task.activation,

@@ -1,6 +1,7 @@
 """PyTorch, eager: the training loop that its tutorials teach."""
 
 import importlib.metadata
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,10 @@ class trainer:
         self.X, self.y = torch.from_numpy(task.X), torch.from_numpy(task.y)
         self.linear, self.network = network_of(task)
         self.loss = self.losses()
-        kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
+        kinds = {
+            "sgd": torch.optim.SGD,
+            "adam": partial(torch.optim.Adam, eps=task.epsilon),
+        }
         self.optimizer = kinds[task.solver](self.network.parameters(), lr=task.learning_rate)
         self.order = np.random.default_rng(0).permutation
 
