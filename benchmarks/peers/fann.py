@@ -3,8 +3,11 @@
 import ctypes
 import ctypes.util
 import dataclasses
+import re
+import tempfile
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -21,16 +24,11 @@ COMPARABLE = True
 TRAIN_INCREMENTAL = 0
 LINEAR, LOGISTIC, LOGISTIC_STEPWISE, TANH, TANH_STEPWISE = 0, 3, 4, 5, 6
 LINEAR_ERROR = 0
+CONNECTIONS = "connections (connected_to_neuron, weight)="  # in a file of a network
 
 
-class Connection(ctypes.Structure):
-    """``struct fann_connection``: units are numbered layer by layer, each layer's bias last."""
-
-    _fields_ = (
-        ("from_unit", ctypes.c_uint),
-        ("to_unit", ctypes.c_uint),
-        ("weight", ctypes.c_double),
-    )
+# struct fann_connection: units are numbered layer by layer, the bias of each after its others
+CONNECTION = np.dtype([("from_unit", "u4"), ("to_unit", "u4"), ("weight", "f8")], align=True)
 
 
 def version() -> str:
@@ -45,6 +43,7 @@ def opened() -> ctypes.CDLL:
         raise Missing("libdoublefann was not found")
     library = ctypes.CDLL(path)
     library.fann_create_standard_array.restype = ctypes.c_void_p
+    library.fann_create_from_file.restype = ctypes.c_void_p
     return library
 
 
@@ -59,48 +58,57 @@ class trainer(RowCalls):
     def __init__(self, task: Task, exact: bool = False) -> None:
         library, sizes = opened(), task.layer_sizes
         units = (ctypes.c_uint * len(sizes))(*sizes)
+        self.task = task
         self.net = ctypes.c_void_p(library.fann_create_standard_array(len(sizes), units))
+        self.set_parameters()
         library.fann_set_training_algorithm(self.net, TRAIN_INCREMENTAL)
         library.fann_set_train_error_function(self.net, LINEAR_ERROR)
         activation = LOGISTIC if exact else LOGISTIC_STEPWISE
         library.fann_set_activation_function_hidden(self.net, activation)
         library.fann_set_activation_function_output(self.net, LINEAR)
         # its logistic is 1 / (1 + exp(-2 s z)), and its identity s z, for a steepness s
-        for set_steepness, steepness in (
-            (library.fann_set_activation_steepness_hidden, 0.5),
-            (library.fann_set_activation_steepness_output, 1.0),
-        ):
-            set_steepness(self.net, ctypes.c_double(steepness))
+        library.fann_set_activation_steepness_hidden(self.net, ctypes.c_double(0.5))
+        library.fann_set_activation_steepness_output(self.net, ctypes.c_double(1.0))
         library.fann_set_learning_rate(self.net, ctypes.c_float(task.learning_rate))
-        self.connections = (Connection * library.fann_get_total_connections(self.net))()
         super().__init__(task, library.fann_train, self.net)
-        self.set_parameters()
 
     def __del__(self) -> None:
         opened().fann_destroy(self.net)
 
-    def places(self) -> list[tuple[int, int, int]]:
-        """Return layer, input and output of each connection; the input after the last is 1."""
-        starts = np.cumsum([0, *(size + 1 for size in self.task.layer_sizes)])
-        found = []
-        for one in self.connections:
-            layer = int(np.searchsorted(starts, one.from_unit, side="right")) - 1
-            into = one.to_unit - starts[layer + 1]
-            found.append((layer, int(one.from_unit - starts[layer]), int(into)))
-        return found
+    def connections(self) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+        """Return all connections, and of each layer which are its own and where in [W; b]."""
+        n = opened().fann_get_total_connections(self.net)
+        found, sizes = np.empty(n, CONNECTION), self.task.layer_sizes
+        opened().fann_get_connection_array(self.net, ctypes.c_void_p(found.ctypes.data))
+        starts = np.cumsum([0, *(size + 1 for size in sizes)])
+        layer = np.searchsorted(starts, found["from_unit"], side="right") - 1
+        i, j = found["from_unit"] - starts[layer], found["to_unit"] - starts[layer + 1]
+        own = [np.flatnonzero(layer == l) for l in range(len(sizes) - 1)]
+        places = [i[rows] * n_out + j[rows] for rows, n_out in zip(own, sizes[1:], strict=True)]
+        return found, own, places
 
     def set_parameters(self) -> None:
-        library = opened()
-        library.fann_get_connection_array(self.net, self.connections)
-        both = [np.vstack([W, b]) for W, b in zip(*self.task.parameters, strict=True)]
-        for one, (layer, i, j) in zip(self.connections, self.places(), strict=True):
-            one.weight = both[layer][i, j]
-        library.fann_set_weight_array(self.net, self.connections, len(self.connections))
+        """Write the network to a file, change the weights there, and read it.
+
+        The function that sets weights looks for each of them among all others.
+        """
+        found, own, places = self.connections()
+        for rows, place, W, b in zip(own, places, *self.task.parameters, strict=True):
+            found["weight"][rows] = np.vstack([W, b]).ravel()[place]
+        weights = iter(found["weight"])
+        with tempfile.TemporaryDirectory(prefix="fastbp-fann-") as folder:
+            path = Path(folder) / "network"
+            name = ctypes.c_char_p(bytes(path))
+            opened().fann_save(self.net, name)
+            before, mark, listed = path.read_text().partition(CONNECTIONS)
+            listed = re.sub(r", [^)]*\)", lambda _: f", {next(weights):.20e})", listed)
+            path.write_text(before + mark + listed)
+            opened().fann_destroy(self.net)
+            self.net = ctypes.c_void_p(opened().fann_create_from_file(name))
 
     def parameters(self) -> list[np.ndarray]:
-        opened().fann_get_connection_array(self.net, self.connections)
-        sizes = self.task.layer_sizes
-        both = [np.empty((n + 1, m)) for n, m in pairwise(sizes)]
-        for one, (layer, i, j) in zip(self.connections, self.places(), strict=True):
-            both[layer][i, j] = one.weight
+        found, own, places = self.connections()
+        both = [np.empty((n + 1, m)) for n, m in pairwise(self.task.layer_sizes)]
+        for rows, place, one in zip(own, places, both, strict=True):
+            one.ravel()[place] = found["weight"][rows]
         return [one[:-1] for one in both] + [one[-1] for one in both]

@@ -24,7 +24,7 @@ def does(task: Task) -> Task | None:
     """Return the task, None if this version does not know its solver."""
     try:
         trainer(task.first(2 * task.batch_size)).epoch()
-    except ValueError as reason:
+    except (TypeError, ValueError) as reason:
         print(f"warning: fastbp is left out: {reason}", file=sys.stderr, flush=True)
         return None
     return task
