@@ -9,7 +9,6 @@ from .. import data
 from ..measure import Case, Sample, timed
 from ..task import Task
 from . import Options
-from .variants import epoch
 
 TITLE = "Growth: time for one row"
 ALL_CORES = False
@@ -49,6 +48,13 @@ def fit(n_rows: int, most: int) -> Sample:
     X, y = data.regression((8, 1), n_rows)
     y = y.ravel()
     return timed(lambda: model.fit(X, y), 1e-9, n_rows * n_epochs)
+
+
+def epoch(task: Task, options: Options) -> Sample:
+    """Return a sample of the time of a row in an epoch in one and the same random order."""
+    network, order = task.network(), np.random.default_rng(0).permutation(task.n_rows)
+    call = partial(network.train_epoch, task.X, task.y, task.learning_rate, order=order)
+    return timed(call, options.seconds, task.n_rows)
 
 
 def non_zeros(options: Options) -> dict[str, Sample]:

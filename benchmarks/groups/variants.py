@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import data
-from ..measure import Case, Sample, timed
+from ..measure import Case, Sample, seconds_a_row
+from ..peers.fastbp_itself import Fit
 from ..task import Task, name_of
 from . import Options
 from .rows import NETWORKS, n_rows
@@ -30,7 +31,7 @@ def cases(options: Options) -> Iterator[Case]:
 
 def variants(sizes: tuple[int, ...], options: Options) -> dict[str, Sample]:
     X, y = data.regression(sizes, n_rows(sizes, options))
-    task, weights = Task(sizes, X, y), np.random.default_rng(1).uniform(0.5, 1.5, len(X))
+    task, weights = Task(sizes, X, y), np.random.default_rng(1).uniform(0.5, 1, len(X))
     single = dataclasses.replace(task, X=X.astype("float32"), y=y.astype("float32"))
     found = {name: epoch(task, options, **more) for name, more in SOLVERS.items()}
     found["sample weights"] = epoch(task, options, sample_weight=weights)
@@ -53,11 +54,5 @@ def losses(sizes: tuple[int, ...], options: Options) -> dict[str, Sample]:
 
 
 def epoch(task: Task, options: Options, **more: Any) -> Sample:
-    """Return a sample of the time of a row in `Network.train_epoch`."""
-    network, random, n = task.network(), np.random.default_rng(0), task.n_rows
-
-    def run() -> float:
-        order = random.permutation(n)
-        return network.train_epoch(task.X, task.y, task.learning_rate, order=order, **more)
-
-    return timed(run, options.seconds, n)
+    """Return a sample of the time of a row in a fit."""
+    return seconds_a_row(Fit(task, **more), options.seconds)

@@ -9,15 +9,14 @@ from ..task import Task
 
 def given(kind: type, task: Task, **more: Any) -> Any:
     """Return an unfitted estimator for the task; raises TypeError for parameters it lacks."""
+    more = {"alpha": 0.0, "momentum": 0.0} | more
     more |= {"epsilon": task.epsilon} if task.solver == "adam" else {}
     return kind(
         hidden_layer_sizes=task.hidden,
         activation=task.activation,
         solver=task.solver,
-        alpha=0.0,
         batch_size=task.batch_size,
         learning_rate_init=task.learning_rate,
-        momentum=0.0,
         random_state=0,
         **more,
     )

@@ -1,4 +1,4 @@
-"""fastbp: `Network` row by row, an estimator for batches."""
+"""fastbp: its estimators, which every user meets first."""
 
 import inspect
 import sys
@@ -14,6 +14,7 @@ from .estimators import EstimatorTrainer, given
 NAME = "fastbp"
 INSTALL = ""
 COMPARABLE = True
+N_EPOCHS = 100
 
 
 def version() -> str:
@@ -23,33 +24,28 @@ def version() -> str:
 def does(task: Task) -> Task | None:
     """Return the task, None if this version does not know its solver."""
     try:
-        trainer(task.first(2 * task.batch_size)).epoch()
+        trainer(task.first(2 * task.batch_size)).in_order(np.arange(task.batch_size))
     except (TypeError, ValueError) as reason:
         print(f"warning: fastbp is left out: {reason}", file=sys.stderr, flush=True)
         return None
     return task
 
 
-class NetworkTrainer:
-    def __init__(self, task: Task) -> None:
-        self.task, self.n_rows = task, task.n_rows
-        self.network, self.random = task.network(), np.random.default_rng(0)
+class Fit(EstimatorTrainer):
+    """An epoch row by row is one of many in a call of `fit`, with all that a fit does besides."""
 
-    def epoch(self) -> float:
-        return self.in_order(self.random.permutation(self.n_rows))
+    def __init__(self, task: Task, sample_weight: np.ndarray | None = None, **more: Any) -> None:
+        many = {"max_iter": N_EPOCHS, "n_iter_no_change": N_EPOCHS, "tol": 0.0}
+        super().__init__(estimator(task, **many, **more), task)
+        self.n_rows, self.sample_weight = N_EPOCHS * task.n_rows, sample_weight
 
-    def in_order(self, order: np.ndarray) -> float:
-        task = self.task
-        return self.network.train_epoch(task.X, task.y, task.learning_rate, order=order)
-
-    def parameters(self) -> list[np.ndarray]:
-        return [*self.network.weights, *self.network.biases]
+    def epoch(self) -> Any:
+        return self.model.fit(self.task.X, self.y, self.sample_weight)
 
 
-def trainer(task: Task, exact: bool = False) -> Any:
-    if task.solver == "sgd" and task.batch_size == 1:
-        return NetworkTrainer(task)
-    return EstimatorTrainer(estimator(task), task)
+def trainer(task: Task, exact: bool = False) -> EstimatorTrainer:
+    row_by_row = task.solver == "sgd" and task.batch_size == 1
+    return Fit(task) if row_by_row else EstimatorTrainer(estimator(task), task)
 
 
 def estimator(task: Task, **more: Any) -> Any:
