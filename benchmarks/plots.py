@@ -21,7 +21,12 @@ def write(folder: Path, figures: list[Figures]) -> list[Path]:
 
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    settings = {"svg.hashsalt": "fastbp", "axes.spines.top": False, "axes.spines.right": False}
+    settings = {
+        "svg.hashsalt": "fastbp",
+        "svg.fonttype": "none",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
     with pyplot.rc_context(settings):
         for name, draw in ((NETWORKS, networks), (GROWTH, series), (THREADS, threads)):
             figure = draw(pyplot, figures)
