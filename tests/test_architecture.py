@@ -30,6 +30,7 @@ LAYERS = {
     "gradient_check": NUMPY,
     "_config": NUMPY,
     "_training": NUMPY,
+    "_restarts": NUMPY,
     "_sparsity": SCIPY,
     "_labels": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,

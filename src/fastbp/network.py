@@ -167,16 +167,21 @@ class Network:
         self._gradients: Arena | None = None
         self._batches: dict[bool, _core.Batch] = {}
         self._blocks: dict[tuple[bool, bool], _core.Block] = {}
-        binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
         self._engine = _core.Engine(
             self._arena.values,
             list(self.weights),
             list(self.biases),
             [*self.activation, self.out_activation],
-            "binary_log_loss" if binary else self.loss_name,
+            self._kernel_loss,
             self.loss_name in ("log_loss", "poisson"),
             _core.isa_for(self.layer_sizes, self.dtype),
         )
+
+    @property
+    def _kernel_loss(self) -> str:
+        """Name of the loss among the kernels, where log loss has two."""
+        binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
+        return "binary_log_loss" if binary else self.loss_name
 
     def _initialise(self, random: Any) -> None:
         for W, b, activation in zip(
