@@ -220,9 +220,11 @@ class Team:
         return n <= (self._lanes.n_groups - 1) * self._lanes.n_lanes
 
     def leave(self, *numbers: int) -> None:
-        """Copy what these lanes, or all, have learnt into their networks, and forget these."""
+        """Copy what these lanes, or all, have learnt into those networks that are still here."""
         for number in numbers or tuple(self.networks):
-            network = self.networks.pop(number)
+            network = self.networks.pop(number, None)
+            if network is None:
+                continue
             for lane, array in self._pairs(number, network):
                 array[...] = lane
 
