@@ -142,7 +142,7 @@ typedef struct {
     int64_t n_in, n_out;
     void *W, *b;                /* [n_in][n_out][lanes], [n_out][lanes] */
     void *V_W, *V_b;            /* velocities of momentum, laid out alike */
-    void *a, *delta;            /* scratch of this row: z and a in turn; delta */
+    void *a, *z, *delta;        /* scratch: this row's a, the next one's z, deltas of both */
 } fbp_lane_layer;
 
 typedef struct {

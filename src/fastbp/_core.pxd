@@ -97,6 +97,7 @@ cdef extern from "fastbp.h" nogil:
         void *V_W
         void *V_b
         void *a
+        void *z
         void *delta
 
     ctypedef struct fbp_lanes:

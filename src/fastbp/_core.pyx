@@ -946,7 +946,7 @@ cdef class Lanes:
 
         lane_bytes = self.n_lanes * self.ops.itemsize
         group_bytes = self.net.n_values * lane_bytes
-        raw = np.zeros(self.n_groups * group_bytes + 2 * units * lane_bytes + FBP_ALIGNMENT,
+        raw = np.zeros(self.n_groups * group_bytes + 4 * units * lane_bytes + FBP_ALIGNMENT,
                        np.uint8)
         start = <char *> cnp.PyArray_DATA(raw)
         k = <Py_ssize_t> padded(<size_t> start) - <Py_ssize_t> start
@@ -976,8 +976,9 @@ cdef class Lanes:
             layer.V_W = cnp.PyArray_DATA(self.weight_velocities[l]) if momentum else NULL
             layer.V_b = cnp.PyArray_DATA(self.bias_velocities[l]) if momentum else NULL
             layer.a = scratch
-            layer.delta = scratch + <Py_ssize_t> (layer.n_out * lane_bytes)
-            scratch += <Py_ssize_t> (2 * layer.n_out * lane_bytes)
+            layer.z = scratch + <Py_ssize_t> (layer.n_out * lane_bytes)
+            layer.delta = scratch + <Py_ssize_t> (2 * layer.n_out * lane_bytes)
+            scratch += <Py_ssize_t> (4 * layer.n_out * lane_bytes)
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)

@@ -23,6 +23,7 @@ from .network import Network, Solver, _total_weight
 # lanes in use that makes up for their being slower than one network alone.
 MOST_VALUES = 512
 LEAST_SHARE = 0.5
+ROWS = 2  # whose steps are taken together: pieces of an epoch are a multiple of it
 
 
 @dataclasses.dataclass
@@ -236,7 +237,7 @@ class Team:
         lanes, solver = self._lanes, self._solver
         sums = np.zeros((lanes.n_groups, lanes.n_lanes))
         some = next(iter(self.networks.values()))
-        for start, stop in some._slices(rows, len(order)):
+        for start, stop in some._slices(rows, len(order), ROWS):
             np.copyto(self._before, lanes.values)
             lanes.train(
                 rows,
