@@ -147,8 +147,10 @@ typedef struct {
 
 typedef struct {
     fbp_lane_layer *layers;
-    int n_layers, n_vectors;    /* lanes are 1 or 2 vectors */
-    fbp_activation activation, out_activation; /* of all hidden layers; of the outputs */
+    int n_layers;
+    fbp_activate *activate;     /* of all hidden layers */
+    fbp_derive *derive;
+    fbp_activation out_activation;
     fbp_loss loss;
     void *values;               /* all parameters and velocities, */
     int64_t n_values;           /* this many numbers a lane */

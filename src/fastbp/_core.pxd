@@ -102,8 +102,10 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_lanes:
         fbp_lane_layer *layers
-        int n_layers, n_vectors
-        fbp_activation activation, out_activation
+        int n_layers
+        fbp_activate *activate
+        fbp_derive *derive
+        fbp_activation out_activation
         fbp_loss loss
         void *values
         int64_t n_values

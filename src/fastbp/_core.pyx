@@ -933,11 +933,11 @@ cdef class Lanes:
         self.isa = isa or ISA
         self.ops = table_for(dtype, self.isa)
         self.net.n_layers = len(layer_sizes) - 1
-        self.net.n_vectors = 1 if n <= self.ops.lanes else 2
-        self.net.activation = ACTIVATIONS[activation]
+        self.net.activate = self.ops.activate[ACTIVATIONS[activation]]
+        self.net.derive = self.ops.derive[ACTIVATIONS[activation]]
         self.net.out_activation = ACTIVATIONS[out_activation]
         self.net.loss = LOSSES[loss]
-        self.n_lanes = self.net.n_vectors * self.ops.lanes
+        self.n_lanes = self.ops.lanes
         self.n_groups = (n + self.n_lanes - 1) // self.n_lanes
         shapes = [shape for n_in, n_out in zip(layer_sizes, layer_sizes[1:])
                   for shape in ((n_in, n_out), (n_out,))] * (1 + momentum)
