@@ -165,6 +165,25 @@ typedef struct {
     int plain_output; /* identity and squared error: delta[L] = z[L] - y */
 } fbp_net;
 
+/* A layer of networks side by side, each in a lane of its own: see restarts.inc.h. */
+typedef struct {
+    int64_t n_in, n_out;
+    void *W, *b;                /* [n_in][n_out][lanes], [n_out][lanes] */
+    void *V_W, *V_b;            /* velocities of momentum, laid out alike */
+    void *a, *z, *delta;        /* scratch: this row's a, the next one's z, deltas of both */
+} fbp_lane_layer;
+
+typedef struct {
+    fbp_lane_layer *layers;
+    int n_layers;
+    fbp_activate *activate;     /* of all hidden layers */
+    fbp_derive *derive;
+    fbp_activation out_activation;
+    fbp_loss loss;
+    void *values;               /* all parameters and velocities, */
+    int64_t n_values;           /* this many numbers a lane */
+} fbp_lanes;
+
 /* Rows order[start..stop), one after another; returns where it stopped, which is before the first
  * row whose loss is too large, and adds to the weighted sum of losses. */
 typedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
@@ -221,6 +240,12 @@ struct fbp_ops {
     /* Whole networks of one hidden layer of up to tiny_units and one output: see tiny.inc.h. */
     int tiny_units;
     fbp_train_tiny *train_tiny;
+
+    /* Networks side by side: adds each lane's weighted losses to loss_sums, which become infinite
+     * where a loss was too large or a parameter is no longer finite; see restarts.inc.h. */
+    void (*train_lanes)(const fbp_lanes *net, const fbp_data *data, const int64_t *order,
+                        int64_t start, int64_t stop, const fbp_step *step, double largest_loss,
+                        double *loss_sums);
 
     fbp_activate *activate[FBP_N_ACTIVATION];
     fbp_derive *derive[FBP_N_ACTIVATION];

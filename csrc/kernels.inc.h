@@ -9,6 +9,7 @@
 #include "first_layer_dense.inc.h"
 #include "first_layer_sparse.inc.h"
 #include "tiny.inc.h"
+#include "restarts.inc.h"
 #include "batch.inc.h"
 #include "hash.inc.h"
 
@@ -38,6 +39,7 @@ const fbp_ops FBP_TABLE = {
     .batch_unload = batch_unload,
     .tiny_units = TINY_VECTORS * VL,
     .train_tiny = train_tiny,
+    .train_lanes = train_lanes,
     .activate = {activate_identity, activate_logistic, activate_tanh, activate_relu,
                  activate_exp, activate_softmax},
     .derive = {derive_identity, derive_logistic, derive_tanh, derive_relu,

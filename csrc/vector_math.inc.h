@@ -1,4 +1,4 @@
-/* exp, logistic and tanh of a whole vector.
+/* exp, logistic, tanh and log(1 + x) of a whole vector.
  *
  * At most 2 ulp from the exact value, on every instruction set and for both dtypes, for every
  * argument: subnormal results are right as well, and no finite argument gives infinity or NaN.
@@ -12,7 +12,8 @@
  *                    = x + x^3 P(x^2)               elsewhere, where the line above would cancel
  *
  * The coefficients are minimax fits (Remez), rounded to the dtype: e^r to 2^-57 (float: 2^-28)
- * of itself, tanh to 2^-55 (2^-28). */
+ * of itself, tanh to 2^-55 (2^-28),
+ * atanh, up to 3 - sqrt(8), to 2^-80 (2^-46). */
 #ifdef FBP_F32
 
 #define N_TERMS 5
@@ -30,6 +31,10 @@ static const real expm1_terms[N_TERMS] = {
 /* (tanh(x) - x) / x^3 in powers of x^2 */
 static const real tanh_terms[N_TERMS] = {
     -0x1.55554ap-2f, 0x1.110d18p-3f, -0x1.b92618p-5f, 0x1.5927f8p-6f, -0x1.9ab1ccp-8f,
+};
+/* (atanh(x) - x) / x^3 in powers of x^2 */
+static const real atanh_terms[N_TERMS] = {
+    0x1.555556p-2f, 0x1.999998p-3f, 0x1.249324p-3f, 0x1.c67adap-4f, 0x1.8c8c12p-4f,
 };
 
 #else /* double */
@@ -51,6 +56,11 @@ static const real tanh_terms[N_TERMS] = {
     -0x1.5555555555497p-2, 0x1.111111110223bp-3,  -0x1.ba1ba1ad1876fp-5,  0x1.664f45b22b327p-6,
     -0x1.226ddb8554464p-7, 0x1.d6c5e47f8461cp-9,  -0x1.7cf1833b60d12p-10, 0x1.2f9531dbadd4dp-11,
     -0x1.b8b1b7a05b8d3p-13, 0x1.ab0b47571cc64p-15,
+};
+static const real atanh_terms[N_TERMS] = {
+    0x1.5555555555555p-2, 0x1.999999999999ap-3, 0x1.2492492492486p-3, 0x1.c71c71c71f255p-4,
+    0x1.745d17437e31ap-4, 0x1.3b13b261100c9p-4, 0x1.1110b8d10b6bbp-4, 0x1.e2029616bb132p-5,
+    0x1.ab83e04a47f78p-5, 0x1.bedb01af0c1fep-5,
 };
 
 #endif
@@ -122,4 +132,19 @@ INLINE vec v_tanh(vec x) {
     const vec x2 = v_mul(size, size);
     const vec inner = v_fma(size, v_mul(x2, polynomial(x2, tanh_terms)), size);
     return v_copysign(v_where_positive(v_sub(size, v_set1((real)0.55)), outer, inner), x);
+}
+
+/* log(1 + x) for 0 <= x <= most: m 2^n = 1 + x with m about 1, log m = 2 atanh((m - 1) / (m + 1)) */
+INLINE vec v_log1p(vec x, double most) {
+    const vec half = v_set1((real)0.5), one = v_set1(1);
+    vec m = v_add(one, x), rest = x, n = v_set1(0); /* rest = m - 1 */
+    for (double bound = 1; bound < 1 + most; bound *= 2) {
+        const vec over = v_sub(m, v_set1((real)1.4142135623730951));
+        m = v_where_positive(over, v_mul(half, m), m);
+        rest = v_where_positive(over, v_sub(m, one), rest);
+        n = v_add(n, v_if_positive(over, one));
+    }
+    const vec s = v_div(rest, v_add(v_set1(2), rest)), s2 = v_mul(s, s);
+    const vec atanh = v_fma(v_mul(s, s2), polynomial(s2, atanh_terms), s);
+    return v_fma(n, v_set1((real)0.69314718055994531), v_add(atanh, atanh));
 }

@@ -32,6 +32,7 @@ LAYERS = {
     "_config": NUMPY,
     "_training": NUMPY,
     "measured": {"numpy", "pandas", "matplotlib"},  # the last two for results, when asked
+    "_restarts": NUMPY,
     "_sparsity": SCIPY,
     "_labels": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,

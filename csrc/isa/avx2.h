@@ -166,3 +166,6 @@ enum { ROW_TILE = 4, INPUT_TILE = 6 };
 
 /* Hidden units of tiny.inc.h, in vectors. */
 #define TINY_VECTORS 4
+
+/* Units of restarts.inc.h that are done together, in vectors. */
+enum { LANES_TILE = 4 };

@@ -136,3 +136,6 @@ enum { ROW_TILE = 8, INPUT_TILE = 12 };
 
 /* Hidden units of tiny.inc.h, in vectors. */
 #define TINY_VECTORS 2
+
+/* Units of restarts.inc.h that are done together, in vectors. */
+enum { LANES_TILE = 8 };

@@ -21,8 +21,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
 from ._labels import numbers_of
+from ._restarts import Restart, best_of, draw_restarts, train_restarts
 from ._sparsity import listed
-from ._training import History, Patience, Visits, canonical_order, train_epochs
+from ._training import Ending, History, Patience, Visits, canonical_order, train_epochs
 from ._validation import (
     BLOCK_BYTES,
     as_weights,
@@ -145,6 +146,7 @@ class Backprop(BaseEstimator):
         beta_2: float,
         epsilon: float,
         n_threads: int,
+        n_init: int,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -165,6 +167,7 @@ class Backprop(BaseEstimator):
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.n_threads = n_threads
+        self.n_init = n_init
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -196,18 +199,7 @@ class Backprop(BaseEstimator):
         """
         go_on = self.warm_start and hasattr(self, "network_")
         rows, order = self._begin(X, y, sample_weight, Call(go_on))
-        ending = train_epochs(
-            self.network_,
-            rows,
-            order,
-            self._solver(),
-            self._history,
-            max_iter=self.max_iter,
-            shuffle=self._random_state if self.shuffle else None,
-            patience=Patience(self.tol, self.n_iter_no_change),
-            verbose=bool(self.verbose),
-            n_threads=self.n_threads,
-        )
+        ending = self._train(rows, order, go_on)
         if ending == "diverged":
             warn_of_divergence("learning_rate_init", self.learning_rate_init)
         elif self._is_dead(rows):
@@ -229,6 +221,29 @@ class Backprop(BaseEstimator):
                 stacklevel=2,
             )
         return self
+
+    def _train(self, rows: _core.Rows, order: NDArray[np.int64], go_on: bool) -> Ending | None:
+        """Run the epochs of `fit`, from one initialisation or several; the best's ending."""
+        first = Restart(self.network_, self._history, Patience(self.tol, self.n_iter_no_change))
+        restarts = draw_restarts(first, 1 if go_on else self.n_init, self._random_state)
+        try:
+            train_restarts(
+                restarts,
+                rows,
+                order,
+                self._solver(),
+                max_iter=self.max_iter,
+                shuffle=self._random_state if self.shuffle else None,
+                verbose=bool(self.verbose),
+                n_threads=self.n_threads,
+            )
+        finally:
+            best = best_of(restarts)
+            self.network_, self._history = restarts[best].network, restarts[best].history
+            if not go_on:
+                self.init_losses_ = np.array([restart.loss for restart in restarts])
+                self.best_init_ = best
+        return restarts[best].ending
 
     def _is_dead(self, rows: _core.Rows) -> bool:
         """Whether hidden units that are always zero leave the same output for all rows."""
@@ -406,6 +421,7 @@ class Backprop(BaseEstimator):
         check_flag("shuffle", self.shuffle)
         check_number("tol", self.tol, at_least=0)
         check_whole("n_iter_no_change", self.n_iter_no_change)
+        check_whole("n_init", self.n_init)
         if not isinstance(self.verbose, bool):
             check_whole("verbose", self.verbose, at_least=0)
         check_flag("warm_start", self.warm_start)

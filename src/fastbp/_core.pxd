@@ -107,6 +107,26 @@ cdef extern from "fastbp.h" nogil:
         fbp_activation first_activation
         int plain_output
 
+    ctypedef struct fbp_lane_layer:
+        int64_t n_in, n_out
+        void *W
+        void *b
+        void *V_W
+        void *V_b
+        void *a
+        void *z
+        void *delta
+
+    ctypedef struct fbp_lanes:
+        fbp_lane_layer *layers
+        int n_layers
+        fbp_activate *activate
+        fbp_derive *derive
+        fbp_activation out_activation
+        fbp_loss loss
+        void *values
+        int64_t n_values
+
     ctypedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
                                     const int64_t *order, int64_t start, int64_t stop,
                                     const fbp_step *step, double largest_loss,
@@ -147,6 +167,9 @@ cdef extern from "fastbp.h" nogil:
         void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer) noexcept nogil
         int tiny_units
         fbp_train_tiny *train_tiny
+        void (*train_lanes)(const fbp_lanes *net, const fbp_data *data, const int64_t *order,
+                            int64_t start, int64_t stop, const fbp_step *step,
+                            double largest_loss, double *loss_sums) noexcept nogil
         fbp_activate **activate
         fbp_derive **derive
         fbp_output_delta **output_delta

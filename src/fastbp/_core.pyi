@@ -107,3 +107,36 @@ class Engine:
         alpha: float = 0.0,
         largest_loss: float = ...,
     ) -> float | None: ...
+
+class Lanes:
+    isa: str
+    n_lanes: int
+    n_groups: int
+    values: NDArray[Any]
+    weights: list[NDArray[Any]]
+    biases: list[NDArray[Any]]
+    weight_velocities: list[NDArray[Any]]
+    bias_velocities: list[NDArray[Any]]
+    def __init__(
+        self,
+        layer_sizes: tuple[int, ...],
+        activation: str,
+        out_activation: str,
+        loss: str,
+        dtype: DTypeLike,
+        n: int,
+        momentum: bool,
+        isa: str | None = None,
+    ) -> None: ...
+    def train(
+        self,
+        rows: Rows,
+        order: NDArray[np.int64],
+        start: int,
+        stop: int,
+        learning_rate: float,
+        momentum: float,
+        nesterov: bool,
+        alpha: float,
+        loss_sums: NDArray[np.float64],
+    ) -> None: ...

@@ -77,6 +77,12 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
     n_threads : int, default=1
         Most threads to share large batches, and predictions for many rows, among; training row by
         row takes one. The model and its predictions are the same, to the bit, for every count.
+    n_init : int, default=1
+        Random initialisations from which `fit` trains, all in the same order of rows; the network
+        whose last epoch has the smallest loss is kept. Each stops by its own ``tol``, and ends as
+        it would alone. The first is that of ``n_init=1``, so that more never end in a larger loss.
+        Where they are small, they are trained side by side, in a fraction of the time of as many
+        fits. ``warm_start`` and `partial_fit` go on from the one that was kept.
 
     Attributes
     ----------
@@ -92,6 +98,10 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         for an epoch in which training diverged.
     loss_, best_loss_ : float
         Its last and its smallest value.
+    init_losses_ : ndarray of shape (n_init,)
+        Last loss of each initialisation that `fit` has drawn; infinite where training diverged.
+    best_init_ : int
+        Position in it of the one that was kept.
     n_iter_ : int
         Number of epochs since the weights were drawn.
     t_ : int
@@ -154,6 +164,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         n_threads: int = 1,
+        n_init: int = 1,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -175,6 +186,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
             beta_2=beta_2,
             epsilon=epsilon,
             n_threads=n_threads,
+            n_init=n_init,
         )
         self.loss = loss
 
@@ -302,6 +314,12 @@ class BackpropClassifier(ClassifierMixin, Backprop):
     n_threads : int, default=1
         Most threads to share large batches, and predictions for many rows, among; training row by
         row takes one. The model and its predictions are the same, to the bit, for every count.
+    n_init : int, default=1
+        Random initialisations from which `fit` trains, all in the same order of rows; the network
+        whose last epoch has the smallest loss is kept. Each stops by its own ``tol``, and ends as
+        it would alone. The first is that of ``n_init=1``, so that more never end in a larger loss.
+        Where they are small, they are trained side by side, in a fraction of the time of as many
+        fits. ``warm_start`` and `partial_fit` go on from the one that was kept.
     class_weight : dict, "balanced" or None, default=None
         Factor on the weights of each class's rows, 1 for a class that the dict leaves out.
         "balanced" gives every class the same sum of weights (in `fit` only). Not for several
@@ -323,6 +341,10 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         for an epoch in which training diverged.
     loss_, best_loss_ : float
         Its last and its smallest value.
+    init_losses_ : ndarray of shape (n_init,)
+        Last loss of each initialisation that `fit` has drawn; infinite where training diverged.
+    best_init_ : int
+        Position in it of the one that was kept.
     n_iter_ : int
         Number of epochs since the weights were drawn.
     t_ : int
@@ -385,6 +407,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         n_threads: int = 1,
+        n_init: int = 1,
         class_weight: Mapping[Any, float] | str | None = None,
     ) -> None:
         super().__init__(
@@ -407,6 +430,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):
             beta_2=beta_2,
             epsilon=epsilon,
             n_threads=n_threads,
+            n_init=n_init,
         )
         self.class_weight = class_weight
 

@@ -17,6 +17,7 @@ from ._validation import as_weights
 from .network import Network, Solver
 
 MOST_VISITS = 8.0  # an epoch, on average over the rows that have a weight at all
+Ending = Literal["converged", "diverged", "max_iter"]
 HASHED_AT_ONCE = 1_000_000  # values, between which Ctrl-C is honoured
 
 
@@ -127,7 +128,7 @@ def train_epochs(
     patience: Patience | None = None,
     verbose: bool = False,
     n_threads: int = 1,
-) -> Literal["converged", "diverged", "max_iter"]:
+) -> Ending:
     """Train for up to ``max_iter`` epochs, in place.
 
     Parameters

@@ -214,16 +214,21 @@ class Network:
         self._moments: dict[int, Moments] = {}
         self._batch: _core.Batch | None = None
         self._blocks: dict[tuple[bool, bool], _core.Block] = {}
-        binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
         self._engine = _core.Engine(
             self._arena.values,
             list(self.weights),
             list(self.biases),
             [*self.activation, self.out_activation],
-            "binary_log_loss" if binary else self.loss_name,
+            self._kernel_loss,
             self.loss_name in ("log_loss", "poisson"),
             _core.isa_for(self.layer_sizes, self.dtype),
         )
+
+    @property
+    def _kernel_loss(self) -> str:
+        """Name of the loss among the kernels, where log loss has two."""
+        binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
+        return "binary_log_loss" if binary else self.loss_name
 
     def _initialise(self, random: Any) -> None:
         for W, b, activation in zip(
@@ -492,11 +497,7 @@ class Network:
         block = self._block(rows, solver) if plan.path in ("registers", "blocks") else None
         batch_size = min(solver.batch_size, len(order))
         batch = self._team(rows, solver, batch_size, plan) if plan.path == "batches" else None
-        moments = None
-        if solver.n_moments:
-            if solver.n_moments not in self._moments:
-                self._moments[solver.n_moments] = Moments(self._arena, solver.n_moments)
-            moments = self._moments[solver.n_moments]
+        moments = self._moments_of(solver)
 
         total_weight = len(order) if solver.by_weight else _total_weight(rows, order)
         if total_weight == 0:
@@ -533,6 +534,13 @@ class Network:
             if moments is not None:
                 moments.n_steps += -(-(stop - start) // batch_size)
         return loss_sum / total_weight
+
+    def _moments_of(self, solver: Solver) -> Moments | None:
+        """Return what the solver keeps beside the weights; zeros at first."""
+        n = solver.n_moments
+        if n and n not in self._moments:
+            self._moments[n] = Moments(self._arena, n)
+        return self._moments.get(n)
 
     def _block(self, rows: _core.Rows, solver: Solver) -> _core.Block:
         """Return memory for the first layer one block behind."""

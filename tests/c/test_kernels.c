@@ -19,6 +19,7 @@
 #include "test_blocks.h"
 #include "test_batches.h"
 #include "test_tiny.h"
+#include "test_restarts.h"
 
 static void test_vectors(int64_t lanes) {
     for (int64_t n = 0; n <= 4 * lanes + 1; n++) {
@@ -68,6 +69,7 @@ int main(void) {
             for (int vectors = 2; vectors <= 8; vectors *= 2) test_blocks(ops->lanes, vectors);
             test_batches(ops->lanes);
             test_tiny();
+            test_restarts();
             printf("%s float%d, %d lanes: %ld passed, %ld failed\n", ops->isa, is_float ? 32 : 64,
                    ops->lanes, passed - passed_before, failed - failed_before);
             n_tables++;

@@ -1,0 +1,326 @@
+/* Networks of one shape trained side by side on the same rows, each in a lane of its own.
+ *
+ * A row's step is that of layer.inc.h with a vector in the place of every number: nothing is ever
+ * summed up across lanes, and what happens in one lane, divergence for instance, no other notices.
+ * Arrays of a layer are W[n_in][n_out][VL], b[n_out][VL] and so on. The gradient is scaled once, at
+ * the output, and with it everything that follows from it:
+ *
+ *     delta[L] = take[0] weight dE/dz[L]
+ *     w' = keep[0][0] w + keep[0][1] v + a delta
+ *     v' = keep[1][0] w + keep[1][1] v + (take[1] / take[0]) a delta
+ *
+ * One pass over W of the first layer takes the steps of two rows and goes on to z of the next two, or
+ * with momentum of one: loading and storing W would take longer than the arithmetic. */
+
+/* What keeps a weight as it is before a step is added: nothing to do, L2, or momentum. */
+enum { LANES_KEEP, LANES_DECAY, LANES_MOMENTUM };
+
+/* The weight w takes its steps along ROWS a delta; returns the new value. */
+INLINE vec lane_update(real *w, real *v, const vec *a, const vec *delta, int next_delta, const vec_step *s,
+                       const int ROWS, const int KEEPS) {
+    vec weight = v_load(w), velocity = KEEPS == LANES_MOMENTUM ? v_load(v) : weight;
+    UNROLL for (int t = 0; t < ROWS; t++) {
+        const vec d = delta[t * next_delta];
+        vec kept = KEEPS == LANES_KEEP ? weight : v_mul(s->keep[0][0], weight);
+        if (KEEPS == LANES_MOMENTUM) {
+            const vec own = v_fma(s->keep[1][1], velocity, v_mul(s->keep[1][0], weight));
+            kept = v_fma(s->keep[0][1], velocity, kept);
+            velocity = v_fma(a[t], v_mul(s->take[1], d), own);
+        }
+        weight = v_fma(a[t], d, kept);
+    }
+    v_store(w, weight);
+    if (KEEPS == LANES_MOMENTUM) v_store(v, velocity);
+    return weight;
+}
+
+/* Units k, ..., k + NU - 1 of the first layer: the steps of ROWS rows x, then a of the next row (but
+ * for RELU only z) and, in z, x @ W of the one after that. */
+INLINE void lane_first_units(const fbp_lane_layer *layer, int64_t k, const real *const *x,
+                             const real *const *next, const vec_step steps[2], const int NU,
+                             const int ROWS, const int KEEPS, const int RELU) {
+    const int64_t at = k * VL, stride = layer->n_out * VL;
+    const int has_v = KEEPS == LANES_MOMENTUM;
+    const vec ones[2] = {v_set1(1), v_set1(1)};
+    real *w = (real *)layer->W + at, *v = has_v ? (real *)layer->V_W + at : NULL;
+    real *b = (real *)layer->b + at, *v_b = has_v ? (real *)layer->V_b + at : NULL;
+    vec delta[2 * 8], z[2 * 8];
+    UNROLL for (int q = 0; q < NU; q++) {
+        UNROLL for (int t = 0; t < ROWS; t++)
+            delta[t * 8 + q] = v_load((const real *)layer->delta + t * stride + at + q * VL);
+        z[q] = lane_update(b + q * VL, has_v ? v_b + q * VL : NULL, ones, delta + q, 8, &steps[1], ROWS,
+                           has_v ? LANES_MOMENTUM : LANES_KEEP);
+        z[8 + q] = v_set1(0);
+    }
+    for (int64_t i = 0; i < layer->n_in; i++) {
+        vec xi[2], next_i[2];
+        UNROLL for (int t = 0; t < ROWS; t++) {
+            xi[t] = v_set1(x[t][i]);
+            next_i[t] = v_set1(next[t][i]);
+        }
+        UNROLL for (int q = 0; q < NU; q++) {
+            const vec updated = lane_update(w + q * VL, has_v ? v + q * VL : NULL, xi, delta + q, 8,
+                                            &steps[0], ROWS, KEEPS);
+            UNROLL for (int t = 0; t < ROWS; t++) z[t * 8 + q] = v_fma(next_i[t], updated, z[t * 8 + q]);
+        }
+        w += stride;
+        if (has_v) v += stride;
+    }
+    UNROLL for (int q = 0; q < NU; q++) {
+        v_store((real *)layer->a + at + q * VL, RELU ? v_max(v_set1(0), z[q]) : z[q]);
+        if (ROWS == 2) v_store((real *)layer->z + at + q * VL, z[8 + q]);
+    }
+}
+
+/* Units in tiles of LANES_TILE vectors a row, and what is left in halves. */
+INLINE void lane_first(const fbp_lane_layer *layer, const real *const *x, const real *const *next,
+                       const vec_step steps[2], const int ROWS, const int KEEPS, const int RELU) {
+    int64_t k = 0;
+#define UNITS(NU)                                                                        \
+    if ((NU) * ROWS <= LANES_TILE)                                                       \
+        for (; k + (NU) <= layer->n_out; k += (NU))                                      \
+            lane_first_units(layer, k, x, next, steps, NU, ROWS, KEEPS, RELU);
+    UNITS(8)
+    UNITS(4)
+    UNITS(2)
+    UNITS(1)
+#undef UNITS
+}
+
+/* a of the second of two rows (but for RELU only z): layer.z stands for W as it was before the first
+ * row's step, so that z' = keep z + b + (x . x' + 1) delta */
+INLINE void lane_second(const fbp_lane_layer *layer, const real *const *x, const vec_step steps[2],
+                        const int KEEPS, const int RELU) {
+    real gram = 1;
+    for (int64_t i = 0; i < layer->n_in; i++) gram += x[0][i] * x[1][i];
+    for (int64_t at = 0; at < layer->n_out * VL; at += VL) {
+        const vec z = v_load((const real *)layer->z + at), b = v_load((const real *)layer->b + at);
+        const vec kept = KEEPS == LANES_KEEP ? v_add(z, b) : v_fma(steps[0].keep[0][0], z, b);
+        const vec exact = v_fma(v_set1(gram), v_load((const real *)layer->delta + at), kept);
+        v_store((real *)layer->a + at, RELU ? v_max(v_set1(0), exact) : exact);
+    }
+}
+
+/* z of the first layer for the row x, without b. */
+INLINE void lane_product(const fbp_lane_layer *layer, real *z, const real *x) {
+    for (int64_t k = 0; k < layer->n_out; k++) {
+        vec sum = v_set1(0);
+        for (int64_t i = 0; i < layer->n_in; i++)
+            sum = v_fma(v_set1(x[i]), v_load((const real *)layer->W + (i * layer->n_out + k) * VL), sum);
+        v_store(z + k * VL, sum);
+    }
+}
+
+/* z = b + a_below @ W, summed up in four parts. */
+INLINE void lane_forward(const fbp_lane_layer *layer, const real *below) {
+    const int64_t n_in = layer->n_in, stride = layer->n_out * VL;
+    for (int64_t k = 0; k < layer->n_out; k++) {
+        const real *w = (const real *)layer->W + k * VL;
+        vec z[4] = {v_load((const real *)layer->b + k * VL), v_set1(0), v_set1(0), v_set1(0)};
+        int64_t i = 0;
+        for (; i + 4 <= n_in; i += 4)
+            UNROLL for (int p = 0; p < 4; p++)
+                z[p] = v_fma(v_load(below + (i + p) * VL), v_load(w + (i + p) * stride), z[p]);
+        for (; i < n_in; i++) z[1] = v_fma(v_load(below + i * VL), v_load(w + i * stride), z[1]);
+        v_store((real *)layer->a + k * VL, v_add(v_add(z[0], z[1]), v_add(z[2], z[3])));
+    }
+}
+
+/* delta of the layer below = (W @ delta), for RELU times f'(z), and the step of W and b. */
+INLINE void lane_backward_update(const fbp_lane_layer *layer, real *delta_below, const real *below,
+                                 const vec_step steps[2], const int KEEPS, const int RELU) {
+    const int64_t n_out = layer->n_out;
+    const int has_v = KEEPS == LANES_MOMENTUM;
+    const vec one = v_set1(1);
+    real *W = layer->W, *b = layer->b, *V = has_v ? layer->V_W : NULL, *V_b = has_v ? layer->V_b : NULL;
+    for (int64_t j = 0; j < layer->n_in; j++) {
+        const vec a = v_load(below + j * VL);
+        vec sum = v_set1(0);
+        for (int64_t k = 0; k < n_out; k++) {
+            const int64_t at = (j * n_out + k) * VL;
+            const vec delta = v_load((const real *)layer->delta + k * VL);
+            sum = v_fma(v_load(W + at), delta, sum);
+            lane_update(W + at, has_v ? V + at : NULL, &a, &delta, 0, &steps[0], 1, KEEPS);
+        }
+        v_store(delta_below + j * VL, RELU ? v_if_positive(a, sum) : sum);
+    }
+    for (int64_t at = 0; at < n_out * VL; at += VL) {
+        const vec delta = v_load((const real *)layer->delta + at);
+        lane_update(b + at, has_v ? V_b + at : NULL, &one, &delta, 0, &steps[1], 1,
+                    has_v ? LANES_MOMENTUM : LANES_KEEP);
+    }
+}
+
+/* Loss and dE/dz of a softmax layer, E = sum -y log a, whose n z stand in z:
+ * with m the largest, -log a_k = z_m - z_k + log(1 + rest), rest = the other exp(z_k - z_m). */
+static vec lane_log_loss(real *delta, const real *z, const real *y, int64_t n) {
+    vec top = v_load(z), rest = v_set1(-1), linear = v_set1(0);
+    real sum_y = 0;
+    for (int64_t k = 1; k < n; k++) top = v_max(v_load(z + k * VL), top);
+    for (int64_t k = 0; k < n; k++) {
+        const vec below = v_sub(top, v_load(z + k * VL));
+        const vec e = v_exp(v_sub(v_set1(0), below));
+        v_store(delta + k * VL, e);
+        rest = v_add(rest, v_where_positive(below, v_set1(0), v_set1(1))); /* m is left out once */
+        linear = y[k] == 0 ? linear : v_fma(v_set1(y[k]), below, linear);
+        sum_y += y[k];
+    }
+    for (int64_t k = 0; k < n; k++)
+        rest = v_add(rest, v_if_positive(v_sub(top, v_load(z + k * VL)), v_load(delta + k * VL)));
+    const vec factor = v_div(v_set1(sum_y), v_add(v_set1(1), rest));
+    for (int64_t k = 0; k < n; k++) {
+        const vec e = v_load(delta + k * VL);
+        v_store(delta + k * VL, v_sub(v_mul(factor, e), v_set1(y[k])));
+    }
+    return v_fma(v_set1(sum_y), v_log1p(rest, (double)n - 1), linear);
+}
+
+/* Loss and dE/dz of one output: losses.inc.h has the formulas. */
+INLINE vec lane_output_unit(const fbp_lanes *net, vec z, real y, vec *delta) {
+    const vec target = v_set1(y), zero = v_set1(0);
+    vec a, difference;
+    switch (net->loss) {
+    case FBP_BINARY_LOG_LOSS:
+        *delta = v_sub(v_logistic(z), target);
+        return v_add(v_fnma(target, z, v_max(z, zero)), v_log1p(v_exp(v_sub(zero, v_abs(z))), 1));
+    case FBP_POISSON:
+        a = v_exp(z);
+        *delta = v_sub(a, target);
+        return y > 0 ? v_fma(target, v_sub(v_set1((real)(natural_log(y) - 1)), z), a) : a;
+    case FBP_ABSOLUTE_ERROR:
+        a = tiny_activate(z, net->out_activation);
+        difference = v_sub(a, target);
+        *delta = v_where_positive(v_abs(difference), v_copysign(v_set1(1), difference), difference);
+        *delta = tiny_derive(*delta, a, net->out_activation);
+        return v_abs(difference);
+    default:
+        a = tiny_activate(z, net->out_activation);
+        difference = v_sub(a, target);
+        *delta = tiny_derive(difference, a, net->out_activation);
+        return v_mul(v_mul(v_set1((real)0.5), difference), difference);
+    }
+}
+
+/* The row's loss; dE/dz of all outputs, times scale, into delta. Not inlined: it is large, and a call
+ * is short. */
+static vec lane_output(const fbp_lanes *net, const real *y, vec scale) {
+    const fbp_lane_layer *last = net->layers + net->n_layers - 1;
+    const real *z = last->a;
+    real *delta = last->delta;
+    vec loss = v_set1(0);
+    if (net->loss == FBP_LOG_LOSS) loss = lane_log_loss(delta, z, y, last->n_out);
+    else
+        for (int64_t k = 0; k < last->n_out; k++) {
+            vec d;
+            loss = v_add(loss, lane_output_unit(net, v_load(z + k * VL), y[k], &d));
+            v_store(delta + k * VL, d);
+        }
+    for (int64_t k = 0; k < last->n_out; k++) v_store(delta + k * VL, v_mul(scale, v_load(delta + k * VL)));
+    return loss;
+}
+
+/* One row's step of all layers above the first, whose a (but for RELU only z) stands there; delta[1]
+ * into `to`. Returns the row's loss. */
+INLINE vec lane_step_above(const fbp_lanes *net, const fbp_data *data, int64_t row, real *to, vec scale,
+                           const vec_step steps[2], const int KEEPS, const int RELU) {
+    const fbp_lane_layer *first = net->layers, *last = first + net->n_layers - 1;
+    if (!RELU) net->activate(first->a, first->n_out * VL);
+    for (const fbp_lane_layer *layer = first + 1; layer <= last; layer++) {
+        lane_forward(layer, layer[-1].a);
+        if (layer != last) net->activate(layer->a, layer->n_out * VL);
+    }
+    const vec loss = lane_output(net, (const real *)(data->y + row * data->y_row_bytes), scale);
+    for (const fbp_lane_layer *layer = last, *below = last - 1; layer != first; layer = below--) {
+        real *delta = below == first ? to : below->delta;
+        lane_backward_update(layer, delta, below->a, steps, KEEPS, RELU);
+        if (!RELU) net->derive(delta, below->a, below->n_out * VL);
+    }
+    return loss;
+}
+
+/* 0 where all parameters of a lane are finite, else NaN. */
+INLINE vec lane_soundness(const fbp_lanes *net) {
+    const real *values = net->values;
+    vec sum = v_set1(0);
+    for (int64_t k = 0; k < net->n_values; k++) sum = v_fma(v_load(values + k * VL), v_set1(0), sum);
+    return sum;
+}
+
+/* sums += lanes */
+INLINE void lane_add(double *sums, vec v) {
+    real lanes[VL];
+    v_store(lanes, v);
+    for (int k = 0; k < VL; k++) sums[k] += lanes[k];
+}
+
+/* a of the row order[start] (but for RELU only z), and z of the next. */
+INLINE void lane_begin(const fbp_lane_layer *first, const fbp_data *data, const int64_t *order,
+                       int64_t start, int64_t stop, const int RELU) {
+    lane_product(first, first->a, dense_row(data, order[start]));
+    lane_product(first, first->z, dense_row(data, order[start + 1 < stop ? start + 1 : start]));
+    for (int64_t at = 0; at < first->n_out * VL; at += VL) {
+        const vec z = v_add(v_load((const real *)first->a + at), v_load((const real *)first->b + at));
+        v_store((real *)first->a + at, RELU ? v_max(v_set1(0), z) : z);
+    }
+}
+
+/* Losses are summed in `real` over so few rows that float keeps the last of them. */
+enum { LANES_ROWS_SUMMED = 64 };
+
+INLINE void lane_rows(const fbp_lanes *net, const fbp_data *data, const int64_t *order, int64_t start,
+                      int64_t stop, const fbp_step *step, double largest_loss, double *loss_sums,
+                      const int KEEPS, const int RELU) {
+    const fbp_lane_layer *first = net->layers;
+    const vec_step steps[2] = {step_times(step, 1 / step->take[0], 0), step_times(step, 1 / step->take[0], 1)};
+    const int ROWS = KEEPS == LANES_MOMENTUM ? 1 : 2;
+    vec sum = v_set1(0), worst = v_set1(0);
+    double unsound[VL] = {0};
+    int64_t n;
+    lane_begin(first, data, order, start, stop, RELU);
+    for (int64_t r = start; r < stop; r += n) {
+        const real *x[2], *next[2];
+        n = stop - r < ROWS ? stop - r : ROWS;
+        for (int64_t t = 0; t < ROWS; t++) {
+            x[t] = dense_row(data, order[r + t < stop ? r + t : stop - 1]);
+            next[t] = dense_row(data, order[r + n + t < stop ? r + n + t : stop - 1]);
+        }
+        for (int64_t t = 0; t < n; t++) {
+            const int64_t row = order[r + t];
+            const double weight = data->weights ? data->weights[row] : 1;
+            if (t) lane_second(first, x, steps, KEEPS, RELU);
+            const vec loss = lane_step_above(net, data, row, (real *)first->delta + t * first->n_out * VL,
+                                             v_set1((real)(step->take[0] * weight)), steps, KEEPS, RELU);
+            sum = v_fma(v_set1((real)weight), loss, sum);
+            worst = v_max(loss, worst);
+        }
+        if (n == 2) lane_first(first, x, next, steps, ROWS, KEEPS, RELU);
+        else lane_first(first, x, next, steps, 1, KEEPS, RELU);
+        if ((r + n - start) % LANES_ROWS_SUMMED == 0 || r + n == stop) {
+            lane_add(loss_sums, sum);
+            sum = v_set1(0);
+        }
+    }
+    lane_add(unsound, v_add(worst, lane_soundness(net)));
+    for (int k = 0; k < VL; k++)
+        if (!(unsound[k] <= largest_loss && loss_sums[k] < INFINITY)) loss_sums[k] = INFINITY;
+}
+
+static void train_lanes(const fbp_lanes *net, const fbp_data *data, const int64_t *order, int64_t start,
+                        int64_t stop, const fbp_step *step, double largest_loss, double *loss_sums) {
+    const int keeps = step->momentum ? LANES_MOMENTUM : step->keep[0][0] != 1 ? LANES_DECAY : LANES_KEEP;
+    if (start == stop) return;
+#define ROWS(KEEPS, RELU) \
+    lane_rows(net, data, order, start, stop, step, largest_loss, loss_sums, KEEPS, RELU)
+#define WITH_KEEPS(KEEPS)                                            \
+    case KEEPS:                                                      \
+        if (net->activate == activate_relu && net->n_layers == 2) ROWS(KEEPS, 1); \
+        else ROWS(KEEPS, 0);                                         \
+        break;
+    switch (keeps) {
+        WITH_KEEPS(LANES_KEEP)
+        WITH_KEEPS(LANES_DECAY)
+        WITH_KEEPS(LANES_MOMENTUM)
+    }
+#undef ROWS
+#undef WITH_KEEPS
+}
