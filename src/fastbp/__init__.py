@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .exceptions import DivergenceWarning
     from .gradient_check import check_gradients
     from .network import Network
+    from .trace import trace_step
 
 __all__ = [
     "BackpropClassifier",
@@ -22,6 +23,7 @@ __all__ = [
     "__version__",
     "check_gradients",
     "show_config",
+    "trace_step",
 ]
 
 # Loaded when first asked for: the estimators need scikit-learn, which takes seconds to import.
@@ -32,6 +34,7 @@ _HOME = {
     "Network": "network",
     "check_gradients": "gradient_check",
     "show_config": "_config",
+    "trace_step": "trace",
 }
 
 

@@ -205,15 +205,8 @@ class Backprop(BaseEstimator):
         leaves it usable: all attributes stand, and training changes them in place.
         """
         hidden = self._check_parameters(call.partial)
-        checked_X = self._checked_X(X, call.go_on)
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
-                "is None."
-            )
-        check_consistent_length(checked_X, y)
+        checked_X, task = self._encoded(X, y, sample_weight, call)
         n_rows, n_features = checked_X.shape
-        task = self._task(y, as_weights(sample_weight, n_rows), call)
         visits = Visits.of(task.sample_weight, n_rows)
 
         layer_sizes = (n_features, *hidden, task.n_outputs)
@@ -238,6 +231,23 @@ class Backprop(BaseEstimator):
                 self.classes_ = task.classes
             self._random_state, self._history, self.network_ = random, History(), network
         return rows, visits.order(order)
+
+    def _encoded(self, X: Any, y: Any, sample_weight: Any, call: Call) -> tuple[Any, Task]:
+        """Return X and y as a network takes them."""
+        checked_X = self._checked_X(X, call.go_on)
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
+                "is None."
+            )
+        check_consistent_length(checked_X, y)
+        return checked_X, self._task(y, as_weights(sample_weight, checked_X.shape[0]), call)
+
+    def _encoded_again(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Any, Task]:
+        """Return the same for the fitted network, as partial_fit would go on with it."""
+        check_is_fitted(self)
+        self._check_parameters(partial=True)
+        return self._encoded(X, y, sample_weight, Call(go_on=True, partial=True))
 
     def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
         raise NotImplementedError
