@@ -343,6 +343,37 @@ class Backprop(BaseEstimator):
 
     # -- predictions and fitted attributes -----------------------------------------------------
 
+    def sensitivity(
+        self, X: Any, *, summary: str | None = None, relative: bool = False
+    ) -> NDArray[Any]:
+        """Return how much each output changes with each feature: exact derivatives.
+
+        Outputs are those of the network: the predictions of a regressor; of a classifier the
+        probabilities of the classes, for two classes only that of ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+        summary : {"mean", "mean_absolute"}, default=None
+            None returns the derivatives of every row. "mean" returns their mean over the rows,
+            with its sign, "mean_absolute" the mean of their sizes: how much a feature matters,
+            whichever way. Neither holds more than a few rows' derivatives at a time.
+        relative : bool, default=False
+            Elasticities, ``d output / d feature * feature / output``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs, n_features), or (n_outputs, n_features)
+            The second for a summary.
+
+        See Also
+        --------
+        Network.sensitivity : The same without an estimator.
+        """
+        check_is_fitted(self)
+        checked_X = self._checked_X(X, fitted=True)
+        return self.network_.sensitivity(checked_X, summary=summary, relative=relative)
+
     def _outputs(self, X: Any) -> NDArray[Any]:
         """Return the activations of the output layer, (n_samples, n_outputs)."""
         check_is_fitted(self)

@@ -25,7 +25,7 @@ from ._subject import (
     subject_of,
 )
 from ._training import Visits
-from ._validation import as_rows
+from ._validation import as_rows, dense_rows
 from .network import Network, Solver, warn_of_divergence
 
 if TYPE_CHECKING:
@@ -244,7 +244,8 @@ def trace_of(subject: Subject, solver: Solver) -> StepTrace:
     _, gradients = _gradients(network, visit)
     twin = network.copy()
     _take_step(twin, subject, visit, solver)
-    x = _dense_row(subject.X, network)
+    n_in = network.layer_sizes[0]
+    x = np.array(dense_rows(as_rows(subject.X, n_in, network.dtype), n_in, 0, 1)[0])
     return StepTrace(
         layer_sizes=network.layer_sizes,
         loss_name=network.loss_name,
@@ -372,17 +373,6 @@ def _loss_derivative(network: Network, a: NDArray[Any], y: NDArray[Any]) -> NDAr
         if network.out_activation == "softmax":
             return np.asarray(-y / a)
         return np.asarray((a - y) / (a * (1 - a)))
-
-
-def _dense_row(X: Any, network: Network) -> NDArray[Any]:
-    """Return the only row of X, with its zeros."""
-    checked = as_rows(X, network.layer_sizes[0], network.dtype)
-    if not isinstance(checked, tuple):
-        return np.array(checked[0])
-    values, columns, _ = checked
-    x = np.zeros(network.layer_sizes[0], dtype=network.dtype)
-    x[columns] = values
-    return x
 
 
 def _as_matrix(x: Any) -> Any:
