@@ -37,6 +37,8 @@ LAYERS = {
     "_chain_rule": NUMPY,
     "_derivation": NUMPY,
     "trace": {*NUMPY, "pandas"},
+    "_recorder": NUMPY,
+    "recording": NUMPY,
     "_sparsity": SCIPY,
     "_labels": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,
@@ -125,6 +127,9 @@ def test_the_kernels_neither_know_python_nor_allocate():
         "fastbp.Network((2, 3, 1)).train_epoch([[1, 2.0]], [1.0], 0.1)",
         "fastbp.check_gradients(fastbp.Network((2, 3, 1)), [[1, 2.0]], [1.0])",
         "fastbp.show_config()",
+        "fastbp.trace_step(fastbp.Network((2, 3, 1)), [1, 2.0], 1.0, 0.1).to_dict()",
+        "fastbp.record(fastbp.Network((2, 1)), [[1, 2.0]], [1.0], learning_rate=0.1).to_dict()",
+        "fastbp.sensitivity_of_loss(fastbp.Network((2, 1)), [[1, 2.0]], [1.0])",
     ],
 )
 def test_a_network_needs_nothing_but_numpy(use):

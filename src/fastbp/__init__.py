@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .exceptions import DivergenceWarning
     from .gradient_check import check_gradients
     from .network import Network
+    from .recording import record
     from .sensitivity import sensitivity_of_loss
     from .trace import trace_step
 
@@ -23,6 +24,7 @@ __all__ = [
     "Network",
     "__version__",
     "check_gradients",
+    "record",
     "sensitivity_of_loss",
     "show_config",
     "trace_step",
@@ -35,6 +37,7 @@ _HOME = {
     "DivergenceWarning": "exceptions",
     "Network": "network",
     "check_gradients": "gradient_check",
+    "record": "recording",
     "sensitivity_of_loss": "sensitivity",
     "show_config": "_config",
     "trace_step": "trace",

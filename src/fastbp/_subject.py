@@ -62,21 +62,27 @@ def network_of(model: Any) -> Network:
     sklearn.exceptions.NotFittedError
         For an estimator that was not fitted.
     """
+    check_is_model(model)
     if isinstance(model, Network):
         return model
-    if not hasattr(model, "_encoded_again"):
-        of_pipeline = ""
-        if hasattr(model, "steps"):
-            of_pipeline = (
-                ". Of a pipeline pass the last step, pipeline[-1], with rows that the other steps "
-                "have transformed, pipeline[:-1].transform(X)"
-            )
-        raise TypeError(
-            "model must be a fastbp.Network, or a fitted BackpropClassifier or BackpropRegressor; "
-            f"got {type(model).__name__}{of_pipeline}"
-        )
     network: Network = model.coefs_ and model.network_  # coefs_ says so if it is not fitted
     return network
+
+
+def check_is_model(model: Any) -> None:
+    """Refuse what is neither a `Network` nor an estimator of fastbp."""
+    if isinstance(model, Network) or hasattr(model, "_encoded_again"):
+        return
+    of_pipeline = ""
+    if hasattr(model, "steps"):
+        of_pipeline = (
+            ". Of a pipeline pass the last step, pipeline[-1], with rows that the other steps "
+            "have transformed, pipeline[:-1].transform(X)"
+        )
+    raise TypeError(
+        "model must be a fastbp.Network, or a fitted BackpropClassifier or BackpropRegressor; "
+        f"got {type(model).__name__}{of_pipeline}"
+    )
 
 
 def subject_of(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Subject:

@@ -227,8 +227,8 @@ def solver_of(subject: Subject, learning_rate: float | None, options: dict[str, 
             raise TypeError(f"there is no option {name!r}; a step has {', '.join(names)}")
     if subject.solver is not None:
         return dataclasses.replace(subject.solver, **options)
-    if learning_rate is None:
-        raise ValueError("A network needs a learning_rate, such as trace_step(network, x, y, 0.1)")
+    if "learning_rate" not in options:
+        raise ValueError("A network needs a learning_rate, such as learning_rate=0.01")
     return Solver(**options)
 
 
