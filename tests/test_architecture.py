@@ -43,6 +43,7 @@ LAYERS = {
     "_labels": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,
     "_estimators": SCIKIT_LEARN,
+    "plot": {*NUMPY, "sklearn", "matplotlib"},
     "_demo": DEMO,
     "__main__": set(),
 }
@@ -81,7 +82,7 @@ def other_packages_imported(path):
 
 
 def test_every_module_has_its_place():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"_core", "_demo"}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"_core", "_demo", "plot"}
     assert modules - {"__init__"} == set(LAYERS)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arena import Arena
-from ._validation import check_whole
+from ._validation import as_rows, check_whole, dense_rows
 from .network import Network, Solver
 
 Pair = tuple[NDArray[Any], NDArray[Any]]  # of W and of b
@@ -93,6 +93,43 @@ def subject_of(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Subject
     X, task = model._encoded_again(X, y, sample_weight)
     solver = model._solver()
     return Subject(network, X, task.targets, task.sample_weight, solver, names_of(model))
+
+
+class Table:
+    """The rows of a subject, checked once, to take some of them out.
+
+    Parameters
+    ----------
+    subject : Subject
+
+    Attributes
+    ----------
+    n : int
+        How many rows there are.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        network = subject.network
+        self._subject, self._n_in = subject, network.layer_sizes[0]
+        self._X = as_rows(subject.X, self._n_in, network.dtype)
+        self.n = len(self._X[2]) - 1 if isinstance(self._X, tuple) else len(self._X)
+        self._y = network._targets(subject.y, self.n)
+
+    def rows(self, numbers: list[int]) -> Subject:
+        """Return a subject of copies of these rows, dense."""
+        weights = self._subject.sample_weight
+        parts = [dense_rows(self._X, self._n_in, row, row + 1) for row in numbers]
+        return dataclasses.replace(
+            self._subject,
+            X=np.concatenate(parts),
+            y=self._y[numbers],
+            sample_weight=None if weights is None else weights[numbers],
+        )
+
+    def some(self, most: int) -> Subject:
+        """Return the same of at most so many rows, evenly spaced."""
+        numbers = np.linspace(0, self.n - 1, min(self.n, most)).astype(np.int64)
+        return self.rows(np.unique(numbers).tolist())
 
 
 def names_of(model: Any) -> Names:

@@ -10,9 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._json import jsonable
 from ._recorder import Recorder, Runs, Snapshot
-from ._subject import Names, Subject, check_is_model, names_of, network_of, solver_state, subject_of
+from ._subject import (
+    Names,
+    Subject,
+    Table,
+    check_is_model,
+    names_of,
+    network_of,
+    solver_state,
+    subject_of,
+)
 from ._training import WATCHER, History, train_epochs
-from ._validation import as_rows, check_whole, dense_rows
+from ._validation import check_whole
 from .network import Network, Solver, warn_of_divergence
 from .sensitivity import LossSensitivity
 from .trace import StepTrace, solver_of, trace_of
@@ -272,11 +281,8 @@ def _train_network(
 def _recording(recorder: Recorder, subject: Subject, solver: Solver, n_probe: int) -> Recording:
     """Put together what was recorded, with the losses and gradients of the snapshots."""
     network, snapshots = subject.network, recorder.snapshots
-    X = as_rows(subject.X, network.layer_sizes[0], network.dtype)
-    n_rows = len(X[2]) - 1 if isinstance(X, tuple) else len(X)
-    y = network._targets(subject.y, n_rows)
-    numbers = np.unique(np.linspace(0, n_rows - 1, min(n_probe, n_rows)).astype(np.int64))
-    probe = _rows_of(X, y, subject, numbers)
+    table = Table(subject)
+    probe = table.some(n_probe)
     measured = []
     for snapshot in snapshots:
         gradients = snapshot.network().gradients(probe.X, probe.y, probe.sample_weight)
@@ -302,18 +308,7 @@ def _recording(recorder: Recorder, subject: Subject, solver: Solver, n_probe: in
         probe_y=probe.y,
         rows=[snapshot.rows for snapshot in snapshots],
         _snapshots=snapshots,
-        _next=[_rows_of(X, y, subject, s.rows[:1]) if len(s.rows) else None for s in snapshots],
-    )
-
-
-def _rows_of(X: Any, y: NDArray[Any], subject: Subject, numbers: NDArray[np.int64]) -> Subject:
-    """Return a subject of copies of some rows, dense."""
-    n_in, weights = subject.network.layer_sizes[0], subject.sample_weight
-    return dataclasses.replace(
-        subject,
-        X=np.concatenate([dense_rows(X, n_in, row, row + 1) for row in numbers.tolist()]),
-        y=y[numbers],
-        sample_weight=None if weights is None else weights[numbers],
+        _next=[table.rows(s.rows[:1].tolist()) if len(s.rows) else None for s in snapshots],
     )
 
 
