@@ -252,7 +252,7 @@ def test_the_text_goes_from_forward_to_the_loss_after(solver):
     places = [text.index(head) for head in heads]
     assert places == sorted(places)
     assert "the 8 of 40 units with the largest |delta|" in text
-    assert "the 12 largest of 160" in text
+    assert "the 25 largest of 160" in text
     for option in solver:
         assert option in text or option == "nesterov"
     assert max(map(len, text.splitlines())) < 120

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ._chain_rule import LayerTrace, number, strongest
 
-MOST_UNITS, MOST_PARAMETERS, MOST_VALUES = 8, 12, 10  # that are printed, of a layer or a row
+MOST_UNITS, MOST_PARAMETERS, MOST_VALUES = 8, 25, 10  # that are printed, of a layer or a row
 
 LOSSES = {
     "squared_error": ("1/2 (a - y)^2", "a - y"),
