@@ -4,8 +4,14 @@
 static void take_steps(void *W, void *V, const void *G, int64_t n, double weight,
                        const fbp_step *step, int biases) {
     const vec_step s = step_times(step, weight, biases);
-    if (step->momentum) step_along(W, V, G, n, &s, 1);
-    else step_along(W, NULL, G, n, &s, 0);
+    if (step->adam) step_along(W, V, G, n, &s, ADAM);
+    else if (step->momentum) step_along(W, V, G, n, &s, MOMENTUM);
+    else step_along(W, NULL, G, n, &s, PLAIN);
+}
+
+/* the sum of x^2 over n values */
+static double sum_squares(const void *values, int64_t n) {
+    return dot(values, values, n);
 }
 
 /* to = factor * values */

@@ -1,9 +1,12 @@
-/* Batches of dense rows: every product of a layer is one on register tiles, BLOCK rows at a time.
+/* Batches: every product of a layer is one on register tiles.
  *
- *     Z = A W + b        G += A' D        D_below = D W'
+ *     Z = A W + b        D_below = D W'        G = A' D, and W's step along it
  *
- * W and the sums of gradients G stand in panels as in first_layer_dense.inc.h, and W' as well, so
- * that all three are the tiles of that file. The rows of Z (then A) and D are `stride` apart. */
+ * Forward and backward go through the layers with BLOCK rows at a time, which threads share out among
+ * themselves; the step takes all rows at once, and threads share out its inputs. So no number depends
+ * on how many threads there are. W, its velocities and G stand in panels as in
+ * first_layer_dense.inc.h, and W' as well, so that all products are tiles of that kind; rows of Z
+ * (then A) and D are `stride` apart. Rows of non-zeros leave their layer row-major. */
 
 /* W (n_rows, n_columns) into panels, or with `transposed` W' */
 static void load_panels(real *panels, const real *W, int64_t n_in, int64_t n_out, int transposed) {
@@ -34,66 +37,204 @@ static void tile_product(real *out, int64_t stride, const real *X, const real *p
     }
 }
 
-/* The rows of a block of Z, A or D, as pack_rows takes them. */
+/* The rows of a block of Z or D, as pack_rows takes them. */
 INLINE void rows_of(fbp_row *rows, const real *values, int64_t stride, int64_t n) {
     for (int t = 0; t < BLOCK; t++) rows[t] = (fbp_row){values + t * stride, NULL, n};
 }
 
 static void batch_load(fbp_batch *batch, const fbp_layer *layer) {
-    load_panels(batch->W, layer->W, layer->n_in, layer->n_out, 0);
-    if (layer->V_W) load_panels(batch->V, layer->V_W, layer->n_in, layer->n_out, 0);
-    if (batch->W_T) load_panels(batch->W_T, layer->W, layer->n_in, layer->n_out, 1);
-    memset(batch->G, 0, (size_t)(batch->n_columns * layer->n_in) * sizeof(real));
+    if (batch->sparse) return;
+    const int64_t n_in = layer->n_in, n_out = layer->n_out;
+    load_panels(batch->W, layer->W, n_in, n_out, 0);
+    if (batch->W_T) load_panels(batch->W_T, layer->W, n_in, n_out, 1);
+    if (batch->V) load_panels(batch->V, layer->V_W, n_in, n_out, 0);
+    if (batch->squares)
+        load_panels((real *)batch->V + batch->squares, (real *)layer->V_W + batch->squares_of_layer, n_in,
+                    n_out, 0);
 }
 
 static void batch_unload(const fbp_batch *batch, const fbp_layer *layer) {
-    unload_panels(layer->W, batch->W, layer->n_in, layer->n_out);
-    if (layer->V_W) unload_panels(layer->V_W, batch->V, layer->n_in, layer->n_out);
+    if (batch->sparse) return;
+    const int64_t n_in = layer->n_in, n_out = layer->n_out;
+    unload_panels(layer->W, batch->W, n_in, n_out);
+    if (batch->V) unload_panels(layer->V_W, batch->V, n_in, n_out);
+    if (batch->squares)
+        unload_panels((real *)layer->V_W + batch->squares_of_layer, (real *)batch->V + batch->squares, n_in,
+                      n_out);
 }
 
-/* Z = A W + b, for n_rows <= BLOCK rows of the layer below, or of X */
+/* Z = A W + b, for n_rows <= BLOCK rows of the layer below, or of X; they are the batch's from row t on. */
 static void batch_forward(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
-                          const fbp_row *x, int n_rows) {
+                          const fbp_row *x, int64_t t, int n_rows) {
+    const int64_t n_in = layer->n_in, n_out = layer->n_out, stride = batch->stride;
     const real *b = layer->b;
-    real *Z = batch->Z;
+    real *Z = batch->Z, *X = (real *)batch->X + t * n_in;
     fbp_row rows[BLOCK];
+    if (batch->sparse) {
+        fbp_layer row = *layer;
+        for (int r = 0; r < n_rows; r++) {
+            row.z = Z + r * stride;
+            forward(&row, &x[r]);
+        }
+        return;
+    }
     if (below) {
-        rows_of(rows, below->Z, below->stride, layer->n_in);
+        rows_of(rows, below->Z, below->stride, n_in);
         x = rows;
     }
-    pack_rows(batch->X, x, layer->n_in, n_rows);
-    tile_product(Z, batch->stride, batch->X, batch->W, layer->n_in, batch->n_columns);
-    for (int t = 0; t < n_rows; t++, Z += batch->stride)
-        for (int64_t j = 0; j < layer->n_out; j++) Z[j] += b[j];
+    pack_rows(X, x, n_in, n_rows);
+    tile_product(Z, stride, X, batch->W, n_in, batch->n_columns);
+    for (int r = 0; r < n_rows; r++, Z += stride)
+        for (int64_t j = 0; j < n_out; j++) Z[j] += b[j];
 }
 
-/* G += A' D, to_b += sum of D; and D_below = D W' */
-static void batch_backward(fbp_batch *batch, const fbp_layer *layer, fbp_batch *below, int n_rows) {
-    const vec_step add = {{{v_set1(1), v_set1(0)}, {v_set1(0), v_set1(0)}}, {v_set1(1), v_set1(0)}};
-    const int64_t n_in = layer->n_in, stride = batch->stride;
-    real *D = batch->D, *G = batch->G;
+/* D_below = D W', for n_rows <= BLOCK rows from row t on; D is zero behind them. */
+static void batch_backward(const fbp_batch *batch, const fbp_layer *layer, fbp_batch *below, int64_t t,
+                           int n_rows) {
+    const int64_t stride = batch->stride;
+    real *D = (real *)batch->D + t * stride;
     fbp_row rows[BLOCK];
-    for (int t = n_rows; t < BLOCK; t++) memset(D + t * stride, 0, (size_t)batch->n_columns * sizeof(real));
-    for (int t = 0; t < n_rows; t++) step_along(layer->to_b, NULL, D + t * stride, layer->n_out, &add, 0);
-    for (int64_t j = 0; j < batch->n_columns; j += DENSE_PANEL)
-        update_inputs(G + j * n_in, batch->X, D + j, stride, &add, n_in, 0);
+    for (int r = n_rows; r < BLOCK; r++) memset(D + r * stride, 0, (size_t)batch->n_columns * sizeof(real));
     if (!below) return;
     rows_of(rows, D, stride, layer->n_out);
     pack_rows(batch->D_T, rows, layer->n_out, n_rows);
-    tile_product(below->D, below->stride, batch->D_T, batch->W_T, layer->n_out, below->n_columns);
+    tile_product((real *)below->D + t * below->stride, below->stride, batch->D_T, batch->W_T, layer->n_out,
+                 below->n_columns);
 }
 
-/* W takes the step for the gradients weight * G, and G is zero again. */
-static void batch_step(fbp_batch *batch, const fbp_layer *layer, double weight, const fbp_step *step) {
-    const int64_t n = batch->n_columns * layer->n_in;
-    take_steps(batch->W, batch->V, batch->G, n, weight, step, 0);
-    memset(batch->G, 0, (size_t)n * sizeof(real));
-    if (!batch->W_T) return;
-    real *to = batch->W_T;
-    for (int64_t i = 0; i < layer->n_in; i += DENSE_PANEL) /* W' anew, from panel to panel */
+/* G[0..INPUTS) += X' D over n_blocks blocks of rows, two vectors of outputs; or = if it is the first */
+INLINE void gradient_tile(real *G, const real *X, int64_t block_length, const real *D, int64_t stride,
+                          int64_t n_blocks, int is_first, const int INPUTS) {
+    vec sums[INPUT_TILE][2];
+    UNROLL for (int i = 0; i < INPUTS; i++) {
+        sums[i][0] = is_first ? v_set1(0) : v_load(G + i * DENSE_PANEL);
+        sums[i][1] = is_first ? v_set1(0) : v_load(G + i * DENSE_PANEL + VL);
+    }
+    for (int64_t b = 0; b < n_blocks; b++, X += block_length)
+        for (int t = 0; t < BLOCK; t++, D += stride) {
+            const vec d0 = v_load(D), d1 = v_load(D + VL);
+            UNROLL for (int i = 0; i < INPUTS; i++) {
+                const vec x = v_set1(X[i * BLOCK + t]);
+                sums[i][0] = v_fma(x, d0, sums[i][0]);
+                sums[i][1] = v_fma(x, d1, sums[i][1]);
+            }
+        }
+    UNROLL for (int i = 0; i < INPUTS; i++) {
+        v_store(G + i * DENSE_PANEL, sums[i][0]);
+        v_store(G + i * DENSE_PANEL + VL, sums[i][1]);
+    }
+}
+
+/* Inputs i to i + n of every panel: their gradients, and with a step, W's along them. A gradient that
+ * only this step needs does not see memory. */
+INLINE void update_panels(const fbp_batch *batch, const fbp_layer *layer, int64_t n_blocks, int64_t i,
+                          int64_t n, int is_first, const vec_step *s, const int RULE) {
+    const int64_t n_in = layer->n_in;
+    real own[INPUT_TILE * DENSE_PANEL];
+    for (const int64_t end = i + n; i < end; i += n) {
+        n = end - i >= INPUT_TILE ? INPUT_TILE : end - i >= 2 ? 2 : 1;
+        const real *X = (const real *)batch->X + i * BLOCK;
+        for (int64_t j = 0; j < batch->n_columns; j += DENSE_PANEL) {
+            const int64_t at = j * n_in + i * DENSE_PANEL;
+            const real *D = (const real *)batch->D + j;
+            real *G = s && is_first ? own : (real *)batch->G + at;
+#define TILE(INPUTS) gradient_tile(G, X, n_in * BLOCK, D, batch->stride, n_blocks, is_first, INPUTS)
+            if (n == INPUT_TILE) TILE(INPUT_TILE);
+            else if (n == 2) TILE(2);
+            else TILE(1);
+#undef TILE
+            if (s)
+                step_along((real *)batch->W + at, RULE ? (real *)batch->V + at : NULL, G, n * DENSE_PANEL, s,
+                           RULE);
+        }
+    }
+}
+
+/* W' of n inputs from i on anew, i at the beginning of one of its panels. */
+static void transpose_inputs(const fbp_batch *batch, const fbp_layer *layer, int64_t i, int64_t n) {
+    real *to = (real *)batch->W_T + i * layer->n_out;
+    for (const int64_t end = i + n; i < end; i += DENSE_PANEL)
         for (int64_t j = 0; j < layer->n_out; j++, to += DENSE_PANEL) {
             const real *W = (const real *)batch->W + j / DENSE_PANEL * DENSE_PANEL * layer->n_in + j % DENSE_PANEL;
-            for (int64_t k = 0; k < DENSE_PANEL; k++)
-                to[k] = i + k < layer->n_in ? W[(i + k) * DENSE_PANEL] : 0;
+            for (int64_t k = 0; k < DENSE_PANEL; k++) to[k] = i + k < layer->n_in ? W[(i + k) * DENSE_PANEL] : 0;
         }
+}
+
+/* t += factor * outer(x, d) for each row's non-zeros of inputs i to i + n */
+static void add_sparse_rows(real *t, const fbp_batch *batch, const fbp_row *rows, int64_t n_rows, int64_t i,
+                            int64_t n, int64_t n_out, double factor) {
+    const fbp_step add = {.keep = {{1, 0}, {0, 0}}, .take = {factor, 0}};
+    const real *D = batch->D;
+    for (int64_t r = 0; r < n_rows; r++, D += batch->stride) {
+        const real *values = rows[r].values;
+        for (int64_t p = 0; p < rows[r].n; p++) {
+            const int64_t c = rows[r].columns[p];
+            const vec_step s = step_times(&add, values[p], 0);
+            if (i <= c && c < i + n) step_along(t + c * n_out, NULL, D, n_out, &s, PLAIN);
+        }
+    }
+}
+
+/* The same as update_panels for rows of non-zeros; their G is all zero before and after a step. */
+INLINE void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
+                          int64_t i, int64_t n, const vec_step *s, const int RULE) {
+    const int64_t n_out = layer->n_out, at = i * n_out;
+    real *G = (real *)batch->G + at;
+    add_sparse_rows(batch->G, batch, rows, n_rows, i, n, n_out, 1);
+    if (!s) return;
+    step_along((real *)layer->W + at, RULE ? (real *)layer->V_W + at : NULL, G, n * n_out, s, RULE);
+    memset(G, 0, (size_t)(n * n_out) * sizeof(real));
+}
+
+INLINE void update_inputs_of_batch(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows,
+                                   int64_t n_rows, int64_t i, int64_t n, int is_first, const vec_step *s,
+                                   const int RULE) {
+    if (batch->sparse) update_sparse(batch, layer, rows, n_rows, i, n, s, RULE);
+    else update_panels(batch, layer, (n_rows + BLOCK - 1) / BLOCK, i, n, is_first, s, RULE);
+}
+
+/* The gradient of b over n_rows rows, and with a step, b's along it */
+static void update_bias_of_batch(const fbp_batch *batch, const fbp_layer *layer, int64_t n_rows, int is_first,
+                                 double weight, const fbp_step *step) {
+    const fbp_step one = {.keep = {{1, 0}, {0, 0}}, .take = {1, 0}};
+    const vec_step add = step_times(&one, 1, 1);
+    const real *D = batch->D;
+    if (is_first) memset(batch->to_b, 0, (size_t)layer->n_out * sizeof(real));
+    for (int64_t r = 0; r < n_rows; r++, D += batch->stride)
+        step_along(batch->to_b, NULL, D, layer->n_out, &add, PLAIN);
+    if (step) take_steps(layer->b, layer->V_b, batch->to_b, layer->n_out, weight, step, 1);
+}
+
+/* The gradients of n inputs from first_input on, over n_rows rows, are added to those before unless
+ * these rows are the batch's first; then, with a step, W takes it for weight times their sum. */
+static void batch_update(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
+                         int64_t first_input, int64_t n, int is_first, double weight, const fbp_step *step) {
+    if (first_input == 0) update_bias_of_batch(batch, layer, n_rows, is_first, weight, step);
+    const int plain = step && !step->momentum && !step->adam;
+    if (plain && batch->sparse && is_first && step->keep[0][0] == 1) {
+        add_sparse_rows(layer->W, batch, rows, n_rows, first_input, n, layer->n_out, weight * step->take[0]);
+        return;
+    }
+#define UPDATE(S, RULE) update_inputs_of_batch(batch, layer, rows, n_rows, first_input, n, is_first, S, RULE)
+    if (!step) {
+        UPDATE(NULL, PLAIN);
+        return;
+    }
+    vec_step s = step_times(step, weight, 0);
+    if (!batch->sparse) s.squares = batch->squares;
+    if (step->adam) UPDATE(&s, ADAM);
+    else if (step->momentum) UPDATE(&s, MOMENTUM);
+    else UPDATE(&s, PLAIN);
+#undef UPDATE
+    if (batch->W_T) transpose_inputs(batch, layer, first_input, n);
+}
+
+/* The sum of w^2 over n inputs from first_input on */
+static double batch_penalty(const fbp_batch *batch, const fbp_layer *layer, int64_t first_input, int64_t n) {
+    double sum = 0;
+    if (batch->sparse)
+        return sum_squares((const real *)layer->W + first_input * layer->n_out, n * layer->n_out);
+    for (int64_t j = 0; j < batch->n_columns; j += DENSE_PANEL)
+        sum += sum_squares((const real *)batch->W + j * layer->n_in + first_input * DENSE_PANEL, n * DENSE_PANEL);
+    return sum;
 }

@@ -59,7 +59,7 @@ typedef struct {
     int64_t n_in, n_out;
     void *W, *b;            /* parameters */
     void *to_W, *to_b;      /* what the row's gradient is added to: W and b, or the batch's sums */
-    void *V_W, *V_b;        /* velocities of momentum, or NULL */
+    void *V_W, *V_b;        /* velocities of momentum, or Adam's first moments, or NULL */
     void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer only */
     fbp_activate *activate;
     fbp_derive *derive;
@@ -86,6 +86,12 @@ typedef struct {
 typedef struct {
     double learning_rate, momentum, alpha, largest_loss;
     int nesterov;
+    int adam;                   /* instead of momentum: */
+    double beta_1, beta_2, epsilon;
+    int64_t squares;            /* from a first moment to the second moment beside it, in reals */
+    int64_t n_steps;            /* that the moments have seen */
+    int by_weight;              /* a batch's mean, of gradients and losses, is per weight of its rows,
+                                 * not per row, and its loss includes alpha / 2 |W|^2 */
 } fbp_solver;
 
 /* What a row, or a batch, does to a weight w and its velocity v, for the weighted gradient g:
@@ -94,10 +100,18 @@ typedef struct {
  *     v' = keep[1][0] w + keep[1][1] v + take[1] g
  *
  * Without momentum there is no v, and w' = keep[0][0] w + take[0] g. Biases are not penalised: for
- * them keep[0][0] is 1 and keep[1][0] is 0. */
+ * them keep[0][0] is 1 and keep[1][0] is 0.
+ *
+ * Adam is not linear in the gradient (Kingma and Ba, 2015). With G = g + decay w, no decay for biases,
+ * moments v and s, and the correction of their start in the rate:
+ *
+ *     v' = beta_1 v + (1 - beta_1) G        s' = beta_2 s + (1 - beta_2) G^2
+ *     w' = w - rate v' / (sqrt(s') + epsilon) */
 typedef struct {
     double keep[2][2], take[2];
-    int momentum;
+    int momentum, adam;
+    double decay, beta_1, beta_2, rate, epsilon;
+    int64_t squares;            /* s stands so many reals behind v */
 } fbp_step;
 
 #define FBP_MOST_BLOCK_ROWS 16
@@ -117,13 +131,18 @@ typedef struct {
     int turn, n_pending;            /* X[turn] is this block's; rows that W is still owed */
 } fbp_block;
 
-/* One layer of a batch: see batch.inc.h. */
+/* One layer as one thread trains it on batches: see batch.inc.h. Threads share all but their scratch. */
 typedef struct {
     int64_t n_columns, stride;  /* outputs, padded to whole panels; from row to row of Z and D */
+    int sparse;                 /* rows of non-zeros: W, V and G are row-major, like the layer's */
     void *W, *W_T, *V, *G;      /* panels: weights, also transposed but in the first layer, velocities,
-                                 * and the batch's sum of gradients */
-    void *X, *D_T;              /* a block of the layer's inputs, and of its deltas, side by side */
-    void *Z, *D;                /* rows of the block: z, then a; delta */
+                                 * and sums of gradients */
+    int64_t squares;            /* Adam: its second moments stand so many reals behind V, */
+    int64_t squares_of_layer;   /* and so many behind the layer's V_W */
+    void *X;                    /* inputs, dense: a block of rows side by side, and then the next block */
+    void *to_b;                 /* sums of b's gradients */
+    void *D;                    /* delta of every row of X */
+    void *Z, *D_T;              /* scratch, a block of rows: z, then a; deltas side by side */
 } fbp_batch;
 
 /* A network as one call sees it: layers[0] is the notes' layer 1. */
@@ -141,7 +160,7 @@ typedef struct {
  * row whose loss is too large, and adds to the weighted sum of losses. */
 typedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
                                const int64_t *order, int64_t start, int64_t stop,
-                               const fbp_solver *solver, double *loss_sum);
+                               const fbp_step *step, double largest_loss, double *loss_sum);
 
 /* The operations of one (dtype, instruction set). */
 struct fbp_ops {
@@ -170,12 +189,18 @@ struct fbp_ops {
     void (*block_close)(fbp_block *block, int n_rows);
     void (*block_unload)(fbp_block *block, const fbp_layer *layer);
 
-    /* A layer and a block of rows of a batch: see batch.inc.h. */
+    /* A layer and rows of a batch: see batch.inc.h. */
+    int panel_width;
     void (*batch_load)(fbp_batch *batch, const fbp_layer *layer);
     void (*batch_forward)(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
-                          const fbp_row *x, int n_rows);
-    void (*batch_backward)(fbp_batch *batch, const fbp_layer *layer, fbp_batch *below, int n_rows);
-    void (*batch_step)(fbp_batch *batch, const fbp_layer *layer, double weight, const fbp_step *step);
+                          const fbp_row *x, int64_t t, int n_rows);
+    void (*batch_backward)(const fbp_batch *batch, const fbp_layer *layer, fbp_batch *below, int64_t t,
+                           int n_rows);
+    void (*batch_update)(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows,
+                         int64_t n_rows, int64_t first_input, int64_t n_inputs, int is_first,
+                         double weight, const fbp_step *step);
+    double (*batch_penalty)(const fbp_batch *batch, const fbp_layer *layer, int64_t first_input,
+                            int64_t n_inputs);
     void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer);
 
     /* Whole networks of one hidden layer of up to tiny_units and one output: see tiny.inc.h. */
@@ -193,12 +218,31 @@ struct fbp_ops {
     void (*take_steps)(void *W, void *V, const void *G, int64_t n, double weight,
                        const fbp_step *step, int biases);
 
+    /* the sum of x^2 over n values */
+    double (*sum_squares)(const void *values, int64_t n);
+
     int (*all_finite)(const void *values, int64_t n);
 
     /* 64 bits that stand for the row's non-zero values and their columns, the first of which has
      * the number given; the same for every dtype and instruction set, dense or sparse */
     uint64_t (*hash_row)(const fbp_row *x, int64_t first_column);
 };
+
+/* barrier.c: where the n threads of a team wait for each other. */
+typedef struct {
+    int n, arrived, turn;
+} fbp_barrier;
+void fbp_wait(fbp_barrier *barrier);
+
+/* shuffle.c: the state of NumPy's MT19937, words of the last block and how many of them are used;
+ * and the order that numpy.random.RandomState with this state shuffles n <= 2^32 items to, which
+ * leaves it in the same state. */
+#define FBP_MT19937_LENGTH 624
+typedef struct {
+    uint32_t key[FBP_MT19937_LENGTH];
+    int pos;
+} fbp_mt19937;
+void fbp_shuffle(int64_t *order, int64_t n, fbp_mt19937 *generator);
 
 /* dispatch.c: which tables were built, which of them this machine can run, and the tables. */
 const char *fbp_isa_name(fbp_isa isa);

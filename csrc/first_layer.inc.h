@@ -22,7 +22,7 @@ enum { BLOCK = VL > 8 ? VL : 8 }; /* rows */
 
 /* The step of n rows, n = 0 to BLOCK, from that of one. */
 INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one) {
-    const fbp_step none = {{{1, 0}, {0, 1}}, {0, 0}, one->momentum};
+    const fbp_step none = {.keep = {{1, 0}, {0, 1}}, .momentum = one->momentum};
     steps[0] = none;
     for (int n = 1; n <= BLOCK; n++)
         for (int i = 0; i < 2; i++) {

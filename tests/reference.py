@@ -71,6 +71,8 @@ class Reference:
         binary = network.loss_name == "log_loss" and network.out_activation == "logistic"
         self.loss_name = "binary_log_loss" if binary else network.loss_name
         self.velocities = [np.zeros_like(p) for p in self.parameters]
+        self.moments = [(np.zeros_like(p), np.zeros_like(p)) for p in self.parameters]
+        self.n_steps = 0
 
     @property
     def parameters(self):
@@ -121,19 +123,38 @@ class Reference:
         return gradients
 
     def train_epoch(self, X, y, learning_rate, order=None, momentum=0.0, nesterov=False,
-                    alpha=0.0, batch_size=1, sample_weight=None):  # fmt: skip
-        """One pass in steps of batch_size rows; the mean of the losses just before each step."""
+                    alpha=0.0, batch_size=1, sample_weight=None, by_weight=False,
+                    solver="sgd", beta_1=0.9, beta_2=0.999, epsilon=1e-8):  # fmt: skip
+        """One pass in steps of batch_size rows; the mean of the losses just before each step.
+
+        ``by_weight`` as scikit-learn has it: means per weight, and the penalty in the loss.
+        """
         order = np.arange(len(X)) if order is None else np.asarray(order)
         w = np.ones(len(X)) if sample_weight is None else sample_weight
         loss_sum = 0.0
         for batch in np.split(order, range(batch_size, len(order), batch_size)):
-            loss_sum += w[batch] @ self.row_losses(X[batch], y[batch])
+            loss = w[batch] @ self.row_losses(X[batch], y[batch])
+            if by_weight:
+                loss += 0.5 * alpha * sum((W**2).sum() for W in self.weights)
+                loss *= len(batch) / w[batch].sum()
+            loss_sum += loss
             gradients = self.summed_gradients(X[batch], y[batch], w[batch])
             penalties = [alpha * W for W in self.weights] + [0.0] * len(self.biases)
-            for p, v, gradient, penalty in zip(
-                self.parameters, self.velocities, gradients, penalties, strict=True
-            ):
-                g = (gradient + penalty) / len(batch)
+            divisor = w[batch].sum() if by_weight else len(batch)
+            gradients = [(g + p) / divisor for g, p in zip(gradients, penalties, strict=True)]
+            if solver == "adam":
+                self._adam_step(gradients, learning_rate, beta_1, beta_2, epsilon)
+                continue
+            for p, v, g in zip(self.parameters, self.velocities, gradients, strict=True):
                 v[...] = momentum * v - learning_rate * g
                 p += momentum * v - learning_rate * g if nesterov else v
-        return loss_sum / w[order].sum()
+        return loss_sum / (len(order) if by_weight else w[order].sum())
+
+    def _adam_step(self, gradients, learning_rate, beta_1, beta_2, epsilon):
+        """Kingma and Ba (2015), end of section 2: the correction of the start in the rate."""
+        self.n_steps += 1
+        rate = learning_rate * np.sqrt(1 - beta_2**self.n_steps) / (1 - beta_1**self.n_steps)
+        for p, (m, s), g in zip(self.parameters, self.moments, gradients, strict=True):
+            m[...] = beta_1 * m + (1 - beta_1) * g
+            s[...] = beta_2 * s + (1 - beta_2) * g**2
+            p -= rate * m / (np.sqrt(s) + epsilon)

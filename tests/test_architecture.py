@@ -27,6 +27,7 @@ LAYERS = {
     "_validation": NUMPY,
     "_arena": NUMPY,
     "_jacobian": NUMPY,
+    "_threads": set(),
     "network": NUMPY,
     "gradient_check": NUMPY,
     "_config": NUMPY,

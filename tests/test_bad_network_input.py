@@ -43,15 +43,15 @@ TRAINING = {
 
 
 def assert_refused(network, error, message, call, *arguments, **options):
-    """The call raises this error, and the network is as it was, its velocities included."""
+    """The call raises this error, and the network is as it was, what its solver keeps included."""
     before = parameters_of(network)
-    velocities = network._velocities and network._velocities.values.copy()
+    moments = {n: kept.values.copy() for n, kept in network._moments.items()}
     with pytest.raises(error, match=message):
         call(network, *arguments, **options)
     for parameter, kept in zip(parameters_of(network), before, strict=True):
         np.testing.assert_array_equal(parameter, kept)
-    if velocities is not None:
-        np.testing.assert_array_equal(network._velocities.values, velocities)
+    for n, kept in moments.items():
+        np.testing.assert_array_equal(network._moments[n].values, kept)
 
 
 def with_value(array, index, value):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from fastbp import Network, _core
-from fastbp.network import Solver
+from fastbp import _core
+from fastbp.network import Moments, Network, Solver
 
 RATE = 0.01
 TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
@@ -32,14 +32,11 @@ def data(network, n_rows, density=1.0, seed=0):
 def train_plainly(network, X, y, order, sample_weight=None, **options):
     """Train every layer row by row, in one call; return the sum of the losses."""
     rows = network._rows(X, y, sample_weight)
-    arenas = {}
-    if options.get("momentum"):  # gradients first, then the solver's step: batches of one row
-        network._velocities = network._arena.like()
-        arenas = {
-            "gradients": network._arena.like().values,
-            "velocities": network._velocities.values,
-        }
-    return network._engine.train(rows, order, 0, len(order), RATE, **options, **arenas)[1]
+    velocities = None
+    if options.get("momentum"):
+        network._moments[1] = Moments(network._arena, 1)
+        velocities = network._moments[1].values
+    return network._engine.train(rows, order, 0, len(order), RATE, **options, moments=velocities)[1]
 
 
 def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False, **options):
@@ -62,7 +59,7 @@ def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False,
     assert loss == pytest.approx(loss_sum / total_weight, rel=tolerance)
     arenas = [(network._arena, plain._arena)]
     if momentum:
-        arenas.append((network._velocities, plain._velocities))
+        arenas.append((network._moments[1].arenas[0], plain._moments[1].arenas[0]))
     for arena, other in arenas:
         for ours, theirs in zip(arena.arrays(), other.arrays(), strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
@@ -89,8 +86,7 @@ def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activatio
         if "momentum" not in options:
             network = Network(sizes, **settings)
             assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
-    small = "blocks" if "momentum" in options else "registers"
-    assert_same_as_plain(Network((7, 3, 1), **settings), small, 2003, **options)
+    assert_same_as_plain(Network((7, 3, 1), **settings), "registers", 2003, **options)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -123,8 +119,8 @@ def test_every_small_network_follows_the_plain_path(dtype, isa):
     for n_hidden in range(1, 17):
         network = Network((n_hidden % 5 + 1, n_hidden, 1), dtype=dtype, random_state=0)
         if network.plan().path == "registers":
-            assert_same_as_plain(network, "registers", 30)
-            assert_same_as_plain(network, "registers", 30, alpha=0.1, weighted=True)
+            for options in ({}, {"alpha": 0.1, "weighted": True}, MOMENTUM, NESTEROV):
+                assert_same_as_plain(network.copy(), "registers", 30, **options)
 
 
 def test_layers_of_many_panels_and_chunks(isa):

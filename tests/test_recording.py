@@ -21,6 +21,8 @@ SOLVERS = [
     {"momentum": 0.9},
     {"batch_size": 7},
     {"batch_size": 7, "momentum": 0.9, "alpha": 0.01},
+    {"solver": "adam"},
+    {"solver": "adam", "batch_size": 7},
 ]
 
 
@@ -59,6 +61,13 @@ def test_a_recorded_network_is_the_same_network_to_the_bit(solver, dtype):
     recording = record(network, data, y, epochs=3, learning_rate=0.01, **solver)
     assert bits(network) == bits(plain)
     assert recording.epoch_losses == losses
+
+
+def test_threads_are_those_of_the_estimator():
+    y, options = X[:, 0], {"solver": "adam", "batch_size": 30, "n_threads": 2}
+    plain, model = small(**options).fit(X, y), small(**options)
+    record(model, X, y, every=1)
+    assert bits(model.network_) == bits(plain.network_)
 
 
 def test_sparse_rows_and_weights_are_recorded():
@@ -192,7 +201,7 @@ def test_the_dict_is_json_and_complete():
     assert again["snapshots"][0]["running_loss"] is None
     assert again["snapshots"][-1]["next"] is None
     velocities = again["snapshots"][-1]["state"]["velocities"]
-    assert np.array_equal(velocities[0]["W"], model.network_._velocities.weights[0])
+    assert np.array_equal(velocities[0]["W"], model.network_._moments[1].arenas[0].weights[0])
 
 
 def test_going_on_where_a_model_is():

@@ -29,6 +29,8 @@ SOLVERS = [
     {"alpha": 0.3},
     {"momentum": 0.9},
     {"momentum": 0.8, "nesterov": True, "alpha": 0.1},
+    {"solver": "adam"},
+    {"solver": "adam", "alpha": 0.1, "beta_1": 0.5},
 ]
 
 
@@ -73,19 +75,23 @@ def test_options_and_state_are_those_of_an_epoch_of_one_row(loss, out_activation
         else:
             network.step(X[row], y[row], 0.05)
         assert bits(after(trace)) == bits(parameters_of(network))
-        if "momentum" in solver:
-            velocities = [layer.new_state["velocities"] for layer in trace.layers]
-            assert bits(v for v, _ in velocities) == bits(network._velocities.weights)
-            assert bits(v for _, v in velocities) == bits(network._velocities.biases)
-            if row:
-                states = [layer.state["velocities"] for layer in trace.layers]
-                assert bits(v for v, _ in last) == bits(v for v, _ in states)
-            last = velocities
+        names = ["first_moments", "second_moments"] if "solver" in solver else ["velocities"]
+        if "momentum" in solver or "solver" in solver:
+            for name, kept in zip(names, network._moments[len(names)].arenas, strict=True):
+                states = [layer.new_state[name] for layer in trace.layers]
+                assert bits(W for W, _ in states) == bits(kept.weights)
+                assert bits(b for _, b in states) == bits(kept.biases)
+            before = [layer.state[name][0] for layer in trace.layers for name in names]
+            assert bits(last) == bits(before) if row else not any(map(np.any, before))
+            last = [layer.new_state[name][0] for layer in trace.layers for name in names]
+            assert trace.n_steps == row
         else:
             assert all(layer.state == {} for layer in trace.layers)
 
 
-@pytest.mark.parametrize("solver", [{}, {"momentum": 0.9}, {"alpha": 0.1}, {"batch_size": 4}])
+@pytest.mark.parametrize(
+    "solver", [{}, {"momentum": 0.9}, {"alpha": 0.1}, {"batch_size": 4}, {"solver": "adam"}]
+)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("kind", ["regressor", "two outputs", "binary", "classes", "labels"])
 def test_weights_after_are_those_of_partial_fit_to_the_bit(kind, dtype, solver):
@@ -254,7 +260,7 @@ def test_the_text_goes_from_forward_to_the_loss_after(solver):
     assert "the 8 of 40 units with the largest |delta|" in text
     assert "the 25 largest of 160" in text
     for option in solver:
-        assert option in text or option == "nesterov"
+        assert f"{option} = " in text or option in ("nesterov", "solver")
     assert max(map(len, text.splitlines())) < 120
 
 

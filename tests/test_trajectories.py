@@ -13,7 +13,8 @@ from cases import (
 from reference import Reference
 from scipy.sparse import csr_array
 
-from fastbp import _core
+from fastbp import _core, _threads
+from fastbp.network import Solver
 
 N_ROWS = 1000
 # What train_epoch is asked for, besides a learning rate.
@@ -29,6 +30,10 @@ SOLVERS = {
     "batches of 32 with a rest": {"batch_size": 32, "momentum": 0.9},
     "batches of 32, all": {"batch_size": 32, **EVERYTHING},
     "one batch": {"batch_size": N_ROWS},
+    "Adam": {"solver": "adam", "alpha": 0.02},
+    "Adam, batches of 7": {"solver": "adam", "batch_size": 7},
+    "Adam, batches of 32": {"solver": "adam", "batch_size": 32, "alpha": 0.1, "beta_1": 0.8},
+    "Adam, one batch": {"solver": "adam", "batch_size": N_ROWS, "beta_2": 0.9, "epsilon": 1e-4},
     "batches larger than the data": {"batch_size": 5 * N_ROWS, "momentum": 0.5},
 }
 
@@ -54,6 +59,8 @@ def assert_same_training(network, X, y, learning_rate=0.02, tolerance=1e-10, **o
     rate, training is chaotic: it blows up the last digit's rounding until it shows.
     """
     learning_rate *= 1 - options.get("momentum", 0)
+    if options.get("solver") == "adam":  # whose steps are as long as the rate
+        learning_rate *= 0.1
     twin = Reference(network)
     expected_loss = twin.train_epoch(X, y, learning_rate, **options)
     assert worst_difference(parameters_of(network), twin.parameters) > 1e-3  # something happened
@@ -121,6 +128,59 @@ def test_weighted_rows_follow_the_reference(loss, out_activation, options):
     weights = np.random.default_rng(3).uniform(0, 2, N_ROWS)
     weights[::5] = 0
     assert_same_training(network, X, y, order=order, sample_weight=weights, **options)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("alpha", [0.0, 0.3])
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+@pytest.mark.parametrize(
+    "options", [PLAIN, {"momentum": 0.9, "nesterov": True}, {"solver": "adam"}], ids=str
+)
+def test_means_per_weight_follow_the_reference(options, batch_size, alpha, weighted):
+    case, X, y, order = thousand_rows("log_loss", "softmax")
+    weights = np.random.default_rng(3).uniform(0.5, 2, N_ROWS) if weighted else None
+    options = {**options, "alpha": alpha, "batch_size": batch_size, "by_weight": True}
+    twin = Reference(case)
+    expected = [
+        twin.train_epoch(X, y, 0.002, order=order, sample_weight=weights, **options)
+        for _ in range(2)
+    ]
+    for isa in _core.available_isas():
+        for rows in (X, csr_array(X)):
+            network = copy_on(isa, case)
+            laid_out = network._rows(rows, y, weights)
+            solver = Solver(0.002, **options)
+            losses = [network._run_epoch(laid_out, order, solver) for _ in range(2)]
+            assert worst_difference(parameters_of(network), twin.parameters) < 1e-10
+            assert losses == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "options", [{"alpha": 0.1}, EVERYTHING, {"solver": "adam", "alpha": 0.1}], ids=str
+)
+def test_any_number_of_threads_gives_the_same_bits(options, dtype, monkeypatch):
+    monkeypatch.setattr(_threads, "LEAST_SHARE", 1)
+    case, X, y, order = thousand_rows("log_loss", "softmax", dtype=dtype, layer_sizes=(60, 50, 3))
+    for rows in (X, csr_array(X)):
+        for batch_size in (5, 64, 999):
+            networks = []
+            for n_threads in (1, 2, 3, 5):
+                network = case.copy()
+                plan = network.plan(
+                    N_ROWS,
+                    batch_size=batch_size,
+                    sparse=rows is not X,
+                    n_threads=n_threads,
+                    solver=options.get("solver", "sgd"),
+                )
+                assert plan.n_threads == n_threads
+                laid_out = network._rows(rows, y)
+                solver = Solver(0.01, batch_size=batch_size, by_weight=True, **options)
+                loss = network._run_epoch(laid_out, order, solver, n_threads)
+                outputs = network.forward(rows, n_threads)
+                networks.append((loss, outputs.tobytes(), network._arena.values.tobytes()))
+            assert networks[1:] == networks[:-1]
 
 
 def test_velocities_stay_between_epochs_of_every_kind():

@@ -15,6 +15,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return _mm256_fnmadd_ps(a, b, c); }
 INLINE vec v_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 INLINE vec v_min(vec a, vec b) { return _mm256_min_ps(a, b); }
+INLINE vec v_sqrt(vec a) { return _mm256_sqrt_ps(a); }
 INLINE vec v_abs(vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return _mm256_or_ps(size, _mm256_and_ps(_mm256_set1_ps(-0.0f), sign));
@@ -36,6 +37,12 @@ INLINE real v_sum(vec a) {
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
+INLINE vec v_total(vec a) {
+    vec s = _mm256_add_ps(a, _mm256_permute2f128_ps(a, a, 1));
+    s = _mm256_add_ps(s, _mm256_permute_ps(s, _MM_SHUFFLE(1, 0, 3, 2)));
+    return _mm256_add_ps(s, _mm256_permute_ps(s, _MM_SHUFFLE(2, 3, 0, 1)));
+}
+INLINE real v_first(vec a) { return _mm256_cvtss_f32(a); }
 INLINE __m256i first_lanes(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
@@ -72,6 +79,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_pd(a, b, c); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return _mm256_fnmadd_pd(a, b, c); }
 INLINE vec v_max(vec a, vec b) { return _mm256_max_pd(a, b); }
 INLINE vec v_min(vec a, vec b) { return _mm256_min_pd(a, b); }
+INLINE vec v_sqrt(vec a) { return _mm256_sqrt_pd(a); }
 INLINE vec v_abs(vec a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return _mm256_or_pd(size, _mm256_and_pd(_mm256_set1_pd(-0.0), sign));
@@ -93,6 +101,11 @@ INLINE real v_sum(vec a) {
     const __m128d s = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));
     return _mm_cvtsd_f64(_mm_add_sd(s, _mm_unpackhi_pd(s, s)));
 }
+INLINE vec v_total(vec a) {
+    const vec s = _mm256_add_pd(a, _mm256_permute2f128_pd(a, a, 1));
+    return _mm256_add_pd(s, _mm256_permute_pd(s, 5));
+}
+INLINE real v_first(vec a) { return _mm256_cvtsd_f64(a); }
 INLINE __m256i first_lanes(int n) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }

@@ -21,6 +21,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
 INLINE vec v_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 INLINE vec v_min(vec a, vec b) { return _mm512_min_ps(a, b); }
+INLINE vec v_sqrt(vec a) { return _mm512_sqrt_ps(a); }
 INLINE vec v_abs(vec a) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return _mm512_or_ps(size, _mm512_and_ps(_mm512_set1_ps(-0.0f), sign));
@@ -40,6 +41,13 @@ INLINE vec v_pow2(vec n) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
 }
 INLINE real v_sum(vec a) { return _mm512_reduce_add_ps(a); }
+INLINE vec v_total(vec a) {
+    vec s = _mm512_add_ps(a, _mm512_shuffle_f32x4(a, a, _MM_SHUFFLE(1, 0, 3, 2)));
+    s = _mm512_add_ps(s, _mm512_shuffle_f32x4(s, s, _MM_SHUFFLE(2, 3, 0, 1)));
+    s = _mm512_add_ps(s, _mm512_permute_ps(s, _MM_SHUFFLE(1, 0, 3, 2)));
+    return _mm512_add_ps(s, _mm512_permute_ps(s, _MM_SHUFFLE(2, 3, 0, 1)));
+}
+INLINE real v_first(vec a) { return _mm512_cvtss_f32(a); }
 
 #else /* double */
 
@@ -63,6 +71,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_pd(a, b, c); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_pd(a, b, c); }
 INLINE vec v_max(vec a, vec b) { return _mm512_max_pd(a, b); }
 INLINE vec v_min(vec a, vec b) { return _mm512_min_pd(a, b); }
+INLINE vec v_sqrt(vec a) { return _mm512_sqrt_pd(a); }
 INLINE vec v_abs(vec a) { return _mm512_andnot_pd(_mm512_set1_pd(-0.0), a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return _mm512_or_pd(size, _mm512_and_pd(_mm512_set1_pd(-0.0), sign));
@@ -82,6 +91,12 @@ INLINE vec v_pow2(vec n) {
     return _mm512_castsi512_pd(_mm512_slli_epi64(biased, 52));
 }
 INLINE real v_sum(vec a) { return _mm512_reduce_add_pd(a); }
+INLINE vec v_total(vec a) {
+    vec s = _mm512_add_pd(a, _mm512_shuffle_f64x2(a, a, _MM_SHUFFLE(1, 0, 3, 2)));
+    s = _mm512_add_pd(s, _mm512_shuffle_f64x2(s, s, _MM_SHUFFLE(2, 3, 0, 1)));
+    return _mm512_add_pd(s, _mm512_permute_pd(s, 0x55));
+}
+INLINE real v_first(vec a) { return _mm512_cvtsd_f64(a); }
 
 #endif
 

@@ -27,6 +27,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return vfmsq_f32(c, a, b); }
 INLINE vec v_max(vec a, vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 INLINE vec v_min(vec a, vec b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+INLINE vec v_sqrt(vec a) { return vsqrtq_f32(a); }
 INLINE vec v_abs(vec a) { return vabsq_f32(a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return vbslq_f32(vdupq_n_u32(0x80000000u), sign, size);
@@ -39,6 +40,8 @@ INLINE vec v_pow2(vec n) {
     return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23));
 }
 INLINE real v_sum(vec a) { return vaddvq_f32(a); }
+INLINE vec v_total(vec a) { return vdupq_n_f32(vaddvq_f32(a)); }
+INLINE real v_first(vec a) { return vgetq_lane_f32(a, 0); }
 
 #else /* double */
 
@@ -63,6 +66,7 @@ INLINE vec v_fma(vec a, vec b, vec c) { return vfmaq_f64(c, a, b); }
 INLINE vec v_fnma(vec a, vec b, vec c) { return vfmsq_f64(c, a, b); }
 INLINE vec v_max(vec a, vec b) { return vbslq_f64(vcgtq_f64(a, b), a, b); }
 INLINE vec v_min(vec a, vec b) { return vbslq_f64(vcltq_f64(a, b), a, b); }
+INLINE vec v_sqrt(vec a) { return vsqrtq_f64(a); }
 INLINE vec v_abs(vec a) { return vabsq_f64(a); }
 INLINE vec v_copysign(vec size, vec sign) {
     return vbslq_f64(vdupq_n_u64(0x8000000000000000u), sign, size);
@@ -75,6 +79,8 @@ INLINE vec v_pow2(vec n) {
     return vreinterpretq_f64_s64(vshlq_n_s64(vaddq_s64(vcvtq_s64_f64(n), vdupq_n_s64(1023)), 52));
 }
 INLINE real v_sum(vec a) { return vaddvq_f64(a); }
+INLINE vec v_total(vec a) { return vdupq_n_f64(vaddvq_f64(a)); }
+INLINE real v_first(vec a) { return vgetq_lane_f64(a, 0); }
 
 #endif
 

@@ -25,8 +25,11 @@ INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
     return condition > 0 ? x : otherwise;
 }
 INLINE real v_sum(vec a) { return a; }                   /* over the lanes, pairwise */
+INLINE vec v_total(vec a) { return a; }                  /* the same in every lane */
+INLINE real v_first(vec a) { return a; }                 /* the first lane */
 
 #ifdef FBP_F32
+INLINE vec v_sqrt(vec a) { return sqrtf(a); }
 INLINE vec v_abs(vec a) { return fabsf(a); }
 INLINE vec v_copysign(vec size, vec sign) { return copysignf(size, sign); } /* size >= 0 */
 INLINE vec v_round(vec a) { return rintf(a); }           /* to nearest, ties to even */
@@ -36,6 +39,7 @@ INLINE vec v_pow2(vec n) {                               /* 2^n, n whole, -126 <
     return u.value;
 }
 #else
+INLINE vec v_sqrt(vec a) { return sqrt(a); }
 INLINE vec v_abs(vec a) { return fabs(a); }
 INLINE vec v_copysign(vec size, vec sign) { return copysign(size, sign); }
 INLINE vec v_round(vec a) { return rint(a); }

@@ -15,6 +15,14 @@ from ._validation import as_numbers, check_finite
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
+def aligned_zeros(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return n zeros, the first of them at a multiple of `ALIGNMENT`."""
+    lane = ALIGNMENT // dtype.itemsize
+    raw = np.zeros(n + lane, dtype=dtype)
+    first = -(raw.ctypes.data // dtype.itemsize) % lane
+    return raw[first : first + n]
+
+
 class Parameters(list[NDArray[Any]]):
     """A list of views on an arena: assigning to an item copies values into the arena."""
 
@@ -64,6 +72,8 @@ class Arena:
     ----------
     layer_sizes : tuple of int
     dtype : numpy.dtype
+    memory : aligned ndarray, default=None
+        The block to lie on; None is a new one.
 
     Attributes
     ----------
@@ -73,16 +83,19 @@ class Arena:
         Views of shape (n_in, n_out) and (n_out,), one a layer.
     """
 
-    def __init__(self, layer_sizes: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        layer_sizes: tuple[int, ...],
+        dtype: np.dtype[Any],
+        memory: NDArray[Any] | None = None,
+    ) -> None:
         self.layer_sizes, self.dtype = layer_sizes, dtype
         lane = ALIGNMENT // dtype.itemsize
         pairs = list(itertools.pairwise(layer_sizes))
         shapes = [shape for n_in, n_out in pairs for shape in ((n_in, n_out), (n_out,))]
         sizes = [-(-math.prod(shape) // lane) * lane for shape in shapes]
 
-        raw = np.zeros(sum(sizes) + lane, dtype=dtype)
-        first = -(raw.ctypes.data // dtype.itemsize) % lane
-        self.values = raw[first : first + sum(sizes)]
+        self.values = aligned_zeros(sum(sizes), dtype) if memory is None else memory
         views, start = [], 0
         for shape, size in zip(shapes, sizes, strict=True):
             views.append(self.values[start : start + math.prod(shape)].reshape(shape))
@@ -93,6 +106,11 @@ class Arena:
     def like(self) -> Arena:
         """Return an arena of the same layout, all zeros."""
         return Arena(self.layer_sizes, self.dtype)
+
+    def rows_alike(self, n: int) -> tuple[NDArray[Any], list[Arena]]:
+        """Return n arenas of the same layout, all zeros, as the rows of one array, and each."""
+        rows = aligned_zeros(n * self.values.size, self.dtype).reshape(n, -1)
+        return rows, [Arena(self.layer_sizes, self.dtype, row) for row in rows]
 
     def arrays(self) -> list[NDArray[Any]]:
         """Return copies of W and b, layer by layer: what is saved of an arena."""

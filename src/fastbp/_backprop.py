@@ -30,7 +30,7 @@ from ._validation import (
     check_whole,
 )
 from .exceptions import DivergenceWarning
-from .network import Network, Solver, hidden_activations, warn_of_divergence
+from .network import SOLVERS, Network, Solver, hidden_activations, warn_of_divergence
 
 FLOATS = (np.float64, np.float32)
 
@@ -90,6 +90,10 @@ class Backprop(BaseEstimator):
         warm_start: bool,
         momentum: float,
         nesterovs_momentum: bool,
+        beta_1: float,
+        beta_2: float,
+        epsilon: float,
+        n_threads: int,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -106,6 +110,10 @@ class Backprop(BaseEstimator):
         self.warm_start = warm_start
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_threads = n_threads
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -147,6 +155,7 @@ class Backprop(BaseEstimator):
             shuffle=self._random_state if self.shuffle else None,
             patience=Patience(self.tol, self.n_iter_no_change),
             verbose=bool(self.verbose),
+            n_threads=self.n_threads,
         )
         if ending == "diverged":
             warn_of_divergence("learning_rate_init", self.learning_rate_init)
@@ -175,8 +184,7 @@ class Backprop(BaseEstimator):
         network, n = self.network_, min(rows.n, 1000)
         if n < 2 or "relu" not in network.activation:
             return False
-        out = np.empty((n, network.layer_sizes[-1]), dtype=network.dtype)
-        network._engine.forward(rows, 0, n, out)
+        out = network._forward_rows(rows, n)
         return bool(np.all(out == out[0])) and any(W.any() for W in network.weights)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
@@ -191,6 +199,7 @@ class Backprop(BaseEstimator):
             max_iter=1,
             shuffle=self._random_state if self.shuffle else None,
             verbose=bool(self.verbose),
+            n_threads=self.n_threads,
         )
         if ending == "diverged":
             warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
@@ -215,7 +224,7 @@ class Backprop(BaseEstimator):
         else:
             random = check_random_state(self.random_state)
             network = self._new_network(layer_sizes, task, checked_X.dtype, random)
-        by_row = self.batch_size == 1 and self.momentum == 0
+        by_row = self.batch_size == 1 and self._solver().n_moments == 0
         if by_row and not call.partial and not issparse(checked_X):
             check_finite("X", checked_X)
             checked_X = listed(checked_X)
@@ -291,6 +300,10 @@ class Backprop(BaseEstimator):
             nesterov=self.nesterovs_momentum,
             alpha=self.alpha,
             batch_size=self.batch_size,
+            solver=self.solver,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
         )
 
     # -- checks ------------------------------------------------------------------------------
@@ -299,7 +312,7 @@ class Backprop(BaseEstimator):
         """Check the parameters; return the sizes of the hidden layers."""
         hidden = _hidden_sizes(self.hidden_layer_sizes)
         hidden_activations(self.activation, len(hidden))
-        check_choice("solver", self.solver, ("sgd",))
+        check_choice("solver", self.solver, SOLVERS)
         check_number("alpha", self.alpha, at_least=0)
         check_whole("batch_size", self.batch_size)
         check_number("learning_rate_init", self.learning_rate_init, above=0)
@@ -312,6 +325,10 @@ class Backprop(BaseEstimator):
         check_flag("warm_start", self.warm_start)
         check_number("momentum", self.momentum, at_least=0, below=1)
         check_flag("nesterovs_momentum", self.nesterovs_momentum)
+        check_number("beta_1", self.beta_1, at_least=0, below=1)
+        check_number("beta_2", self.beta_2, at_least=0, below=1)
+        check_number("epsilon", self.epsilon, above=0)
+        check_whole("n_threads", self.n_threads)
         return hidden
 
     def _checked_X(self, X: Any, fitted: bool) -> Any:
@@ -377,7 +394,7 @@ class Backprop(BaseEstimator):
     def _outputs(self, X: Any) -> NDArray[Any]:
         """Return the activations of the output layer, (n_samples, n_outputs)."""
         check_is_fitted(self)
-        return self.network_.forward(self._checked_X(X, fitted=True))
+        return self.network_.forward(self._checked_X(X, fitted=True), self.n_threads)
 
     @property
     def coefs_(self) -> list[NDArray[Any]]:

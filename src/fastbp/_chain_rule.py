@@ -43,7 +43,8 @@ class LayerTrace:
         After the step.
     state, new_state : dict of str to tuple of ndarray
         What the solver keeps of the steps before, and after this one, for W and for b:
-        ``{"velocities": (v_W, v_b)}`` of momentum. Empty if it keeps nothing.
+        ``{"velocities": (v_W, v_b)}`` of momentum, ``first_moments`` and ``second_moments`` of
+        Adam. Empty if it keeps nothing.
     """
 
     layer: int

@@ -1,5 +1,5 @@
 # What _core.pyx takes from csrc/fastbp.h; formulas and meanings stand there.
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
     enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS
@@ -52,12 +52,17 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_solver:
         double learning_rate, momentum, alpha, largest_loss
-        int nesterov
+        int nesterov, adam
+        double beta_1, beta_2, epsilon
+        int64_t squares, n_steps
+        int by_weight
 
     ctypedef struct fbp_step:
         double keep[2][2]
         double take[2]
-        int momentum
+        int momentum, adam
+        double decay, beta_1, beta_2, rate, epsilon
+        int64_t squares
 
     ctypedef struct fbp_block:
         int64_t n_columns, panel_width, stride
@@ -72,14 +77,21 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_batch:
         int64_t n_columns, stride
+        int sparse
         void *W
         void *W_T
         void *V
         void *G
+        int64_t squares, squares_of_layer
         void *X
-        void *D_T
-        void *Z
+        void *to_b
         void *D
+        void *Z
+        void *D_T
+
+    ctypedef struct fbp_barrier:
+        int n, arrived, turn
+    void fbp_wait(fbp_barrier *barrier)
 
     ctypedef struct fbp_ops
     ctypedef struct fbp_net:
@@ -92,7 +104,8 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
                                     const int64_t *order, int64_t start, int64_t stop,
-                                    const fbp_solver *solver, double *loss_sum) noexcept nogil
+                                    const fbp_step *step, double largest_loss,
+                                    double *loss_sum) noexcept nogil
 
     ctypedef struct fbp_ops:
         const char *isa
@@ -112,13 +125,17 @@ cdef extern from "fastbp.h" nogil:
                            double weight) noexcept nogil
         void (*block_close)(fbp_block *block, int n_rows) noexcept nogil
         void (*block_unload)(fbp_block *block, const fbp_layer *layer) noexcept nogil
+        int panel_width
         void (*batch_load)(fbp_batch *batch, const fbp_layer *layer) noexcept nogil
         void (*batch_forward)(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
-                              const fbp_row *x, int n_rows) noexcept nogil
-        void (*batch_backward)(fbp_batch *batch, const fbp_layer *layer, fbp_batch *below,
-                               int n_rows) noexcept nogil
-        void (*batch_step)(fbp_batch *batch, const fbp_layer *layer, double weight,
-                           const fbp_step *step) noexcept nogil
+                              const fbp_row *x, int64_t t, int n_rows) noexcept nogil
+        void (*batch_backward)(const fbp_batch *batch, const fbp_layer *layer, fbp_batch *below,
+                               int64_t t, int n_rows) noexcept nogil
+        void (*batch_update)(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows,
+                             int64_t n_rows, int64_t first_input, int64_t n_inputs, int is_first,
+                             double weight, const fbp_step *step) noexcept nogil
+        double (*batch_penalty)(const fbp_batch *batch, const fbp_layer *layer,
+                                int64_t first_input, int64_t n_inputs) noexcept nogil
         void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer) noexcept nogil
         int tiny_units
         fbp_train_tiny *train_tiny
@@ -128,11 +145,22 @@ cdef extern from "fastbp.h" nogil:
         void (*scale)(void *to, const void *values, double factor, int64_t n) noexcept nogil
         void (*take_steps)(void *W, void *V, const void *G, int64_t n, double weight,
                            const fbp_step *step, int biases) noexcept nogil
+        double (*sum_squares)(const void *values, int64_t n) noexcept nogil
         int (*all_finite)(const void *values, int64_t n) noexcept nogil
         uint64_t (*hash_row)(const fbp_row *x, int64_t first_column) noexcept nogil
+
+    enum: FBP_MT19937_LENGTH
+    ctypedef struct fbp_mt19937:
+        uint32_t key[FBP_MT19937_LENGTH]
+        int pos
+    void fbp_shuffle(int64_t *order, int64_t n, fbp_mt19937 *generator)
 
     const char *fbp_isa_name(fbp_isa isa)
     int fbp_isa_built(fbp_isa isa)
     int fbp_isa_usable(fbp_isa isa)
     const fbp_ops *fbp_table(fbp_isa isa, fbp_dtype dtype)
     const char *fbp_compiler()
+
+cdef extern from "numpy/random/bitgen.h":
+    ctypedef struct bitgen_t:
+        void *state

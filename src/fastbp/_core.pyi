@@ -1,3 +1,4 @@
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ def apply_derivative(
     name: str, delta: NDArray[Any], a: NDArray[Any], isa: str | None = None
 ) -> NDArray[Any]: ...
 def all_finite(values: NDArray[Any], isa: str | None = None) -> bool: ...
+def shuffle(order: NDArray[np.int64], random_state: Any) -> None: ...
 
 class Rows:
     n: int
@@ -41,7 +43,12 @@ class Block:
     def __init__(self, engine: Engine, sparse: bool, momentum: bool) -> None: ...
 
 class Batch:
-    def __init__(self, engine: Engine, momentum: bool) -> None: ...
+    kind: tuple[bool, int, int, int]
+    def __init__(
+        self, engine: Engine, sparse: bool, n_moments: int, batch_size: int, n_threads: int
+    ) -> None: ...
+    def work(self, me: int) -> tuple[int, float]: ...
+    def forward(self, me: int, rows: Rows, start: int, stop: int, out: NDArray[Any]) -> None: ...
 
 class Engine:
     isa: str
@@ -68,12 +75,27 @@ class Engine:
         nesterov: bool = False,
         alpha: float = 0.0,
         batch_size: int = 1,
+        adam: bool = False,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_steps: int = 0,
+        by_weight: bool = False,
         largest_loss: float = 1e300,
-        gradients: NDArray[Any] | None = None,
-        velocities: NDArray[Any] | None = None,
+        moments: NDArray[Any] | None = None,
         block: Block | None = None,
         batch: Batch | None = None,
+        helpers: Executor | None = None,
     ) -> tuple[int, float]: ...
+    def forward_all(
+        self,
+        batch: Batch,
+        helpers: Executor | None,
+        rows: Rows,
+        start: int,
+        stop: int,
+        out: NDArray[Any],
+    ) -> None: ...
     def sum_gradients(
         self, rows: Rows, start: int, stop: int, gradients: NDArray[Any]
     ) -> float: ...

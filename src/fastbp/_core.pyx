@@ -10,7 +10,8 @@ thin class that Python calls.
 cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.math cimport isfinite
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport isfinite, pow, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -80,21 +81,28 @@ cdef void backward_above(fbp_net *net, double weight, const fbp_step *step) noex
         layer = below
 
 
-cdef fbp_step step_of(const fbp_solver *solver, double batch_size) noexcept nogil:
+cdef fbp_step step_of(const fbp_solver *solver, double batch_size, int64_t n_steps) noexcept nogil:
     """What a batch of mean gradient g (or a row: a batch of one) does to a weight w.
 
     Without momentum w' = w - learning_rate G, where G = g + alpha w / batch_size. With momentum
     v' = momentum v - learning_rate G and w' = w + v', or if it is Nesterov's
-    w' = w + momentum v' - learning_rate G.
+    w' = w + momentum v' - learning_rate G. Adam's step number n_steps: csrc/fastbp.h.
     """
     cdef double eta = solver.learning_rate, mu = solver.momentum
     cdef double alpha = solver.alpha / batch_size
     cdef double ahead = mu if solver.nesterov else 0    # how much of v' is taken once more
     cdef fbp_step step
+    memset(&step, 0, sizeof(step))
     step.keep[0][0], step.keep[0][1] = 1 - eta * alpha * (1 + ahead), mu * (ahead or 1)
     step.keep[1][0], step.keep[1][1] = -eta * alpha, mu
     step.take[0], step.take[1] = -eta * (1 + ahead), -eta
     step.momentum = mu != 0
+    step.adam = solver.adam
+    if step.adam:
+        step.beta_1, step.beta_2 = solver.beta_1, solver.beta_2
+        step.decay, step.epsilon, step.squares = alpha, solver.epsilon, solver.squares
+        # The moments begin at 0: what their means lack for that after n steps is made up for here.
+        step.rate = eta * sqrt(1 - pow(step.beta_2, n_steps)) / (1 - pow(step.beta_1, n_steps))
     return step
 
 
@@ -102,7 +110,7 @@ cdef fbp_step ADD                                       # w' = w + g: to sum up 
 ADD.keep[0][:] = [1, 0]
 ADD.keep[1][:] = [0, 0]
 ADD.take[:] = [1, 0]
-ADD.momentum = 0
+ADD.momentum = ADD.adam = 0
 
 
 cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *order,
@@ -113,7 +121,7 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
     Visits rows order[start:stop]; returns where it stopped, which is before the first row whose
     loss is too large.
     """
-    cdef fbp_step step = step_of(solver, 1)
+    cdef fbp_step step = step_of(solver, 1, 1)
     cdef double loss, weight
     cdef fbp_row x
     cdef Py_ssize_t t
@@ -123,6 +131,14 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
         loss = forward(net, &x, target_of(data, order[t]))
         if not loss <= solver.largest_loss:             # nor NaN
             return t
+        if solver.by_weight:                            # its mean over this one row
+            loss += 0.5 * solver.alpha * penalty(net) / weight
+            step = step_of(solver, weight, solver.n_steps + 1 + t - start)
+            loss_sum[0] += loss
+            backward(net, &x, 1, &step)
+            continue
+        if step.adam:
+            step = step_of(solver, 1, solver.n_steps + 1 + t - start)
         loss_sum[0] += weight * loss
         backward(net, &x, weight, &step)
     return stop
@@ -135,7 +151,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
 
     The numbers are those of train_rows, to rounding: csrc/first_layer.inc.h has the formulas.
     """
-    cdef fbp_step step = step_of(solver, 1)
+    cdef fbp_step step = step_of(solver, 1, 1)
     cdef double loss, weight
     cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
     cdef fbp_layer *first = net.layers
@@ -168,104 +184,166 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
 # --------------------------------------------------------------------------------------------
 
 
-cdef Py_ssize_t train_batches(fbp_net *net, fbp_batch *batch, const fbp_data *data,
-                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
-                              Py_ssize_t batch_size, const fbp_solver *solver,
-                              double *loss_sum) except? -1 nogil:
+cdef Py_ssize_t train_batches(Team *team, int me, double *loss_sum) noexcept nogil:
     """Batch by batch: gradients of batch_size rows are summed, then the solver takes one step.
 
-    batch[l] has the matrices of layer l: rows go through a layer several at a time.
+    Every thread of a team runs this. They share out the rows on the way forward and back, and then
+    the weights, a layer's inputs each; so the numbers do not depend on how many they are.
     """
-    cdef Py_ssize_t end, t
-    cdef double batch_loss
+    cdef const fbp_data *data = team.data
+    cdef const fbp_solver *solver = &team.solver
+    cdef Py_ssize_t start = team.start, end, t, n
+    cdef int64_t n_steps = solver.n_steps
+    cdef double loss, weight, divisor
+    cdef bint is_last
     cdef fbp_step step
-    cdef int l, n
-    for l in range(net.n_layers):
-        net.ops.batch_load(&batch[l], &net.layers[l])
-    while start < stop:
-        end = min(start + batch_size, stop)
-        batch_loss = 0
-        for l in range(net.n_layers):
-            memset(net.layers[l].to_b, 0, net.layers[l].n_out * net.ops.itemsize)
-        t = start
+    while start < team.stop:
+        end = min(start + team.batch_size, team.stop)
+        weight = weight_of_rows(data, team.order, start, end)
+        loss, t = 0, start
         while t < end:
-            n = min(net.ops.block_rows, end - t)
-            batch_loss += batch_block(net, batch, data, order + t, n)
+            n = min(team.most_rows, end - t)
+            is_last = t + n == end
+            follow_rows(team, me, team.order + t, n)
+            if is_last and solver.by_weight:
+                add_up_weights(team, me)
+            fbp_wait(&team.barrier)                         # all rows have their delta[l]
+            loss += sum_of(team.losses, n_blocks(team, n))
+            if is_last:
+                if not loss <= solver.largest_loss * weight:
+                    return start
+                n_steps += 1
+                divisor = weight if solver.by_weight else end - start
+                step = step_of(solver, divisor, n_steps)
+                if solver.by_weight:
+                    loss += 0.5 * solver.alpha * sum_of(team.penalties, team.n_units)
+                    loss *= (end - start) / weight
+                loss_sum[0] += loss
+            move_weights(team, me, n, t == start, 1 / divisor if is_last else 1,
+                         &step if is_last else NULL)
+            if me == 0 and t // ROWS_BETWEEN_SIGNALS != (t + n) // ROWS_BETWEEN_SIGNALS:
+                heed_signals(team)
+            fbp_wait(&team.barrier)                         # all weights have taken their step
+            if team.interrupted:
+                return start
             t += n
-            if (t - start) % ROWS_BETWEEN_SIGNALS < n:      # a long batch heeds Ctrl-C
-                check_signals()
-        if not batch_loss <= solver.largest_loss * weight_of_rows(data, order, start, end):
-            break
-        loss_sum[0] += batch_loss
-        step = step_of(solver, end - start)
-        for l in range(net.n_layers):
-            net.ops.batch_step(&batch[l], &net.layers[l], 1.0 / (end - start), &step)
-            step_bias(net, &net.layers[l], 1.0 / (end - start), &step)
         start = end
-    for l in range(net.n_layers):
-        net.ops.batch_unload(&batch[l], &net.layers[l])
     return start
 
 
-cdef double batch_block(fbp_net *net, fbp_batch *batch, const fbp_data *data, const int64_t *order,
-                        int n) noexcept nogil:
-    """Adds n rows' gradients to the batch's sums; returns the weighted sum of their losses."""
-    cdef int itemsize = net.ops.itemsize, last = net.n_layers - 1, l, t
-    cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
-    cdef fbp_layer *layer = &net.layers[0]
-    cdef double loss_sum = 0
+cdef void follow_rows(Team *team, int me, const int64_t *order, Py_ssize_t n_rows) noexcept nogil:
+    """Rows order[:n_rows], those that fall to this thread: forward, loss, and back to delta[1]."""
+    cdef int block_rows = team.nets.ops.block_rows
+    cdef Py_ssize_t n = n_blocks(team, n_rows), t
+    cdef Py_ssize_t b
+    for b in range(n * me // team.n_threads, n * (me + 1) // team.n_threads):
+        t = b * block_rows
+        team.losses[b] = follow_block(&team.nets[me], team.layers + me * team.nets.n_layers,
+                                      team.data, order, team.rows, t, min(block_rows, n_rows - t))
+
+
+cdef double follow_block(fbp_net *net, fbp_batch *batch, const fbp_data *data, const int64_t *order,
+                         fbp_row *rows, Py_ssize_t t, int n) noexcept nogil:
+    """Rows order[t:t + n] through the layers and back; returns the weighted sum of their losses."""
+    cdef int itemsize = net.ops.itemsize, last = net.n_layers - 1, l, k, _k
+    cdef fbp_layer *layer
+    cdef double loss_sum = 0, weight
     cdef char *a
     cdef char *delta
-    for t in range(n):
-        rows[t] = row_of(data, order[t])
-    for l in range(net.n_layers):
-        layer = &net.layers[l]
-        net.ops.batch_forward(&batch[l], layer, &batch[l - 1] if l else NULL, rows, n)
-        if l < last:
-            for t in range(n):                              # a[l] = f(z[l])
-                layer.activate(<char *> batch[l].Z + t * batch[l].stride * itemsize, layer.n_out)
-    for t in range(n):
-        loss_sum += output_of_row(net, layer, &batch[last], data, order[t], t)
+    for k in range(n):
+        rows[t + k] = row_of(data, order[t + k])
+    forward_block(net, batch, rows, t, n)
+    layer = &net.layers[last]
+    delta = <char *> batch[last].D + t * batch[last].stride * itemsize
+    for k in range(n):                                      # E, and delta[L] times the weight
+        weight = weight_of(data, order[t + k])
+        loss_sum += weight * output_of_row(net, &batch[last], k, target_of(data, order[t + k]))
+        net.ops.scale(delta + k * batch[last].stride * itemsize, layer.delta, weight, layer.n_out)
     for l in range(last, -1, -1):
-        net.ops.batch_backward(&batch[l], &net.layers[l], &batch[l - 1] if l else NULL, n)
+        net.ops.batch_backward(&batch[l], &net.layers[l], &batch[l - 1] if l else NULL, t, n)
         if l:
             layer = &net.layers[l - 1]
-            for t in range(n):                              # delta[l-1] *= f'(z[l-1])
-                a = <char *> batch[l - 1].Z + t * batch[l - 1].stride * itemsize
-                delta = <char *> batch[l - 1].D + t * batch[l - 1].stride * itemsize
+            a = <char *> batch[l - 1].Z
+            delta = <char *> batch[l - 1].D + t * batch[l - 1].stride * itemsize
+            for _k in range(n):                             # delta[l-1] *= f'(z[l-1])
                 layer.derive(delta, a, layer.n_out)
+                a += batch[l - 1].stride * itemsize
+                delta += batch[l - 1].stride * itemsize
     return loss_sum
 
 
-cdef double output_of_row(fbp_net *net, fbp_layer *layer, fbp_batch *batch, const fbp_data *data,
-                          int64_t r, int t) noexcept nogil:
-    """Weighted loss of a row, whose z is row t of the block; its weighted delta into the block."""
-    cdef size_t at = t * batch.stride * net.ops.itemsize
-    cdef double weight = weight_of(data, r), loss
-    memcpy(layer.z, <char *> batch.Z + at, layer.n_out * net.ops.itemsize)
-    loss = output(net, layer, target_of(data, r))
-    net.ops.scale(<char *> batch.D + at, layer.delta, weight, layer.n_out)
-    return weight * loss
+cdef void forward_block(fbp_net *net, fbp_batch *batch, const fbp_row *rows, Py_ssize_t t,
+                        int n) noexcept nogil:
+    """z[L] of rows[t:t + n], a block of rows or less."""
+    cdef fbp_layer *layer
+    cdef char *a
+    cdef int l, _k
+    for l in range(net.n_layers):
+        layer = &net.layers[l]
+        net.ops.batch_forward(&batch[l], layer, &batch[l - 1] if l else NULL, rows + t, t, n)
+        if l < net.n_layers - 1:
+            a = <char *> batch[l].Z
+            for _k in range(n):                             # a[l] = f(z[l])
+                layer.activate(a, layer.n_out)
+                a += batch[l].stride * net.ops.itemsize
 
 
-cdef Py_ssize_t train_sparse_batches(fbp_net *net, Memory *memory, const fbp_data *data,
-                                     const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
-                                     Py_ssize_t batch_size, const fbp_solver *solver,
-                                     double *loss_sum) except? -1 nogil:
-    """The same for rows of non-zeros, one at a time."""
-    cdef Py_ssize_t end
-    cdef double batch_loss
-    cdef fbp_step step
-    while start < stop:
-        end = min(start + batch_size, stop)
-        batch_loss = sum_gradients(net, memory, data, order, start, end)
-        if not batch_loss <= solver.largest_loss * weight_of_rows(data, order, start, end):
-            return start
-        loss_sum[0] += batch_loss
-        step = step_of(solver, end - start)
-        take_step(net, 1.0 / (end - start), &step)
-        start = end
-    return stop
+cdef double output_of_row(fbp_net *net, const fbp_batch *batch, int k,
+                          const void *y) noexcept nogil:
+    """The loss of row k of the block, with a[L] and delta[L] in the last layer's scratch."""
+    cdef fbp_layer *layer = &net.layers[net.n_layers - 1]
+    cdef size_t row_bytes = batch.stride * net.ops.itemsize
+    memcpy(layer.z, <char *> batch.Z + k * row_bytes, layer.n_out * net.ops.itemsize)
+    return output(net, layer, y)
+
+
+cdef void move_weights(Team *team, int me, Py_ssize_t n_rows, bint is_first, double weight,
+                       const fbp_step *step) noexcept nogil:
+    """This thread's share of the weights: the rows' gradients, and along them the step, if any."""
+    cdef fbp_net *net = &team.nets[me]
+    cdef int64_t *share = team.shares + 2 * me * net.n_layers
+    cdef int l
+    for l in range(net.n_layers):
+        if share[2 * l + 1]:
+            net.ops.batch_update(&team.layers[me * net.n_layers + l], &net.layers[l], team.rows,
+                                 n_rows, share[2 * l], share[2 * l + 1], is_first, weight, step)
+
+
+cdef void add_up_weights(Team *team, int me) noexcept nogil:
+    """The squares of this thread's share of the weights, panel by panel of inputs."""
+    cdef fbp_net *net = &team.nets[me]
+    cdef int64_t *share = team.shares + 2 * me * net.n_layers
+    cdef int64_t i, width = net.ops.panel_width, unit = 0, n
+    cdef int l
+    for l in range(net.n_layers):
+        n = net.layers[l].n_in
+        i = share[2 * l]
+        while i < share[2 * l] + share[2 * l + 1]:
+            team.penalties[unit + i // width] = net.ops.batch_penalty(
+                &team.layers[me * net.n_layers + l], &net.layers[l], i, min(width, n - i))
+            i += width
+        unit += padded_to(n, width) // width
+
+
+cdef inline Py_ssize_t n_blocks(const Team *team, Py_ssize_t n_rows) noexcept nogil:
+    return (n_rows + team.nets.ops.block_rows - 1) // team.nets.ops.block_rows
+
+
+cdef double sum_of(const double *values, Py_ssize_t n) noexcept nogil:
+    cdef double total = 0
+    cdef Py_ssize_t k
+    for k in range(n):
+        total += values[k]
+    return total
+
+
+cdef double penalty(const fbp_net *net) noexcept nogil:
+    """The sum of w^2 over all weights."""
+    cdef double total = 0
+    cdef int l
+    for l in range(net.n_layers):
+        total += net.ops.sum_squares(net.layers[l].W, net.layers[l].n_in * net.layers[l].n_out)
+    return total
 
 
 cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, const int64_t *order,
@@ -283,22 +361,6 @@ cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, co
         if (t - start + 1) % ROWS_BETWEEN_SIGNALS == 0:
             check_signals()
     return loss_sum
-
-
-cdef void take_step(fbp_net *net, double weight, const fbp_step *step) noexcept nogil:
-    """Every layer takes its step, for the summed gradients times the weight."""
-    cdef fbp_layer *layer
-    cdef int l
-    for l in range(net.n_layers):
-        layer = net.layers + l
-        net.ops.take_steps(layer.W, layer.V_W, layer.to_W, layer.n_in * layer.n_out, weight, step,
-                           0)
-        step_bias(net, layer, weight, step)
-
-
-cdef void step_bias(fbp_net *net, fbp_layer *layer, double weight,
-                    const fbp_step *step) noexcept nogil:
-    net.ops.take_steps(layer.b, layer.V_b, layer.to_b, layer.n_out, weight, step, 1)
 
 
 # --------------------------------------------------------------------------------------------
@@ -350,11 +412,41 @@ cdef void output_derivative(const fbp_ops *ops, fbp_activation activation, fbp_l
 
 cdef enum:
     ROWS_BETWEEN_SIGNALS = 1024
+    CHUNK_BYTES = 4 << 20
     LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves
 
 cdef int check_signals() except -1 with gil:
     """Raises KeyboardInterrupt if Ctrl-C was pressed."""
     return PyErr_CheckSignals()
+
+
+cdef struct Team:
+    # Threads that train on batches together, and what they were called with.
+    int n_threads
+    fbp_net *nets              # one a thread
+    fbp_batch *layers          # n_layers a thread
+    int64_t *shares            # for each thread and layer: its first input, and how many
+    Py_ssize_t most_rows       # that are followed before the weights move or sum up
+    fbp_row *rows              # as many
+    double *losses             # of their blocks
+    double *penalties          # of panels of inputs, layer by layer
+    Py_ssize_t n_units         # of these
+    fbp_barrier barrier
+    void *owner                # a Batch
+    bint interrupted
+    const fbp_data *data
+    const int64_t *order
+    Py_ssize_t start, stop, batch_size
+    fbp_solver solver
+
+
+cdef void heed_signals(Team *team) noexcept with gil:
+    """Keeps what Ctrl-C raises until all threads have stopped."""
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        (<Batch> team.owner).interruption = error
+        team.interrupted = True
 
 
 cdef struct Memory:
@@ -525,6 +617,65 @@ def all_finite(cnp.ndarray values not None, isa=None):
 
 
 # --------------------------------------------------------------------------------------------
+# Random orders
+# --------------------------------------------------------------------------------------------
+
+
+def shuffle(order, random_state):
+    """Shuffle a 1-D int64 array in place as ``random_state.shuffle(order)`` does, but faster.
+
+    The same order, to the bit, and the same state of the generator afterwards. Other arrays, and
+    whatever is not a ``RandomState`` on an ``MT19937``, are left to ``random_state`` itself.
+
+    Parameters
+    ----------
+    order : ndarray of int64 of shape (n,)
+    random_state : RandomState, or anything else that has ``shuffle``
+    """
+    cdef fbp_mt19937 *generator
+    cdef int64_t *items
+    cdef int64_t n
+    if (type(random_state) is np.random.RandomState
+            and type(random_state._bit_generator) is np.random.MT19937
+            and STATE_IS_AS_KNOWN and is_order(order)):
+        items, n = <int64_t *> cnp.PyArray_DATA(order), cnp.PyArray_SIZE(order)
+        generator = state_of(random_state._bit_generator)
+        if 0 <= generator.pos <= FBP_MT19937_LENGTH:
+            with random_state._bit_generator.lock, nogil:
+                fbp_shuffle(items, n, generator)
+            return
+    random_state.shuffle(order)
+
+
+cdef bint is_order(object order):
+    """Whether it is what `fbp_shuffle` can write to."""
+    return (cnp.PyArray_CheckExact(order) and cnp.PyArray_NDIM(order) == 1
+            and cnp.PyArray_TYPE(order) == cnp.NPY_INT64 and cnp.PyArray_ISCARRAY(order)
+            and cnp.PyArray_SIZE(order) <= <int64_t> 1 << 32)
+
+
+cdef fbp_mt19937 *state_of(object bit_generator) except NULL:
+    """Where an MT19937 keeps its state, by the interface that NumPy offers to C."""
+    cdef bitgen_t *interface = <bitgen_t *> PyCapsule_GetPointer(
+        bit_generator.capsule, "BitGenerator")
+    return <fbp_mt19937 *> interface.state
+
+
+cdef bint state_is_as_known() except -1:
+    """Whether this NumPy lays the state out as fastbp.h does: nothing promises that it will."""
+    cdef fbp_mt19937 *found
+    bit_generator = np.random.MT19937(0)
+    bit_generator.random_raw()
+    state = bit_generator.state["state"]
+    found = state_of(bit_generator)
+    return found.pos == state["pos"] and all(
+        found.key[i] == word for i, word in enumerate(state["key"].tolist()))
+
+
+cdef bint STATE_IS_AS_KNOWN = state_is_as_known()
+
+
+# --------------------------------------------------------------------------------------------
 # What Python calls
 # --------------------------------------------------------------------------------------------
 
@@ -620,37 +771,165 @@ cdef class Block:
 
 @cython.final
 cdef class Batch:
-    """Memory for the layers of an engine while it trains on batches of dense rows."""
+    """Memory for the layers of an engine while a team of threads trains it on batches.
 
-    cdef fbp_batch *layers
+    Parameters
+    ----------
+    engine : Engine
+    sparse : bool, whether rows are those of a CSR matrix
+    n_moments : int, numbers that the solver keeps beside a weight: momentum 1, Adam 2; or -1 to
+        go forward only
+    batch_size : int
+    n_threads : int
+    """
+
+    cdef Team team
     cdef list memory
+    cdef void **owed               # what PyMem_Free is owed for the threads' scratch
+    cdef object interruption
+    cdef readonly tuple kind       # of the arguments
 
-    def __init__(self, Engine engine not None, bint momentum):
+    def __init__(self, Engine engine not None, bint sparse, int n_moments, Py_ssize_t batch_size,
+                 int n_threads):
         cdef const fbp_ops *ops = engine.net.ops
-        cdef Py_ssize_t panel = 2 * ops.lanes, rows = ops.block_rows, row, columns, n_in, n_out
+        cdef int n_layers = engine.net.n_layers, l, me
+        cdef bint trains = n_moments >= 0
+        cdef Py_ssize_t rows = ops.block_rows, panel = ops.panel_width, most, n_in, n_out, columns
+        cdef Py_ssize_t length
+        cdef fbp_batch *first
         cdef fbp_batch *layer
-        cdef void **places[8]
-        cdef int l
-        self.layers = <fbp_batch *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_batch))
-        if self.layers == NULL:
-            raise MemoryError()
+        cdef void **places[7]
+        self.kind = (sparse, n_moments, batch_size, n_threads)
         self.memory = []
-        for l in range(engine.net.n_layers):
-            layer = self.layers + l
-            n_in, n_out = engine.net.layers[l].n_in, engine.net.layers[l].n_out
+        sizes = [(engine.net.layers[l].n_in, engine.net.layers[l].n_out) for l in range(n_layers)]
+        # Rows of a long batch come in chunks that a cache can hold.
+        per_row = sum([n_in + padded_to(n_out, panel) for n_in, n_out in sizes])
+        most = max(1, <Py_ssize_t> (CHUNK_BYTES // ops.itemsize // per_row // rows)) * rows
+        if trains:
+            most = min(most, <Py_ssize_t> padded_to(batch_size, rows))
+        else:
+            most = n_threads * rows
+        self.team.n_threads, self.team.most_rows, self.team.owner = n_threads, most, <void *> self
+        self.team.layers = <fbp_batch *> self.room(n_threads * n_layers * sizeof(fbp_batch))
+        self.team.nets = <fbp_net *> self.room(n_threads * sizeof(fbp_net))
+        self.owed = <void **> self.room(n_threads * sizeof(void *))
+        self.team.shares = <int64_t *> self.room(2 * n_threads * n_layers * sizeof(int64_t))
+        self.team.rows = <fbp_row *> self.room(most * sizeof(fbp_row))
+        self.team.losses = <double *> self.room(most // rows * sizeof(double))
+        self.team.n_units = sum([padded_to(n_in, panel) // panel for n_in, _ in sizes])
+        self.team.penalties = <double *> self.room(self.team.n_units * sizeof(double))
+        for l in range(n_layers):
+            first = layer = self.team.layers + l
+            n_in, n_out = sizes[l]
             layer.n_columns = columns = padded_to(n_out, panel)
-            layer.stride = row = columns + 64 // ops.itemsize
-            places[:] = [&layer.W, &layer.G, &layer.V, &layer.W_T, &layer.X, &layer.D_T, &layer.Z,
-                         &layer.D]
+            layer.stride = columns + 64 // ops.itemsize
+            layer.sparse = sparse and l == 0
+            length = 0 if layer.sparse else n_in * columns
+            sums = n_in * n_out if layer.sparse else length if batch_size > most else 0
+            layer.squares = length if n_moments == 2 else 0
+            places[:] = [&layer.W, &layer.V, &layer.G, &layer.W_T, &layer.X, &layer.D, &layer.to_b]
             self.memory.append(carve(places, [
-                n_in * columns, n_in * columns, n_in * columns if momentum else 0,
-                padded_to(n_in, panel) * n_out if l else 0, n_in * rows, n_out * rows, rows * row,
-                rows * row], ops.itemsize))
-            if l == 0:
+                length, max(n_moments, 0) * length, sums if trains else 0,
+                padded_to(n_in, panel) * n_out if l and trains else 0,
+                0 if layer.sparse else n_in * most, most * layer.stride if trains else 0, n_out,
+            ], ops.itemsize))
+            if n_moments < 1:
+                layer.V = NULL
+            if l == 0 or not trains:
                 layer.W_T = NULL
+            for me in range(n_threads):
+                layer = self.team.layers + me * n_layers + l
+                layer[0] = first[0]
+                places[:] = [&layer.Z, &layer.D_T, NULL, NULL, NULL, NULL, NULL]
+                self.memory.append(carve(places, [rows * layer.stride, n_out * rows],
+                                         ops.itemsize))
+        self.share_out([padded_to(n_in, panel) // panel for n_in, _ in sizes],
+                       [n_in for n_in, _ in sizes], [n_out for _, n_out in sizes], panel)
 
-    def __dealloc__(self):
-        PyMem_Free(self.layers)
+    cdef void *room(self, size_t n_bytes):
+        """Zeros that live as long as this object."""
+        cdef void *at
+        cdef void **places[1]
+        places[0] = &at
+        self.memory.append(carve(places, [n_bytes], 1))
+        return at
+
+    cdef share_out(self, list n_units, list n_ins, list costs, Py_ssize_t panel):
+        """Gives each thread its inputs of each layer, whole panels of them, by cost alike."""
+        cdef int me, l, n_layers = len(n_units)
+        total = sum([n * cost for n, cost in zip(n_units, costs)])
+        before = 0
+        for l in range(n_layers):
+            edges = [min(max((total * me // self.team.n_threads - before + costs[l] // 2)
+                             // costs[l], 0), n_units[l])
+                     for me in range(self.team.n_threads + 1)]
+            edges[self.team.n_threads] = n_units[l]
+            for me in range(self.team.n_threads):
+                first, last = [min(edge * panel, n_ins[l]) for edge in edges[me:me + 2]]
+                self.team.shares[2 * (me * n_layers + l)] = first
+                self.team.shares[2 * (me * n_layers + l) + 1] = last - first
+            before += n_units[l] * costs[l]
+
+    cdef begin(self, Engine engine, char *velocities):
+        """Opens the engine's layers for every thread, and loads their weights."""
+        cdef int me, l
+        for me in range(self.team.n_threads):
+            self.owed[me] = engine.begin(&self.team.nets[me], NULL, velocities, False)
+        for l in range(self.team.nets.n_layers):
+            self.team.layers[l].squares_of_layer = self.team.solver.squares
+            self.team.nets.ops.batch_load(&self.team.layers[l], &self.team.nets.layers[l])
+        self.team.barrier.n = self.team.n_threads
+        self.team.barrier.arrived = self.team.barrier.turn = 0
+        self.team.interrupted = False
+
+    cdef end(self, bint has_trained):
+        """Gives the weights back."""
+        cdef int l, me
+        for l in range(self.team.nets.n_layers if has_trained else 0):
+            self.team.nets.ops.batch_unload(&self.team.layers[l], &self.team.nets.layers[l])
+        for me in range(self.team.n_threads):
+            PyMem_Free(self.owed[me])
+            self.owed[me] = NULL
+
+    def work(self, int me):
+        """What one of the threads does; returns where it stopped and the sum of losses."""
+        cdef double loss_sum = 0
+        cdef Py_ssize_t stopped
+        with nogil:
+            stopped = train_batches(&self.team, me, &loss_sum)
+        return stopped, loss_sum
+
+    cdef train(self, helpers):
+        """Training by this thread and as many helpers as there are more in the team."""
+        at_work = [helpers.submit(self.work, me) for me in range(1, self.team.n_threads)]
+        done = self.work(0)
+        for one in at_work:
+            one.result()
+        if self.interruption is not None:
+            interruption, self.interruption = self.interruption, None
+            raise interruption
+        return done
+
+    def forward(self, int me, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
+                cnp.ndarray out not None):
+        """a[L] of rows start..stop into those rows of the contiguous array ``out``."""
+        cdef fbp_net *net = &self.team.nets[me]
+        cdef fbp_batch *batch = self.team.layers + me * net.n_layers
+        cdef const fbp_layer *last = net.layers + net.n_layers - 1
+        cdef size_t row_bytes = last.n_out * net.ops.itemsize
+        cdef char *to = <char *> cnp.PyArray_DATA(out)
+        cdef fbp_row *block = self.team.rows + me * net.ops.block_rows
+        cdef int n, k
+        with nogil:
+            while start < stop:
+                n = min(net.ops.block_rows, stop - start)
+                for k in range(n):
+                    block[k] = row_of(&rows.data, start + k)
+                forward_block(net, batch, self.team.rows, me * net.ops.block_rows, n)
+                for k in range(n):
+                    output_of_row(net, &batch[net.n_layers - 1], k, NULL)
+                    memcpy(to + (start + k) * row_bytes, last.a, row_bytes)
+                start += n
 
 
 cdef object carve(void ***places, list lengths, int itemsize):
@@ -777,50 +1056,72 @@ cdef class Engine:
 
     def train(self, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
               Py_ssize_t stop, double learning_rate, double momentum=0, bint nesterov=False,
-              double alpha=0, Py_ssize_t batch_size=1, double largest_loss=1e300,
-              gradients=None, velocities=None,
-              Block block=None, Batch batch=None):
+              double alpha=0, Py_ssize_t batch_size=1, bint adam=False, double beta_1=0.9,
+              double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
+              double largest_loss=1e300, cnp.ndarray moments=None, Block block=None,
+              Batch batch=None, helpers=None):
         """Train on rows ``order[start:stop]``.
 
-        Row by row; with ``block``, the first layer one block behind; with ``gradients``, an arena,
-        batch by batch, which ``batch`` makes fast for dense rows.
+        Row by row; with ``block``, the first layer one block behind; with ``batch``, batch by
+        batch, by its team of this thread and those of the executor ``helpers``.
+        ``moments`` has velocities, or Adam's moments, in one row an arena.
 
         Returns where it stopped (``stop``, or before a row or batch of too large a loss)
         and the weighted sum of the losses of the rows before that.
         """
         cdef fbp_solver solver
+        cdef fbp_step step
         cdef double loss_sum = 0
         cdef const int64_t *visits = <const int64_t *> cnp.PyArray_DATA(order)
-        cdef Memory memory = self.memory
+        cdef char *V = <char *> cnp.PyArray_DATA(moments) if moments is not None else NULL
         cdef fbp_net net
         cdef Py_ssize_t stopped
+        memset(&solver, 0, sizeof(solver))
         solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
-        solver.nesterov, solver.largest_loss = nesterov, largest_loss
-        memory.gradients = <char *> cnp.PyArray_DATA(gradients) if gradients is not None else NULL
-        cdef char *V = <char *> cnp.PyArray_DATA(velocities) if velocities is not None else NULL
+        solver.nesterov, solver.largest_loss, solver.by_weight = nesterov, largest_loss, by_weight
+        solver.adam, solver.n_steps = adam, n_steps
+        solver.beta_1, solver.beta_2, solver.epsilon = beta_1, beta_2, epsilon
+        solver.squares = cnp.PyArray_DIM(moments, 1) if adam else 0
+        if batch is not None:
+            batch.team.data, batch.team.order, batch.team.solver = &rows.data, visits, solver
+            batch.team.start, batch.team.stop, batch.team.batch_size = start, stop, batch_size
+            batch.begin(self, V)
+            try:
+                return batch.train(helpers)
+            finally:
+                batch.end(True)
         # What decays or has momentum moves in every row, that of inactive units too.
-        owed = self.begin(&net, memory.gradients, V,
-                          memory.gradients != NULL or (alpha == 0 and momentum == 0))
+        owed = self.begin(&net, NULL, V, V == NULL and alpha == 0)
         try:
             with nogil:
-                if block is not None and self.tiny and not rows.sparse and momentum == 0:
+                if block is not None and self.tiny and not rows.sparse:
+                    step = step_of(&solver, 1, 1)
                     stopped = net.ops.train_tiny(&net, &block.block, &rows.data, visits, start,
-                                                 stop, &solver, &loss_sum)
+                                                 stop, &step, largest_loss, &loss_sum)
                 elif block is not None:
                     stopped = train_blocks(&net, &block.block, &rows.data, visits, start, stop,
                                            &solver, &loss_sum)
-                elif memory.gradients == NULL:
+                else:
                     stopped = train_rows(&net, &rows.data, visits, start, stop, &solver,
                                          &loss_sum)
-                elif batch is not None:
-                    stopped = train_batches(&net, batch.layers, &rows.data, visits, start, stop,
-                                            batch_size, &solver, &loss_sum)
-                else:
-                    stopped = train_sparse_batches(&net, &memory, &rows.data, visits, start, stop,
-                                                   batch_size, &solver, &loss_sum)
         finally:
             PyMem_Free(owed)
         return stopped, loss_sum
+
+    def forward_all(self, Batch batch not None, helpers, Rows rows not None, Py_ssize_t start,
+                    Py_ssize_t stop, cnp.ndarray out not None):
+        """a[L] of rows start..stop into those rows of ``out``, by the batch's team."""
+        cdef int me, n = batch.team.n_threads
+        batch.begin(self, NULL)
+        try:
+            edges = [start + (stop - start) * me // n for me in range(n + 1)]
+            at_work = [helpers.submit(batch.forward, me, rows, edges[me], edges[me + 1], out)
+                       for me in range(1, n)]
+            batch.forward(0, rows, edges[0], edges[1], out)
+            for one in at_work:
+                one.result()
+        finally:
+            batch.end(False)
 
     def sum_gradients(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
                       cnp.ndarray gradients not None):
@@ -961,6 +1262,7 @@ cdef class Engine:
         cdef fbp_row row
         cdef const void *target
         cdef fbp_solver solver
+        memset(&solver, 0, sizeof(solver))
         cdef fbp_step step
         cdef double loss
         cdef Py_ssize_t n_out = self.net.layers[self.net.n_layers - 1].n_out
@@ -976,9 +1278,8 @@ cdef class Engine:
         try:
             loss = forward(&net, &row, target)
             if isfinite(loss):
-                solver.learning_rate, solver.momentum, solver.alpha = learning_rate, 0, 0
-                solver.nesterov = False
-                step = step_of(&solver, 1)
+                solver.learning_rate = learning_rate
+                step = step_of(&solver, 1, 1)
                 if (loss > self.large or learning_rate > self.large
                         or not self.within(row.values, row.n, -self.large, self.large)):
                     kept = self.arena.copy()

@@ -65,16 +65,24 @@ def _values(values: NDArray[Any]) -> str:
 def _rule(trace: Any) -> str:
     """Return the update as a formula, for the solver's options."""
     solver = trace.solver
-    gradient = "(gradient + alpha W)" if solver.alpha else "gradient"
+    g = "(gradient + alpha W)" if solver.alpha else "gradient"
     options = [f"learning_rate = {number(solver.learning_rate)}"]
     if solver.alpha:
         options.append(f"alpha = {number(solver.alpha)} (weights only)")
-    if solver.momentum:
+    if solver.solver == "adam":
+        names = ("beta_1", "beta_2", "epsilon")
+        options += [f"{name} = {number(getattr(solver, name))}" for name in names]
+        options.append(f"t = {trace.n_steps + 1}")
+        rule = (
+            f"m' = beta_1 m + (1 - beta_1) {g}, s' = beta_2 s + (1 - beta_2) {g}^2,\n"
+            "  W' = W - learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m' / (sqrt(s') + epsilon)"
+        )
+    elif solver.momentum:
         options.append(f"momentum = {number(solver.momentum)}")
-        ahead = "momentum v' - learning_rate " + gradient if solver.nesterov else "v'"
-        rule = f"v' = momentum v - learning_rate {gradient}, W' = W + {ahead}"
+        ahead = f"momentum v' - learning_rate {g}" if solver.nesterov else "v'"
+        rule = f"v' = momentum v - learning_rate {g}, W' = W + {ahead}"
     else:
-        rule = f"W' = W - learning_rate {gradient}"
+        rule = f"W' = W - learning_rate {g}"
     return f"{rule}\n  with {', '.join(options)}"
 
 
@@ -104,11 +112,18 @@ def _parameters(layer: LayerTrace) -> list[str]:
     columns = {"": names}
     for name, values in table.items():
         if name not in ("layer", "kind", "i", "j"):
-            columns[name] = [number(values[k]) for k in shown]
+            columns[_letters(name)] = [number(values[k]) for k in shown]
     title = f"layer {layer.layer}: gradient = a x delta"
     if n_more:
         title += f"; the {len(shown)} largest of {len(table['gradient'])}"
     return [f"  {title}", *_table(columns)]
+
+
+def _letters(name: str) -> str:
+    """Return a column's name as the formula of the update has it, for the solver's state."""
+    state, _, when = name.rpartition("_")
+    letter = {"velocities": "v", "first_moments": "m", "second_moments": "s"}.get(state)
+    return name if letter is None else letter + "'" * (when == "after")
 
 
 def _table(columns: dict[str, list[str]]) -> list[str]:

@@ -28,7 +28,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
     """Multilayer perceptron for regression, trained row by row by backpropagation.
 
     Plain stochastic gradient descent, in compiled code: every row's step is taken before the next
-    row is looked at.
+    row is looked at. Momentum, batches of rows and Adam are there for the asking.
 
     Parameters
     ----------
@@ -39,8 +39,9 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
     loss : {"squared_error", "absolute_error", "poisson"}, default="squared_error"
         Loss of one output a: ``1/2 (a - y)**2``; ``|a - y|``; half the Poisson deviance
         ``y log(y / a) - y + a``, for which a is ``exp(z)`` and y must not be negative.
-    solver : {"sgd"}, default="sgd"
-        Gradient descent.
+    solver : {"sgd", "adam"}, default="sgd"
+        Gradient descent; or Adam (Kingma and Ba, 2015), which wants larger batches, scales every
+        parameter's step by its own past gradients and takes no ``momentum``.
     alpha : float, default=0.0
         Strength of the L2 penalty on weights: a batch of b rows moves along
         ``(sum of row gradients + alpha W) / b``. Biases are not penalised.
@@ -68,6 +69,13 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         Share of the last step that is added to the next one.
     nesterovs_momentum : bool, default=True
         With momentum: Nesterov's, which looks one step ahead.
+    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
+        With Adam: how slowly its means of gradients and of their squares forget.
+    epsilon : float, > 0, default=1e-8
+        With Adam: added to the root of the mean of squares.
+    n_threads : int, default=1
+        Most threads to share large batches, and predictions for many rows, among; training row by
+        row takes one. The model and its predictions are the same, to the bit, for every count.
 
     Attributes
     ----------
@@ -141,6 +149,10 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         warm_start: bool = False,
         momentum: float = 0.0,
         nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_threads: int = 1,
     ) -> None:
         super().__init__(
             hidden_layer_sizes=hidden_layer_sizes,
@@ -158,6 +170,10 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
             warm_start=warm_start,
             momentum=momentum,
             nesterovs_momentum=nesterovs_momentum,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_threads=n_threads,
         )
         self.loss = loss
 
@@ -214,7 +230,8 @@ class BackpropClassifier(ClassifierMixin, Backprop):
     """Multilayer perceptron for classification, trained row by row by backpropagation.
 
     Plain stochastic gradient descent on the cross-entropy, in compiled code: every row's step is
-    taken before the next row is looked at. Two classes, more, or several labels a row.
+    taken before the next row is looked at. Momentum, batches of rows and Adam are there for the
+    asking. Two classes, more, or several labels a row.
 
     Parameters
     ----------
@@ -222,8 +239,9 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         Units of each hidden layer; empty for a linear model.
     activation : {"identity", "logistic", "tanh", "relu"} or list of these, default="relu"
         Activation of the hidden layers; a list names one for each.
-    solver : {"sgd"}, default="sgd"
-        Gradient descent.
+    solver : {"sgd", "adam"}, default="sgd"
+        Gradient descent; or Adam (Kingma and Ba, 2015), which wants larger batches, scales every
+        parameter's step by its own past gradients and takes no ``momentum``.
     alpha : float, default=0.0
         Strength of the L2 penalty on weights: a batch of b rows moves along
         ``(sum of row gradients + alpha W) / b``. Biases are not penalised.
@@ -251,6 +269,13 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         Share of the last step that is added to the next one.
     nesterovs_momentum : bool, default=True
         With momentum: Nesterov's, which looks one step ahead.
+    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
+        With Adam: how slowly its means of gradients and of their squares forget.
+    epsilon : float, > 0, default=1e-8
+        With Adam: added to the root of the mean of squares.
+    n_threads : int, default=1
+        Most threads to share large batches, and predictions for many rows, among; training row by
+        row takes one. The model and its predictions are the same, to the bit, for every count.
     class_weight : dict, "balanced" or None, default=None
         Factor on the weights of each class's rows, 1 for a class that the dict leaves out.
         "balanced" gives every class the same sum of weights (in `fit` only). Not for several
@@ -330,6 +355,10 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         warm_start: bool = False,
         momentum: float = 0.0,
         nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_threads: int = 1,
         class_weight: Mapping[Any, float] | str | None = None,
     ) -> None:
         super().__init__(
@@ -348,6 +377,10 @@ class BackpropClassifier(ClassifierMixin, Backprop):
             warm_start=warm_start,
             momentum=momentum,
             nesterovs_momentum=nesterovs_momentum,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_threads=n_threads,
         )
         self.class_weight = class_weight
 

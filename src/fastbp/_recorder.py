@@ -39,14 +39,27 @@ class Snapshot:
     @property
     def n_bytes(self) -> int:
         """Memory of the arrays."""
-        lists = (value for value in self.saved.values() if isinstance(value, list))
-        return sum(array.nbytes for arrays in lists for array in arrays)
+        return _n_bytes(self.saved)
 
     def network(self) -> Network:
         """Return a new network as it was then."""
         network = Network.__new__(Network)
         network.__setstate__(self.saved)
         return network
+
+
+def _n_bytes(value: Any) -> int:
+    """Return the memory of the arrays in nested dicts, lists and tuples."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, dict):
+        value = list(value.values())
+    return sum(map(_n_bytes, value)) if isinstance(value, (list, tuple)) else 0
+
+
+def _weight(rows: _core.Rows, visit: NDArray[np.int64], solver: Solver) -> float:
+    """Return what an epoch's loss is the mean over."""
+    return len(visit) if solver.by_weight else _total_weight(rows, visit)
 
 
 class Recorder:
@@ -72,7 +85,12 @@ class Recorder:
         self._loss_sum = self._weight = 0.0
 
     def __call__(
-        self, network: Network, rows: _core.Rows, visit: NDArray[np.int64], solver: Solver
+        self,
+        network: Network,
+        rows: _core.Rows,
+        visit: NDArray[np.int64],
+        solver: Solver,
+        n_threads: int,
     ) -> float:
         """Run an epoch; see `Network._run_epoch`."""
         batch = min(solver.batch_size, len(visit))
@@ -83,10 +101,10 @@ class Recorder:
             self.snapshots[-1].rows = visit[:batch].copy()
         self.steps_an_epoch = -(-len(visit) // batch)
         loss_sum, weight = self._run_twin(network, rows, visit, solver, batch)
-        loss = network._run_epoch(rows, visit, solver)
+        loss = network._run_epoch(rows, visit, solver, n_threads)
         self.n_steps += self.steps_an_epoch
         self.epoch_losses.append(loss)
-        total = _total_weight(rows, visit)
+        total = _weight(rows, visit, solver)
         self._count(loss * total - loss_sum, total - weight)
         if self.n_steps % self.every == 0:
             self._keep(network, visit[:0])
@@ -109,7 +127,7 @@ class Recorder:
         twin, position, loss_sum, total = network.copy(), 0, 0.0, 0.0
         for step in self._stops():
             part = visit[position * batch : (step - self.n_steps) * batch]
-            weight = _total_weight(rows, part)
+            weight = _weight(rows, part, solver)
             loss = twin._run_epoch(rows, part, solver) * weight
             if not math.isfinite(loss):
                 break
@@ -181,14 +199,19 @@ class Runs:
         self.recorders: list[Recorder] = []
 
     def __call__(
-        self, network: Network, rows: _core.Rows, visit: NDArray[np.int64], solver: Solver
+        self,
+        network: Network,
+        rows: _core.Rows,
+        visit: NDArray[np.int64],
+        solver: Solver,
+        n_threads: int,
     ) -> float:
         """Run an epoch; see `Network._run_epoch`."""
         if network is not self._network:
             self._finish()
             self._network = network
             self.recorders.append(Recorder(*self._limits))
-        return self.recorders[-1](network, rows, visit, solver)
+        return self.recorders[-1](network, rows, visit, solver, n_threads)
 
     def of(self, network: Network) -> Recorder:
         """Return what was recorded of the network that training ended with."""

@@ -17,6 +17,7 @@ from ._arena import Arena
 from ._validation import as_rows, check_whole, dense_rows
 from .network import Network, Solver
 
+MOMENTS = {1: ("velocities",), 2: ("first_moments", "second_moments")}  # of momentum, of Adam
 Pair = tuple[NDArray[Any], NDArray[Any]]  # of W and of b
 
 
@@ -144,11 +145,10 @@ def names_of(model: Any) -> Names:
 
 def solver_state(network: Network) -> dict[str, Arena]:
     """Return what solvers keep of the steps before, name by name: arenas like the parameters'."""
-    kept = {"_arena", "_gradients"}
     return {
-        name.lstrip("_"): arena
-        for name, arena in vars(network).items()
-        if isinstance(arena, Arena) and name not in kept
+        name: arena
+        for n, moments in network._moments.items()
+        for name, arena in zip(MOMENTS[n], moments.arenas, strict=True)
     }
 
 

@@ -20,7 +20,7 @@ from .network import Network, Solver
 
 MOST_VISITS = 8.0  # an epoch, on average over the rows that have a weight at all
 # Runs an epoch in place of `Network._run_epoch` and looks on: see _recorder.py.
-Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver], float]
+Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int], float]
 WATCHER: contextvars.ContextVar[Watcher] = contextvars.ContextVar(
     "watcher", default=Network._run_epoch
 )
@@ -133,6 +133,7 @@ def train_epochs(
     shuffle: Any = None,
     patience: Patience | None = None,
     verbose: bool = False,
+    n_threads: int = 1,
 ) -> Literal["converged", "diverged", "max_iter"]:
     """Train for up to ``max_iter`` epochs, in place.
 
@@ -152,6 +153,8 @@ def train_epochs(
         Ends training early.
     verbose : bool, default=False
         Print a line an epoch.
+    n_threads : int, default=1
+        See `Network.train_epoch`.
 
     Returns
     -------
@@ -163,8 +166,8 @@ def train_epochs(
     for _ in range(max_iter):
         if shuffle is not None:
             np.copyto(visit, order)
-            shuffle.shuffle(visit)
-        loss = run_epoch(network, rows, visit, solver)
+            _core.shuffle(visit, shuffle)
+        loss = run_epoch(network, rows, visit, solver, n_threads)
         history.add(loss, len(visit))
         if verbose:
             print(f"Iteration {len(history.loss_curve)}, loss = {loss:.8f}", flush=True)

@@ -11,6 +11,7 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arena import Arena
 from ._jacobian import sensitivities
+from ._threads import helpers, team_size
 from ._validation import (
     as_numbers,
     as_order,
@@ -34,6 +36,7 @@ from ._validation import (
 from .exceptions import DivergenceWarning
 
 HIDDEN_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+SOLVERS = ("sgd", "adam")
 LOSSES = ("squared_error", "absolute_error", "log_loss", "poisson")
 # Output activations each loss can be used with, the usual one first.
 OUT_ACTIVATIONS = {
@@ -67,6 +70,8 @@ class Plan:
         Rows that the first layer takes together.
     isa, lanes, dtype
         Instruction set, numbers in one of its vectors, and their type.
+    n_threads : int
+        Threads that it pays to share the work of a batch among.
     """
 
     path: str
@@ -74,27 +79,64 @@ class Plan:
     isa: str
     lanes: int
     dtype: str
+    n_threads: int = 1
 
     def __str__(self) -> str:
         rows = {"blocks": f" of {self.rows} rows", "batches": f" of {self.rows} rows"}
-        return f"{self.path}{rows.get(self.path, '')}, {self.dtype}, {self.isa} x {self.lanes}"
+        threads = f", {self.n_threads} threads" if self.n_threads > 1 else ""
+        path = f"{self.path}{rows.get(self.path, '')}"
+        return f"{path}, {self.dtype}, {self.isa} x {self.lanes}{threads}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Solver:
-    """What a step does with a gradient; the names are those of `Network.train_epoch`."""
+    """What a step does with a gradient; the names are those of `Network.train_epoch`.
+
+    ``by_weight``: a batch's mean is per weight of its rows, not per row, for gradients and losses,
+    and its loss includes the L2 penalty.
+    """
 
     learning_rate: float
     momentum: float = 0.0
     nesterov: bool = False
     alpha: float = 0.0
     batch_size: int = 1
+    solver: str = "sgd"
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    by_weight: bool = False
 
     def __post_init__(self) -> None:
         check_number("learning_rate", self.learning_rate, above=0)
         check_number("momentum", self.momentum, at_least=0, below=1)
         check_number("alpha", self.alpha, at_least=0)
         check_whole("batch_size", self.batch_size)
+        check_choice("solver", self.solver, SOLVERS)
+        check_number("beta_1", self.beta_1, at_least=0, below=1)
+        check_number("beta_2", self.beta_2, at_least=0, below=1)
+        check_number("epsilon", self.epsilon, above=0)
+
+    @property
+    def n_moments(self) -> int:
+        """Numbers that are kept beside each weight."""
+        return 2 if self.solver == "adam" else int(self.momentum > 0)
+
+    def options(self) -> dict[str, Any]:
+        """Return what `_core.Engine.train` is told."""
+        options = dataclasses.asdict(self)
+        options["adam"] = options.pop("solver") == "adam"
+        if options["adam"]:
+            options["momentum"] = 0.0
+        return options
+
+
+class Moments:
+    """What a solver keeps beside the weights: velocities, or Adam's two moments."""
+
+    def __init__(self, arena: Arena, n: int) -> None:
+        self.values, self.arenas = arena.rows_alike(n)
+        self.n_steps = 0
 
 
 class Network:
@@ -164,9 +206,8 @@ class Network:
         """Make room for the parameters and open it for the kernels."""
         self._arena = Arena(self.layer_sizes, self.dtype)
         self._in_training = threading.Lock()
-        self._velocities: Arena | None = None
-        self._gradients: Arena | None = None
-        self._batches: dict[bool, _core.Batch] = {}
+        self._moments: dict[int, Moments] = {}
+        self._batch: _core.Batch | None = None
         self._blocks: dict[tuple[bool, bool], _core.Block] = {}
         binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
         self._engine = _core.Engine(
@@ -212,12 +253,14 @@ class Network:
 
     # -- using the network -------------------------------------------------------------------
 
-    def forward(self, X: ArrayLike) -> NDArray[Any]:
+    def forward(self, X: ArrayLike, n_threads: int = 1) -> NDArray[Any]:
         """Return the activations of the output layer.
 
         Parameters
         ----------
         X : array-like or CSR matrix of shape (n, n_in), or one row of shape (n_in,)
+        n_threads : int, default=1
+            Most threads to share many rows among; the numbers are the same for every count.
 
         Returns
         -------
@@ -232,9 +275,19 @@ class Network:
                 row: NDArray[Any] = self.forward(X[np.newaxis])[0]
                 return row
         rows = self._rows(X)
-        out = np.empty((rows.n, self.layer_sizes[-1]), dtype=self.dtype)
-        for start, stop in self._slices(rows, rows.n):
-            self._engine.forward(rows, start, stop, out)
+        return self._forward_rows(rows, rows.n, check_whole("n_threads", n_threads))
+
+    def _forward_rows(self, rows: _core.Rows, n: int, n_threads: int = 1) -> NDArray[Any]:
+        """Return the activations of the output layer for the first n rows."""
+        out = np.empty((n, self.layer_sizes[-1]), dtype=self.dtype)
+        if n < 2 * self._engine.block_rows:  # which do not pay for a team's panels
+            self._engine.forward(rows, 0, n, out)
+            return out
+        team = team_size(n_threads, 2.0 * self._used_parameters(rows) * n)
+        batch = _core.Batch(self._engine, rows.sparse, -1, n, team)
+        with helpers(team - 1) as others:
+            for start, stop in self._slices(rows, n):
+                self._engine.forward_all(batch, others, rows, start, stop, out)
         return out
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -356,6 +409,12 @@ class Network:
         alpha: float = 0.0,
         batch_size: int = 1,
         sample_weight: ArrayLike | None = None,
+        *,
+        solver: str = "sgd",
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_threads: int = 1,
     ) -> float:
         """Train on every row once, in place.
 
@@ -380,6 +439,15 @@ class Network:
             Rows a step; 1 is row by row.
         sample_weight : array-like of shape (n,), default=None
             Factors on the rows' gradients.
+        solver : {"sgd", "adam"}, default="sgd"
+            "adam" (Kingma and Ba, 2015) moves every parameter by about ``learning_rate``: with
+            ``m = beta_1 m + (1 - beta_1) g`` and ``s = beta_2 s + (1 - beta_2) g**2``, in step t by
+            ``-learning_rate sqrt(1 - beta_2**t) / (1 - beta_1**t) m / (sqrt(s) + epsilon)``.
+        beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
+        epsilon : float, > 0, default=1e-8
+        n_threads : int, default=1
+            Most threads to share the work of a batch among, which pays for large ones only; row by
+            row it is one. The numbers are the same for every count.
 
         Returns
         -------
@@ -389,14 +457,27 @@ class Network:
             network's: see `LARGEST_LOSSES`), which stops the epoch, keeps the weights from before
             and gives a `DivergenceWarning`.
         """
-        solver = Solver(learning_rate, momentum, bool(nesterov), alpha, batch_size)
+        follow = Solver(
+            learning_rate,
+            momentum,
+            bool(nesterov),
+            alpha,
+            batch_size,
+            solver,
+            beta_1,
+            beta_2,
+            epsilon,
+        )
+        n_threads = check_whole("n_threads", n_threads)
         rows = self._rows(X, y, sample_weight, needs_y=True)
-        loss = self._run_epoch(rows, as_order(order, rows.n), solver)
+        loss = self._run_epoch(rows, as_order(order, rows.n), follow, n_threads)
         if not math.isfinite(loss):
             warn_of_divergence("learning_rate", learning_rate)
         return loss
 
-    def _run_epoch(self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
+    def _run_epoch(
+        self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, n_threads: int = 1
+    ) -> float:
         """Run `train_epoch` on what was checked before, and without the warning."""
         if not self._in_training.acquire(blocking=False):
             raise RuntimeError(
@@ -404,46 +485,38 @@ class Network:
                 "its own, for instance a copy."
             )
         try:
-            return self._run_slices(rows, order, solver)
+            plan = self._plan(len(order), solver, rows, n_threads)
+            with helpers(plan.n_threads - 1) as others:
+                return self._run_slices(rows, order, solver, plan, others)
         finally:
             self._in_training.release()
 
-    def _run_slices(self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
+    def _run_slices(
+        self,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        solver: Solver,
+        plan: Plan,
+        others: Executor | None,
+    ) -> float:
         """Run an epoch piece by piece; Ctrl-C is honoured in between."""
-        plan = self.plan(
-            len(order),
-            batch_size=solver.batch_size,
-            momentum=solver.momentum,
-            sparse=rows.sparse,
-        )
-        block = batch = gradients = velocities = None
-        if plan.path in ("registers", "blocks"):
-            kind = rows.sparse, solver.momentum > 0
-            if kind not in self._blocks:
-                self._blocks[kind] = _core.Block(self._engine, *kind)
-            block = self._blocks[kind]
-        elif plan.path == "batches":
-            self._gradients = self._gradients or self._arena.like()
-            gradients = self._gradients.values
-            if not rows.sparse:
-                has_momentum = solver.momentum > 0
-                if has_momentum not in self._batches:
-                    self._batches[has_momentum] = _core.Batch(self._engine, has_momentum)
-                batch = self._batches[has_momentum]
-        if solver.momentum:
-            self._velocities = self._velocities or self._arena.like()
-            velocities = self._velocities.values
+        block = self._block(rows, solver) if plan.path in ("registers", "blocks") else None
+        batch_size = min(solver.batch_size, len(order))
+        batch = self._team(rows, solver, batch_size, plan) if plan.path == "batches" else None
+        moments = None
+        if solver.n_moments:
+            if solver.n_moments not in self._moments:
+                self._moments[solver.n_moments] = Moments(self._arena, solver.n_moments)
+            moments = self._moments[solver.n_moments]
 
-        total_weight = _total_weight(rows, order)
+        total_weight = len(order) if solver.by_weight else _total_weight(rows, order)
         if total_weight == 0:
             raise ValueError("Every row of order has sample_weight 0: nothing to learn from")
-        options = dataclasses.asdict(solver)
-        options["batch_size"] = min(solver.batch_size, len(order))
+        options = solver.options()
+        options["batch_size"] = batch_size
         options["largest_loss"] = rows.largest_loss
         before, loss_sum = np.empty_like(self._arena.values), 0.0
-        everything = self.n_parameters if rows.sparse else 0
-        moved = {"batches": 4 * everything, "blocks": everything if solver.alpha else 0}
-        per_row = moved.get(plan.path, 0) / plan.rows
+        per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         for start, stop in self._slices(rows, len(order), plan.rows, per_row):
             np.copyto(before, self._arena.values)
             sound = False
@@ -453,10 +526,11 @@ class Network:
                     order,
                     start,
                     stop,
-                    gradients=gradients,
-                    velocities=velocities,
+                    moments=None if moments is None else moments.values,
+                    n_steps=0 if moments is None else moments.n_steps,
                     block=block,
                     batch=batch,
+                    helpers=others,
                     **options,
                 )
                 sound = stopped == stop and _core.all_finite(self._arena.values)
@@ -467,11 +541,34 @@ class Network:
                 self.reset_solver()
                 return math.inf
             loss_sum += slice_loss
+            if moments is not None:
+                moments.n_steps += -(-(stop - start) // batch_size)
         return loss_sum / total_weight
 
+    def _block(self, rows: _core.Rows, solver: Solver) -> _core.Block:
+        """Return memory for the first layer one block behind."""
+        kind = rows.sparse, solver.momentum > 0
+        if kind not in self._blocks:
+            self._blocks[kind] = _core.Block(self._engine, *kind)
+        return self._blocks[kind]
+
+    def _team(self, rows: _core.Rows, solver: Solver, batch_size: int, plan: Plan) -> _core.Batch:
+        """Return memory for a team of threads that train on batches."""
+        kind = rows.sparse, solver.n_moments, batch_size, plan.n_threads
+        if self._batch is None or self._batch.kind != kind:
+            self._batch = _core.Batch(self._engine, *kind)
+        return self._batch
+
+    def _moved_parameters(self, plan: Plan, solver: Solver, rows: _core.Rows) -> float:
+        """Return how many parameters a step moves besides those its rows are multiplied by."""
+        if plan.path == "batches":
+            return 4.0 * self.n_parameters if rows.sparse or solver.n_moments else 0.0
+        decays = solver.alpha > 0 or solver.n_moments > 0
+        return self.n_parameters if decays and (rows.sparse or plan.path == "rows") else 0.0
+
     def reset_solver(self) -> None:
-        """Forget the velocities that momentum has built up."""
-        self._velocities = None
+        """Forget the velocities that momentum has built up, or Adam's moments."""
+        self._moments = {}
 
     # -- about the network -------------------------------------------------------------------
 
@@ -482,13 +579,15 @@ class Network:
         batch_size: int = 1,
         momentum: float = 0.0,
         sparse: bool = False,
+        solver: str = "sgd",
+        n_threads: int = 1,
     ) -> Plan:
-        """Return how `train_epoch` runs n_rows rows: code path, instruction set, dtype.
+        """Return how `train_epoch` runs n_rows rows: code path, instruction set, dtype, threads.
 
         Parameters
         ----------
         n_rows : int, default=1000
-        batch_size, momentum
+        batch_size, momentum, solver, n_threads
             As given to `train_epoch`.
         sparse : bool, default=False
             Whether X is a CSR matrix.
@@ -497,17 +596,32 @@ class Network:
         -------
         Plan
         """
-        engine, rows = self._engine, self._engine.block_rows
+        follow = Solver(1.0, momentum=momentum, batch_size=batch_size, solver=solver)
+        return self._plan(n_rows, follow, sparse, n_threads)
+
+    def _plan(self, n_rows: int, solver: Solver, rows: _core.Rows | bool, n_threads: int) -> Plan:
+        """Return the plan for these rows, or only told whether they are sparse."""
+        engine, n_together = self._engine, self._engine.block_rows
+        sparse = rows if isinstance(rows, bool) else rows.sparse
         lanes = _core.lanes(engine.isa, self.dtype)
-        if batch_size > 1 or (momentum and (sparse or n_rows < 2 * rows)):
-            path, rows = "batches", batch_size
-        elif engine.tiny and not sparse and not momentum:
-            path, rows = "registers", 1
-        elif n_rows >= 2 * rows and (lanes > 1 or sparse or momentum):
-            path = "blocks"  # which do not pay for plain numbers
-        else:
-            path, rows = "rows", 1
-        return Plan(path, rows, engine.isa, lanes, self.dtype.name)
+        together = n_rows >= 2 * n_together
+        weighted = not isinstance(rows, bool) and rows.sample_weight is not None
+        # Steps that a row's gradient alone does not say, or a loss that is not the row's alone.
+        everything = solver.solver == "adam" or (
+            solver.by_weight and (solver.alpha > 0 or weighted)
+        )
+        path, n_together, team = "rows", 1, 1
+        if solver.batch_size > 1 or (sparse and (solver.n_moments or everything)):
+            path, n_together = "batches", solver.batch_size
+            used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
+            team = team_size(n_threads, 6.0 * used * min(solver.batch_size, n_rows))
+        elif everything:
+            pass
+        elif engine.tiny and not sparse:
+            path = "registers"
+        elif together and (lanes > 1 or sparse or solver.n_moments):
+            path, n_together = "blocks", engine.block_rows  # which do not pay for plain numbers
+        return Plan(path, n_together, engine.isa, lanes, self.dtype.name, team)
 
     def copy(self) -> Network:
         """Return an independent network with the same parameters and solver state."""
@@ -523,18 +637,23 @@ class Network:
             "loss_name": self.loss_name,
             "dtype": self.dtype,
             "parameters": self._arena.arrays(),
-            "velocities": self._velocities and self._velocities.arrays(),
+            "moments": {
+                n: (kept.n_steps, [arena.arrays() for arena in kept.arenas])
+                for n, kept in self._moments.items()
+            },
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        parameters, velocities = state.pop("parameters"), state.pop("velocities")
+        parameters, moments = state.pop("parameters"), state.pop("moments")
         self.__dict__.update(state)
         self._allocate()
         self._arena.load(parameters)
-        if velocities is not None:
-            self._velocities = self._arena.like()
-            self._velocities.load(velocities)
+        for n, (n_steps, arrays) in moments.items():
+            kept = self._moments[n] = Moments(self._arena, n)
+            kept.n_steps = n_steps
+            for arena, saved in zip(kept.arenas, arrays, strict=True):
+                arena.load(saved)
 
     def __repr__(self) -> str:
         names = self.activation[0] if len(set(self.activation)) == 1 else list(self.activation)
@@ -579,17 +698,24 @@ class Network:
             y, n_rows, self.layer_sizes[-1], self.dtype, self.loss_name, self.out_activation
         )
 
+    def _used_parameters(self, rows: _core.Rows) -> float:
+        """Return how many parameters a row meets, on average."""
+        return self.n_parameters - (self.layer_sizes[0] - rows.values_per_row) * self.layer_sizes[1]
+
     def _slices(
-        self, rows: _core.Rows, n: int, multiple: int = 1, params_per_row: float = 0.0
+        self,
+        rows: _core.Rows,
+        n: int,
+        multiple: int = 1,
+        params_per_row: float = 0.0,
     ) -> Iterator[tuple[int, int]]:
         """Cut range(n) into pieces of some 20 ms of work, longer where a piece costs much to begin.
 
         Their length is estimated, not measured: rounding depends on where a piece begins, and the
         same training must give the same bits every time. ``params_per_row`` is how many of the
-        parameters a row moves besides those of its non-zeros.
+        parameters a row moves besides those it meets.
         """
-        unused = (self.layer_sizes[0] - rows.values_per_row) * self.layer_sizes[1]
-        used = self.n_parameters - unused + params_per_row
+        used = self._used_parameters(rows) + params_per_row
         seconds = min(0.1, max(0.02, 8e-8 * self.n_parameters))
         size = max(1, int(seconds / (2e-8 + 2.5e-10 * used)) // multiple) * multiple
         for start in range(0, n, size):

@@ -52,6 +52,8 @@ class StepTrace:
         The row, and its targets as the network takes them.
     weight : float
         Factor on the row's gradient: 1, but for an estimator with class weights.
+    n_steps : int
+        Steps that the solver had taken before, where it counts them: Adam.
     loss, new_loss : float
         Loss of the row before and after the step, without the penalty.
     layers : tuple of LayerTrace
@@ -66,6 +68,7 @@ class StepTrace:
     x: NDArray[Any]
     y: NDArray[Any]
     weight: float
+    n_steps: int
     loss: float
     new_loss: float
     layers: tuple[LayerTrace, ...]
@@ -178,7 +181,7 @@ def trace_step(
         None is the estimator's; a network needs one.
     **solver
         More options of the step, as of `Network.train_epoch`: ``momentum``, ``nesterov``,
-        ``alpha``. By default the estimator's, and none for a network.
+        ``alpha``, ``solver``. By default the estimator's, and none for a network.
 
     Returns
     -------
@@ -255,6 +258,7 @@ def trace_of(subject: Subject, solver: Solver) -> StepTrace:
         x=x,
         y=y[0],
         weight=1.0 if visits.weights is None else float(visits.weights[0]),
+        n_steps=_n_steps(network, solver),
         loss=loss,
         new_loss=twin._engine.loss_sum(row, 0, 1),
         layers=_layers(network, twin, x, y[0], z, [delta for _, delta in deltas], gradients),
@@ -340,6 +344,11 @@ def _take_step(twin: Network, subject: Subject, visit: _core.Rows, solver: Solve
         twin.step(np.asarray(subject.X)[0], np.asarray(subject.y)[0], solver.learning_rate)
     elif not math.isfinite(twin._run_epoch(visit, np.zeros(1, dtype=np.int64), solver)):
         warn_of_divergence("learning_rate", solver.learning_rate, stacklevel=5)
+
+
+def _n_steps(network: Network, solver: Solver) -> int:
+    moments = network._moments.get(solver.n_moments)
+    return 0 if moments is None else moments.n_steps
 
 
 def _states(network: Network, other: Network) -> dict[str, list[Pair]]:

@@ -87,9 +87,9 @@ static void naive_step(double *w, double *v, double g, const fbp_step *s, int bi
 
 static void naive_update(naive_layer *l, const double *x, const double *x_size, const double *delta,
                          double weight, const fbp_step *s) {
-    const fbp_step sizes = {{{fabs(s->keep[0][0]), fabs(s->keep[0][1])},
-                             {fabs(s->keep[1][0]), fabs(s->keep[1][1])}},
-                            {fabs(s->take[0]), fabs(s->take[1])}, s->momentum};
+    const fbp_step sizes = {.keep = {{fabs(s->keep[0][0]), fabs(s->keep[0][1])},
+                                     {fabs(s->keep[1][0]), fabs(s->keep[1][1])}},
+                            .take = {fabs(s->take[0]), fabs(s->take[1])}, .momentum = s->momentum};
     for (int64_t j = 0; j < l->n_out; j++) {
         const double g = weight * delta[j], g_size = fabs(g);
         for (int64_t i = 0; i < l->n_in; i++) {
@@ -112,10 +112,10 @@ static void expect_layer(const array *W, const array *b, const array *V_W, const
 
 /* Plain, with decay, with momentum, with Nesterov's and decay; and sums of gradients. */
 static const fbp_step STEPS[] = {
-    {{{1, 0}, {0, 0}}, {-0.125, 0}, 0},
-    {{{0.75, 0}, {0, 0}}, {-0.125, 0}, 0},
-    {{{1, 0.75}, {0, 0.75}}, {-0.125, -0.125}, 1},
-    {{{0.875, 0.5}, {-0.0625, 0.75}}, {-0.25, -0.125}, 1},
-    {{{1, 0}, {0, 0}}, {1, 0}, 0}};
+    {.keep = {{1, 0}, {0, 0}}, .take = {-0.125, 0}},
+    {.keep = {{0.75, 0}, {0, 0}}, .take = {-0.125, 0}},
+    {.keep = {{1, 0.75}, {0, 0.75}}, .take = {-0.125, -0.125}, .momentum = 1},
+    {.keep = {{0.875, 0.5}, {-0.0625, 0.75}}, .take = {-0.25, -0.125}, .momentum = 1},
+    {.keep = {{1, 0}, {0, 0}}, .take = {1, 0}}};
 enum { PLAIN, DECAY, MOMENTUM, NESTEROV, ADD, N_STEPS };
 static const char *const step_names[] = {"plain", "decay", "momentum", "Nesterov", "add"};

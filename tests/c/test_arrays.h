@@ -17,6 +17,38 @@ static void test_take_steps(int64_t n, int which, int biases, int shift) {
     free(w), free(v), free(size);
 }
 
+static void test_adam(int64_t n, int biases, int shift) {
+    const fbp_step step = {.adam = 1, .decay = 0.25, .beta_1 = 0.75, .beta_2 = 0.875, .rate = 0.125,
+                           .epsilon = 0.0625, .squares = n};
+    describe("Adam's step of %ld %s, shift %d", (long)n, biases ? "biases" : "weights", shift);
+    array W = unpadded("W", n, shift), M = unpadded("moments", 2 * n, shift), G = unpadded("G", n, shift);
+    for (int64_t k = n; k < 2 * n; k++) set(M.at, k, fabs(get(M.at, k)));
+    double *w = copy_of(&W, 0), *m = copy_of(&M, 0), *size = numbers(2 * n);
+    for (int64_t k = 0; k < n; k++) {
+        const double g = 0.375 * get(G.at, k) + (biases ? 0 : 0.25) * w[k];
+        size[k] = size[n + k] = 1 + fabs(w[k]) + fabs(m[k]) + fabs(m[n + k]) + g * g;
+        m[k] = 0.75 * m[k] + 0.25 * g;
+        m[n + k] = 0.875 * m[n + k] + 0.125 * g * g;
+        w[k] -= 0.125 * m[k] / (sqrt(m[n + k]) + 0.0625);
+    }
+    ops->take_steps(W.at, M.at, G.at, n, 0.375, &step, biases);
+    expect_close(&W, w, size, 32);
+    expect_close(&M, m, size, 8);
+    finish(&W, 1), finish(&M, 1), finish(&G, 0);
+    free(w), free(m), free(size);
+}
+
+static void test_sum_squares(int64_t n, int shift) {
+    describe("sum_squares of %ld, shift %d", (long)n, shift);
+    array values = unpadded("values", n, shift);
+    double expected = 0;
+    for (int64_t k = 0; k < n; k++) expected += get(values.at, k) * get(values.at, k);
+    array sum = unpadded("sum", 1, 0);
+    set(sum.at, 0, ops->sum_squares(values.at, n));
+    expect_close(&sum, &expected, &expected, 4 + (double)n);
+    finish(&sum, 1), finish(&values, 0);
+}
+
 static void test_scale(int64_t n, int shift) {
     describe("scale of %ld, shift %d", (long)n, shift);
     array to = unpadded("to", n, shift), values = unpadded("values", n, 3 - shift);

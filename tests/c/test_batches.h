@@ -1,29 +1,29 @@
 /* batch_*: one layer of a batch: csrc/batch.inc.h. */
 
-/* A layer as _core.Batch lays it out; `below` only has what the layer above uses of it. */
-enum { N_BATCH_PARTS = 8, BATCH_X = 4, BATCH_D_T, BATCH_Z, BATCH_D };
+/* A layer as _core.Batch lays it out, for up to `most` rows, a whole number of blocks; `below` only has
+ * what the layer above uses of it. G is there if a batch may have more rows than that. */
+enum { N_BATCH_PARTS = 9, BATCH_G = 1, BATCH_TO_B = 5, BATCH_Z = 6, BATCH_D };
 typedef struct {
     array parts[N_BATCH_PARTS];
     fbp_batch batch;
 } guarded_batch;
 
-static guarded_batch new_batch(int64_t n_in, int64_t n_out, int momentum, int has_below) {
-    const int64_t panel = 2 * ops->lanes, rows = ops->block_rows, columns = padded_to(n_out, panel);
+static guarded_batch new_batch(int64_t n_in, int64_t n_out, int momentum, int has_below, int64_t most) {
+    const int64_t panel = ops->panel_width, rows = ops->block_rows, columns = padded_to(n_out, panel);
     const int64_t stride = columns + 64 / ops->itemsize;
     const int64_t sizes[N_BATCH_PARTS] = {n_in * columns, n_in * columns, momentum ? n_in * columns : 0,
-                                          has_below ? padded_to(n_in, panel) * n_out : 0, n_in * rows,
-                                          n_out * rows, rows * stride, rows * stride};
-    const char *const names[N_BATCH_PARTS] = {"batch W", "G", "batch V", "W_T", "X", "D_T", "Z", "D"};
+                                          has_below ? padded_to(n_in, panel) * n_out : 0, n_in * most, n_out,
+                                          rows * stride, most * stride, n_out * rows};
+    const char *const names[N_BATCH_PARTS] = {"batch W", "G", "batch V", "W_T", "X", "to_b", "Z", "D", "D_T"};
     guarded_batch g;
     for (int i = 0; i < N_BATCH_PARTS; i++) {
         g.parts[i] = unpadded(names[i], sizes[i], 0);
-        fill(&g.parts[i], NAN);
+        fill(&g.parts[i], i == BATCH_D ? 0 : NAN); /* behind n_out, D is read, though not used */
     }
-    g.batch = (fbp_batch){.n_columns = columns, .stride = stride, .W = g.parts[0].at,
-                          .G = g.parts[1].at, .V = g.parts[2].at,
-                          .W_T = has_below ? g.parts[3].at : NULL, .X = g.parts[BATCH_X].at,
-                          .D_T = g.parts[BATCH_D_T].at, .Z = g.parts[BATCH_Z].at,
-                          .D = g.parts[BATCH_D].at};
+    g.batch = (fbp_batch){.n_columns = columns, .stride = stride, .W = g.parts[0].at, .G = g.parts[1].at,
+                          .V = momentum ? g.parts[2].at : NULL, .W_T = has_below ? g.parts[3].at : NULL,
+                          .X = g.parts[4].at, .to_b = g.parts[BATCH_TO_B].at, .Z = g.parts[BATCH_Z].at,
+                          .D = g.parts[BATCH_D].at, .D_T = g.parts[8].at};
     return g;
 }
 
@@ -37,9 +37,10 @@ static array row_of(array *whole, int64_t stride, int t, int64_t n) {
     return row;
 }
 
-/* n rows of a batch through the layer and back; their gradients go to G_W and G_b. */
+/* n rows of a batch, from row `at` of the layer's chunk on, through the layer and back; their gradients
+ * are added to G_W and G_b. */
 static void batch_rows(guarded_batch *g, guarded_batch *below, const random_layer *l,
-                       const naive_layer *naive, int n, double *G_W, double *G_b, double *sizes_W,
+                       const naive_layer *naive, int64_t at, int n, double *G_W, double *G_b, double *sizes_W,
                        double *sizes_b) {
     const int64_t n_in = naive->n_in, n_out = naive->n_out;
     double *x = numbers(n_in), *d = numbers(n_out), *z = numbers(n_out), *size = numbers(n_out);
@@ -52,10 +53,10 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
         for (int64_t i = 0; below && i < n_in; i++)
             set((char *)below->batch.Z + (t * below->batch.stride + i) * ops->itemsize, 0, get(rows[t].values.at, i));
     }
-    ops->batch_forward(&g->batch, &l->layer, below ? &below->batch : NULL, below ? NULL : now, n);
+    ops->batch_forward(&g->batch, &l->layer, below ? &below->batch : NULL, below ? NULL : now, at, n);
     for (int t = 0; t < n; t++) {
         array Z = row_of(&g->parts[BATCH_Z], g->batch.stride, t, n_out);
-        array D = row_of(&g->parts[BATCH_D], g->batch.stride, t, n_out);
+        array D = row_of(&g->parts[BATCH_D], g->batch.stride, (int)at + t, n_out);
         for (int64_t i = 0; i < n_in; i++) x[i] = get(rows[t].values.at, i);
         naive_forward(naive, x, z, size);
         expect_close(&Z, z, size, 8 + (double)n_in);
@@ -72,17 +73,25 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
             }
         }
     }
-    ops->batch_backward(&g->batch, &l->layer, below ? &below->batch : NULL, n);
+    ops->batch_backward(&g->batch, &l->layer, below ? &below->batch : NULL, at, n);
     for (int t = 0; below && t < n; t++) {
-        array D = row_of(&below->parts[BATCH_D], below->batch.stride, t, n_in);
+        array D = row_of(&below->parts[BATCH_D], below->batch.stride, (int)at + t, n_in);
         expect_close(&D, d_below + t * n_in, below_size + t * n_in, 8 + (double)n_out);
     }
     for (int t = 0; t < n; t++) finish_row(&rows[t]);
     free(x), free(d), free(z), free(size), free(d_below), free(below_size);
 }
 
-/* Three batches of n_rows. */
-static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, int n_rows) {
+/* The step of a chunk in two shares of its inputs, as two threads take it. */
+static void batch_update_in_shares(const guarded_batch *g, const random_layer *l, int64_t n_rows, int is_first,
+                                   double weight, const fbp_step *step) {
+    const int64_t n_in = l->layer.n_in, width = ops->panel_width, half = (n_in + width) / (2 * width) * width;
+    if (half) ops->batch_update(&g->batch, &l->layer, NULL, n_rows, 0, half, is_first, weight, step);
+    ops->batch_update(&g->batch, &l->layer, NULL, n_rows, half, n_in - half, is_first, weight, step);
+}
+
+/* Three batches of n_rows, in chunks of up to `most`. */
+static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, int n_rows, int most) {
     const int momentum = STEPS[which].momentum;
     const double weight = 1.0 / n_rows, roundings = 32 + (double)(n_in + n_out) + 4 * n_rows;
     describe("batch %ld x %ld, %s, %d rows, %s", (long)n_in, (long)n_out, step_names[which], n_rows,
@@ -90,33 +99,39 @@ static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, in
     array none = scratch("delta", n_out);
     random_layer l = new_layer(n_in, n_out, &none, 0, momentum, (int)n_out % 4);
     naive_layer naive = new_naive_layer(&l.W, &l.b, &l.V_W, &l.V_b);
-    guarded_batch g = new_batch(n_in, n_out, momentum, has_below);
-    guarded_batch below = new_batch(1, n_in, 0, 0);
+    guarded_batch g = new_batch(n_in, n_out, momentum, has_below, most);
+    guarded_batch below = new_batch(1, n_in, 0, 0, most);
     ops->batch_load(&g.batch, &l.layer);
-    fill(&l.sums_b, 0);
     for (int batch = 0; batch < 3; batch++) {
         double *G_W = numbers(n_in * n_out), *G_b = numbers(n_out);
         double *sizes_W = numbers(n_in * n_out), *sizes_b = numbers(n_out);
-        memset(l.sums_b.at, 0, (size_t)(n_out * ops->itemsize));
         for (int t = 0; t < n_rows; t += ops->block_rows) {
             const int n = n_rows - t < ops->block_rows ? n_rows - t : ops->block_rows;
-            batch_rows(&g, has_below ? &below : NULL, &l, &naive, n, G_W, G_b, sizes_W, sizes_b);
+            const int at = t % most, end = t + n;
+            batch_rows(&g, has_below ? &below : NULL, &l, &naive, at, n, G_W, G_b, sizes_W, sizes_b);
+            if (end < n_rows && end % most == 0)
+                batch_update_in_shares(&g, &l, at + n, t < most, 1, NULL);
+            if (end == n_rows)
+                batch_update_in_shares(&g, &l, at + n, t < most, weight, &STEPS[which]);
         }
-        expect_close(&l.sums_b, G_b, sizes_b, (double)n_rows);
-        ops->batch_step(&g.batch, &l.layer, weight, &STEPS[which]);
+        expect_close(&g.parts[BATCH_TO_B], G_b, sizes_b, (double)n_rows);
         for (int64_t k = 0; k < n_in * n_out; k++) {
             naive.W_size[k] += sizes_W[k] + naive.V_W_size[k];
             naive.V_W_size[k] += naive.W_size[k];
             naive_step(&naive.W[k], &naive.V_W[k], weight * G_W[k], &STEPS[which], 0);
         }
+        for (int64_t j = 0; j < n_out; j++) {
+            naive.b_size[j] += sizes_b[j] + naive.V_b_size[j];
+            naive.V_b_size[j] += naive.b_size[j];
+            naive_step(&naive.b[j], &naive.V_b[j], weight * G_b[j], &STEPS[which], 1);
+        }
         free(G_W), free(G_b), free(sizes_W), free(sizes_b);
     }
     ops->batch_unload(&g.batch, &l.layer);
-    expect_close(&l.W, naive.W, naive.W_size, roundings);
-    if (momentum) expect_close(&l.V_W, naive.V_W, naive.V_W_size, roundings);
+    expect_layer(&l.W, &l.b, momentum ? &l.V_W : NULL, momentum ? &l.V_b : NULL, &naive, roundings);
 
-    finish(&l.W, 1), finish(&l.b, 0), finish(&l.V_W, momentum), finish(&l.V_b, 0);
-    finish(&l.sums_W, 0), finish(&l.sums_b, 1), finish(&none, 0);
+    finish(&l.W, 1), finish(&l.b, 1), finish(&l.V_W, momentum), finish(&l.V_b, momentum);
+    finish(&l.sums_W, 0), finish(&l.sums_b, 0), finish(&none, 0);
     finish_batch(&g), finish_batch(&below);
     free_naive_layer(&naive);
 }
@@ -127,9 +142,9 @@ static void test_batches(int64_t lanes) {
     for (int step = 0; step <= NESTEROV; step++)
         for (int i = 0; i < 4; i++)
             for (int64_t n = 1; n <= 4 * lanes + 1; n++) {
-                test_batch(n, some[i], (int)n % 2, step, rows + (int)n % rows);
-                test_batch(some[i], n, (int)(n + 1) % 2, step, rows + (int)n % rows);
+                test_batch(n, some[i], (int)n % 2, step, rows + (int)n % rows, 2 * rows);
+                test_batch(some[i], n, (int)(n + 1) % 2, step, rows + (int)n % rows, rows);
             }
-    for (int n_rows = 1; n_rows <= 2 * rows; n_rows++) test_batch(5, 7, 1, PLAIN, n_rows);
-    for (int64_t n = 94; n <= 98; n++) test_batch(n, 2 * lanes + 3, 1, NESTEROV, rows + 1);
+    for (int n_rows = 1; n_rows <= 3 * rows; n_rows++) test_batch(5, 7, 1, PLAIN, n_rows, 2 * rows);
+    for (int64_t n = 94; n <= 98; n++) test_batch(n, 2 * lanes + 3, 1, NESTEROV, rows + 1, rows);
 }

@@ -1,0 +1,35 @@
+"""Helpers: threads that share the work of one call, while it lasts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+
+# Operations (multiplications and additions) that a thread's share of the work between two meetings
+# should have: less, and the meeting costs more than a thread saves.
+LEAST_SHARE = 2e5
+
+
+def team_size(n_threads: int, operations: float) -> int:
+    """Return how many threads of up to ``n_threads`` it pays to share so many operations among."""
+    return max(1, min(n_threads, int(operations / LEAST_SHARE)))
+
+
+@contextmanager
+def helpers(n: int) -> Iterator[Executor | None]:
+    """Yield an executor with n threads, all of them up, so that none is waited for long."""
+    if n < 1:
+        yield None
+        return
+    with ThreadPoolExecutor(n, thread_name_prefix="fastbp") as executor:
+        up = threading.Barrier(n + 1)
+        try:
+            for _ in range(n):
+                executor.submit(up.wait)
+        except RuntimeError:  # no more threads to be had
+            up.abort()
+            raise
+        up.wait()
+        yield executor
