@@ -26,6 +26,7 @@ LAYERS = {
     "_core": NUMPY,
     "_validation": NUMPY,
     "_arena": NUMPY,
+    "_jacobian": NUMPY,
     "_threads": set(),
     "network": NUMPY,
     "gradient_check": NUMPY,
@@ -33,10 +34,19 @@ LAYERS = {
     "_training": NUMPY,
     "measured": {"numpy", "pandas", "matplotlib"},  # the last two for results, when asked
     "_restarts": NUMPY,
+    "_json": NUMPY,
+    "_subject": NUMPY,
+    "sensitivity": NUMPY,
+    "_chain_rule": NUMPY,
+    "_derivation": NUMPY,
+    "trace": {*NUMPY, "pandas"},
+    "_recorder": NUMPY,
+    "recording": NUMPY,
     "_sparsity": SCIPY,
     "_labels": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,
     "_estimators": SCIKIT_LEARN,
+    "plot": {*NUMPY, "sklearn", "matplotlib"},
     "_demo": DEMO,
     "__main__": set(),
 }
@@ -75,7 +85,7 @@ def other_packages_imported(path):
 
 
 def test_every_module_has_its_place():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"_core", "_demo", "measured"}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"_core", "_demo", "measured", "plot"}
     assert modules - {"__init__"} == set(LAYERS)
 
 
@@ -122,6 +132,9 @@ def test_the_kernels_neither_know_python_nor_allocate():
         "fastbp.check_gradients(fastbp.Network((2, 3, 1)), [[1, 2.0]], [1.0])",
         "fastbp.show_config()",
         "m = fastbp.measured; m.ChainTuner(m.Stage('y', abs, m.Knob('k', 0, 9)), 3).tune(9)",
+        "fastbp.trace_step(fastbp.Network((2, 3, 1)), [1, 2.0], 1.0, 0.1).to_dict()",
+        "fastbp.record(fastbp.Network((2, 1)), [[1, 2.0]], [1.0], learning_rate=0.1).to_dict()",
+        "fastbp.sensitivity_of_loss(fastbp.Network((2, 1)), [[1, 2.0]], [1.0])",
     ],
 )
 def test_a_network_needs_nothing_but_numpy(use):

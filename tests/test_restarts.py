@@ -55,7 +55,7 @@ def check_lanes_against_networks(networks, X, y, solver, sample_weight=None):
     for network, other in zip(networks, alone, strict=True):
         assert worst_difference(parameters_of(network), parameters_of(other)) < most
         if solver.momentum:
-            assert_allclose(network._velocities.values, other._velocities.values, atol=most)
+            assert_allclose(network._moments[1].values, other._moments[1].values, atol=most)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -123,7 +123,7 @@ def test_a_lane_that_diverges_leaves_the_others_alone(isa):
     team.leave()
     assert_array_equal(np.concatenate([p.ravel() for p in parameters_of(networks[2])]),
                        np.concatenate([p.ravel() for p in start]))  # fmt: skip
-    assert networks[2]._velocities is None
+    assert not networks[2]._moments
     for network, other in zip(networks[:2], alone[:2], strict=True):
         assert worst_difference(parameters_of(network), parameters_of(other)) < 1e-9
 

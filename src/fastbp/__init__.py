@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .exceptions import DivergenceWarning
     from .gradient_check import check_gradients
     from .network import Network
+    from .recording import record
+    from .sensitivity import sensitivity_of_loss
+    from .trace import trace_step
 
 __all__ = [
     "BackpropClassifier",
@@ -22,7 +25,10 @@ __all__ = [
     "Network",
     "__version__",
     "check_gradients",
+    "record",
+    "sensitivity_of_loss",
     "show_config",
+    "trace_step",
 ]
 
 # Loaded when first asked for: the estimators need scikit-learn, which takes seconds to import.
@@ -32,7 +38,10 @@ _HOME = {
     "DivergenceWarning": "exceptions",
     "Network": "network",
     "check_gradients": "gradient_check",
+    "record": "recording",
+    "sensitivity_of_loss": "sensitivity",
     "show_config": "_config",
+    "trace_step": "trace",
 }
 _PACKAGES = {"measured"}
 

@@ -324,15 +324,8 @@ class Backprop(BaseEstimator):
             hidden = self.network_.layer_sizes[1:-1]
         else:
             hidden = self._check_parameters(call.partial)
-        checked_X = self._checked_X(X, call.go_on)
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
-                "is None."
-            )
-        check_consistent_length(checked_X, y)
+        checked_X, task = self._encoded(X, y, sample_weight, call)
         n_rows, n_features = checked_X.shape
-        task = self._task(y, as_weights(sample_weight, n_rows), call)
         visits = Visits.of(task.sample_weight, n_rows)
 
         layer_sizes = (n_features, *hidden, task.n_outputs)
@@ -358,6 +351,23 @@ class Backprop(BaseEstimator):
                 self.classes_ = task.classes
             self._random_state, self._history, self.network_ = random, History(), network
         return rows, visits.order(order)
+
+    def _encoded(self, X: Any, y: Any, sample_weight: Any, call: Call) -> tuple[Any, Task]:
+        """Return X and y as a network takes them."""
+        checked_X = self._checked_X(X, call.go_on)
+        if y is None:
+            raise ValueError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
+                "is None."
+            )
+        check_consistent_length(checked_X, y)
+        return checked_X, self._task(y, as_weights(sample_weight, checked_X.shape[0]), call)
+
+    def _encoded_again(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Any, Task]:
+        """Return the same for the fitted network, as partial_fit would go on with it."""
+        check_is_fitted(self)
+        self._check_parameters(partial=True)
+        return self._encoded(X, y, sample_weight, Call(go_on=True, partial=True))
 
     def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
         raise NotImplementedError
@@ -474,6 +484,37 @@ class Backprop(BaseEstimator):
         )
 
     # -- predictions and fitted attributes -----------------------------------------------------
+
+    def sensitivity(
+        self, X: Any, *, summary: str | None = None, relative: bool = False
+    ) -> NDArray[Any]:
+        """Return how much each output changes with each feature: exact derivatives.
+
+        Outputs are those of the network: the predictions of a regressor; of a classifier the
+        probabilities of the classes, for two classes only that of ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+        summary : {"mean", "mean_absolute"}, default=None
+            None returns the derivatives of every row. "mean" returns their mean over the rows,
+            with its sign, "mean_absolute" the mean of their sizes: how much a feature matters,
+            whichever way. Neither holds more than a few rows' derivatives at a time.
+        relative : bool, default=False
+            Elasticities, ``d output / d feature * feature / output``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs, n_features), or (n_outputs, n_features)
+            The second for a summary.
+
+        See Also
+        --------
+        Network.sensitivity : The same without an estimator.
+        """
+        network = self._fitted_network()
+        checked_X = self._checked_X(X, fitted=True)
+        return network.sensitivity(checked_X, summary=summary, relative=relative)
 
     def _predictions(
         self, X: Any, of_outputs: Callable[[NDArray[Any]], NDArray[Any]]

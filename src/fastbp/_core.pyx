@@ -371,6 +371,49 @@ cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, co
 
 
 # --------------------------------------------------------------------------------------------
+# Sensitivities
+# --------------------------------------------------------------------------------------------
+
+
+cdef void sensitivities(fbp_net *net, fbp_activation activation, const fbp_layer *transposed,
+                        const fbp_row *x, char *out) noexcept nogil:
+    """da[L]/dx of one row, (n_out, n_in): the chain rule down to the inputs, once for each output.
+
+    transposed[l] is layer l the other way round: W[l] @ delta[l] is its forward pass, whose z is
+    the delta of the layer below, or at the bottom what is looked for.
+    """
+    cdef fbp_layer *layer = net.layers + net.n_layers - 1
+    cdef size_t n_bytes = net.layers.n_in * net.ops.itemsize
+    cdef fbp_row delta
+    cdef int64_t k, n_outputs = layer.n_out
+    cdef int l
+    forward(net, x, NULL)
+    for k in range(n_outputs):
+        for l in range(net.n_layers - 1, -1, -1):
+            layer = net.layers + l
+            if l == net.n_layers - 1:                       # delta[L] = da_k/dz[L]
+                output_derivative(net.ops, activation, layer, k)
+            else:                                           # delta[l] = da_k/da[l] * f'(z[l])
+                layer.derive(layer.delta, layer.a, layer.n_out)
+            delta.values, delta.columns, delta.n = layer.delta, NULL, layer.n_out
+            net.ops.forward(&transposed[l], &delta)         # da_k/da[l-1] = W[l] @ delta[l]
+        memcpy(out + k * n_bytes, transposed[0].z, n_bytes)
+
+
+cdef void output_derivative(const fbp_ops *ops, fbp_activation activation, fbp_layer *layer,
+                            int64_t k) noexcept nogil:
+    """layer.delta = da_k/dz: only softmax's a_k depends on every z: a_k ((j == k) - a_j)."""
+    cdef double a_k = real_at(layer.a, k, ops.itemsize)
+    if activation == FBP_SOFTMAX:
+        ops.scale(layer.delta, layer.a, -a_k, layer.n_out)
+        set_real(layer.delta, k, a_k * (1 - a_k), ops.itemsize)
+        return
+    memset(layer.delta, 0, layer.n_out * ops.itemsize)
+    set_real(layer.delta, k, a_k if activation == FBP_EXP else 1, ops.itemsize)
+    ops.derive[<int> activation](layer.delta, layer.a, layer.n_out)
+
+
+# --------------------------------------------------------------------------------------------
 # Where things are in memory
 # --------------------------------------------------------------------------------------------
 
@@ -450,6 +493,17 @@ cdef double weight_of_rows(const fbp_data *data, const int64_t *order, Py_ssize_
     for t in range(start, stop):
         total += weight_of(data, order[t])
     return total
+
+
+cdef inline double real_at(const void *values, int64_t k, int itemsize) noexcept nogil:
+    return (<const double *> values)[k] if itemsize == 8 else (<const float *> values)[k]
+
+
+cdef inline void set_real(void *values, int64_t k, double value, int itemsize) noexcept nogil:
+    if itemsize == 8:
+        (<double *> values)[k] = value
+    else:
+        (<float *> values)[k] = <float> value
 
 
 cdef inline size_t padded_to(size_t n, size_t multiple) noexcept nogil:
@@ -540,13 +594,30 @@ def isa_for(layer_sizes, dtype):
 
 
 def apply_activation(name, z, isa=None):
-    """f(z) of a contiguous 1-D array, through the kernels of one instruction set."""
+    """f(z) of a 1-D array, through the kernels of one instruction set."""
     cdef const fbp_ops *ops = table_for(z.dtype, isa)
-    cdef Py_ssize_t n = len(z), n_padded = padded(n * z.itemsize) // z.itemsize
-    cdef cnp.ndarray a = np.zeros(n_padded, z.dtype)
-    a[:n] = z
-    ops.activate[ACTIVATIONS[name]](cnp.PyArray_DATA(a), n)
-    return a[:n].copy()
+    cdef cnp.ndarray a = padded_copy(z)
+    ops.activate[ACTIVATIONS[name]](cnp.PyArray_DATA(a), len(z))
+    return a[:len(z)].copy()
+
+
+def apply_derivative(name, delta, a, isa=None):
+    """delta * f'(z) of 1-D arrays, where a = f(z), likewise.
+
+    Of exp and softmax the kernels hand back delta as it is: their losses give dE/dz at once.
+    """
+    cdef const fbp_ops *ops = table_for(a.dtype, isa)
+    cdef cnp.ndarray product = padded_copy(delta), a_padded = padded_copy(a)
+    ops.derive[ACTIVATIONS[name]](cnp.PyArray_DATA(product), cnp.PyArray_DATA(a_padded), len(a))
+    return product[:len(a)].copy()
+
+
+cdef cnp.ndarray padded_copy(object values):
+    """A copy of a 1-D array with room behind it for the kernels' whole vectors."""
+    cdef cnp.ndarray copy = np.zeros(
+        padded(len(values) * values.itemsize) // values.itemsize, values.dtype)
+    copy[:len(values)] = values
+    return copy
 
 
 def all_finite(cnp.ndarray values not None, isa=None):
@@ -944,6 +1015,7 @@ cdef class Engine:
     cdef int type_number
     cdef bint takes_classes         # targets may be numbers of classes
     cdef double least_target, most_target, large
+    cdef fbp_activation out_activation
     cdef readonly str isa
     cdef readonly bint tiny        # may run in registers: csrc/tiny.inc.h
     cdef readonly int block_rows   # of csrc/first_layer.inc.h
@@ -983,6 +1055,7 @@ cdef class Engine:
                 layer.active_values = layer.W
         self.takes_classes = activations[self.net.n_layers - 1] == "softmax"
         self.net.first_activation = ACTIVATIONS[activations[0]]
+        self.out_activation = ACTIVATIONS[activations[self.net.n_layers - 1]]
         self.net.plain_output = (
             loss == "squared_error" and activations[self.net.n_layers - 1] == "identity")
         self.tiny = (len(weights) == 2 and self.net.layers.n_out <= self.net.ops.tiny_units
@@ -1162,15 +1235,43 @@ cdef class Engine:
         finally:
             PyMem_Free(block)
 
+    def sensitivities(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
+                      list transposed not None, cnp.ndarray out not None):
+        """da[L]/dx of rows start..stop into the contiguous array ``out``, (rows, n_out, n_in).
+
+        ``transposed`` holds W[l].T of each layer, contiguous.
+        """
+        cdef fbp_net net
+        cdef fbp_row x
+        cdef char *to = <char *> cnp.PyArray_DATA(out)
+        cdef size_t row_bytes = out.strides[0]
+        cdef Py_ssize_t r
+        cdef int l
+        widest = max(max(W.shape) for W in transposed)
+        cdef cnp.ndarray no_bias = padded_copy(np.zeros(widest, out.dtype))
+        cdef cnp.ndarray bottom = padded_copy(np.zeros(widest, out.dtype))
+        cdef cnp.ndarray layers = np.zeros(len(transposed) * sizeof(fbp_layer), np.uint8)
+        cdef fbp_layer *turned = <fbp_layer *> cnp.PyArray_DATA(layers)
+        block = self.begin(&net)
+        for l in range(net.n_layers):
+            turned[l].n_in, turned[l].n_out = net.layers[l].n_out, net.layers[l].n_in
+            turned[l].W, turned[l].b = cnp.PyArray_DATA(transposed[l]), cnp.PyArray_DATA(no_bias)
+            turned[l].z = net.layers[l - 1].delta if l else cnp.PyArray_DATA(bottom)
+        try:
+            with nogil:
+                for r in range(start, stop):
+                    x = row_of(&rows.data, r)
+                    sensitivities(&net, self.out_activation, turned, &x,
+                                  to + (r - start) * row_bytes)
+        finally:
+            PyMem_Free(block)
+
     cdef bint within(self, const void *values, Py_ssize_t n, double least, double most):
         """Whether all n values are numbers from least to most."""
         cdef Py_ssize_t k
         cdef double value
         for k in range(n):
-            if self.net.ops.itemsize == sizeof(double):
-                value = (<const double *> values)[k]
-            else:
-                value = (<const float *> values)[k]
+            value = real_at(values, k, self.net.ops.itemsize)
             if not least <= value <= most:
                 return False
         return True
@@ -1384,9 +1485,10 @@ cdef class Lanes:
         cdef fbp_step step
         cdef int group
         cdef Py_ssize_t group_bytes = self.values.nbytes // self.n_groups
+        memset(&solver, 0, sizeof(solver))
         solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
         solver.nesterov = nesterov
-        step = step_of(&solver, 1)
+        step = step_of(&solver, 1, 1)
         with nogil:
             for group in range(self.n_groups):
                 self.shift(group * group_bytes)

@@ -5,8 +5,10 @@ NumPy only. An epoch itself is the network's; see `Network.train_epoch`.
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +20,11 @@ from .network import Network, Solver
 
 MOST_VISITS = 8.0  # an epoch, on average over the rows that have a weight at all
 Ending = Literal["converged", "diverged", "max_iter"]
+# Runs an epoch in place of `Network._run_epoch` and looks on: see _recorder.py.
+Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int], float]
+WATCHER: contextvars.ContextVar[Watcher] = contextvars.ContextVar(
+    "watcher", default=Network._run_epoch
+)
 HASHED_AT_ONCE = 1_000_000  # values, between which Ctrl-C is honoured
 
 
@@ -155,12 +162,13 @@ def train_epochs(
     {"converged", "diverged", "max_iter"}
         Why training ended: the loss no longer fell, it is not finite, or all epochs were made.
     """
+    run_epoch = WATCHER.get()
     visit = order if shuffle is None else np.empty_like(order)
     for _ in range(max_iter):
         if shuffle is not None:
             np.copyto(visit, order)
             _core.shuffle(visit, shuffle)
-        loss = network._run_epoch(rows, visit, solver, n_threads)
+        loss = run_epoch(network, rows, visit, solver, n_threads)
         history.add(loss, len(visit))
         if verbose:
             print(f"Iteration {len(history.loss_curve)}, loss = {loss:.8f}", flush=True)

@@ -171,6 +171,23 @@ def as_rows(
     return array
 
 
+def dense_rows(
+    X: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]],
+    n_features: int,
+    start: int,
+    stop: int,
+) -> NDArray[Any]:
+    """Return some rows of what `as_rows` returned as an array, with their zeros."""
+    if not isinstance(X, tuple):
+        return X[start:stop]
+    values, columns, row_starts = X
+    dense = np.zeros((stop - start, n_features), dtype=values.dtype)
+    first, last = row_starts[start], row_starts[stop]
+    numbers_ = np.repeat(np.arange(stop - start), np.diff(row_starts[start : stop + 1]))
+    dense[numbers_, columns[first:last]] = values[first:last]
+    return dense
+
+
 def _check_two_dimensions(found: int) -> None:
     if found != 2:
         raise ValueError(

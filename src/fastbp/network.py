@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import _core
 from ._arena import Arena
+from ._jacobian import sensitivities
 from ._threads import helpers, team_size
 from ._validation import (
     as_numbers,
@@ -342,6 +343,41 @@ class Network:
         weight = _total_weight(rows)
         total.values /= weight
         return loss_sum / weight, list(total.weights), list(total.biases)
+
+    def sensitivity(
+        self, X: ArrayLike, *, summary: str | None = None, relative: bool = False
+    ) -> NDArray[Any]:
+        """Return how much each output changes with each input: exact derivatives da/dx.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n, n_in)
+        summary : {"mean", "mean_absolute"}, default=None
+            None returns the derivatives of every row. "mean" returns their mean over the rows,
+            with its sign, "mean_absolute" the mean of their sizes: how much an input matters,
+            whichever way. Neither holds more than a few rows' derivatives at a time.
+        relative : bool, default=False
+            Elasticities ``da/dx * x/a``: by how many per cent an output changes if the input
+            changes by one per cent.
+
+        Returns
+        -------
+        ndarray of shape (n, n_out, n_in), or (n_out, n_in) for a summary
+            Rows' derivatives are of the network's dtype, summaries float64.
+
+        Raises
+        ------
+        ValueError
+            If X cannot be used, or for relative ones if an output is 0.
+
+        Notes
+        -----
+        The chain rule as in training, but from an output instead of the loss, and one layer
+        further, to the inputs. At the kink of a ReLU its derivative is 0.
+        """
+        self._check_parameters()
+        checked = as_rows(X, self.layer_sizes[0], self.dtype)
+        return sensitivities(self._engine, self._arena, checked, summary, relative)
 
     # -- training ----------------------------------------------------------------------------
 
