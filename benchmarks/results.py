@@ -39,5 +39,11 @@ def write(folder: Path, figures: Iterable[Figures]) -> None:
 def add(folder: Path, new: list[Figures]) -> None:
     """Write the figures of a case, in the place of older ones of the same case."""
     case = new[0].group, new[0].case
-    old = [one for one in read(folder) if (one.group, one.case) != case]
-    write(folder, [*old, *new])
+    old = read(folder)
+    before = [(one.group, one.case) for one in old]
+    place = before.index(case) if case in before else len(old)
+    kept = [
+        [one for one in part if (one.group, one.case) != case]
+        for part in (old[:place], old[place:])
+    ]
+    write(folder, [*kept[0], *new, *kept[1]])
