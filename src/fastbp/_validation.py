@@ -145,10 +145,11 @@ def check_finite(name: str, values: NDArray[Any], first: int = 0) -> None:
 
 
 def blocks_of_rows(array: NDArray[Any]) -> Iterator[tuple[int, int]]:
-    """Cut the rows of an array into blocks of `BLOCK_BYTES`, or single rows if they are larger."""
+    """Cut the rows of an array into even blocks of up to `BLOCK_BYTES`, or of one row."""
     n_rows = len(array) if array.ndim else 1
-    size = max(1, BLOCK_BYTES * n_rows // max(array.nbytes, 1))
-    for start in range(0, n_rows, size):
+    n_blocks = min(max(1, n_rows), 1 + array.nbytes // BLOCK_BYTES)
+    size = -(-n_rows // n_blocks)
+    for start in range(0, n_rows, size or 1):
         yield start, min(start + size, n_rows)
 
 
