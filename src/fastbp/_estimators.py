@@ -123,8 +123,15 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
     weight gives, to the bit, the model of that many copies of the row. Weights whose mean is above
     8, rows of weight 0 aside, are scaled down to that mean.
 
-    Rows may be dense or sparse. float32 is computed in float32, everything else in float64; a
-    contiguous array of either is not copied.
+    Rows may be dense or sparse. float32 is computed in float32, everything else in float64; an
+    array of either whose rows are contiguous is not copied. So ``X`` may be a `numpy.memmap` larger
+    than memory: choose ``shuffle=False`` if reading it in random places is slow. Training converts
+    any other array as a whole (of integers, in Fortran order, not aligned), predictions a block of
+    rows after the other.
+
+    Row by row, `partial_fit` and `predict_one` take microseconds. For that `partial_fit` needs a
+    contiguous array (1, n_features) of the dtype of the network, and ``y`` of one item; parameters
+    are checked anew only where they have changed.
     Training is at its best on inputs and targets of mean 0 and standard deviation 1; see
     `sklearn.preprocessing.StandardScaler` and `sklearn.compose.TransformedTargetRegressor`.
 
@@ -366,8 +373,15 @@ class BackpropClassifier(ClassifierMixin, Backprop):
     weight gives, to the bit, the model of that many copies of the row. Weights whose mean is above
     8, rows of weight 0 aside, are scaled down to that mean.
 
-    Rows may be dense or sparse. float32 is computed in float32, everything else in float64; a
-    contiguous array of either is not copied.
+    Rows may be dense or sparse. float32 is computed in float32, everything else in float64; an
+    array of either whose rows are contiguous is not copied. So ``X`` may be a `numpy.memmap` larger
+    than memory: choose ``shuffle=False`` if reading it in random places is slow. Training converts
+    any other array as a whole (of integers, in Fortran order, not aligned), predictions a block of
+    rows after the other.
+
+    Row by row, `partial_fit` and `predict_one` take microseconds. For that `partial_fit` needs a
+    contiguous array (1, n_features) of the dtype of the network, and ``y`` of one item; parameters
+    are checked anew only where they have changed.
     Training is at its best on inputs of mean 0 and standard deviation 1; see
     `sklearn.preprocessing.StandardScaler`.
 
