@@ -99,6 +99,9 @@ def train_restarts(
     done = _train_in_lanes(restarts, rows, order, solver, max_iter, shuffle, verbose)
     running = [restart for restart in restarts if restart.ending is None]
     for restart in running:
+        if done == max_iter:
+            restart.ending, restart.shuffle = "max_iter", shuffle
+            continue
         restart.shuffle = shuffle if len(restarts) == 1 else copy.deepcopy(shuffle)
         if verbose and len(restarts) > 1:
             print(f"Restart {restarts.index(restart) + 1} of {len(restarts)}", flush=True)
