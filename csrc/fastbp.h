@@ -57,6 +57,9 @@ typedef struct {
 
 typedef struct {
     int64_t n_in, n_out;
+    int64_t width;          /* from row to row of W: n_out, or more where layer_load has laid it out */
+    int transposed;         /* W is (n_out, width), of n_in columns, not (n_in, width) */
+    double scale;           /* of W: the weights are scale * W */
     void *W, *b;            /* parameters */
     void *to_W, *to_b;      /* what the row's gradient is added to: W and b, or the batch's sums */
     void *V_W, *V_b;        /* velocities of momentum, or Adam's first moments, or NULL */
@@ -78,6 +81,7 @@ typedef struct {
     int itemsize;
     const char *y;
     int64_t y_row_bytes;
+    const int32_t *y_rows;      /* which row of y belongs to each row of X; NULL: the same */
     const double *weights;      /* NULL: 1 each */
 } fbp_data;
 
@@ -116,6 +120,7 @@ typedef struct {
 
 #define FBP_MOST_BLOCK_ROWS 16
 #define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
+#define FBP_POWERS 256        /* of a step, and of that many steps: see first_layer_sparse.inc.h */
 
 /* The first layer while it runs one block of rows behind: see first_layer.inc.h. */
 typedef struct {
@@ -129,6 +134,10 @@ typedef struct {
     void *X[2];                     /* rows side by side, of this block and the last */
     fbp_row last_rows[FBP_MOST_BLOCK_ROWS];
     int turn, n_pending;            /* X[turn] is this block's; rows that W is still owed */
+    /* Of sparse rows, so that weights without a gradient need not be touched: */
+    double scale;                   /* without momentum the weights are scale * W */
+    int32_t clock, *reached;        /* with momentum: rows since block_load, and those in each input's W */
+    double *powers;                 /* (2, FBP_POWERS, 4) of keep */
 } fbp_block;
 
 /* One layer as one thread trains it on batches: see batch.inc.h. Threads share all but their scratch. */
@@ -174,11 +183,17 @@ struct fbp_ops {
 
     /* delta_in = W @ layer.delta (0 for inputs that the row x leaves out), and then the step with the
      * gradients weight * outer(x, delta) into to_W and weight * delta into to_b.
-     * Where to_W is W itself, every weight is read before it is written. */
-    void (*backward_update)(const fbp_layer *layer, void *delta_in, const fbp_row *x,
+     * Where to_W is W itself, every weight is read before it is written. Where x lists its inputs,
+     * weights decay by way of layer.scale, and the step is without momentum. */
+    void (*backward_update)(fbp_layer *layer, void *delta_in, const fbp_row *x,
                             double weight, const fbp_step *step);
     /* The second half alone, for the first layer, which has nothing below it. */
     void (*update)(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step);
+
+    /* W and its velocities into the layout of `packed`, for many rows, and back. In between they stand
+     * there, and `packed` holds where they belong. */
+    void (*layer_load)(fbp_layer *layer, fbp_layer *packed);
+    void (*layer_unload)(fbp_layer *layer, fbp_layer *packed);
 
     /* The same for the first layer and a whole block of rows: see first_layer.inc.h. */
     int block_rows;
@@ -186,7 +201,7 @@ struct fbp_ops {
     void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows);
     void (*block_correct)(const fbp_block *block, void *z, int t);
     void (*block_keep)(fbp_block *block, const void *delta, int t, double weight);
-    void (*block_close)(fbp_block *block, int n_rows);
+    void (*block_close)(fbp_block *block, const fbp_layer *layer, int n_rows);
     void (*block_unload)(fbp_block *block, const fbp_layer *layer);
 
     /* A layer and rows of a batch: see batch.inc.h. */

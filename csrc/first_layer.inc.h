@@ -11,7 +11,7 @@
  *
  * and V_t like W_t with the second row of keep and take. W and V of the next block wait for the pass
  * over them that the next block's X W needs anyway: for dense rows in first_layer_dense.inc.h, for
- * rows of non-zeros, without momentum, in first_layer_sparse.inc.h. b is written row by row.
+ * rows of non-zeros in first_layer_sparse.inc.h. b is written row by row.
  *
  * W stands in panels of some vectors of outputs, W[panel][input][panel_width]: a row-major W has
  * its rows a power of two apart and loses to cache conflicts. With momentum every vector of W is
@@ -67,7 +67,7 @@ INLINE void correct_outputs(real *z, const fbp_block *block, int64_t j, int t, c
     const int64_t step = MOMENTUM ? 2 * VL : VL, at = MOMENTUM ? 2 * j : j;
     const real *Z = (const real *)block->Z + t * block->stride + at;
     const real *D = (const real *)block->D + at, *b = (const real *)block->b + j;
-    const vec of_W = v_set1((real)block->steps[t].keep[0][0]);
+    const vec of_W = v_set1((real)(block->scale * block->steps[t].keep[0][0]));
     const vec of_V = v_set1((real)block->steps[t].keep[0][1]);
     vec sums[8];
     UNROLL for (int q = 0; q < NV; q++) {
@@ -114,15 +114,26 @@ static void block_keep(fbp_block *block, const void *delta_, int t, double weigh
     }
 }
 
+/* block->scale decays as the weights of sparse rows do; what leaves its range goes into W. */
+INLINE void decay_scale(fbp_block *block, int64_t n_in, double keep) {
+    block->scale *= keep;
+    if (fabs(block->scale) > LEAST_SCALE && fabs(block->scale) < 1 / LEAST_SCALE) return;
+    scale(block->W, block->W, block->scale, n_in * block->n_columns);
+    block->scale = 1;
+}
+
 /* D ready for W and V: take_(n-s) D_s, zero behind the last row */
-static void block_close(fbp_block *block, int n_rows) {
+static void block_close(fbp_block *block, const fbp_layer *layer, int n_rows) {
     const int64_t step = spacing(block);
+    if (block->sparse && !block->momentum)
+        decay_scale(block, layer->n_in, block->steps[n_rows].keep[0][0]);
     for (int s = 0; s < BLOCK; s++) {
         real *D = (real *)block->D + s * block->stride;
         const double *take = block->steps[s < n_rows ? n_rows - s : 0].take;
+        const vec of_W = v_set1((real)(take[0] / block->scale));
         for (int64_t c = 0; c < block->n_columns; c += step) {
             const vec d = v_load(D + c);
-            v_store(D + c, s < n_rows ? v_mul(v_set1((real)take[0]), d) : v_set1(0));
+            v_store(D + c, s < n_rows ? v_mul(of_W, d) : v_set1(0));
             if (block->momentum)
                 v_store(D + c + VL, s < n_rows ? v_mul(v_set1((real)take[1]), d) : v_set1(0));
         }

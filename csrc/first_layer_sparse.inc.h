@@ -1,5 +1,9 @@
 /* first_layer.inc.h for rows of non-zeros: the same pass over W, only where there is something.
  *
+ * L2 and momentum move the weights that have no gradient as well, but alike: L2 alone by a factor,
+ * which block->scale collects; with momentum each pair of W and V by the matrix `keep`, once a row,
+ * and an input's pairs are given all the rows they have missed when next one of its values is not 0.
+ *
  * Panels are wider, so that finding an input's weights is paid for by several vectors. X[input][row]
  * is kept all zero, and holds one block's non-zeros for a moment: so each row meets those before it. */
 
@@ -82,13 +86,50 @@ static void sparse_gram(real *G, real *X, const fbp_row *rows, int n_rows) {
         for (int64_t p = 0; p < rows[t].n; p++) X[(int64_t)rows[t].columns[p] * BLOCK + t] = 0;
 }
 
-/* Every weight decays, used or not. */
-INLINE void sparse_decay(fbp_block *block, int64_t n_in) {
-    const double keep = block->steps[block->n_pending].keep[0][0];
-    real *W = block->W;
-    if (keep == 1) return;
-    for (int64_t k = 0; k < block->n_columns * n_in; k += VL)
-        v_store(W + k, v_mul(v_set1((real)keep), v_load(W + k)));
+/* keep = a b, of matrices (2, 2) */
+INLINE void keep_product(double *keep, const double *a, const double *b) {
+    const double product[4] = {a[0] * b[0] + a[1] * b[2], a[0] * b[1] + a[1] * b[3],
+                               a[2] * b[0] + a[3] * b[2], a[2] * b[1] + a[3] * b[3]};
+    memcpy(keep, product, sizeof product);
+}
+
+/* The n-th powers of keep, n below FBP_POWERS; then those of keep ^ FBP_POWERS */
+static void load_powers(double *powers, const fbp_step *step) {
+    static const double one[4] = {1, 0, 0, 1};
+    double base[4] = {step->keep[0][0], step->keep[0][1], step->keep[1][0], step->keep[1][1]};
+    for (int part = 0; part < 2; part++, powers += 4 * FBP_POWERS) {
+        memcpy(powers, one, sizeof one);
+        for (int n = 1; n < FBP_POWERS; n++) keep_product(powers + 4 * n, powers + 4 * (n - 1), base);
+        keep_product(base, powers + 4 * (FBP_POWERS - 1), base);
+    }
+}
+
+/* W and V of one input are given the steps without gradients of all rows up to block->clock. */
+INLINE void catch_up(const fbp_block *block, int64_t i, int64_t n_in) {
+    const int32_t n = block->clock - block->reached[i];
+    const int64_t panel = block->panel_width;
+    double keep[4];
+    if (n == 0) return;
+    block->reached[i] = block->clock;
+    keep_product(keep, block->powers + 4 * (n % FBP_POWERS),
+                 block->powers + 4 * (FBP_POWERS + n / FBP_POWERS));
+    const fbp_step missed = {{{keep[0], keep[1]}, {keep[2], keep[3]}}, {0, 0}, 1};
+    const vec_step s = step_times(&missed, 1, 0);
+    for (int64_t j = 0; j < block->n_columns; j += panel) {
+        real *w = (real *)block->W + j * n_in + i * panel;
+        for (int64_t c = 0; c < panel; c += 2 * VL) step_vector(w + c, w + c + VL, v_set1(0), &s, 1);
+    }
+}
+
+INLINE void catch_up_rows(const fbp_block *block, const fbp_row *rows, int n_rows, int64_t n_in) {
+    for (int t = 0; t < n_rows; t++)
+        for (int64_t p = 0; p < rows[t].n; p++) catch_up(block, rows[t].columns[p], n_in);
+}
+
+static void catch_up_all(fbp_block *block, int64_t n_in) {
+    for (int64_t i = 0; i < n_in; i++) catch_up(block, i, n_in);
+    memset(block->reached, 0, (size_t)n_in * sizeof *block->reached);
+    block->clock = 0;
 }
 
 /* How many inputs to take at a time: so many that a panel's part of W stays in the nearest cache,
@@ -107,7 +148,12 @@ static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row 
     sparse_parts last, now;
     start_parts(&last, block->last_rows, block->n_pending);
     start_parts(&now, rows, n_rows);
-    sparse_decay(block, n_in);
+    if (block->momentum) {
+        block->clock += block->n_pending;
+        if (block->clock > FBP_POWERS * (FBP_POWERS - 1)) catch_up_all(block, n_in);
+        catch_up_rows(block, block->last_rows, block->n_pending, n_in);
+        catch_up_rows(block, rows, n_rows, n_in);
+    }
     for (int64_t i = 0; i < n_in; i += chunk) {
         const int64_t end = i + chunk < n_in ? i + chunk : INT64_MAX;
         next_parts(&last, block->last_rows, end);
@@ -134,6 +180,8 @@ static void sparse_forward(fbp_block *block, const fbp_layer *layer, const fbp_r
 /* W is given what the last block owes, without a next. */
 static void sparse_finish(fbp_block *block, const fbp_layer *layer) {
     sparse_pass(block, layer, NULL, 0);
+    if (block->momentum) catch_up_all(block, layer->n_in);
+    else scale(block->W, block->W, block->scale, layer->n_in * block->n_columns);
 }
 
 /* The operations of fastbp.h, for either kind of rows. */
@@ -145,6 +193,12 @@ static void block_load(fbp_block *block, const fbp_layer *layer, const fbp_step 
     if (block->momentum) memcpy(block->V_b, layer->V_b, bytes);
     steps_of_rows(block->steps, step);
     block->n_pending = 0;
+    block->scale = 1;
+    if (block->sparse && block->momentum) {
+        load_powers(block->powers, step);
+        memset(block->reached, 0, (size_t)layer->n_in * sizeof *block->reached);
+        block->clock = 0;
+    }
 }
 
 static void block_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {

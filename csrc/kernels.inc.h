@@ -4,11 +4,11 @@
 #include "activations.inc.h"
 #include "losses.inc.h"
 #include "layer.inc.h"
+#include "arrays.inc.h"
 #include "first_layer.inc.h"
 #include "first_layer_dense.inc.h"
 #include "first_layer_sparse.inc.h"
 #include "tiny.inc.h"
-#include "arrays.inc.h"
 #include "batch.inc.h"
 #include "hash.inc.h"
 
@@ -20,6 +20,8 @@ const fbp_ops FBP_TABLE = {
     .list_active = list_active,
     .backward_update = backward_update,
     .update = update,
+    .layer_load = layer_load,
+    .layer_unload = layer_unload,
     .block_rows = BLOCK,
     .block_load = block_load,
     .block_forward = block_forward,

@@ -1,7 +1,11 @@
 /* What one layer does to vectors: forward, and backward with the update.
  *
- * W is row-major (n_in, n_out). Vectors run over outputs, a row of W at a time; a layer with a
- * single output is one column, so there vectors run over inputs. */
+ * W is row-major (n_in, width), what stands behind n_out never used: vectors run over outputs, a row
+ * of W at a time. Or it is transposed, (n_out, width), and vectors run over inputs: so for a single
+ * output, and in the long run for few outputs of inputs that are seldom zero (layer_load).
+ *
+ * The weights are scale * W. Where a row lists its inputs, L2 shrinks the scale: the weights of the
+ * inputs it leaves out are not touched. */
 
 /* sum over i of u[i] v[i] */
 INLINE real dot(const real *u, const real *v, int64_t n) {
@@ -18,62 +22,111 @@ INLINE real dot(const real *u, const real *v, int64_t n) {
     return v_sum(v_add(v_add(s0, s1), v_add(s2, s3)));
 }
 
+/* The first m of VL values, all of them where m is VL. */
+INLINE vec v_load_part(const real *p, int m) { return m == VL ? v_load(p) : v_load_n(p, m); }
+
 /* Which input the p-th value of a row belongs to. */
 INLINE int64_t input_of(const fbp_row *x, int64_t p) { return x->columns ? x->columns[p] : p; }
 
-/* z[0..width) = b + sum over the row's values x_i of x_i W[i, 0..width), for NV whole vectors and,
- * where n_tail is not 0, the first lanes of one more. A narrow sum takes UNROLLED inputs at a
- * time, each with accumulators of its own: one alone would wait for the FMA before it. */
-INLINE void forward_columns(real *z, const real *W, const real *b, const fbp_row *x, int64_t n_out,
-                            const int NV, const int TAIL, int n_tail) {
+/* Whether vectors run over inputs: a single column is a transposed row. */
+INLINE int over_inputs(const fbp_layer *layer, const fbp_row *x) {
+    return layer->transposed || (layer->width == 1 && !x->columns);
+}
+
+/* z[0..OUTPUTS) of a transposed W: b + sum over i of W[k][i] x_i */
+INLINE void forward_outputs(real *z, const real *W, int64_t width, const real *b, const real *x,
+                            int64_t n, const int OUTPUTS) {
+    vec sums[4][2];
+    real totals[4];
+    UNROLL for (int k = 0; k < 4; k++) sums[k][0] = sums[k][1] = v_set1(0);
+    int64_t i = 0;
+    for (; i + 2 * VL <= n; i += 2 * VL) {
+        const vec x0 = v_load(x + i), x1 = v_load(x + i + VL);
+        UNROLL for (int k = 0; k < OUTPUTS; k++) {
+            sums[k][0] = v_fma(x0, v_load(W + k * width + i), sums[k][0]);
+            sums[k][1] = v_fma(x1, v_load(W + k * width + i + VL), sums[k][1]);
+        }
+    }
+    for (; i < n; i += VL) {
+        const int m = n - i < VL ? (int)(n - i) : VL;
+        const vec x0 = v_load_part(x + i, m);
+        UNROLL for (int k = 0; k < OUTPUTS; k++)
+            sums[k][0] = v_fma(x0, v_load_part(W + k * width + i, m), sums[k][0]);
+    }
+    UNROLL for (int k = 0; k < 4; k++) sums[k][0] = v_add(sums[k][0], sums[k][1]);
+    v_sums(totals, sums[0][0], sums[1][0], sums[2][0], sums[3][0]);
+    UNROLL for (int k = 0; k < OUTPUTS; k++) z[k] = b[k] + totals[k];
+}
+
+static void forward_transposed(const fbp_layer *layer, const real *x) {
+    const int64_t n_in = layer->n_in, n_out = layer->n_out, width = layer->width;
+    const real *W = layer->W, *b = layer->b;
+    real *z = layer->z;
+    int64_t k = 0;
+    for (; k + 4 <= n_out; k += 4) forward_outputs(z + k, W + k * width, width, b + k, x, n_in, 4);
+    for (; k + 2 <= n_out; k += 2) forward_outputs(z + k, W + k * width, width, b + k, x, n_in, 2);
+    if (k < n_out) z[k] = b[k] + dot(W + k * width, x, n_in);
+}
+
+/* z = b + scale * sum over the row's values x_i of x_i W[i], for NV vectors of outputs; of the last,
+ * n_tail are outputs, where that is not 0, and MASKED says that W has no more. A narrow sum takes
+ * UNROLLED inputs at a time, each with accumulators of its own: one alone would wait for the FMA
+ * before it. */
+INLINE void forward_columns(real *z, const fbp_layer *layer, int64_t j, const fbp_row *x, const int NV,
+                            const int MASKED, int n_tail) {
     enum { MOST = 8 };
-    const int WIDE = NV + TAIL, UNROLLED = WIDE > 4 ? 1 : WIDE > 2 ? 2 : 4;
-    const real *values = x->values;
+    const int UNROLLED = NV > 4 ? 1 : NV > 2 ? 2 : 4, WHOLE = NV - MASKED;
+    const real *values = x->values, *W = (const real *)layer->W + j, *b = (const real *)layer->b + j;
+    const int64_t width = layer->width;
+    const vec scale = v_set1((real)layer->scale);
     vec sums[MOST];
     UNROLL for (int k = 0; k < MOST; k++) sums[k] = v_set1(0);
-    UNROLL for (int q = 0; q < NV; q++) sums[q] = v_load(b + q * VL);
-    if (TAIL) sums[NV] = v_load_n(b + NV * VL, n_tail);
 
     int64_t p = 0;
     for (; p + UNROLLED <= x->n; p += UNROLLED) {
         UNROLL for (int u = 0; u < UNROLLED; u++) {
             const vec value = v_set1(values[p + u]);
-            const real *w = W + input_of(x, p + u) * n_out;
-            vec *sum = sums + u * WIDE;
-            UNROLL for (int q = 0; q < NV; q++) sum[q] = v_fma(value, v_load(w + q * VL), sum[q]);
-            if (TAIL) sum[NV] = v_fma(value, v_load_n(w + NV * VL, n_tail), sum[NV]);
+            const real *w = W + input_of(x, p + u) * width;
+            vec *sum = sums + u * NV;
+            UNROLL for (int q = 0; q < WHOLE; q++) sum[q] = v_fma(value, v_load(w + q * VL), sum[q]);
+            if (MASKED) sum[WHOLE] = v_fma(value, v_load_n(w + WHOLE * VL, n_tail), sum[WHOLE]);
         }
     }
     for (; p < x->n; p++) {
         const vec value = v_set1(values[p]);
-        const real *w = W + input_of(x, p) * n_out;
-        UNROLL for (int q = 0; q < NV; q++) sums[q] = v_fma(value, v_load(w + q * VL), sums[q]);
-        if (TAIL) sums[NV] = v_fma(value, v_load_n(w + NV * VL, n_tail), sums[NV]);
+        const real *w = W + input_of(x, p) * width;
+        UNROLL for (int q = 0; q < WHOLE; q++) sums[q] = v_fma(value, v_load(w + q * VL), sums[q]);
+        if (MASKED) sums[WHOLE] = v_fma(value, v_load_n(w + WHOLE * VL, n_tail), sums[WHOLE]);
     }
-    UNROLL for (int q = 0; q < WIDE; q++) {
-        UNROLL for (int u = 1; u < UNROLLED; u++) sums[q] = v_add(sums[q], sums[u * WIDE + q]);
-        v_store(z + q * VL, sums[q]);
+    UNROLL for (int q = 0; q < NV; q++) {
+        const vec bias = n_tail && q == NV - 1 ? v_load_n(b + q * VL, n_tail) : v_load(b + q * VL);
+        UNROLL for (int u = 1; u < UNROLLED; u++) sums[q] = v_add(sums[q], sums[u * NV + q]);
+        v_store(z + q * VL, v_fma(scale, sums[q], bias));
     }
+}
+
+/* Whether a row of W has whole vectors for all outputs. */
+INLINE int has_whole_vectors(const fbp_layer *layer) {
+    return layer->width >= (layer->n_out + VL - 1) / VL * VL;
 }
 
 /* z = x @ W + b, eight vectors of outputs at a time */
 static void forward(const fbp_layer *layer, const fbp_row *x) {
     const int64_t n_out = layer->n_out;
-    const real *W = layer->W, *b = layer->b;
     real *z = layer->z;
-    if (n_out == 1 && !x->columns) {
-        z[0] = b[0] + dot(W, x->values, x->n);
+    if (over_inputs(layer, x)) {
+        forward_transposed(layer, x->values);
         return;
     }
     int64_t j = 0;
-    for (; j + 8 * VL <= n_out; j += 8 * VL) forward_columns(z + j, W + j, b + j, x, n_out, 8, 0, 0);
-    const int n_tail = (int)((n_out - j) % VL);
-#define REST(NV)                                                                   \
-    case NV:                                                                       \
-        if (n_tail) forward_columns(z + j, W + j, b + j, x, n_out, NV, 1, n_tail); \
-        else if (NV) forward_columns(z + j, W + j, b + j, x, n_out, NV, 0, 0);     \
+    for (; j + 8 * VL <= n_out; j += 8 * VL) forward_columns(z + j, layer, j, x, 8, 0, 0);
+    const int n_tail = (int)((n_out - j) % VL), masked = n_tail && !has_whole_vectors(layer);
+#define REST(NV)                                                     \
+    case NV:                                                         \
+        if (masked) forward_columns(z + j, layer, j, x, NV, 1, n_tail); \
+        else forward_columns(z + j, layer, j, x, NV, 0, n_tail);     \
         break;
-    switch ((n_out - j) / VL) { REST(0) REST(1) REST(2) REST(3) REST(4) REST(5) REST(6) REST(7) }
+    switch ((n_out - j + VL - 1) / VL) { REST(1) REST(2) REST(3) REST(4) REST(5) REST(6) REST(7) REST(8) }
 #undef REST
 }
 
@@ -83,14 +136,17 @@ static void list_active(fbp_layer *layer) {
     const real *a = layer->a;
     real *values = layer->active_values;
     int32_t *columns = layer->active_columns;
-    int64_t n = 0;
-    for (int64_t i = 0; i < layer->n_out; i++) {
-        values[n] = a[i];
-        columns[n] = (int32_t)i;
-        n += !(a[i] <= 0); /* NaN is listed */
-    }
+    const int64_t n_units = layer->n_out;
+    int64_t n = 0, i = 0;
+    for (; i + VL <= n_units; i += VL)
+        n += v_list_positive(values + n, columns + n, v_load(a + i), (int32_t)i);
+    if (i < n_units)
+        n += v_list_positive(values + n, columns + n, v_load_n(a + i, (int)(n_units - i)), (int32_t)i);
     layer->row = (fbp_row){values, columns, n};
 }
+
+/* Scales of W are kept between this and its inverse. */
+#define LEAST_SCALE 0x1p-20
 
 /* fbp_step in vectors, for gradients that come with a factor. */
 typedef struct {
@@ -113,6 +169,21 @@ INLINE vec_step step_times(const fbp_step *step, double factor, int bias) {
         {v_set1((real)(1 - step->beta_1)), v_set1((real)(1 - step->beta_2))},
         v_set1((real)step->rate), v_set1((real)step->epsilon), step->squares};
     return s;
+}
+
+/* w' = w + take g */
+INLINE vec_step plain_step(double take) {
+    const vec one = v_set1(1), zero = v_set1(0);
+    return (vec_step){.keep = {{one, zero}, {zero, zero}}, .take = {v_set1((real)take), zero}};
+}
+
+/* The step for gradients that are x times as large. */
+INLINE vec_step step_along_x(const vec_step *s, vec x) {
+    vec_step own = *s;
+    own.take[0] = v_mul(s->take[0], x);
+    own.take[1] = v_mul(s->take[1], x);
+    own.factor = v_mul(s->factor, x);
+    return own;
 }
 
 /* w' and v' (and Adam's s2') for the gradient g; without momentum v is left alone. */
@@ -186,20 +257,92 @@ INLINE real backward_update_input(const real *w, real *t, real *v, const real *d
     return v_sum(v_add(sum, sum2));
 }
 
-/* The same for all inputs of one output: delta_in = delta w, then the step with gradients a_in. */
-INLINE void backward_update_one_output(real *delta_in, const real *w, real *t, real *v, const real *a_in,
-                                       int64_t n, real delta, const vec_step *s, const int RULE) {
-    const vec d = v_set1(delta);
+/* The same for INPUTS = 1 or 4 inputs of a narrow layer, from the row's p-th value on: delta, zero
+ * behind the last output, stays in NV registers. */
+INLINE void backward_update_inputs(const fbp_layer *layer, real *delta_in, const fbp_row *x, int64_t p,
+                                   const vec *delta, const vec_step *s, const int NV, const int INPUTS,
+                                   const int RULE) {
+    const real *values = (const real *)x->values + p, *W = layer->W;
+    real *to_W = layer->to_W, *V = layer->V_W, sums[4];
+    vec sum[4] = {v_set1(0), v_set1(0), v_set1(0), v_set1(0)};
+    UNROLL for (int u = 0; u < INPUTS; u++) {
+        const int64_t at = input_of(x, p + u) * layer->width;
+        const vec_step own = step_along_x(s, v_set1(values[u]));
+        UNROLL for (int q = 0; q < NV; q++) {
+            sum[u] = v_fma(v_load(W + at + q * VL), delta[q], sum[u]);
+            step_vector(to_W + at + q * VL, V + at + q * VL, delta[q], &own, RULE);
+        }
+    }
+    if (INPUTS == 1) sums[0] = v_sum(sum[0]);
+    else v_sums(sums, sum[0], sum[1], sum[2], sum[3]);
+    UNROLL for (int u = 0; u < INPUTS; u++)
+        delta_in[input_of(x, p + u)] = (real)layer->scale * sums[u];
+}
+
+INLINE void backward_update_narrow(const fbp_layer *layer, real *delta_in, const fbp_row *x,
+                                   const vec_step *s, const int NV, const int RULE) {
+    const real *d = layer->delta;
+    vec delta[4];
+    UNROLL for (int q = 0; q < NV; q++)
+        delta[q] = v_load_part(d + q * VL, q < NV - 1 ? VL : (int)(layer->n_out - q * VL));
+    int64_t p = 0;
+    for (; p + 4 <= x->n; p += 4)
+        backward_update_inputs(layer, delta_in, x, p, delta, s, NV, 4, RULE);
+    for (; p < x->n; p++) backward_update_inputs(layer, delta_in, x, p, delta, s, NV, 1, RULE);
+}
+
+/* delta_in = W @ delta and the step of W, row by row of W */
+INLINE void backward_update_rows(const fbp_layer *layer, real *delta_in, const fbp_row *x,
+                                 const vec_step *s, const int RULE) {
+    const int64_t n_out = layer->n_out;
+    const real *W = layer->W, *values = x->values;
+    real *to_W = layer->to_W, *V = layer->V_W;
+    if (x->columns) memset(delta_in, 0, (size_t)layer->n_in * sizeof(real));
+    switch (has_whole_vectors(layer) ? (n_out + VL - 1) / VL : 0) {
+    case 1: backward_update_narrow(layer, delta_in, x, s, 1, RULE); return;
+    case 2: backward_update_narrow(layer, delta_in, x, s, 2, RULE); return;
+    case 3: backward_update_narrow(layer, delta_in, x, s, 3, RULE); return;
+    case 4: backward_update_narrow(layer, delta_in, x, s, 4, RULE); return;
+    }
+    for (int64_t p = 0; p < x->n; p++) {
+        const int64_t i = input_of(x, p), at = i * layer->width;
+        const vec_step own = step_along_x(s, v_set1(values[p]));
+        delta_in[i] = (real)layer->scale * backward_update_input(W + at, to_W + at, V + at, layer->delta,
+                                                                 n_out, &own, RULE);
+    }
+}
+
+/* The same of a transposed W, for NV vectors of inputs from input i on, or a part of one. */
+INLINE void backward_update_columns(const fbp_layer *layer, real *delta_in, const real *x, int64_t i,
+                                    const vec_step *s, const int NV, int n_part, const int RULE) {
+    const real *W = (const real *)layer->W + i, *delta = layer->delta;
+    real *to_W = (real *)layer->to_W + i, *V = (real *)layer->V_W + i;
+    vec a[4], sums[4];
+    UNROLL for (int q = 0; q < NV; q++) {
+        a[q] = v_load_part(x + i + q * VL, n_part);
+        sums[q] = v_set1(0);
+    }
+    for (int64_t k = 0, at = 0; k < layer->n_out; k++, at += layer->width) {
+        const vec d = v_set1(delta[k]);
+        const vec_step own = step_along_x(s, d);
+        UNROLL for (int q = 0; q < NV; q++) {
+            const int64_t here = at + q * VL;
+            sums[q] = v_fma(d, v_load_part(W + here, n_part), sums[q]);
+            if (n_part == VL) step_vector(to_W + here, V + here, a[q], &own, RULE);
+            else step_vector_n(to_W + here, V + here, a[q], &own, RULE, n_part);
+        }
+    }
+    UNROLL for (int q = 0; q < NV; q++) v_store(delta_in + i + q * VL, sums[q]); /* padded scratch */
+}
+
+INLINE void backward_update_transposed(const fbp_layer *layer, real *delta_in, const real *x,
+                                       const vec_step *s, const int RULE) {
+    const int64_t n = layer->n_in;
     int64_t i = 0;
-    for (; i + VL <= n; i += VL) {
-        v_store(delta_in + i, v_mul(d, v_load(w + i)));
-        step_vector(t + i, v + i, v_load(a_in + i), s, RULE);
-    }
-    if (i < n) { /* delta_in is padded scratch, t is not */
-        const int m = (int)(n - i);
-        v_store(delta_in + i, v_mul(d, v_load_n(w + i, m)));
-        step_vector_n(t + i, v + i, v_load_n(a_in + i, m), s, RULE, m);
-    }
+    for (; i + 4 * VL <= n; i += 4 * VL)
+        backward_update_columns(layer, delta_in, x, i, s, 4, VL, RULE);
+    for (; i + VL <= n; i += VL) backward_update_columns(layer, delta_in, x, i, s, 1, VL, RULE);
+    if (i < n) backward_update_columns(layer, delta_in, x, i, s, 1, (int)(n - i), RULE);
 }
 
 INLINE void update_bias(const fbp_layer *layer, double weight, const fbp_step *step, const int RULE) {
@@ -207,61 +350,136 @@ INLINE void update_bias(const fbp_layer *layer, double weight, const fbp_step *s
     step_along(layer->to_b, layer->V_b, layer->delta, layer->n_out, &s, RULE);
 }
 
-INLINE void backward_update_template(const fbp_layer *layer, real *delta_in, const fbp_row *x,
-                                     double weight, const fbp_step *step, const int RULE) {
-    const int64_t n_in = layer->n_in, n_out = layer->n_out;
-    const real *W = layer->W, *delta = layer->delta, *values = x->values;
-    real *to_W = layer->to_W, *V = layer->V_W;
-    if (n_out == 1 && !x->columns) {
-        const vec_step s = step_times(step, weight * delta[0], 0);
-        backward_update_one_output(delta_in, W, to_W, V, values, n_in, delta[0], &s, RULE);
-    } else {
-        if (x->columns) memset(delta_in, 0, (size_t)n_in * sizeof(real));
-        for (int64_t p = 0; p < x->n; p++) {
-            const int64_t i = input_of(x, p), at = i * n_out;
-            const vec_step s = step_times(step, weight * values[p], 0);
-            delta_in[i] = backward_update_input(W + at, to_W + at, V + at, delta, n_out, &s, RULE);
-        }
+INLINE void backward_update_weights(const fbp_layer *layer, real *delta_in, const fbp_row *x,
+                                    const vec_step *s, const int RULE) {
+    if (over_inputs(layer, x))
+        backward_update_transposed(layer, delta_in, x->values, s, RULE);
+    else backward_update_rows(layer, delta_in, x, s, RULE);
+}
+
+/* W takes its step along outer(x, delta), for the row's values that are not 0 or for all */
+INLINE void update_rows(const fbp_layer *layer, const fbp_row *x, const vec_step *s, int all, const int RULE) {
+    const real *values = x->values;
+    for (int64_t p = 0; p < x->n; p++) {
+        if (values[p] == 0 && !all) continue;
+        const vec_step own = step_along_x(s, v_set1(values[p]));
+        const int64_t at = input_of(x, p) * layer->width;
+        step_along((real *)layer->to_W + at, (real *)layer->V_W + at, layer->delta, layer->n_out, &own, RULE);
     }
-    update_bias(layer, weight, step, RULE);
+}
+
+INLINE void update_weights(const fbp_layer *layer, const fbp_row *x, const vec_step *s, int all,
+                           const int RULE) {
+    if (!over_inputs(layer, x)) {
+        update_rows(layer, x, s, all, RULE);
+        return;
+    }
+    const vec_step own = step_along_x(s, v_set1(*(const real *)layer->delta));
+    step_along(layer->to_W, layer->V_W, x->values, x->n, &own, RULE);
+}
+
+/* W = factor W */
+INLINE void scale_weights(const fbp_layer *layer, double factor) {
+    const int64_t n = layer->n_in * layer->width;
+    real *W = layer->to_W;
+    for (int64_t k = 0; k < n; k++) W[k] *= (real)factor;
+}
+
+/* backward_update of a row that lists its inputs, where all weights decay: with c = keep, scale' = c
+ * scale, and W' = W + take / scale' g is the step of scale * W. */
+static void backward_update_decaying(fbp_layer *layer, real *delta_in, const fbp_row *x, double take,
+                                     double keep) {
+    const double scale = keep * layer->scale;
+    if (fabs(scale) > LEAST_SCALE && fabs(scale) < 1 / LEAST_SCALE) {
+        const vec_step s = plain_step(take / scale);
+        backward_update_rows(layer, delta_in, x, &s, PLAIN);
+        layer->scale = scale;
+    } else { /* into W with it, before the step */
+        const vec_step none = plain_step(0), s = plain_step(take);
+        backward_update_rows(layer, delta_in, x, &none, PLAIN);
+        scale_weights(layer, scale);
+        layer->scale = 1;
+        update_rows(layer, x, &s, 0, PLAIN);
+    }
 }
 
 /* delta_in = W @ delta;  to_W takes its step along weight outer(x, delta), to_b along weight delta */
-static void backward_update(const fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
+static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
                             const fbp_step *step) {
-    if (step->adam) backward_update_template(layer, delta_in, x, weight, step, ADAM);
-    else if (step->momentum) backward_update_template(layer, delta_in, x, weight, step, MOMENTUM);
-    else backward_update_template(layer, delta_in, x, weight, step, PLAIN);
-}
-
-INLINE void update_template(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step,
-                            const int RULE) {
-    const int64_t n_in = layer->n_in, n_out = layer->n_out;
-    const real *delta = layer->delta, *values = x->values;
-    const fbp_step kept = {.keep = {{1, 0}, {0, 0}}, .take = {step->take[0], 0}};
-    real *to_W = layer->to_W, *V = layer->V_W;
-    if (x->columns && step->keep[0][0] != 1) { /* what a sparse row leaves out decays too */
-        for (int64_t k = 0; k < n_in * n_out; k++) to_W[k] *= (real)step->keep[0][0];
-        step = &kept;
-    }
-    if (n_out == 1 && !x->columns) {
-        const vec_step s = step_times(step, weight * delta[0], 0);
-        step_along(to_W, V, values, x->n, &s, RULE);
+    const double take = weight * step->take[0], keep = step->keep[0][0];
+#define TAKE(S, RULE)                                     \
+    backward_update_weights(layer, delta_in, x, S, RULE); \
+    update_bias(layer, weight, step, RULE)
+    const vec_step s = step_times(step, weight, 0);
+    if (step->adam) {
+        TAKE(&s, ADAM);
+    } else if (step->momentum) {
+        TAKE(&s, MOMENTUM);
+    } else if (keep == 1) {
+        const vec_step plain = plain_step(take);
+        TAKE(&plain, PLAIN);
+    } else if (x->columns) {
+        backward_update_decaying(layer, delta_in, x, take, keep);
+        update_bias(layer, weight, step, PLAIN);
     } else {
-        for (int64_t p = 0; p < x->n; p++) {
-            const int64_t at = input_of(x, p) * n_out;
-            const vec_step s = step_times(step, weight * values[p], 0);
-            if (RULE || values[p] != 0 || step->keep[0][0] != 1)
-                step_along(to_W + at, V + at, delta, n_out, &s, RULE);
-        }
+        TAKE(&s, PLAIN);
     }
-    update_bias(layer, weight, step, RULE);
+#undef TAKE
 }
 
-/* to_W takes its step along weight outer(x, delta), to_b along weight delta; a row of non-zeros only
- * without momentum or Adam, with which the weights it leaves out move too */
+/* to_W takes its step along weight outer(x, delta), to_b along weight delta; a row that lists its
+ * inputs only without momentum or Adam, with which the weights that it leaves out move too */
 static void update(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step) {
-    if (step->adam) update_template(layer, x, weight, step, ADAM);
-    else if (step->momentum) update_template(layer, x, weight, step, MOMENTUM);
-    else update_template(layer, x, weight, step, PLAIN);
+    const int all = step->keep[0][0] != 1 || step->momentum || step->adam;
+    vec_step s = step_times(step, weight, 0);
+    if (x->columns && all) { /* what the row leaves out decays too */
+        scale_weights(layer, step->keep[0][0]);
+        s = plain_step(weight * step->take[0]);
+    }
+#define TAKE(RULE)                           \
+    update_weights(layer, x, &s, all, RULE); \
+    update_bias(layer, weight, step, RULE)
+    if (step->adam) {
+        TAKE(ADAM);
+    } else if (step->momentum) {
+        TAKE(MOMENTUM);
+    } else {
+        TAKE(PLAIN);
+    }
+#undef TAKE
+}
+
+/* W[i][j] of one layout from or to the other */
+INLINE void copy_weights(real *packed, real *W, const fbp_layer *layout, double scale, int loading) {
+    const int64_t n_in = layout->n_in, n_out = layout->n_out;
+    for (int64_t i = 0; i < n_in; i++)
+        for (int64_t j = 0; j < n_out; j++) {
+            real *p = packed + (layout->transposed ? j * layout->width + i : i * layout->width + j);
+            if (loading) *p = W[i * n_out + j];
+            else W[i * n_out + j] = (real)scale * *p;
+        }
+}
+
+/* The layer's parameters are those of `packed`, and the other way round. */
+static void swap_places(fbp_layer *layer, fbp_layer *packed) {
+    const fbp_layer was = *layer;
+    layer->W = layer->to_W = packed->W;
+    layer->V_W = was.V_W ? packed->V_W : NULL;
+    layer->width = packed->width, layer->transposed = packed->transposed;
+    packed->W = was.W, packed->width = was.width, packed->transposed = was.transposed;
+    if (was.V_W) packed->V_W = was.V_W;
+}
+
+static void layer_load(fbp_layer *layer, fbp_layer *packed) {
+    copy_weights(packed->W, layer->W, packed, 1, 1);
+    if (layer->V_W) copy_weights(packed->V_W, layer->V_W, packed, 1, 1);
+    swap_places(layer, packed);
+    layer->scale = 1;
+}
+
+static void layer_unload(fbp_layer *layer, fbp_layer *packed) {
+    copy_weights(layer->W, packed->W, layer, layer->scale, 0);
+    if (layer->V_W) copy_weights(layer->V_W, packed->V_W, layer, 1, 0);
+    swap_places(layer, packed);
+    layer->scale = 1;
 }

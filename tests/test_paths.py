@@ -83,9 +83,8 @@ def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activatio
     }
     for sizes in ((7, 30, 3), (7, 30, 20, 3)):
         assert_same_as_plain(Network(sizes, **settings), "blocks", 2003, **options)
-        if "momentum" not in options:
-            network = Network(sizes, **settings)
-            assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
+        network = Network(sizes, **settings)
+        assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
     assert_same_as_plain(Network((7, 3, 1), **settings), "registers", 2003, **options)
 
 
@@ -96,7 +95,9 @@ def test_every_width_follows_the_plain_path(n_hidden, dtype, isa):
         for density in (None, 0.4):
             network = Network(sizes, dtype=dtype, random_state=0)
             assert_same_as_plain(network, "blocks", 45, density=density, alpha=0.1)
-        assert_same_as_plain(Network(sizes, dtype=dtype, random_state=0), "blocks", 45, **NESTEROV)
+        for density in (None, 0.2):
+            network = Network(sizes, dtype=dtype, random_state=0)
+            assert_same_as_plain(network, "blocks", 45, density=density, **NESTEROV)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -128,8 +129,49 @@ def test_layers_of_many_panels_and_chunks(isa):
         for density in (None, 0.05):
             network = Network(sizes, random_state=0)
             assert_same_as_plain(network, "blocks", 43, density=density)
-        network = Network(sizes, random_state=0)
-        assert_same_as_plain(network, "blocks", 43, momentum=0.3, alpha=0.1)
+        for density in (None, 0.01):
+            network = Network(sizes, random_state=0)
+            assert_same_as_plain(network, "blocks", 43, density=density, momentum=0.3, alpha=0.1)
+
+
+@pytest.mark.parametrize("alpha", [50.0, 100.0, 150.0], ids="alpha {}".format)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_decay_that_leaves_the_range_of_a_scale_follows_the_plain_path(alpha, dtype, isa):
+    for density in (None, 0.3):
+        network = Network((7, 30, 20, 5), dtype=dtype, random_state=0)
+        assert_same_as_plain(network, "blocks", 75, density=density, alpha=alpha)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
+    n_rows = 70_000  # more than any that an input may be behind
+    random = np.random.RandomState(0)
+    columns = np.minimum(random.geometric(0.3, n_rows) - 1, 39)
+    X = csr_array((random.uniform(-1, 1, n_rows), columns, np.arange(n_rows + 1)), (n_rows, 40))
+    y = random.uniform(size=(n_rows, 2))
+    network = Network((40, 3, 2), random_state=0)
+    plain = network.copy()
+    order = np.arange(n_rows)
+    options = {"momentum": 0.9, "alpha": alpha}
+    train_plainly(plain, X, y, order, **options)
+    block = _core.Block(network._engine, True, True)
+    network._moments[1] = Moments(network._arena, 1)
+    network._engine.train(
+        network._rows(X, y),
+        order,
+        0,
+        n_rows,
+        RATE,
+        moments=network._moments[1].values,
+        block=block,
+        **options,
+    )
+    for arena, other in (
+        (network._arena, plain._arena),
+        (network._moments[1].arenas[0], plain._moments[1].arenas[0]),
+    ):
+        for ours, theirs in zip(arena.arrays(), other.arrays(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * np.abs(theirs).max())
 
 
 @pytest.mark.parametrize("n_rows", range(16, 34))

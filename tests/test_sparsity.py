@@ -5,8 +5,11 @@ import pytest
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropRegressor
-from fastbp._sparsity import ROWS_AT_ONCE, listed
+from fastbp import BackpropRegressor, _sparsity
+from fastbp._sparsity import listed
+from fastbp._validation import BLOCK_BYTES
+
+ROWS_AT_ONCE = BLOCK_BYTES // 800  # of 100 features in float64
 
 
 def rows_of(n_rows, n_features, share, dtype="float64"):
@@ -34,6 +37,18 @@ def test_all_zero_rows_are_listed():
 @pytest.mark.parametrize("X", [rows_of(50, 100, 0.5), rows_of(50, 63, 0.1), rows_of(1, 100, 0.1)])
 def test_rows_that_lists_would_not_serve_stay_as_they_are(X):
     assert listed(X) is X
+
+
+def test_lists_beside_a_file_are_small(tmp_path, monkeypatch):
+    X = rows_of(50, 100, 0.1)
+    X.tofile(tmp_path / "X")
+    mapped = np.memmap(tmp_path / "X", dtype=X.dtype, mode="r", shape=X.shape)
+    for array in (X, mapped, np.asarray(mapped), mapped[10:]):
+        assert issparse(listed(array))
+    monkeypatch.setattr(_sparsity, "MOST_BYTES_BESIDE_A_FILE", 12 * np.count_nonzero(X) - 1)
+    for array in (mapped, np.asarray(mapped)):
+        assert listed(array) is array
+    assert issparse(listed(X))
 
 
 def test_fit_takes_either_way_to_the_same_model(monkeypatch):

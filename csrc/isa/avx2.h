@@ -1,4 +1,14 @@
 /* The vector words on AVX2 + FMA. isa/scalar.h says what each word means. */
+/* For each set of four lanes, as bits: their numbers, side by side. */
+static const uint8_t lanes_of[16][4] = {{0},       {0},       {1},       {0, 1},    {2},    {0, 2},
+                                        {1, 2},    {0, 1, 2}, {3},       {0, 3},    {1, 3}, {0, 1, 3},
+                                        {2, 3},    {0, 2, 3}, {1, 2, 3}, {0, 1, 2, 3}};
+INLINE __m128i lanes_in(int set) {
+    int32_t four;
+    memcpy(&four, lanes_of[set], sizeof four);
+    return _mm_cvtepu8_epi32(_mm_cvtsi32_si128(four));
+}
+
 #ifdef FBP_F32
 
 #define VL 8
@@ -43,6 +53,20 @@ INLINE vec v_total(vec a) {
     return _mm256_add_ps(s, _mm256_permute_ps(s, _MM_SHUFFLE(2, 3, 0, 1)));
 }
 INLINE real v_first(vec a) { return _mm256_cvtss_f32(a); }
+INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
+    const vec s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
+INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
+    const int listed = _mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NLE_UQ));
+    const int n_low = _mm_popcnt_u32(listed & 15);
+    const __m128i low = lanes_in(listed & 15), high = lanes_in(listed >> 4);
+    _mm_storeu_ps(values, _mm_permutevar_ps(_mm256_castps256_ps128(a), low));
+    _mm_storeu_ps(values + n_low, _mm_permutevar_ps(_mm256_extractf128_ps(a, 1), high));
+    _mm_storeu_si128((__m128i *)numbers, _mm_add_epi32(low, _mm_set1_epi32(i)));
+    _mm_storeu_si128((__m128i *)(numbers + n_low), _mm_add_epi32(high, _mm_set1_epi32(i + 4)));
+    return _mm_popcnt_u32(listed);
+}
 INLINE __m256i first_lanes(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
@@ -106,6 +130,20 @@ INLINE vec v_total(vec a) {
     return _mm256_add_pd(s, _mm256_permute_pd(s, 5));
 }
 INLINE real v_first(vec a) { return _mm256_cvtsd_f64(a); }
+INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
+    const vec s = _mm256_hadd_pd(a, b), t = _mm256_hadd_pd(c, d);
+    v_store(to, v_add(_mm256_permute2f128_pd(s, t, 0x20), _mm256_permute2f128_pd(s, t, 0x31)));
+}
+INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
+    const int listed = _mm256_movemask_pd(_mm256_cmp_pd(a, _mm256_setzero_pd(), _CMP_NLE_UQ));
+    const __m128i lanes = lanes_in(listed);
+    const __m256i first = _mm256_slli_epi64(_mm256_cvtepu32_epi64(lanes), 1); /* half of each */
+    const __m256i second = _mm256_add_epi64(_mm256_slli_epi64(first, 32), _mm256_set1_epi64x(1ll << 32));
+    const __m256i halves = _mm256_or_si256(first, second);
+    v_store(values, _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(a), halves)));
+    _mm_storeu_si128((__m128i *)numbers, _mm_add_epi32(lanes, _mm_set1_epi32(i)));
+    return _mm_popcnt_u32(listed);
+}
 INLINE __m256i first_lanes(int n) {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
 }

@@ -48,6 +48,21 @@ INLINE vec v_total(vec a) {
     return _mm512_add_ps(s, _mm512_permute_ps(s, _MM_SHUFFLE(2, 3, 0, 1)));
 }
 INLINE real v_first(vec a) { return _mm512_cvtss_f32(a); }
+INLINE __m256 fold(vec a) {
+    return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+}
+INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
+    const __m256 s = _mm256_hadd_ps(_mm256_hadd_ps(fold(a), fold(b)), _mm256_hadd_ps(fold(c), fold(d)));
+    _mm_storeu_ps(to, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
+INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
+    const __mmask16 listed = _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_NLE_UQ);
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    _mm512_storeu_ps(values, _mm512_maskz_compress_ps(listed, a));
+    _mm512_storeu_si512(numbers, _mm512_maskz_compress_epi32(
+                                     listed, _mm512_add_epi32(lanes, _mm512_set1_epi32(i))));
+    return _mm_popcnt_u32(listed);
+}
 
 #else /* double */
 
@@ -97,6 +112,22 @@ INLINE vec v_total(vec a) {
     return _mm512_add_pd(s, _mm512_permute_pd(s, 0x55));
 }
 INLINE real v_first(vec a) { return _mm512_cvtsd_f64(a); }
+INLINE __m256d fold(vec a) {
+    return _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd(a, 1));
+}
+INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
+    const __m256d s = _mm256_hadd_pd(fold(a), fold(b)), t = _mm256_hadd_pd(fold(c), fold(d));
+    _mm256_storeu_pd(to, _mm256_add_pd(_mm256_permute2f128_pd(s, t, 0x20),
+                                       _mm256_permute2f128_pd(s, t, 0x31)));
+}
+INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
+    const __mmask8 listed = _mm512_cmp_pd_mask(a, _mm512_setzero_pd(), _CMP_NLE_UQ);
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm512_storeu_pd(values, _mm512_maskz_compress_pd(listed, a));
+    _mm256_storeu_si256((__m256i *)numbers, _mm256_maskz_compress_epi32(
+                                                listed, _mm256_add_epi32(lanes, _mm256_set1_epi32(i))));
+    return _mm_popcnt_u32(listed);
+}
 
 #endif
 

@@ -42,6 +42,9 @@ INLINE vec v_pow2(vec n) {
 INLINE real v_sum(vec a) { return vaddvq_f32(a); }
 INLINE vec v_total(vec a) { return vdupq_n_f32(vaddvq_f32(a)); }
 INLINE real v_first(vec a) { return vgetq_lane_f32(a, 0); }
+INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
+    v_store(to, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+}
 
 #else /* double */
 
@@ -81,11 +84,27 @@ INLINE vec v_pow2(vec n) {
 INLINE real v_sum(vec a) { return vaddvq_f64(a); }
 INLINE vec v_total(vec a) { return vdupq_n_f64(vaddvq_f64(a)); }
 INLINE real v_first(vec a) { return vgetq_lane_f64(a, 0); }
+INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
+    v_store(to, vpaddq_f64(a, b));
+    v_store(to + 2, vpaddq_f64(c, d));
+}
 
 #endif
 
 INLINE vec v_if_positive(vec condition, vec x) {
     return v_where_positive(condition, x, v_set1(0));
+}
+
+INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
+    int n = 0;
+    real lanes[VL];
+    v_store(lanes, a);
+    for (int k = 0; k < VL; k++) {
+        values[n] = lanes[k];
+        numbers[n] = i + k;
+        n += !(lanes[k] <= 0);
+    }
+    return n;
 }
 
 /* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */

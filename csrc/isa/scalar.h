@@ -27,6 +27,15 @@ INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
 INLINE real v_sum(vec a) { return a; }                   /* over the lanes, pairwise */
 INLINE vec v_total(vec a) { return a; }                  /* the same in every lane */
 INLINE real v_first(vec a) { return a; }                 /* the first lane */
+INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) { /* to[0..4) = v_sum of each */
+    to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+}
+/* The lanes of a that are above 0 or NaN, side by side, and their numbers, lane 0 being number i;
+ * returns how many. Writes up to VL of either. */
+INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
+    *values = a, *numbers = i;
+    return !(a <= 0);
+}
 
 #ifdef FBP_F32
 INLINE vec v_sqrt(vec a) { return sqrtf(a); }

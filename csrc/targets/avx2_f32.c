@@ -8,7 +8,7 @@
 #define FBP_F32
 #define FBP_ISA_NAME "avx2"
 #define FBP_TABLE fbp_ops_avx2_f32
-#define FBP_TARGET "avx2,fma"
+#define FBP_TARGET "avx2,fma,popcnt"
 
 #include "../target_push.h"
 #include "../real.h"

@@ -8,7 +8,7 @@
 #define FBP_F32
 #define FBP_ISA_NAME "avx512"
 #define FBP_TABLE fbp_ops_avx512_f32
-#define FBP_TARGET "avx512f,avx512dq,avx512vl,avx2,fma"
+#define FBP_TARGET "avx512f,avx512dq,avx512vl,avx2,fma,popcnt"
 
 #include "../target_push.h"
 #include "../real.h"

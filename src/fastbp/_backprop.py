@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import numbers
+import operator
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -18,10 +20,13 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
+from ._labels import numbers_of
 from ._sparsity import listed
 from ._training import History, Patience, Visits, canonical_order, train_epochs
 from ._validation import (
+    BLOCK_BYTES,
     as_weights,
+    blocks_of_rows,
     check_choice,
     check_finite,
     check_flag,
@@ -33,6 +38,8 @@ from .exceptions import DivergenceWarning
 from .network import SOLVERS, Network, Solver, hidden_activations, warn_of_divergence
 
 FLOATS = (np.float64, np.float32)
+# Parameters that only assigning to them changes, and lists, of which copies are kept.
+CONSTANTS = (int, float, str, tuple, list, np.generic, np.random.RandomState, type(None))
 
 
 @dataclasses.dataclass
@@ -48,6 +55,46 @@ class Task:
 
 
 @dataclasses.dataclass(frozen=True)
+class Settled:
+    """What a call of partial_fit has found right, and the next one need not look at again.
+
+    Attributes
+    ----------
+    network : Network
+        The network that the parameters were found to describe.
+    solver : Solver
+        What they make of the solver.
+    parameters : tuple
+        The objects that were checked. None of them can change, but for the lists.
+    lists : tuple of pairs of list
+        Those among them that are lists, and copies of them.
+    steps : bool
+        Whether a row's call is a plain step, which `Network._run_row` takes.
+    classes : ndarray or None
+        The classes that a classifier knows.
+    numbers : dict
+        Number of each of them.
+    """
+
+    network: Network
+    solver: Solver
+    parameters: tuple[Any, ...]
+    lists: tuple[tuple[list[Any], list[Any]], ...]
+    steps: bool
+    classes: NDArray[Any] | None
+    numbers: dict[Any, int]
+
+    def holds(self, model: Backprop) -> bool:
+        """Whether the model still has this network and these parameters."""
+        return (
+            self.network is model.__dict__.get("network_")
+            and self.classes is model.__dict__.get("classes_")
+            and all(map(operator.is_, self.parameters, _parameters_of(model)))
+            and all(now == before for now, before in self.lists)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Call:
     """How an estimator was asked to train.
 
@@ -59,11 +106,14 @@ class Call:
         By partial_fit: on some of the rows.
     classes : array-like or None
         The argument of the classifier's partial_fit.
+    settled : Settled or None
+        What need not be checked.
     """
 
     go_on: bool
     partial: bool = False
     classes: Any = None
+    settled: Settled | None = None
 
 
 class Backprop(BaseEstimator):
@@ -72,6 +122,7 @@ class Backprop(BaseEstimator):
     network_: Network
     _history: History
     _random_state: np.random.RandomState
+    _settled: Settled | None = None
 
     def __init__(
         self,
@@ -188,13 +239,19 @@ class Backprop(BaseEstimator):
         return bool(np.all(out == out[0])) and any(W.any() for W in network.weights)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
-        call = Call(hasattr(self, "network_"), partial=True, classes=classes)
+        settled = self._settled
+        if settled is not None and not settled.holds(self):
+            settled = None
+        if settled and sample_weight is None and classes is None and self._took_step(settled, X, y):
+            return self
+        call = Call(hasattr(self, "network_"), True, classes, settled)
         rows, order = self._begin(X, y, sample_weight, call)
+        solver = settled.solver if settled else self._settle()
         ending = train_epochs(
             self.network_,
             rows,
             order,
-            self._solver(),
+            solver,
             self._history,
             max_iter=1,
             shuffle=self._random_state if self.shuffle else None,
@@ -205,6 +262,41 @@ class Backprop(BaseEstimator):
             warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
         return self
 
+    def _took_step(self, settled: Settled, X: Any, y: Any) -> bool:
+        """Train on one row, if it is as plain as a row can be.
+
+        What is not is left to the way that all other calls go, and so are its errors.
+        """
+        if not (settled.steps and type(X) is np.ndarray and X.ndim == 2 and len(X) == 1):
+            return False
+        target = self._target_of_one(y, settled)
+        loss = None if target is None else settled.network._run_row(X[0], target, settled.solver)
+        if loss is None:
+            return False
+        self._history.add(loss, 1)
+        return True
+
+    def _target_of_one(self, y: Any, settled: Settled) -> Any:
+        """Return the target of one row as `Network.step` takes it, or None where y needs a look."""
+        raise NotImplementedError
+
+    def _settle(self) -> Solver:
+        """Note what was found right; return the solver that the parameters describe."""
+        solver, parameters = self._solver(), _parameters_of(self)
+        lists = tuple((value, list(value)) for value in parameters if isinstance(value, list))
+        if all(isinstance(value, CONSTANTS) for value in parameters):
+            classes = getattr(self, "classes_", None)
+            steps = solver.is_plain and not self.verbose and not hasattr(self, "feature_names_in_")
+            numbers = {} if classes is None else numbers_of(classes)
+            self._settled = Settled(
+                self.network_, solver, parameters, lists, steps, classes, numbers
+            )
+        return solver
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_settled"}
+
     def _begin(
         self, X: Any, y: Any, sample_weight: Any, call: Call
     ) -> tuple[_core.Rows, NDArray[np.int64]]:
@@ -213,7 +305,10 @@ class Backprop(BaseEstimator):
         A call that fails here leaves the model as it was. Whatever ends training after this
         leaves it usable: all attributes stand, and training changes them in place.
         """
-        hidden = self._check_parameters(call.partial)
+        if call.settled:
+            hidden = self.network_.layer_sizes[1:-1]
+        else:
+            hidden = self._check_parameters(call.partial)
         checked_X, task = self._encoded(X, y, sample_weight, call)
         n_rows, n_features = checked_X.shape
         visits = Visits.of(task.sample_weight, n_rows)
@@ -225,10 +320,11 @@ class Backprop(BaseEstimator):
             random = check_random_state(self.random_state)
             network = self._new_network(layer_sizes, task, checked_X.dtype, random)
         by_row = self.batch_size == 1 and self._solver().n_moments == 0
-        if by_row and not call.partial and not issparse(checked_X):
-            check_finite("X", checked_X)
-            checked_X = listed(checked_X)
         rows = network._rows(checked_X, task.targets, visits.weights)
+        if by_row and not call.partial and not rows.sparse:
+            short = listed(checked_X)
+            if short is not checked_X:
+                rows = network._rows(short, task.targets, visits.weights)
         if self.shuffle and not call.partial:
             order = canonical_order(rows)
         else:
@@ -336,6 +432,8 @@ class Backprop(BaseEstimator):
 
         Whether its values are finite is left to the network.
         """
+        if fitted and self._is_plain(X):
+            return X
         if issparse(X):
             check_sparse_indices(X)
         for name, dtype in getattr(X, "dtypes", {}).items() if hasattr(X, "columns") else ():
@@ -357,6 +455,17 @@ class Backprop(BaseEstimator):
                 f"X must hold numbers: {error}. Encode text first, for instance with "
                 "sklearn.preprocessing.OneHotEncoder."
             ) from error
+
+    def _is_plain(self, X: Any) -> bool:
+        """Whether the checks of a fitted model would hand X back as it is, without a warning."""
+        return (
+            type(X) is np.ndarray
+            and X.ndim == 2
+            and X.dtype == self.network_.dtype
+            and X.shape[1] == self.network_.layer_sizes[0]
+            and len(X) > 0
+            and "feature_names_in_" not in self.__dict__
+        )
 
     # -- predictions and fitted attributes -----------------------------------------------------
 
@@ -391,32 +500,64 @@ class Backprop(BaseEstimator):
         checked_X = self._checked_X(X, fitted=True)
         return self.network_.sensitivity(checked_X, summary=summary, relative=relative)
 
-    def _outputs(self, X: Any) -> NDArray[Any]:
-        """Return the activations of the output layer, (n_samples, n_outputs)."""
-        check_is_fitted(self)
-        return self.network_.forward(self._checked_X(X, fitted=True), self.n_threads)
+    def _predictions(
+        self, X: Any, of_outputs: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Return what to make of the activations of the output layer, (n_samples, n_outputs).
+
+        An array is read, and converted if it must be, a block of rows after the other: beside
+        what is returned no array is larger than a block.
+        """
+        network = self._fitted_network()
+        if not isinstance(X, np.ndarray) or X.nbytes <= BLOCK_BYTES or X.ndim != 2:
+            return of_outputs(network.forward(self._checked_X(X, True), self.n_threads))
+        result = None
+        for start, stop in blocks_of_rows(X):
+            block = self._checked_X(X[start:stop], True)
+            try:
+                part = of_outputs(network.forward(block, self.n_threads))
+            except ValueError:
+                check_finite("X", block, start)  # with the number of the row in X
+                raise
+            if result is None:
+                result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
+            result[start:stop] = part
+        assert result is not None  # X has at least a row
+        return result
+
+    def _outputs_of_one(self, x: Any) -> NDArray[Any]:
+        """Return the activations of the output layer for one row, (n_outputs,)."""
+        outputs = self._fitted_network().forward(x)
+        if outputs.ndim != 1:
+            raise ValueError(
+                f"x must be one row, of shape ({self.n_features_in_},); got {np.shape(x)}. For "
+                "several rows there is predict."
+            )
+        return outputs
+
+    def _fitted_network(self) -> Network:
+        """Return the network, or raise the NotFittedError of scikit-learn."""
+        if "network_" not in self.__dict__:  # scikit-learn's own check takes ten times as long
+            check_is_fitted(self)
+        return self.network_
 
     @property
     def coefs_(self) -> list[NDArray[Any]]:
         """Weights of each layer, (n_in, n_out): views on the memory of ``network_``."""
-        check_is_fitted(self)
-        return self.network_.weights
+        return self._fitted_network().weights
 
     @coefs_.setter
     def coefs_(self, values: Sequence[ArrayLike]) -> None:
-        check_is_fitted(self)
-        self.network_.weights = values
+        self._fitted_network().weights = values
 
     @property
     def intercepts_(self) -> list[NDArray[Any]]:
         """Biases of each layer, (n_out,): views on the memory of ``network_``."""
-        check_is_fitted(self)
-        return self.network_.biases
+        return self._fitted_network().biases
 
     @intercepts_.setter
     def intercepts_(self, values: Sequence[ArrayLike]) -> None:
-        check_is_fitted(self)
-        self.network_.biases = values
+        self._fitted_network().biases = values
 
     @property
     def loss_curve_(self) -> list[float]:
@@ -448,20 +589,29 @@ class Backprop(BaseEstimator):
     @property
     def n_layers_(self) -> int:
         """Number of layers, inputs and outputs included."""
-        check_is_fitted(self)
-        return len(self.network_.layer_sizes)
+        return len(self._fitted_network().layer_sizes)
 
     @property
     def n_outputs_(self) -> int:
         """Number of units of the output layer."""
-        check_is_fitted(self)
-        return self.network_.layer_sizes[-1]
+        return self._fitted_network().layer_sizes[-1]
 
     @property
     def out_activation_(self) -> str:
         """Name of the activation of the output layer."""
-        check_is_fitted(self)
-        return self.network_.out_activation
+        return self._fitted_network().out_activation
+
+
+def _parameters_of(model: Backprop) -> tuple[Any, ...]:
+    """Return the values of all parameters, in the order of their names."""
+    kind: Any = type(model)
+    values: tuple[Any, ...] = _getter_of(kind)(model)
+    return values
+
+
+@functools.cache
+def _getter_of(kind: Any) -> operator.attrgetter[Any]:
+    return operator.attrgetter(*kind._get_param_names())
 
 
 def _hidden_sizes(sizes: Any) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
-    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS
+    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS, FBP_POWERS
     ctypedef enum fbp_isa:
         FBP_N_ISA
     ctypedef enum fbp_dtype:
@@ -23,7 +23,9 @@ cdef extern from "fastbp.h" nogil:
         int64_t n
 
     ctypedef struct fbp_layer:
-        int64_t n_in, n_out
+        int64_t n_in, n_out, width
+        int transposed
+        double scale
         void *W
         void *b
         void *to_W
@@ -48,6 +50,7 @@ cdef extern from "fastbp.h" nogil:
         int itemsize
         const char *y
         int64_t y_row_bytes
+        const int32_t *y_rows
         const double *weights
 
     ctypedef struct fbp_solver:
@@ -74,6 +77,8 @@ cdef extern from "fastbp.h" nogil:
         void *G
         void *D
         void *X[2]
+        int32_t *reached
+        double *powers
 
     ctypedef struct fbp_batch:
         int64_t n_columns, stride
@@ -112,10 +117,12 @@ cdef extern from "fastbp.h" nogil:
         int itemsize, lanes, block_rows
         void (*forward)(const fbp_layer *layer, const fbp_row *x) noexcept nogil
         void (*list_active)(fbp_layer *layer) noexcept nogil
-        void (*backward_update)(const fbp_layer *layer, void *delta_in, const fbp_row *x,
+        void (*backward_update)(fbp_layer *layer, void *delta_in, const fbp_row *x,
                                 double weight, const fbp_step *step) noexcept nogil
         void (*update)(const fbp_layer *layer, const fbp_row *x, double weight,
                        const fbp_step *step) noexcept nogil
+        void (*layer_load)(fbp_layer *layer, fbp_layer *packed) noexcept nogil
+        void (*layer_unload)(fbp_layer *layer, fbp_layer *packed) noexcept nogil
         void (*block_load)(fbp_block *block, const fbp_layer *layer,
                            const fbp_step *step) noexcept nogil
         void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,
@@ -123,7 +130,8 @@ cdef extern from "fastbp.h" nogil:
         void (*block_correct)(const fbp_block *block, void *z, int t) noexcept nogil
         void (*block_keep)(fbp_block *block, const void *delta, int t,
                            double weight) noexcept nogil
-        void (*block_close)(fbp_block *block, int n_rows) noexcept nogil
+        void (*block_close)(fbp_block *block, const fbp_layer *layer,
+                            int n_rows) noexcept nogil
         void (*block_unload)(fbp_block *block, const fbp_layer *layer) noexcept nogil
         int panel_width
         void (*batch_load)(fbp_batch *batch, const fbp_layer *layer) noexcept nogil

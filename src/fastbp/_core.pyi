@@ -34,7 +34,7 @@ class Rows:
         self,
         X: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]],
         n_features: int,
-        y: NDArray[Any] | None = None,
+        y: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]] | None = None,
         sample_weight: NDArray[np.float64] | None = None,
     ) -> None: ...
     def hash(self, start: int, stop: int, out: NDArray[np.uint64]) -> None: ...
@@ -110,4 +110,11 @@ class Engine:
         out: NDArray[Any],
     ) -> None: ...
     def forward_one(self, x: object) -> NDArray[Any] | None: ...
-    def step(self, x: object, y: object, learning_rate: float) -> float | None: ...
+    def step(
+        self,
+        x: object,
+        y: object,
+        learning_rate: float,
+        alpha: float = 0.0,
+        largest_loss: float = ...,
+    ) -> float | None: ...

@@ -11,7 +11,8 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport isfinite, pow, sqrt
+from libc.float cimport DBL_MAX
+from libc.math cimport pow, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -144,19 +145,23 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
     return stop
 
 
-cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *data,
+cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
+                             const fbp_data *data,
                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
                              const fbp_solver *solver, double *loss_sum) noexcept nogil:
     """Row by row all the same, with the first layer written one block of rows behind.
 
-    The numbers are those of train_rows, to rounding: csrc/first_layer.inc.h has the formulas.
+    The numbers are those of train_rows, to rounding: csrc/first_layer.inc.h has the formulas. The
+    layers above stand in packed[l] meanwhile.
     """
     cdef fbp_step step = step_of(solver, 1, 1)
     cdef double loss, weight
     cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
     cdef fbp_layer *first = net.layers
-    cdef int t, n
+    cdef int l, t, n
     net.ops.block_load(block, first, &step)
+    for l in range(1, net.n_layers):
+        net.ops.layer_load(&net.layers[l], &packed[l])
     while start < stop:
         n = min(net.ops.block_rows, stop - start)
         for t in range(n):
@@ -173,9 +178,11 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, const fbp_data *dat
             loss_sum[0] += weight * loss
             backward_above(net, weight, &step)
             net.ops.block_keep(block, first.delta, t, weight)  # step of b[1]; W[1] is owed its own
-        net.ops.block_close(block, n)
+        net.ops.block_close(block, first, n)
         start += n
     net.ops.block_unload(block, first)
+    for l in range(1, net.n_layers):
+        net.ops.layer_unload(&net.layers[l], &packed[l])
     return stop
 
 
@@ -414,6 +421,7 @@ cdef enum:
     ROWS_BETWEEN_SIGNALS = 1024
     CHUNK_BYTES = 4 << 20
     LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves
+    MOST_OUTPUTS_ACROSS = 16   # of a layer whose W is transposed: see layer_load
 
 cdef int check_signals() except -1 with gil:
     """Raises KeyboardInterrupt if Ctrl-C was pressed."""
@@ -471,7 +479,7 @@ cdef inline fbp_row row_of(const fbp_data *data, int64_t r) noexcept nogil:
 
 
 cdef inline const void *target_of(const fbp_data *data, int64_t r) noexcept nogil:
-    return data.y + r * data.y_row_bytes
+    return data.y + (r if data.y_rows == NULL else data.y_rows[r]) * data.y_row_bytes
 
 
 cdef inline double weight_of(const fbp_data *data, int64_t r) noexcept nogil:
@@ -509,6 +517,12 @@ cdef inline size_t padded(size_t n_bytes) noexcept nogil:
 cdef inline size_t scratch_bytes_of(const fbp_layer *layer, const fbp_ops *ops, int l):
     """Bytes for a row of z, a or delta; in the first layer for a whole panel of it."""
     return padded_to(layer.n_out * ops.itemsize, FBP_ALIGNMENT if l else FBP_WIDEST_PANEL)
+
+
+cdef inline void *room_for_target(fbp_net *net):
+    """Memory for one row of targets, after Engine.begin."""
+    cdef int last = net.n_layers - 1
+    return <char *> net.layers[last].a + scratch_bytes_of(&net.layers[last], net.ops, last)
 
 
 # --------------------------------------------------------------------------------------------
@@ -689,7 +703,8 @@ cdef class Rows:
     X : ndarray of shape (n, n_features), rows contiguous; or (data, indices, indptr) of a CSR
         matrix, with indices of int32 and indptr of int64
     n_features : int
-    y : contiguous ndarray of shape (n, n_out) and the dtype of X, or None
+    y : contiguous ndarray of shape (n, n_out) and the dtype of X; or a table (m, n_out) of such
+        targets and, as int32, the row of it that belongs to each row of X; or None
     sample_weight : contiguous float64 ndarray of shape (n,), or None
     """
 
@@ -720,6 +735,9 @@ cdef class Rows:
         self.data.X = <const char *> cnp.PyArray_DATA(values)
         self.data.itemsize = values.itemsize
         self.values_per_row = len(values) / max(self.n, 1) if self.sparse else n_features
+        if isinstance(y, tuple):
+            y, numbers = y
+            self.data.y_rows = <const int32_t *> cnp.PyArray_DATA(numbers)
         if y is not None:
             self.data.y = <const char *> cnp.PyArray_DATA(y)
             self.data.y_row_bytes = y.strides[0]
@@ -729,7 +747,8 @@ cdef class Rows:
 
     def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
         """64-bit hashes of x and y of rows start..stop into those items of the uint64 ``out``."""
-        cdef const fbp_ops *ops = table_for(self.arrays[1].dtype, None)
+        cdef bint single = self.data.itemsize == sizeof(float)
+        cdef const fbp_ops *ops = table_for(np.float32 if single else np.float64, None)
         cdef uint64_t *hashes = <uint64_t *> cnp.PyArray_DATA(out)
         cdef fbp_row x, y
         cdef Py_ssize_t r
@@ -744,10 +763,11 @@ cdef class Rows:
 
 @cython.final
 cdef class Block:
-    """Memory for the first layer of an engine while it runs one block of rows behind."""
+    """Memory for an engine's layers while the first runs one block of rows behind."""
 
     cdef fbp_block block
-    cdef object memory
+    cdef fbp_layer *packed  # the layers above
+    cdef list memory
 
     def __init__(self, Engine engine not None, bint sparse, bint momentum):
         cdef const fbp_ops *ops = engine.net.ops
@@ -761,12 +781,42 @@ cdef class Block:
         self.block.n_columns = columns = padded_to(n_out, self.block.panel_width)
         self.block.stride = row = columns + 64 // ops.itemsize
         self.block.sparse, self.block.momentum = sparse, momentum
-        cdef void **places[8]
+        cdef void **places[10]
         places[:] = [&self.block.W, &self.block.b, &self.block.V_b, &self.block.Z, &self.block.G,
-                     &self.block.D, &self.block.X[0], &self.block.X[1]]
-        self.memory = carve(places, [
+                     &self.block.D, &self.block.X[0], &self.block.X[1],
+                     <void **> &self.block.reached, <void **> &self.block.powers]
+        caught_up = sparse and momentum
+        self.memory = [carve(places, [
             n_in * columns, columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
-            0 if sparse else n_in * rows], ops.itemsize)
+            0 if sparse else n_in * rows, n_in if caught_up else 0,
+            8 * FBP_POWERS * sizeof(double) // ops.itemsize if caught_up else 0], ops.itemsize)]
+        self.packed = <fbp_layer *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_layer))
+        if self.packed == NULL:
+            raise MemoryError()
+        for l in range(1, engine.net.n_layers):
+            self.pack(engine, l, momentum)
+
+    cdef pack(self, Engine engine, int l, bint momentum):
+        """Lay out layer l: whole vectors of outputs, or of inputs where outputs are few.
+
+        Inputs that are listed (ReLU, unless weights move anyway) need the former.
+        """
+        cdef const fbp_ops *ops = engine.net.ops
+        cdef fbp_layer *layer = self.packed + l
+        cdef void **places[2]
+        layer[0] = engine.net.layers[l]
+        listed = engine.net.layers[l - 1].active_values != NULL and not momentum
+        layer.transposed = not listed and layer.n_out <= MOST_OUTPUTS_ACROSS
+        if layer.transposed:
+            layer.width, n_rows = padded_to(layer.n_in, ops.lanes), layer.n_out
+        else:
+            layer.width, n_rows = padded_to(layer.n_out, ops.lanes), layer.n_in
+        places[:] = [&layer.W, &layer.V_W]
+        size = layer.width * n_rows
+        self.memory.append(carve(places, [size, size if momentum else 0], ops.itemsize))
+
+    def __dealloc__(self):
+        PyMem_Free(self.packed)
 
 
 @cython.final
@@ -963,6 +1013,7 @@ cdef class Engine:
     cdef size_t scratch_bytes
     cdef object arena
     cdef int type_number
+    cdef bint takes_classes         # targets may be numbers of classes
     cdef double least_target, most_target, large
     cdef fbp_activation out_activation
     cdef readonly str isa
@@ -979,7 +1030,7 @@ cdef class Engine:
         self.block_rows = self.net.ops.block_rows
         self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
         self.least_target, self.most_target = TARGETS.get(loss, (-np.inf, np.inf))
-        # Rows, losses and learning rates below this cannot take a sound weight out of the dtype.
+        # Rows, losses and rates below this cannot take a sound weight out of the dtype.
         self.large = 1e9 if arena.dtype == np.float32 else 1e30
         self.net.n_layers = len(weights)
         self.memory.parameters = <char *> cnp.PyArray_DATA(arena)
@@ -992,6 +1043,7 @@ cdef class Engine:
         for l in range(self.net.n_layers):
             layer = self.net.layers + l
             layer.n_in, layer.n_out = weights[l].shape
+            layer.width, layer.scale = layer.n_out, 1
             layer.W = layer.to_W = cnp.PyArray_DATA(weights[l])
             layer.b = layer.to_b = cnp.PyArray_DATA(biases[l])
             layer.activate = self.net.ops.activate[ACTIVATIONS[activations[l]]]
@@ -1001,6 +1053,7 @@ cdef class Engine:
             layer = self.net.layers + l
             if activations[l] == "relu" and layer[1].n_out >= LEAST_OUTPUTS_TO_LIST:
                 layer.active_values = layer.W
+        self.takes_classes = activations[self.net.n_layers - 1] == "softmax"
         self.net.first_activation = ACTIVATIONS[activations[0]]
         self.out_activation = ACTIVATIONS[activations[self.net.n_layers - 1]]
         self.net.plain_output = (
@@ -1051,7 +1104,7 @@ cdef class Engine:
             if velocities != NULL:
                 layer.V_W = velocities + (<char *> layer.W - self.memory.parameters)
                 layer.V_b = velocities + (<char *> layer.b - self.memory.parameters)
-        layer.a = at  # the output layer keeps z beside a
+        layer.a = at  # the output layer keeps z beside a; behind it is room for a target
         return block
 
     def train(self, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
@@ -1090,8 +1143,9 @@ cdef class Engine:
                 return batch.train(helpers)
             finally:
                 batch.end(True)
-        # What decays or has momentum moves in every row, that of inactive units too.
-        owed = self.begin(&net, NULL, V, V == NULL and alpha == 0)
+        # What decays or has momentum moves in every row, that of inactive units too; blocks have a
+        # scale for what only decays.
+        owed = self.begin(&net, NULL, V, V == NULL and (alpha == 0 or block is not None))
         try:
             with nogil:
                 if block is not None and self.tiny and not rows.sparse:
@@ -1099,8 +1153,8 @@ cdef class Engine:
                     stopped = net.ops.train_tiny(&net, &block.block, &rows.data, visits, start,
                                                  stop, &step, largest_loss, &loss_sum)
                 elif block is not None:
-                    stopped = train_blocks(&net, &block.block, &rows.data, visits, start, stop,
-                                           &solver, &loss_sum)
+                    stopped = train_blocks(&net, &block.block, block.packed, &rows.data, visits,
+                                           start, stop, &solver, &loss_sum)
                 else:
                     stopped = train_rows(&net, &rows.data, visits, start, stop, &solver,
                                          &loss_sum)
@@ -1201,6 +1255,7 @@ cdef class Engine:
         block = self.begin(&net)
         for l in range(net.n_layers):
             turned[l].n_in, turned[l].n_out = net.layers[l].n_out, net.layers[l].n_in
+            turned[l].width, turned[l].scale = turned[l].n_out, 1
             turned[l].W, turned[l].b = cnp.PyArray_DATA(transposed[l]), cnp.PyArray_DATA(no_bias)
             turned[l].z = net.layers[l - 1].delta if l else cnp.PyArray_DATA(bottom)
         try:
@@ -1252,10 +1307,41 @@ cdef class Engine:
         PyMem_Free(block)
         return out if net.ops.all_finite(cnp.PyArray_DATA(out), n_out) else None
 
-    def step(self, x, y, double learning_rate):
+    cdef const void *one_target(self, object y, Py_ssize_t n, void *room):
+        """Where n targets stand that the loss allows, or NULL.
+
+        For a number that is in the room given: the target of one output, or of as many as there
+        are classes the indicators of that class.
+        """
+        cdef const void *target
+        cdef Py_ssize_t k = 0
+        cdef double value
+        if isinstance(y, (int, float)):
+            try:
+                value = y
+            except OverflowError:
+                return NULL
+            if n > 1:
+                if not (self.takes_classes and isinstance(y, int) and 0 <= value < n):
+                    return NULL
+                k, value = <Py_ssize_t> value, 1
+            memset(room, 0, n * self.net.ops.itemsize)
+            if self.net.ops.itemsize == sizeof(double):
+                (<double *> room)[k] = value
+            else:
+                (<float *> room)[k] = <float> value
+            target = room if self.net.ops.all_finite(room, n) else NULL
+        else:
+            target = self.one_row(y, n)
+        if target == NULL or not self.within(target, n, self.least_target, self.most_target):
+            return NULL
+        return target
+
+    def step(self, x, y, double learning_rate, double alpha=0, double largest_loss=DBL_MAX):
         """One row's step; returns the loss before it, or None where x or y need preparing.
 
-        No step is taken where the loss or a new weight is not finite: that returns NaN or infinity.
+        No step is taken where the loss is above the largest, or a new weight is not finite: that
+        returns the loss, NaN or infinity.
         Holds the GIL: releasing it costs as much as a small network's step.
         """
         cdef fbp_net net
@@ -1270,17 +1356,18 @@ cdef class Engine:
         row.n = self.net.layers.n_in
         row.columns = NULL
         row.values = self.one_row(x, row.n)
-        target = self.one_row(y, n_out)
-        if (row.values == NULL or target == NULL
-                or not self.within(target, n_out, self.least_target, self.most_target)):
+        if row.values == NULL:
             return None
-        block = self.begin(&net)
+        block = self.begin(&net, NULL, NULL, alpha == 0)
         try:
+            target = self.one_target(y, n_out, room_for_target(&net))
+            if target == NULL:
+                return None
             loss = forward(&net, &row, target)
-            if isfinite(loss):
-                solver.learning_rate = learning_rate
+            if loss <= largest_loss:                    # nor NaN, nor infinity
+                solver.learning_rate, solver.alpha = learning_rate, alpha
                 step = step_of(&solver, 1, 1)
-                if (loss > self.large or learning_rate > self.large
+                if (max(loss, learning_rate, alpha) > self.large
                         or not self.within(row.values, row.n, -self.large, self.large)):
                     kept = self.arena.copy()
                 backward(&net, &row, 1, &step)

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.utils import column_or_1d
 
-from ._backprop import Backprop, Call, Task
+from ._backprop import Backprop, Call, Settled, Task
 from ._labels import (
     check_class_weight,
     check_same_classes,
@@ -19,9 +19,10 @@ from ._labels import (
     checked_labels,
     class_numbers,
     given_classes,
+    known_numbers,
     weights_with_classes,
 )
-from ._validation import as_numbers, check_choice
+from ._validation import as_numbers, check_choice, only_item
 
 
 class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
@@ -206,8 +207,33 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Of the dtype of the network: float32 if it was fitted on float32, float64 otherwise.
         """
-        outputs = self._outputs(X)
+        outputs = self._predictions(X, lambda outputs: outputs)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
+
+    def predict_one(self, x: ArrayLike) -> float | NDArray[Any]:
+        """Return the outputs of the network for one row, in microseconds.
+
+        Fastest with a contiguous array of the dtype of the network. Only the length of the row and
+        its values are checked, not the names that a Series may have.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_features,)
+
+        Returns
+        -------
+        float, or ndarray of shape (n_outputs,) where there are several
+        """
+        outputs = self._outputs_of_one(x)
+        return float(outputs[0]) if len(outputs) == 1 else outputs
+
+    def _target_of_one(self, y: Any, settled: Settled) -> Any:
+        network = settled.network
+        if network.layer_sizes[-1] == 1:
+            return only_item(y)
+        if type(y) is not np.ndarray or y.shape != (1, network.layer_sizes[-1]):
+            return None
+        return as_numbers("y", y[0], network.dtype)
 
     def _check_parameters(self, partial: bool) -> tuple[int, ...]:
         check_choice("loss", self.loss, ("squared_error", "absolute_error", "poisson"))
@@ -426,12 +452,23 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         -------
         ndarray of shape (n_samples,), or of 0 and 1 of shape (n_samples, n_labels)
         """
-        outputs = self._outputs(X)
-        if self._is_multilabel():
-            return (outputs > 0.5).astype(np.int64)
-        if outputs.shape[1] == 1:
-            return np.asarray(self.classes_[(outputs[:, 0] > 0.5).astype(np.intp)])
-        return np.asarray(self.classes_[outputs.argmax(axis=1)])
+        return self._predictions(X, self._labels)
+
+    def predict_one(self, x: ArrayLike) -> Any:
+        """Return the most probable class of one row, in microseconds.
+
+        Fastest with a contiguous array of the dtype of the network. Only the length of the row and
+        its values are checked, not the names that a Series may have.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_features,)
+
+        Returns
+        -------
+        label, or ndarray of 0 and 1 of shape (n_labels,) where a row can have several
+        """
+        return self._labels(self._outputs_of_one(x)[np.newaxis])[0]
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the probability of each class.
@@ -445,10 +482,22 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         ndarray of shape (n_samples, n_classes)
             Columns in the order of ``classes_``. Of the dtype of the network.
         """
-        outputs = self._outputs(X)
-        if outputs.shape[1] == 1:
-            return np.hstack([1 - outputs, outputs])
-        return outputs
+        return self._predictions(X, self._probabilities)
+
+    def predict_proba_one(self, x: ArrayLike) -> NDArray[Any]:
+        """Return the probability of each class for one row, in microseconds: see `predict_one`.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_features,)
+
+        Returns
+        -------
+        ndarray of shape (n_classes,)
+            In the order of ``classes_``. Of the dtype of the network.
+        """
+        probabilities: NDArray[Any] = self._probabilities(self._outputs_of_one(x)[np.newaxis])[0]
+        return probabilities
 
     def predict_log_proba(self, X: Any) -> NDArray[Any]:
         """Return the logarithm of the probability of each class.
@@ -463,16 +512,42 @@ class BackpropClassifier(ClassifierMixin, Backprop):
             Finite: a probability too small for the dtype counts as its smallest normal number.
         """
         probabilities = self.predict_proba(X)
-        return np.asarray(np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny)))
+        np.maximum(probabilities, np.finfo(probabilities.dtype).tiny, out=probabilities)
+        np.log(probabilities, out=probabilities)
+        return probabilities
+
+    def _labels(self, outputs: NDArray[Any]) -> Any:
+        """Return the most probable label of each row of outputs, (n, n_outputs)."""
+        if self._is_multilabel():
+            return (outputs > 0.5).astype(np.int64)
+        if outputs.shape[1] == 1:
+            return self.classes_[(outputs[:, 0] > 0.5).astype(np.intp)]
+        return self.classes_[outputs.argmax(axis=1)]
+
+    def _probabilities(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the probabilities (n, n_classes) that outputs (n, n_outputs) stand for."""
+        if outputs.shape[1] > 1:
+            return outputs
+        probabilities = np.empty((len(outputs), 2), dtype=outputs.dtype)
+        np.subtract(1, outputs, out=probabilities[:, :1])
+        probabilities[:, 1:] = outputs
+        return probabilities
 
     def _is_multilabel(self) -> bool:
         return self.n_outputs_ > 1 and self.out_activation_ == "logistic"
+
+    def _target_of_one(self, y: Any, settled: Settled) -> Any:
+        return None if self._is_multilabel() else settled.numbers.get(only_item(y))
 
     def _check_parameters(self, partial: bool) -> tuple[int, ...]:
         check_class_weight(self.class_weight, partial)
         return super()._check_parameters(partial)
 
     def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
+        if call.settled and call.classes is None and not self._is_multilabel():
+            found = known_numbers(y, call.settled.numbers)
+            if found is not None:
+                return Task(found, sample_weight, self.n_outputs_, None, "log_loss", self.classes_)
         y, is_indicator = checked_labels(y)
         if call.go_on and is_indicator != self._is_multilabel():
             columns = "columns of labels" if self._is_multilabel() else "one column of labels"

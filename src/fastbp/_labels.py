@@ -56,10 +56,23 @@ def check_same_classes(classes: Any, fitted: NDArray[Any]) -> None:
         raise ValueError(f"classes is {given}, but the model was fitted with {fitted.tolist()}")
 
 
+def numbers_of(classes: NDArray[Any]) -> dict[Any, int]:
+    """Return the position of each class, by its label."""
+    return {label: number for number, label in enumerate(classes.tolist())}
+
+
+def known_numbers(y: Any, numbers: Mapping[Any, int]) -> NDArray[np.intp] | None:
+    """Return the number of each label, if y is a plain array of labels that have one."""
+    if type(y) is not np.ndarray or y.ndim != 1 or y.dtype.kind not in "fiubU":
+        return None
+    found = [numbers.get(label) for label in y.tolist()]
+    return None if None in found else np.array(found, dtype=np.intp)
+
+
 def class_numbers(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
     """Return the position of each label in ``classes``."""
     labels, positions = np.unique(y, return_inverse=True)
-    number_of = {label: number for number, label in enumerate(classes.tolist())}
+    number_of = numbers_of(classes)
     unseen = [label for label in labels.tolist() if label not in number_of]
     if unseen:
         raise ValueError(

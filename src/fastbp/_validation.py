@@ -6,6 +6,7 @@ import itertools
 import math
 import numbers
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from . import _core
 
+BLOCK_BYTES = 2**23  # of data that is looked at, or converted, at once
 MOST_COLUMNS = np.iinfo(np.int32).max
 
 
@@ -102,24 +104,52 @@ def as_numbers(name: str, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold numbers; got dtype {array.dtype}")
-    with np.errstate(over="ignore"):  # what does not fit becomes infinity, and is found as such
-        array = array.astype(dtype, copy=False)
+    if array.dtype != dtype:
+        with np.errstate(over="ignore"):  # what does not fit becomes infinity, and is found as such
+            array = array.astype(dtype)
     return array if array.flags.aligned else array.copy()
 
 
-def check_finite(name: str, values: NDArray[Any]) -> None:
-    """Raise a ValueError that names the first value that is NaN or infinite."""
-    if values.flags.c_contiguous and values.dtype in (np.float32, np.float64):
-        finite = _core.all_finite(values)
-    else:
-        finite = bool(np.isfinite(values).all())
-    if not finite:
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        or_too_large = " (or was too large for float32)" if values.dtype == np.float32 else ""
-        raise ValueError(
-            f"{name} has NaN or infinity: {name}{list(where)} is {values[where]}{or_too_large}. "
-            "Remove or fill such values first (for instance with sklearn.impute.SimpleImputer)."
-        )
+def only_item(values: Any) -> Any:
+    """Return the number or text in a list or 1-D array of just one, or else None."""
+    if type(values) is np.ndarray:
+        return values.item() if values.shape == (1,) and values.dtype.kind in "fiubU" else None
+    if type(values) is list and len(values) == 1 and isinstance(values[0], (int, float, str)):
+        return values[0]
+    return None
+
+
+def check_finite(name: str, values: NDArray[Any], first: int = 0) -> None:
+    """Raise a ValueError that names the first value that is NaN or infinite.
+
+    Reads a block of rows after the other: no temporary is larger than one, and Ctrl-C is honoured
+    in between. ``first`` is what row 0 is called.
+    """
+    for start, stop in blocks_of_rows(values):
+        block = values[start:stop] if values.ndim else values
+        if block.flags.c_contiguous and block.dtype in (np.float32, np.float64):
+            finite = _core.all_finite(block)
+        else:
+            finite = bool(np.isfinite(block).all())
+        if not finite:
+            found = np.argwhere(~np.isfinite(block))[0]
+            value = block[tuple(found)]
+            where = [int(i) for i in found]
+            if where:
+                where[0] += first + start
+            or_too_large = " (or was too large for float32)" if values.dtype == np.float32 else ""
+            raise ValueError(
+                f"{name} has NaN or infinity: {name}{where} is {value}{or_too_large}. Remove or "
+                "fill such values first (for instance with sklearn.impute.SimpleImputer)."
+            )
+
+
+def blocks_of_rows(array: NDArray[Any]) -> Iterator[tuple[int, int]]:
+    """Cut the rows of an array into blocks of `BLOCK_BYTES`, or single rows if they are larger."""
+    n_rows = len(array) if array.ndim else 1
+    size = max(1, BLOCK_BYTES * n_rows // max(array.nbytes, 1))
+    for start in range(0, n_rows, size):
+        yield start, min(start + size, n_rows)
 
 
 def as_rows(
@@ -219,11 +249,19 @@ def _is_canonical(X: Any) -> bool:
 
 def as_targets(
     y: Any, n_rows: int, n_outputs: int, dtype: np.dtype[Any], loss: str, out_activation: str
-) -> NDArray[Any]:
-    """Return y as a contiguous array (n_rows, n_outputs) of values that the loss allows."""
+) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]:
+    """Return y as a contiguous array (n_rows, n_outputs) of values that the loss allows.
+
+    For many rows of class numbers: the indicators of each class, (n_outputs, n_outputs), and for
+    each row the number of its class.
+    """
     array = as_numbers("y", y, dtype)
     if out_activation == "softmax" and array.shape == (n_rows,):
-        array = _one_hot(array, n_outputs)
+        numbers = _class_numbers(array, n_outputs)
+        if n_rows > n_outputs:
+            return np.eye(n_outputs, dtype=dtype), numbers
+        array = np.zeros((n_rows, n_outputs), dtype=dtype)
+        array[np.arange(n_rows), numbers] = 1
     if array.shape == (n_rows,) and n_outputs == 1:
         array = array.reshape(n_rows, 1)
     if array.shape != (n_rows, n_outputs):
@@ -242,18 +280,16 @@ def as_targets(
     return array
 
 
-def _one_hot(classes: NDArray[Any], n_outputs: int) -> NDArray[Any]:
-    check_finite("y", classes)
-    within = (classes >= 0) & (classes < n_outputs)
-    numbers_ = np.where(within, classes, 0).astype(np.int64)
-    if not within.all() or np.any(numbers_ != classes):
+def _class_numbers(values: NDArray[Any], n_outputs: int) -> NDArray[np.int32]:
+    check_finite("y", values)
+    within = (values >= 0) & (values < n_outputs)
+    numbers_ = np.where(within, values, 0).astype(np.int32)
+    if not within.all() or np.any(numbers_ != values):
         raise ValueError(
             f"y must hold class numbers 0..{n_outputs - 1}, or one column of probabilities per "
             "output"
         )
-    indicators = np.zeros((len(classes), n_outputs), dtype=classes.dtype)
-    indicators[np.arange(len(classes)), numbers_] = 1
-    return indicators
+    return numbers_
 
 
 def as_weights(sample_weight: Any, n_rows: int) -> NDArray[np.float64] | None:

@@ -122,9 +122,15 @@ class Solver:
         """Numbers that are kept beside each weight."""
         return 2 if self.solver == "adam" else int(self.momentum > 0)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the step of a row is its gradient's and the L2 penalty's alone."""
+        decays_in_loss = self.by_weight and self.alpha > 0
+        return self.batch_size == 1 and self.n_moments == 0 and not decays_in_loss
+
     def options(self) -> dict[str, Any]:
         """Return what `_core.Engine.train` is told."""
-        options = dataclasses.asdict(self)
+        options = dict(vars(self))
         options["adam"] = options.pop("solver") == "adam"
         if options["adam"]:
             options["momentum"] = 0.0
@@ -274,6 +280,10 @@ class Network:
             if X.ndim == 1:
                 row: NDArray[Any] = self.forward(X[np.newaxis])[0]
                 return row
+            if X.ndim == 2 and len(X) == 1:
+                one = self._engine.forward_one(X[0])
+                if one is not None:
+                    return one[np.newaxis]
         rows = self._rows(X)
         return self._forward_rows(rows, rows.n, check_whole("n_threads", n_threads))
 
@@ -475,6 +485,21 @@ class Network:
             warn_of_divergence("learning_rate", learning_rate)
         return loss
 
+    def _run_row(self, x: Any, y: Any, solver: Solver) -> float | None:
+        """Run an epoch of one row as `_run_epoch` does, or change nothing and return None.
+
+        None stands for everything out of the ordinary about data, loss or solver, which is for
+        `_rows` and `_run_epoch` to look into.
+        """
+        if not self._in_training.acquire(blocking=False):
+            return None
+        try:
+            largest_loss = LARGEST_LOSSES[self.loss_name](0.0)  # whatever the target is
+            loss = self._engine.step(x, y, solver.learning_rate, solver.alpha, largest_loss)
+        finally:
+            self._in_training.release()
+        return loss if loss is not None and loss <= largest_loss else None
+
     def _run_epoch(
         self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, n_threads: int = 1
     ) -> float:
@@ -564,7 +589,7 @@ class Network:
         if plan.path == "batches":
             return 4.0 * self.n_parameters if rows.sparse or solver.n_moments else 0.0
         decays = solver.alpha > 0 or solver.n_moments > 0
-        return self.n_parameters if decays and (rows.sparse or plan.path == "rows") else 0.0
+        return self.n_parameters if decays and plan.path == "rows" else 0.0
 
     def reset_solver(self) -> None:
         """Forget the velocities that momentum has built up, or Adam's moments."""
@@ -611,13 +636,15 @@ class Network:
             solver.by_weight and (solver.alpha > 0 or weighted)
         )
         path, n_together, team = "rows", 1, 1
-        if solver.batch_size > 1 or (sparse and (solver.n_moments or everything)):
+        if solver.batch_size > 1 or (
+            sparse and (everything or (solver.n_moments and not together))
+        ):
             path, n_together = "batches", solver.batch_size
             used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
             team = team_size(n_threads, 6.0 * used * min(solver.batch_size, n_rows))
         elif everything:
             pass
-        elif engine.tiny and not sparse:
+        elif engine.tiny and n_rows > 1 and not sparse:
             path = "registers"
         elif together and (lanes > 1 or sparse or solver.n_moments):
             path, n_together = "blocks", engine.block_rows  # which do not pay for plain numbers
@@ -681,8 +708,9 @@ class Network:
         if weights is not None and float(weights.max()) > 1e300 / max(n_rows, 1):
             raise ValueError("sample_weight is too large to sum up: scale the weights down")
         rows = _core.Rows(checked, self.layer_sizes[0], targets, weights)
-        if targets is not None and targets.size:
-            largest = max(float(targets.max()), -float(targets.min()))
+        values = targets[0] if isinstance(targets, tuple) else targets
+        if values is not None and values.size:
+            largest = max(float(values.max()), -float(values.min()))
             rows.largest_loss = min(1e300, LARGEST_LOSSES[self.loss_name](largest))
         return rows
 
@@ -693,7 +721,9 @@ class Network:
                 for i, view in enumerate(views):
                     check_finite(f"{name}[{i}]", view)
 
-    def _targets(self, y: Any, n_rows: int) -> NDArray[Any]:
+    def _targets(
+        self, y: Any, n_rows: int
+    ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]:
         return as_targets(
             y, n_rows, self.layer_sizes[-1], self.dtype, self.loss_name, self.out_activation
         )

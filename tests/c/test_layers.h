@@ -6,7 +6,8 @@ static void test_forward(int64_t n_in, int64_t n_out, enum columns kind, int shi
     array W = unpadded("W", n_in * n_out, shift), b = unpadded("b", n_out, shift);
     array z = scratch("z", n_out);
     array *inputs[] = {&W, &b};
-    const fbp_layer layer = {.n_in = n_in, .n_out = n_out, .W = W.at, .b = b.at, .z = z.at};
+    const fbp_layer layer = {.n_in = n_in, .n_out = n_out, .width = n_out, .scale = 1,
+                             .W = W.at, .b = b.at, .z = z.at};
 
     double *dense = numbers(n_in), *dense_size = numbers(n_in);
     double *expected = numbers(n_out), *size = numbers(n_out);
@@ -40,7 +41,7 @@ static random_layer new_layer(int64_t n_in, int64_t n_out, const array *delta, i
         unpadded("W", n_in * n_out, shift), unpadded("b", n_out, shift),
         unpadded("V_W", n_in * n_out, shift), unpadded("V_b", n_out, shift),
         unpadded("to_W", n_in * n_out, shift), unpadded("to_b", n_out, shift), {.n_in = n_in}};
-    l.layer = (fbp_layer){.n_in = n_in, .n_out = n_out, .W = l.W.at, .b = l.b.at, .delta = delta->at,
+    l.layer = (fbp_layer){.n_in = n_in, .n_out = n_out, .width = n_out, .scale = 1, .W = l.W.at, .b = l.b.at, .delta = delta->at,
                           .to_W = in_place ? l.W.at : l.sums_W.at, .to_b = in_place ? l.b.at : l.sums_b.at,
                           .V_W = momentum ? l.V_W.at : NULL, .V_b = momentum ? l.V_b.at : NULL};
     return l;
@@ -89,6 +90,67 @@ static void test_update(int64_t n_in, int64_t n_out, enum columns kind, int back
     free(dense), free(dense_size), free(d), free(expected), free(size);
 }
 
+/* A few rows through a layer that layer_load has laid out, dense or listed, and back. */
+static void test_packed_layer(int64_t n_in, int64_t n_out, int transposed, int listed, int which,
+                              double keep) {
+    fbp_step step = STEPS[which];
+    if (keep < 1) step.keep[0][0] = keep;
+    const int64_t lanes = ops->lanes, width = ((transposed ? n_in : n_out) + lanes - 1) / lanes * lanes;
+    const int momentum = step.momentum;
+    describe("packed layer, %ld x %ld, transposed %d, listed %d, %s, keep %g", (long)n_in, (long)n_out,
+             transposed, listed, step_names[which], step.keep[0][0]);
+    array delta = scratch("delta", n_out), z = scratch("z", n_out), delta_in = scratch("delta_in", n_in);
+    array W = unpadded("packed W", width * (transposed ? n_out : n_in), 0);
+    array V = unpadded("packed V", momentum ? W.n : 0, 0);
+    random_layer l = new_layer(n_in, n_out, &delta, 1, momentum, 1);
+    naive_layer naive = new_naive_layer(&l.W, &l.b, &l.V_W, &l.V_b);
+    fbp_layer packed = {.n_in = n_in, .n_out = n_out, .W = W.at, .V_W = V.at, .width = width,
+                        .transposed = transposed};
+    double *d = copy_of(&delta, 0);
+    l.layer.z = z.at;
+    ops->layer_load(&l.layer, &packed);
+    for (int r = 0; r < 5; r++) {
+        random_row x = new_row(n_in, listed ? ONCE : ALL, r % 4);
+        double *dense = numbers(n_in), *dense_size = numbers(n_in);
+        double *expected = numbers(n_out), *size = numbers(n_out);
+        double *back = numbers(n_in), *back_size = numbers(n_in);
+        spread(&x, dense, dense_size);
+        naive_forward(&naive, dense, expected, size);
+        ops->forward(&l.layer, &x.row);
+        expect_close(&z, expected, size, 32 + (double)n_in);
+        for (int64_t i = 0; i < n_in; i++)
+            for (int64_t j = 0; j < n_out && !(listed && i % 2 == 0); j++) {
+                back[i] += naive.W[i * n_out + j] * d[j];
+                back_size[i] += naive.W_size[i * n_out + j] * fabs(d[j]);
+            }
+        naive_update(&naive, dense, dense_size, d, 0.75, &step);
+        ops->backward_update(&l.layer, delta_in.at, &x.row, 0.75, &step);
+        expect_close(&delta_in, back, back_size, 32 + (double)n_out);
+        finish_row(&x);
+        free(dense), free(dense_size), free(expected), free(size), free(back), free(back_size);
+    }
+    ops->layer_unload(&l.layer, &packed);
+    check(l.layer.W == l.W.at && packed.W == W.at, "W is not where it was");
+    expect_layer(&l.W, &l.b, momentum ? &l.V_W : NULL, momentum ? &l.V_b : NULL, &naive, 32);
+    finish(&z, 1), finish(&delta_in, 1), finish(&delta, 0), finish(&W, 1), finish(&V, 1);
+    finish_layer(&l, 1, momentum);
+    free_naive_layer(&naive);
+    free(d);
+}
+
+static void test_packed_layers(int64_t lanes) {
+    for (int64_t n = 1; n <= 5 * lanes + 1; n++)
+        for (int step = 0; step < ADD; step++)
+            for (int transposed = 0; transposed < 2; transposed++) {
+                test_packed_layer(n, n % 11 + 1, transposed, 0, step, 1);
+                test_packed_layer(n % 13 + 1, n, transposed, 0, step, 1);
+                if (transposed || STEPS[step].momentum) continue;
+                test_packed_layer(n % 13 + 1, n, 0, 1, step, 1);
+                test_packed_layer(n, 10, 0, 1, step, 1e-3); /* the scale leaves its range */
+                test_packed_layer(n, 10, 0, 1, step, 0);
+            }
+}
+
 static void test_list_active(int64_t n) {
     describe("list_active of %ld", (long)n);
     array a = scratch("a", n), values = scratch("active values", n), columns = scratch("columns", n);
@@ -124,6 +186,7 @@ static void test_layer(int64_t n_in, int64_t n_out, int shift) {
 }
 
 static void test_layers(int64_t lanes) {
+    test_packed_layers(lanes);
     const int64_t some[] = {1, 2, 3, 4, 5, 9, lanes + 1};
     const int n_some = sizeof some / sizeof *some;
     for (int64_t n = 1; n <= 9 * lanes + 1; n++)
