@@ -1,39 +1,95 @@
-"""Measure, print a Markdown table, and write it with the raw figures into a folder.
+"""Measure, print the goals and tables as Markdown, and write them with all figures and plots.
 
-python -m benchmarks [FOLDER] [--quick] [--rounds N] [--only TEXT]
+python -m benchmarks [GROUP ...] [--quick] [--runs N] [--only TEXT] [--output DIR] [--docs DIR]
 """
 
 import argparse
 import os
+import subprocess
+import sys
 from pathlib import Path
 
-# One thread for everybody, said before any library is loaded that would start more.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
+from . import groups, machine, peers, plots, report, results
+
+MARK = "<!-- measured -->"
 
 
 def main() -> None:
+    options = arguments()
+    if options.genann:
+        os.environ["FASTBP_GENANN"] = str(options.genann.absolute())
+    for line in peers.missing():
+        print(line, file=sys.stderr, flush=True)
+    if options.groups != ["none"]:
+        measure(options)
+    figures = results.read(options.output)
+    text = report.markdown(figures, machine.description())
+    print(text, end="")
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "benchmarks.md").write_text(text, encoding="utf-8")
+    plots.write(options.output, figures)
+    if options.docs:
+        document(options.docs, text)
+        plots.write(options.docs / "pictures", figures)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     add = parser.add_argument
-    add("folder", nargs="?", type=Path, help="where to write benchmarks.md and benchmarks.csv")
-    add("--quick", action="store_true", help="few short rounds: to see that it runs")
-    add("--rounds", type=int, metavar="N", help="times that each figure is taken (default: 9)")
-    add("--only", default="", metavar="TEXT", help="only what has TEXT in its name: '8-16-1'")
+    add(
+        "groups",
+        nargs="*",
+        metavar="GROUP",
+        help=f"what to measure (default: all): {', '.join(groups.NAMES)}; "
+        "none: only report again what --output holds",
+    )
+    add("--quick", action="store_true", help="a little of everything: to see that it runs")
+    add("--runs", type=int, metavar="N", help="rounds that a median is of (default: 7)")
+    add("--only", default="", metavar="TEXT", help="only cases with TEXT in their name: '8-16-1'")
+    add(
+        "--output",
+        type=Path,
+        default=Path("results"),
+        metavar="DIR",
+        help="figures are kept here, those of cases that are not measured again as well "
+        "(default: %(default)s)",
+    )
+    add("--docs", type=Path, metavar="DIR", help="renew benchmarks.md and pictures/ in this folder")
+    add("--genann", type=Path, metavar="FILE", help="a shared library of genann")
     options = parser.parse_args()
+    unknown = set(options.groups) - {*groups.NAMES, "none"}
+    if unknown:
+        parser.error(
+            f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(groups.NAMES)}"
+        )
+    options.groups = options.groups or list(groups.NAMES)
+    options.runs = options.runs or (1 if options.quick else 7)
+    return options
 
-    from benchmarks import machine, measure, report, workload
 
-    machine.pin_to_one_processor()
-    seconds = 0.01 if options.quick else 0.1
-    rounds = options.rounds or (2 if options.quick else 9)
-    timings = []
-    for work in workload.workloads(quick=options.quick):
-        if options.only in str(work):
-            timings += measure.interleaved(work, rounds=rounds, seconds=seconds)
-    text = report.markdown(timings, machine.description())
-    print(text)
-    if options.folder:
-        report.write(options.folder, text, timings)
+def measure(options: argparse.Namespace) -> None:
+    """Measure in two processes: one is kept on one processor, the other may use all."""
+    for all_cores in (False, True):
+        chosen = [
+            name for name in options.groups if groups.module_named(name).ALL_CORES == all_cores
+        ]
+        if not chosen:
+            continue
+        command = [sys.executable, "-W", "ignore", "-m", "benchmarks.run", *chosen]
+        command += [
+            f"--runs={options.runs}",
+            f"--only={options.only}",
+            f"--output={options.output}",
+        ]
+        command += ["--quick"] if options.quick else []
+        subprocess.run(command, check=True, env=machine.environment(all_cores))
+
+
+def document(folder: Path, text: str) -> None:
+    """Put the tables into benchmarks.md, between its two marks."""
+    path = folder / "benchmarks.md"
+    before, _, after = path.read_text(encoding="utf-8").split(MARK)
+    path.write_text(f"{before}{MARK}\n{text}{MARK}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

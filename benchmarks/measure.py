@@ -1,63 +1,90 @@
-"""Libraries measured in turns, so that what disturbs the machine disturbs them all."""
+"""Figures taken in turns, so that what disturbs the machine disturbs everybody alike."""
 
 import dataclasses
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
-from .peers import PEERS
-from .workload import Workload
+Sample = Callable[[], float]  # takes one more figure
+
+SECONDS, BYTES, COUNT = "s", "bytes", "count"
+MICROSECONDS, MEGABYTES, NUMBER = "us", "MB", ""
+# What a figure is measured in: what it is shown in, and how many of that make one.
+SHOWN = {SECONDS: (MICROSECONDS, 1e6), BYTES: (MEGABYTES, 1e-6), COUNT: (NUMBER, 1.0)}
+BUNDLE = 1e-3  # seconds
 
 
 @dataclasses.dataclass(frozen=True)
-class Timings:
-    """Seconds a row of one library on one workload, one for each round."""
+class Case:
+    """What is compared: subjects, each with a way to take one more figure of it.
 
-    workload: Workload
-    library: str
-    seconds: tuple[float, ...]
+    ``prepare`` loads data and libraries, so that cases that are not asked for cost nothing.
+    """
+
+    name: str
+    prepare: Callable[[], dict[str, Sample]]
+    unit: str = SECONDS
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """What was measured of one subject, one value for each round."""
+
+    group: str
+    case: str
+    subject: str
+    unit: str
+    values: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        return statistics.median(self.seconds)
-
-    def times_faster_than(self, other: "Timings") -> float:
-        """Return the median over rounds of the ratios within a round."""
-        pairs = zip(other.seconds, self.seconds, strict=True)
-        return statistics.median(theirs / ours for theirs, ours in pairs)
+        return statistics.median(self.values)
 
 
-def interleaved(workload: Workload, *, rounds: int, seconds: float) -> list[Timings]:
-    """Return timings of every library that is installed."""
-    calls = dict(prepared(workload))
-    taken: dict[str, list[float]] = {library: [] for library in calls}
-    for _ in range(rounds):
-        for library, (n_rows, call) in calls.items():
-            taken[library].append(seconds_a_call(call, seconds) / n_rows)
-    print(f"measured: {workload}", file=sys.stderr, flush=True)
-    return [Timings(workload, library, tuple(times)) for library, times in taken.items()]
+def interleaved(group: str, case: Case, rounds: int) -> list[Figures]:
+    """Return the figures of all subjects of a case, taken in turns, the first round dropped."""
+    samples = case.prepare()
+    taken: dict[str, list[float]] = {subject: [] for subject in samples}
+    warm_up = 1 if rounds > 1 else 0
+    for number in range(-warm_up, rounds):
+        for subject, sample in samples.items():
+            value = sample()
+            if number >= 0:
+                taken[subject].append(value)
+    return [
+        Figures(group, case.name, subject, case.unit, tuple(values))
+        for subject, values in taken.items()
+    ]
 
 
-def prepared(workload: Workload) -> Iterator[tuple[str, tuple[int, Callable]]]:
-    for library, prepare in PEERS[workload.task].items():
-        try:
-            n_rows, call = prepare(workload)
-        except ImportError:
-            continue
-        call()
-        yield library, (n_rows, call)
+def seconds_a_call(call: Callable[[], Any], at_least: float) -> float:
+    """Return the time of a call: that of the fastest bundle of calls of a thousandth of a second.
 
-
-def seconds_a_call(call: Callable, at_least: float) -> float:
-    """Return the mean over as many calls, made back to back, as fill the time."""
-    n_calls, elapsed = 0, 0.0
-    batch = 1
-    while elapsed < at_least:
-        began = time.perf_counter()
-        for _ in range(batch):
+    As many bundles are tried as fill the time. What is slower was disturbed.
+    """
+    began = time.perf_counter()
+    n_calls, fastest = 1, float("inf")
+    while True:
+        start = time.perf_counter()
+        for _ in range(n_calls):
             call()
-        elapsed += time.perf_counter() - began
-        n_calls += batch
-        batch *= 2
-    return elapsed / n_calls
+        stop = time.perf_counter()
+        if n_calls > 1 or stop - start >= BUNDLE:
+            fastest = min(fastest, (stop - start) / n_calls)
+            if stop - began >= at_least:
+                return fastest
+        else:
+            n_calls = 1 + int(BUNDLE / max(stop - start, 1e-7))
+
+
+def timed(call: Callable[[], Any], at_least: float, n: float = 1) -> Sample:
+    """Return a sample of the seconds that a call takes for each of the n things it does."""
+    return lambda: seconds_a_call(call, at_least) / n
+
+
+def seconds_a_row(trainer: Any, at_least: float) -> Sample:
+    """Return a sample of the seconds a row takes in a trainer's epoch."""
+    if hasattr(trainer, "seconds_a_row"):
+        return lambda: trainer.seconds_a_row(at_least)
+    return timed(trainer.epoch, at_least, trainer.n_rows)

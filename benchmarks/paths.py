@@ -1,18 +1,15 @@
 """fastbp against itself: its paths, instruction sets and kinds of rows, in turns.
 
-python -m benchmarks.paths [--rounds N]
+python -m benchmarks.paths [--runs N]
 
 The figures of docs/decisions: ns a row of row-by-row SGD (squared error, ReLU, float64, random
-order), median of rounds, in one pinned process.
+order), median of runs, in one pinned process for each instruction set.
 """
 
 import argparse
-import os
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -21,101 +18,80 @@ from fastbp import Network, _core
 from fastbp._training import canonical_order
 from fastbp.network import Solver
 
-from . import machine
+from . import data, machine
+from .groups import Options
+from .groups.rows import NETWORKS, ON_PIXELS, n_rows
+from .measure import Case, Sample, interleaved, timed
+from .task import name_of
 
-NETWORKS = ((2, 2, 1), (8, 16, 1), (30, 64, 1), (64, 128, 10), (784, 128, 10), (784, 256, 128, 10))
-NON_ZEROS = 0.19  # of MNIST's pixels
 SOLVER = Solver(learning_rate=1e-5)
 
 
-def rows_for(layer_sizes: tuple[int, ...], share: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Return X and y of as many rows as fit the nearer caches."""
-    random = np.random.default_rng(0)
-    n_rows = min(20_000, max(480, 400_000 // layer_sizes[0]))
-    X = random.uniform(-1, 1, (n_rows, layer_sizes[0]))
-    X[random.uniform(size=X.shape) >= share] = 0
-    return X, random.uniform(-1, 1, (n_rows, layer_sizes[-1]))
-
-
-def epoch(
-    layer_sizes: tuple[int, ...], X: object, y: np.ndarray, *, plain: bool = False
-) -> Callable:
-    """Return a call that trains one epoch and returns ns a row; plain: every layer row by row."""
-    network = Network(layer_sizes, random_state=0)
+def epoch(sizes: tuple[int, ...], X: object, y: np.ndarray, *, plain: bool = False) -> Sample:
+    """Return a sample of the time of a row; plain: every layer row by row."""
+    network = Network(sizes, random_state=0)
     rows = network._rows(X, y)
     order = np.random.default_rng(1).permutation(rows.n)
-
-    def run() -> float:
-        began = time.perf_counter()
-        if plain:
-            network._engine.train(rows, order, 0, rows.n, SOLVER.learning_rate)
-        else:
-            network._run_epoch(rows, order, SOLVER)
-        return (time.perf_counter() - began) / rows.n * 1e9
-
-    return run
+    if plain:
+        run = partial(network._engine.train, rows, order, 0, rows.n, SOLVER.learning_rate)
+    else:
+        run = partial(network._run_epoch, rows, order, SOLVER)
+    return timed(run, Options().seconds, rows.n)
 
 
-def hash_of_rows(X: np.ndarray, y: np.ndarray) -> Callable:
-    """Return a call that puts rows in canonical order and returns ns a row."""
-    rows = Network((X.shape[1], 1, y.shape[1]), random_state=0)._rows(X, y)
-
-    def run() -> float:
-        began = time.perf_counter()
-        canonical_order(rows)
-        return (time.perf_counter() - began) / rows.n * 1e9
-
-    return run
+def paths(sizes: tuple[int, ...]) -> dict[str, Sample]:
+    """Return samples of the path that a network takes, and of the plain one."""
+    X, y = data.regression(sizes, n_rows(sizes, Options()))
+    return {
+        "every layer row by row": epoch(sizes, X, y, plain=True),
+        str(Network(sizes).plan()): epoch(sizes, X, y),
+    }
 
 
-def calls() -> dict[str, Callable]:
-    """Return everything measured with the instruction set in use, by name."""
-    found = {}
-    for sizes in NETWORKS:
-        name = "-".join(map(str, sizes))
-        X, y = rows_for(sizes)
-        found[f"{name}, every layer row by row"] = epoch(sizes, X, y, plain=True)
-        found[f"{name}, {Network(sizes).plan()}"] = epoch(sizes, X, y)
-    for sizes in NETWORKS[-2:]:
-        name = "-".join(map(str, sizes))
-        X, y = rows_for(sizes, NON_ZEROS)
-        found[f"{name}, {NON_ZEROS:.0%} not zero, dense"] = epoch(sizes, X, y)
-        found[f"{name}, {NON_ZEROS:.0%} not zero, lists"] = epoch(sizes, csr_array(X), y)
-    found["canonical order of rows of 784"] = hash_of_rows(*rows_for((784, 1)))
-    return found
+def kinds_of_rows(sizes: tuple[int, ...]) -> dict[str, Sample]:
+    """Return samples of rows with zeros, dense and as lists of what is not zero."""
+    X, y = data.regression(sizes, n_rows(sizes, Options()), non_zeros=data.MNIST_NON_ZEROS)
+    return {"dense": epoch(sizes, X, y), "lists": epoch(sizes, csr_array(X), y)}
 
 
-def measure(rounds: int) -> None:
-    """Print a line for every call: ns a row and what was measured."""
-    taken = {name: (call, []) for name, call in calls().items()}
-    for _ in range(rounds):
-        for call, times in taken.values():
-            times.append(min(call() for _ in range(3)))
-    for name, (_, times) in taken.items():
-        print(f"{statistics.median(times):>10,.1f}  {name}")
+def hash_of_rows() -> dict[str, Sample]:
+    """Return a sample of the time it takes to put rows in canonical order."""
+    X, y = data.regression((784, 1), 2_000)
+    rows = Network((784, 1, 1), random_state=0)._rows(X, y)
+    return {"hash": timed(partial(canonical_order, rows), Options().seconds, rows.n)}
+
+
+def cases() -> list[Case]:
+    found = [Case(name_of(sizes), partial(paths, sizes)) for sizes in (*NETWORKS, ON_PIXELS[-1])]
+    share = f"{data.MNIST_NON_ZEROS:.0%} not zero"
+    found += [
+        Case(f"{name_of(sizes)}, {share}", partial(kinds_of_rows, sizes)) for sizes in ON_PIXELS
+    ]
+    return [*found, Case("canonical order of rows of 784", hash_of_rows)]
+
+
+def measure(runs: int) -> None:
+    """Print a line for everything: ns a row, and what was measured."""
+    for case in cases():
+        for one in interleaved("paths", case, runs):
+            print(f"{1e9 * one.median:>10,.1f}  {one.case}, {one.subject}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paths", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    parser.add_argument("--runs", type=int, default=5, metavar="N")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    machine.pin_to_one_processor()
     if options.here:
-        measure(options.rounds)
+        machine.pin(all_cores=False)
+        measure(options.runs)
         return
     print("\n".join(machine.description()), flush=True)
+    command = [sys.executable, "-m", "benchmarks.paths", "--here", f"--runs={options.runs}"]
     for isa in _core.available_isas():  # chosen at import: a process for each
         print(f"\n{isa}, ns a row", flush=True)
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.paths",
-            "--here",
-            "--rounds",
-            str(options.rounds),
-        ]
-        subprocess.run(command, check=True, env=os.environ | {"FASTBP_ISA": isa})
+        environment = machine.environment(all_cores=False) | {"FASTBP_ISA": isa}
+        subprocess.run(command, check=True, env=environment)
 
 
 if __name__ == "__main__":

@@ -1,87 +1,98 @@
-"""The figures as Markdown for people and as CSV for programs."""
+"""The figures as Markdown."""
 
-import csv
-from itertools import groupby
-from pathlib import Path
+from . import groups
+from .measure import SHOWN, Figures
+from .verdicts import Case, Verdict, cases_of, ratio, verdicts
 
-from .measure import Timings
-from .workload import EPOCH, STEP, TASKS
-
-# task, network, dtype, library or None, and what is to be reached: a ratio, or microseconds
-GOALS = (
-    (EPOCH, "8-16-1", "float64", "scikit-learn", 300),
-    (EPOCH, "30-64-1", "float64", "scikit-learn", 300),
-    (EPOCH, "784-128-10", "float64", "scikit-learn", 15),
-    (STEP, "8-16-1", "float64", None, 2),
-)
+MOST_COLUMNS = 12  # series are drawn, not tabulated
 
 
-def markdown(timings: list[Timings], description: list[str]) -> str:
-    """Return a section for each task: microseconds a row, and how many times faster fastbp is."""
-    libraries = list(dict.fromkeys(one.library for one in timings))
-    lines = ["# Benchmarks", "", *(f"- {line}" for line in description), ""]
-    lines += ["Microseconds a row, median; in brackets, how many times as long as fastbp.", ""]
-    for task, of_task in groupby(timings, key=lambda one: one.workload.task):
-        lines += [f"## {task.capitalize()}: {TASKS[task]}", ""]
-        lines += table_row(["network", "dtype", *libraries])
-        lines += table_row(["---", "---", *("---:" for _ in libraries)])
-        for _, group in groupby(of_task, key=lambda one: one.workload):
-            lines += table_row(cells(list(group), libraries))
-        lines += [""]
-    return "\n".join([*lines, *goals(timings)])
+def markdown(figures: list[Figures], description: list[str]) -> str:
+    """Return the machine, the goals and a table for each group."""
+    lines = [*(f"- {line}" for line in description), "", "### Goals", "", *goals(figures)]
+    for name in groups.NAMES:
+        cases = cases_of(name, figures)
+        if cases:
+            lines += ["", f"### {groups.module_named(name).TITLE} (`{name}`)"]
+            for columns, alike in by_columns(cases):
+                lines += ["", *table(columns, alike)]
+    return "\n".join(lines) + "\n"
 
 
-def table_row(texts: list[str]) -> list[str]:
-    return [f"| {' | '.join(texts)} |"]
+def goals(figures: list[Figures]) -> list[str]:
+    """Return the table of goals, what was measured and whether it was met."""
+    judged = verdicts(figures)
+    lines = row("group", "case", "figure", "goal", "measured", "met")
+    lines += row("---", "---", "---", "---:", "---:", "---")
+    for one in judged:
+        goal = one.goal
+        lines += row(goal.group, one.case, goal.figure, bound(one), measured(one), met(one))
+    n_met = sum(one.met is True for one in judged)
+    n_measured = sum(one.met is not None for one in judged)
+    return [*lines, "", f"{n_met} of {n_measured} goals measured are met, of {len(judged)} in all."]
 
 
-def cells(group: list[Timings], libraries: list[str]) -> list[str]:
-    by_library = {one.library: one for one in group}
-    ours = by_library["fastbp"]
-    texts = [ours.workload.network, ours.workload.dtype]
-    for library in libraries:
-        theirs = by_library.get(library)
-        text = "-" if theirs is None else f"{1e6 * theirs.median:,.3g}"
-        if theirs and theirs is not ours:
-            text += f" ({two_digits(ours.times_faster_than(theirs))} x)"
-        texts.append(text)
-    return texts
+def bound(one: Verdict) -> str:
+    if one.goal.at_least is not None:
+        return f"at least {value_text(one, one.goal.at_least)}"
+    assert one.goal.at_most is not None
+    return f"at most {value_text(one, one.goal.at_most)}"
 
 
-def two_digits(ratio: float) -> str:
-    """Return a ratio as precisely as it is known."""
-    return f"{float(f'{ratio:.2g}'):,g}"
+def measured(one: Verdict) -> str:
+    return "-" if one.value is None else value_text(one, one.value)
 
 
-def goals(timings: list[Timings]) -> list[str]:
-    """Return a line for each goal whose figures were taken."""
-    lines = []
-    for task, network, dtype, library, goal in GOALS:
-        found = {
-            one.library: one for one in timings if str(one.workload) == f"{task} {network} {dtype}"
-        }
-        if not found:
-            continue
-        ours = found["fastbp"]
-        if library is None:
-            text = f"{1e6 * ours.median:.2f} us (goal: below {goal})"
-        else:
-            ratio = ours.times_faster_than(found[library])
-            text = f"{two_digits(ratio)} times {library} (goal: at least {goal})"
-        lines.append(f"- {task} {network} {dtype}: {text}")
+def met(one: Verdict) -> str:
+    return {None: "not measured", True: "yes", False: "**no**"}[one.met]
+
+
+def value_text(one: Verdict, value: float) -> str:
+    return f"{value:.3g} {one.goal.unit}".rstrip()
+
+
+def by_columns(cases: dict[str, Case]) -> list[tuple[tuple[str, ...], dict[str, Case]]]:
+    """Return the cases in groups of those that begin alike, and with all their subjects."""
+    found: dict[tuple[str, str], dict[str, Case]] = {}
+    for name, case in cases.items():
+        if len(case) <= MOST_COLUMNS:
+            first = next(iter(case.values()))
+            found.setdefault((first.unit, first.subject), {})[name] = case
+    return [(subjects_of(alike), alike) for alike in found.values()]
+
+
+def subjects_of(cases: dict[str, Case]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(subject for case in cases.values() for subject in case))
+
+
+def table(subjects: tuple[str, ...], cases: dict[str, Case]) -> list[str]:
+    """Return a table; next to others, how many times as long as fastbp they took."""
+    unit, factor = SHOWN[next(iter(next(iter(cases.values())).values())).unit]
+    lines = row(f"case ({unit})" if unit else "case", *subjects)
+    lines += row("---", *("---:" for _ in subjects))
+    for name, case in cases.items():
+        lines += row(name, *(cell(case, subject, factor) for subject in subjects))
     return lines
 
 
-def write(folder: Path, text: str, timings: list[Timings]) -> None:
-    """Write benchmarks.md and benchmarks.csv; the latter holds every round."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "benchmarks.md").write_text(text + "\n", encoding="utf-8")
-    with open(folder / "benchmarks.csv", "w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["task", "network", "dtype", "library", "round", "seconds_a_row"])
-        for one in timings:
-            work = one.workload
-            for number, seconds in enumerate(one.seconds):
-                rows.writerow(
-                    [work.task, work.network, work.dtype, one.library, number, f"{seconds:.4g}"]
-                )
+def cell(case: Case, subject: str, factor: float) -> str:
+    one, ours = case.get(subject), case.get("fastbp")
+    if one is None:
+        return "-"
+    text = (
+        f"{factor * one.median:,.3g}"
+        if factor * one.median < 1000
+        else f"{factor * one.median:,.0f}"
+    )
+    if ours is None or one is ours or not ours.median:
+        return text
+    return f"{text} ({two_digits(ratio(one, ours))} x)"
+
+
+def two_digits(value: float) -> str:
+    """Return a ratio as precisely as it is known."""
+    return f"{float(f'{value:.2g}'):,g}"
+
+
+def row(*texts: str) -> list[str]:
+    return [f"| {' | '.join(texts)} |"]

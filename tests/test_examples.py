@@ -1,23 +1,55 @@
-"""The examples, the README's code and the benchmarks run as they stand."""
+"""The examples and the README's code run as they stand."""
 
+import os
 import re
 import runpy
 import subprocess
 import sys
+import urllib.error
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+MNIST = Path(os.environ.get("FASTBP_DATA", ROOT.parent / "shared" / "data" / "mnist.npz"))
+EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - {ROOT / "examples" / "mnist.py"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(path, capsys):
     runpy.run_path(str(path), run_name="__main__")
     assert capsys.readouterr().out
+
+
+def run_mnist(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["mnist.py", *arguments])
+    runpy.run_path(str(ROOT / "examples" / "mnist.py"), run_name="__main__")
+
+
+@pytest.mark.skipif(not MNIST.exists(), reason=f"needs MNIST: FASTBP_DATA, or {MNIST}")
+def test_mnist_example_reaches_its_accuracy(monkeypatch, capsys):
+    run_mnist(monkeypatch, "--data", str(MNIST))
+    out = capsys.readouterr().out
+    assert re.search(r"^97 % after \S+ s of training$", out, re.MULTILINE)
+    assert re.search(r"^98 % after \S+ s of training$", out, re.MULTILINE)
+    assert len(re.findall(r"rows/s", out)) == 18
+
+
+def test_mnist_example_learns_from_openml_or_says_that_it_needs_a_network(monkeypatch):
+    def no_network(*_, **__):
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.delenv("FASTBP_DATA", raising=False)
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", no_network)
+    with pytest.raises(SystemExit, match=r"needs a network.*--data mnist.npz") as ending:
+        run_mnist(monkeypatch)
+    assert "Name or service not known" in str(ending.value)
+
+
+def test_mnist_example_names_a_file_that_is_not_there(monkeypatch, tmp_path):
+    with pytest.raises(SystemExit, match=r"missing\.npz"):
+        run_mnist(monkeypatch, "--data", str(tmp_path / "missing.npz"))
 
 
 def test_salary_example_learns(capsys):
@@ -48,18 +80,3 @@ def test_every_file_that_the_readme_points_to_exists():
     links = re.findall(r"\]\(([^)#]+)\)", README)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
-
-
-def test_benchmarks_run_and_write_their_figures(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", str(tmp_path), "--quick", "--only", "2-2-1 float64"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "| 2-2-1 | float64 |" in done.stdout
-    assert (tmp_path / "benchmarks.md").read_text(encoding="utf-8") == done.stdout
-    rows = (tmp_path / "benchmarks.csv").read_text(encoding="utf-8").splitlines()
-    assert rows[0] == "task,network,dtype,library,round,seconds_a_row"
-    assert {row.split(",")[3] for row in rows[1:]} >= {"fastbp", "scikit-learn"}

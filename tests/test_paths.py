@@ -153,7 +153,7 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
     plain = network.copy()
     order = np.arange(n_rows)
     options = {"momentum": 0.9, "alpha": alpha}
-    train_plainly(plain, X, y, order, **options)
+    train_plainly(plain, X.toarray(), y, order, **options)
     block = _core.Block(network._engine, True, True)
     network._moments[1] = Moments(network._arena, 1)
     network._engine.train(

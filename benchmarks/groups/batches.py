@@ -1,0 +1,54 @@
+"""Mini-batches: Adam, cross-entropy, random order, all processors."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from .. import data
+from ..machine import processors
+from ..measure import Case, Sample
+from ..task import Task, name_of
+from . import Options
+from .training import samples_of
+
+TITLE = "Mini-batches, Adam, cross-entropy: time for one row"
+ALL_CORES = True
+# layers (two classes are one output), rows of a batch, rows of an epoch
+SHAPES = (
+    ((20, 100, 2), 32, 10_000),
+    ((20, 100, 2), 200, 10_000),
+    ((54, 256, 128, 7), 200, 20_000),
+    ((784, 128, 10), 32, 10_000),
+    ((784, 100, 10), 200, 10_000),
+)
+
+
+def cases(options: Options) -> Iterator[Case]:
+    for sizes, batch_size, n_rows in SHAPES[: 1 if options.quick else None]:
+        n_rows = 300 if options.quick else n_rows
+        samples = partial(epochs, sizes, batch_size, n_rows, options)
+        yield Case(name(sizes, batch_size), samples)
+
+
+def name(sizes: tuple[int, ...], batch_size: int) -> str:
+    return f"{name_of(sizes)}, batches of {batch_size}"
+
+
+def task(sizes: tuple[int, ...], batch_size: int, n_rows: int, n_threads: int) -> Task:
+    """Return the task; two classes take one logistic output, in every library here."""
+    X, y = data.classification(sizes[0], sizes[-1], n_rows)
+    sizes = (*sizes[:-1], 1) if sizes[-1] == 2 else sizes
+    return Task(
+        sizes,
+        X,
+        y,
+        loss="log_loss",
+        solver="adam",
+        batch_size=batch_size,
+        n_threads=n_threads,
+    )
+
+
+def epochs(
+    sizes: tuple[int, ...], batch_size: int, n_rows: int, options: Options
+) -> dict[str, Sample]:
+    return samples_of(task(sizes, batch_size, n_rows, len(processors())), options)

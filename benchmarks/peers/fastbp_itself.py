@@ -1,0 +1,59 @@
+"""fastbp: its estimators, which every user meets first."""
+
+import inspect
+import sys
+from typing import Any
+
+import numpy as np
+
+import fastbp
+
+from ..task import Task
+from .estimators import EstimatorTrainer, given
+
+NAME = "fastbp"
+INSTALL = ""
+COMPARABLE = True
+N_EPOCHS = 100
+
+
+def version() -> str:
+    return fastbp.__version__
+
+
+def does(task: Task) -> Task | None:
+    """Return the task, None if this version does not know its solver."""
+    try:
+        trainer(task.first(2 * task.batch_size)).in_order(np.arange(task.batch_size))
+    except (TypeError, ValueError) as reason:
+        print(f"warning: fastbp is left out: {reason}", file=sys.stderr, flush=True)
+        return None
+    return task
+
+
+class Fit(EstimatorTrainer):
+    """An epoch row by row is one of many in a call of `fit`, with all that a fit does besides."""
+
+    def __init__(self, task: Task, sample_weight: np.ndarray | None = None, **more: Any) -> None:
+        many = {"max_iter": N_EPOCHS, "n_iter_no_change": N_EPOCHS, "tol": 0.0}
+        super().__init__(estimator(task, **many, **more), task)
+        self.n_rows, self.sample_weight = N_EPOCHS * task.n_rows, sample_weight
+
+    def epoch(self) -> Any:
+        return self.model.fit(self.task.X, self.y, self.sample_weight)
+
+
+def trainer(task: Task, exact: bool = False) -> EstimatorTrainer:
+    row_by_row = task.solver == "sgd" and task.batch_size == 1
+    return Fit(task) if row_by_row else EstimatorTrainer(estimator(task), task)
+
+
+def estimator(task: Task, **more: Any) -> Any:
+    """Return an unfitted estimator for the task, with all threads that this version can use."""
+    classes = {
+        "squared_error": fastbp.BackpropRegressor,
+        "log_loss": fastbp.BackpropClassifier,
+    }
+    if "n_threads" in inspect.signature(classes[task.loss]).parameters:
+        more = {"n_threads": task.n_threads} | more
+    return given(classes[task.loss], task, **more)
