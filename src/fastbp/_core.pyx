@@ -1255,6 +1255,7 @@ cdef class Engine:
         block = self.begin(&net)
         for l in range(net.n_layers):
             turned[l].n_in, turned[l].n_out = net.layers[l].n_out, net.layers[l].n_in
+            turned[l].width, turned[l].scale = turned[l].n_out, 1
             turned[l].W, turned[l].b = cnp.PyArray_DATA(transposed[l]), cnp.PyArray_DATA(no_bias)
             turned[l].z = net.layers[l - 1].delta if l else cnp.PyArray_DATA(bottom)
         try:

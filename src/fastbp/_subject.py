@@ -120,10 +120,15 @@ class Table:
         """Return a subject of copies of these rows, dense."""
         weights = self._subject.sample_weight
         parts = [dense_rows(self._X, self._n_in, row, row + 1) for row in numbers]
+        if isinstance(self._y, tuple):  # indicators of each class, and the rows' classes
+            indicators, classes = self._y
+            y = indicators[classes[numbers]]
+        else:
+            y = self._y[numbers]
         return dataclasses.replace(
             self._subject,
             X=np.concatenate(parts),
-            y=self._y[numbers],
+            y=y,
             sample_weight=None if weights is None else weights[numbers],
         )
 

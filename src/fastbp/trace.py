@@ -17,6 +17,7 @@ from ._subject import (
     Names,
     Pair,
     Subject,
+    Table,
     as_layer,
     as_unit,
     network_of,
@@ -25,7 +26,6 @@ from ._subject import (
     subject_of,
 )
 from ._training import Visits
-from ._validation import as_rows, dense_rows
 from .network import Network, Solver, warn_of_divergence
 
 if TYPE_CHECKING:
@@ -238,7 +238,8 @@ def solver_of(subject: Subject, learning_rate: float | None, options: dict[str, 
 def trace_of(subject: Subject, solver: Solver) -> StepTrace:
     """Trace one step on the only row of a subject."""
     network = subject.network
-    y = network._targets(subject.y, 1)
+    dense = Table(subject).rows([0])
+    x, y = dense.X[0], dense.y
     visits = Visits.of(subject.sample_weight, 1)
     visit = network._rows(subject.X, y, visits.weights)
     row = network._rows(subject.X, y)
@@ -247,8 +248,6 @@ def trace_of(subject: Subject, solver: Solver) -> StepTrace:
     _, gradients = _gradients(network, visit)
     twin = network.copy()
     _take_step(twin, subject, visit, solver)
-    n_in = network.layer_sizes[0]
-    x = np.array(dense_rows(as_rows(subject.X, n_in, network.dtype), n_in, 0, 1)[0])
     return StepTrace(
         layer_sizes=network.layer_sizes,
         loss_name=network.loss_name,
