@@ -42,7 +42,7 @@ def by_setting(curves: list[Curve]) -> dict[str, list[Curve]]:
 
 def markdown(curves: list[Curve], processor_time: bool) -> str:
     """Return the table, seconds to each goal and the accuracy at the end, and what follows."""
-    what = "Processor seconds, one thread" if processor_time else "Seconds"
+    what = "Processor seconds (one thread)" if processor_time else "Seconds"
     n_seeds = len({one.seed for one in curves})
     heads = ["setting"]
     heads += [f"{goal:.0%}{what}" for goal in GOALS for what in ("", ", undisturbed")]

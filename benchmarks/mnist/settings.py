@@ -19,6 +19,7 @@ FASTBP = (
 FOUND = (
     Setting("scikit-learn", 128, "float32", "SGD", 128, 0.1, 5),
     Setting("scikit-learn", 256, "float32", "SGD", 128, 0.1, 5),
+    Setting("scikit-learn", 256, "float32", "SGD", 64, 0.07, 4),
     Setting("PyTorch", 128, "float32", "SGD", 256, 0.2, 3),
     Setting("PyTorch", 128, "float32", "SGD", 32, 0.03, 5),
 )
