@@ -14,6 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(90, 4))
+Y = X[:, 0] * X[:, 1]
 LABELS = np.array(["a", "b", "c"])[np.arange(90) % 3]
 SOLVERS = [
     {},
@@ -68,6 +69,17 @@ def test_threads_are_those_of_the_estimator():
     plain, model = small(**options).fit(X, y), small(**options)
     record(model, X, y, every=1)
     assert bits(model.network_) == bits(plain.network_)
+
+
+def test_of_several_networks_the_one_that_is_kept_is_recorded():
+    plain, model = small(n_init=3, solver="adam").fit(X, Y), small(n_init=3, solver="adam")
+    recording = record(model, X, Y)
+    assert bits(model.network_) == bits(plain.network_) == bits(recording.network(-1))
+    assert recording.epoch_losses == model.loss_curve_
+    side_by_side = small(n_init=3)
+    with pytest.raises(RuntimeError, match="Record with n_init=1"):
+        record(side_by_side, X, Y)
+    assert bits(side_by_side.network_) == bits(small(n_init=3).fit(X, Y).network_)
 
 
 def test_sparse_rows_and_weights_are_recorded():

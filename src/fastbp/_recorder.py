@@ -220,7 +220,10 @@ class Runs:
             last = recorder.snapshots[-1].network()
             if np.array_equal(last._arena.values, network._arena.values):
                 return recorder
-        raise RuntimeError("Training ran where it could not be recorded: in another thread")
+        raise RuntimeError(
+            "The model is trained, but how could not be recorded: several small networks "
+            "(n_init) are trained side by side. Record with n_init=1."
+        )
 
     def _finish(self) -> None:
         if self._network is not None:

@@ -221,6 +221,9 @@ def record(
     ------
     ValueError, TypeError
         For arguments that cannot be used; besides those of `fit` or `Network.train_epoch`.
+    RuntimeError
+        For an estimator that trains several small networks side by side (``n_init``), which is
+        fitted nevertheless. Otherwise what is recorded is the network that was kept.
 
     Examples
     --------
