@@ -51,10 +51,10 @@ static double binary_log_loss_delta(void *delta, const void *z_, const void *a, 
     difference(delta, a, y, n);
     for (int64_t k = 0; k < n; k += VL) { /* z is padded to whole vectors */
         const vec zk = v_load(z + k);
-        real e[VL];
-        v_store(e, v_exp(v_sub(v_set1(0), v_abs(zk))));
+        real logs[VL];
+        v_store(logs, v_log1p(v_exp(v_sub(v_set1(0), v_abs(zk))), 1));
         for (int64_t i = k; i < n && i < k + VL; i++)
-            loss += ((z[i] > 0 ? z[i] : 0) - (double)y[i] * z[i]) + log1p((double)e[i - k]);
+            loss += ((z[i] > 0 ? z[i] : 0) - (double)y[i] * z[i]) + logs[i - k];
     }
     return loss;
 }

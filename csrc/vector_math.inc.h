@@ -3,17 +3,17 @@
  * At most 2 ulp from the exact value, on every instruction set and for both dtypes, for every
  * argument: subnormal results are right as well, and no finite argument gives infinity or NaN.
  * NaN gives NaN. There are no tables and no branches, and nothing relies on v_fma being fused.
- * All three stand on one reduction, y = n ln 2 + r with n whole and |r| <= ln(2) / 2, and on
+ * The first three stand on one reduction, y = n ln 2 + r with n whole and |r| <= ln(2) / 2, and on
  *
  *     e^y            = 2^n (1 + p),                 p = e^r - 1
  *     1 / (1 + e^y)  = 2^-n / (1 + 2^-n + p)
  *     logistic(x)    = 1 / (1 + e^-x)
  *     tanh(x)        = 1 - 2 / (1 + e^2x)           |x| > 0.55
  *                    = x + x^3 P(x^2)               elsewhere, where the line above would cancel
+ *     log(1 + x)     = 2 atanh(s),                  s = x / (2 + x); atanh(s) = s + s^3 P(s^2)
  *
  * The coefficients are minimax fits (Remez), rounded to the dtype: e^r to 2^-57 (float: 2^-28)
- * of itself, tanh to 2^-55 (2^-28),
- * atanh, up to 3 - sqrt(8), to 2^-80 (2^-46). */
+ * of itself, tanh to 2^-55 (2^-28), atanh, up to 3 - sqrt(8), to 2^-80 (2^-46). */
 #ifdef FBP_F32
 
 #define N_TERMS 5
@@ -81,14 +81,15 @@ INLINE vec polynomial(vec x, const real *c) {
 #endif
 }
 
-/* p and n of e^y = 2^n (1 + p). The leading term of p = r + r^2 (...) is high + low, which has more
- * digits than the rounded r. */
-INLINE vec expm1_reduced(vec y, vec *n) {
+/* p = high + rest and n of e^y = 2^n (1 + p). The leading term of p = r + r^2 (...) is high + low,
+ * which has more digits than the rounded r. */
+INLINE vec expm1_reduced(vec y, vec *n, vec *rest) {
     *n = v_round(v_mul(y, v_set1(LOG2_E)));
     const vec high = v_fnma(*n, v_set1(LN2_HIGH), y); /* exact */
     const vec low = v_mul(*n, v_set1(-LN2_LOW));
     const vec r = v_add(high, low);
-    return v_add(high, v_fma(v_mul(r, r), polynomial(r, expm1_terms), low));
+    *rest = v_fma(v_mul(r, r), polynomial(r, expm1_terms), low);
+    return high;
 }
 
 /* 2^n = power * rest, where n may lie beyond the exponents of the dtype. `rest` is 1 up to
@@ -101,34 +102,35 @@ INLINE vec pow2_in_two(vec n, vec *rest) {
 
 /* e^x. Past the last finite value it stays there, +inf included. */
 INLINE vec v_exp(vec x) {
-    vec n, rest;
+    vec n, low, rest;
     const vec y = v_max(v_set1(-EXP_UNDERFLOW), v_min(v_set1(EXP_OVERFLOW), x));
-    const vec p = expm1_reduced(y, &n);
+    const vec high = expm1_reduced(y, &n, &low);
     const vec power = pow2_in_two(n, &rest);
-    return v_mul(v_fma(power, p, power), rest);
+    return v_mul(v_fma(power, v_add(high, low), power), rest);
 }
 
 /* 1 / (1 + e^-x) */
 INLINE vec v_logistic(vec x) {
     const vec zero = v_set1(0), one = v_set1(1);
-    vec n, rest;
+    vec n, low, rest;
     /* From x = 40 on it is 1; the bound keeps 2^-n within MOST_POWER there. */
     const vec y = v_max(v_set1(-40), v_min(v_set1(EXP_UNDERFLOW), v_sub(zero, x)));
-    const vec p = expm1_reduced(y, &n);
+    const vec high = expm1_reduced(y, &n, &low);
     const vec power = pow2_in_two(v_sub(zero, n), &rest);
     /* 1 + power + p; what the first sum loses of a small power goes into the second. */
     const vec sum = v_add(one, power), lost = v_sub(power, v_sub(sum, one));
-    return v_mul(v_div(power, v_add(sum, v_add(p, lost))), rest);
+    return v_mul(v_div(power, v_add(sum, v_add(v_add(high, lost), low))), rest);
 }
 
 /* tanh x */
 INLINE vec v_tanh(vec x) {
     const vec one = v_set1(1), size = v_abs(x);
-    vec n;
+    vec n, low;
     const vec y = v_min(v_set1(40), v_add(size, size)); /* tanh(20) is 1 */
-    const vec p = expm1_reduced(y, &n);
+    const vec high = expm1_reduced(y, &n, &low);
     const vec scale = v_pow2(v_sub(v_set1(0), n));
-    const vec outer = v_fnma(v_set1(2), v_div(scale, v_add(v_add(one, scale), p)), one);
+    const vec sum = v_add(v_add(v_add(one, scale), high), low); /* 1 + scale + p */
+    const vec outer = v_fnma(v_set1(2), v_div(scale, sum), one);
     const vec x2 = v_mul(size, size);
     const vec inner = v_fma(size, v_mul(x2, polynomial(x2, tanh_terms)), size);
     return v_copysign(v_where_positive(v_sub(size, v_set1((real)0.55)), outer, inner), x);

@@ -39,8 +39,8 @@ INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
 }
 INLINE vec v_round(vec a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 INLINE vec v_pow2(vec n) {
-    const __m256i biased = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(biased, 23));
+    const __m256 biased = _mm256_add_ps(n, _mm256_set1_ps(0x1.8p23f + 127)); /* ends in n + 127 */
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(biased), 23));
 }
 INLINE real v_sum(vec a) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -117,9 +117,8 @@ INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
 }
 INLINE vec v_round(vec a) { return _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 INLINE vec v_pow2(vec n) {
-    const __m256i biased =
-        _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(n)), _mm256_set1_epi64x(1023));
-    return _mm256_castsi256_pd(_mm256_slli_epi64(biased, 52));
+    const __m256d biased = _mm256_add_pd(n, _mm256_set1_pd(0x1.8p52 + 1023)); /* ends in n + 1023 */
+    return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(biased), 52));
 }
 INLINE real v_sum(vec a) {
     const __m128d s = _mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1));

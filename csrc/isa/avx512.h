@@ -37,8 +37,8 @@ INLINE vec v_round(vec a) {
     return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 INLINE vec v_pow2(vec n) {
-    const __m512i biased = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(biased, 23));
+    const __m512 biased = _mm512_add_ps(n, _mm512_set1_ps(0x1.8p23f + 127)); /* ends in n + 127 */
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(biased), 23));
 }
 INLINE real v_sum(vec a) { return _mm512_reduce_add_ps(a); }
 INLINE vec v_total(vec a) {
@@ -102,8 +102,8 @@ INLINE vec v_round(vec a) {
     return _mm512_roundscale_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 INLINE vec v_pow2(vec n) {
-    const __m512i biased = _mm512_add_epi64(_mm512_cvtpd_epi64(n), _mm512_set1_epi64(1023));
-    return _mm512_castsi512_pd(_mm512_slli_epi64(biased, 52));
+    const __m512d biased = _mm512_add_pd(n, _mm512_set1_pd(0x1.8p52 + 1023)); /* ends in n + 1023 */
+    return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(biased), 52));
 }
 INLINE real v_sum(vec a) { return _mm512_reduce_add_pd(a); }
 INLINE vec v_total(vec a) {
