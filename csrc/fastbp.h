@@ -161,8 +161,8 @@ typedef struct {
     fbp_output_delta *output_delta;
     fbp_layer *layers;
     int n_layers;
-    fbp_activation first_activation;
-    int plain_output; /* identity and squared error: delta[L] = z[L] - y */
+    fbp_activation first_activation, last_activation;
+    fbp_loss loss;
 } fbp_net;
 
 /* A layer of networks side by side, each in a lane of its own: see restarts.inc.h. */

@@ -104,8 +104,8 @@ cdef extern from "fastbp.h" nogil:
         fbp_output_delta *output_delta
         fbp_layer *layers
         int n_layers
-        fbp_activation first_activation
-        int plain_output
+        fbp_activation first_activation, last_activation
+        fbp_loss loss
 
     ctypedef struct fbp_lane_layer:
         int64_t n_in, n_out

@@ -1056,8 +1056,8 @@ cdef class Engine:
         self.takes_classes = activations[self.net.n_layers - 1] == "softmax"
         self.net.first_activation = ACTIVATIONS[activations[0]]
         self.out_activation = ACTIVATIONS[activations[self.net.n_layers - 1]]
-        self.net.plain_output = (
-            loss == "squared_error" and activations[self.net.n_layers - 1] == "identity")
+        self.net.last_activation = self.out_activation
+        self.net.loss = LOSSES[loss]
         self.tiny = (len(weights) == 2 and self.net.layers.n_out <= self.net.ops.tiny_units
                      and self.net.layers[1].n_out == 1)
         layer = self.net.layers + self.net.n_layers - 1

@@ -72,7 +72,7 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int f, int output, i
          .derive = ops->derive[outputs[output].loss <= FBP_ABSOLUTE_ERROR ? f_out : FBP_IDENTITY]}};
     fbp_net net = {.ops = ops, .output_delta = ops->output_delta[outputs[output].loss],
                    .layers = layers, .n_layers = 2, .first_activation = (fbp_activation)f,
-                   .plain_output = output == 0};
+                   .last_activation = f_out, .loss = outputs[output].loss};
     const fbp_data data = {.X = X.at, .X_row_bytes = row_length * ops->itemsize, .n_features = n_in,
                            .itemsize = ops->itemsize, .y = y.at, .y_row_bytes = ops->itemsize,
                            .weights = which ? weights : NULL};
