@@ -21,3 +21,10 @@ typedef double real;
 #else
 #define UNROLL
 #endif
+
+/* What will soon be read at p may be fetched now. */
+#if defined(__GNUC__)
+#define PREFETCH(p) __builtin_prefetch(p)
+#else
+#define PREFETCH(p) ((void)(p))
+#endif
