@@ -2,8 +2,12 @@
 python=${PYTHON:-python3.11}
 work=$PWD/build/ci
 test_venv=$work/test
-# Everything but what only drives scikit-learn, where compiled code has little to say.
-core_tests=(tests --ignore-glob='*/test_*estimators*' --ignore-glob='*/test_*demo*')
+# Everything but what drives scikit-learn, tools and pictures, where compiled code has little to say, and
+# what measures time or memory.
+core_tests=(tests)
+for name in estimators demo calls memory measured see trace recording plot benchmark instructions examples; do
+    core_tests+=("--ignore-glob=*/test_*$name*")
+done
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=2
 
 fail() {
