@@ -229,7 +229,7 @@ INLINE vec lane_step_above(const fbp_lanes *net, const fbp_data *data, int64_t r
         lane_forward(layer, layer[-1].a);
         if (layer != last) net->activate(layer->a, layer->n_out * VL);
     }
-    const vec loss = lane_output(net, (const real *)(data->y + row * data->y_row_bytes), scale);
+    const vec loss = lane_output(net, target_row(data, row), scale);
     for (const fbp_lane_layer *layer = last, *below = last - 1; layer != first; layer = below--) {
         real *delta = below == first ? to : below->delta;
         lane_backward_update(layer, delta, below->a, steps, KEEPS, RELU);

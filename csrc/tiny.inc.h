@@ -19,13 +19,17 @@ INLINE const real *dense_row(const fbp_data *data, int64_t r) {
     return (const real *)(data->X + r * data->X_row_bytes);
 }
 
+INLINE const real *target_row(const fbp_data *data, int64_t r) {
+    return (const real *)(data->y + (data->y_rows ? data->y_rows[r] : r) * data->y_row_bytes);
+}
+
 /* Rows come in random order: a table that does not fit the nearest cache is fetched this far ahead. */
 enum { AHEAD = 12 };
 
 INLINE void fetch_row(const fbp_data *data, int64_t r) {
     const char *x = data->X + r * data->X_row_bytes;
     const int64_t n_bytes = data->n_features * data->itemsize;
-    PREFETCH(data->y + r * data->y_row_bytes);
+    PREFETCH(target_row(data, r));
     if (data->weights) PREFETCH(data->weights + r);
     for (int64_t at = 0; at < n_bytes; at += 64) PREFETCH(x + at);
     PREFETCH(x + n_bytes - 1);
@@ -198,7 +202,7 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
         for (int64_t i = 0; i < n_in; i++) gram = v_fma(v_set1(x[i]), v_set1(next[i]), gram);
 
         const int64_t row = order[r];
-        const real *y = (const real *)(data->y + row * data->y_row_bytes);
+        const real *y = target_row(data, row);
         const double weight = data->weights ? data->weights[row] : 1;
         const vec take = v_set1((real)(step->take[0] * weight));
         const vec take_V = v_set1((real)(step->take[1] * weight));

@@ -39,10 +39,15 @@ def library(
     with tempfile.NamedTemporaryFile(suffix=".so", dir=folder().name, delete=False) as file:
         target = file.name
     options = [f"-D{name}={value}" for name, value in (defines or {}).items()]
-    command = [*compiler(), *flags, *options, "-shared", "-fPIC", str(HERE / source), "-o", target]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise Missing(f"{shlex.join(command)} failed: {done.stderr.strip()}")
+    # Linked without the flags: with -ffast-math, loading a library makes the whole process flush
+    # subnormal numbers to zero.
+    for command in (
+        [*compiler(), *flags, *options, "-c", "-fPIC", str(HERE / source), "-o", f"{target}.o"],
+        [*compiler(), "-shared", f"{target}.o", "-o", target],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise Missing(f"{shlex.join(command)} failed: {done.stderr.strip()}")
     return ctypes.CDLL(target)
 
 

@@ -22,9 +22,7 @@ MOST_VISITS = 8.0  # an epoch, on average over the rows that have a weight at al
 Ending = Literal["converged", "diverged", "max_iter"]
 # Runs an epoch in place of `Network._run_epoch` and looks on: see _recorder.py.
 Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int], float]
-WATCHER: contextvars.ContextVar[Watcher] = contextvars.ContextVar(
-    "watcher", default=Network._run_epoch
-)
+WATCHER: contextvars.ContextVar[Watcher | None] = contextvars.ContextVar("watcher", default=None)
 HASHED_AT_ONCE = 1_000_000  # values, between which Ctrl-C is honoured
 
 
@@ -162,7 +160,7 @@ def train_epochs(
     {"converged", "diverged", "max_iter"}
         Why training ended: the loss no longer fell, it is not finite, or all epochs were made.
     """
-    run_epoch = WATCHER.get()
+    run_epoch = WATCHER.get() or Network._run_epoch
     visit = order if shuffle is None else np.empty_like(order)
     for _ in range(max_iter):
         if shuffle is not None:
