@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
-# Operations (multiplications and additions) that a thread's share of the work between two meetings
-# should have: less, and the meeting costs more than a thread saves.
-LEAST_SHARE = 2e5
+# Multiplications and additions that a thread's share of a batch should have: with less of them,
+# on a machine that is busy, waiting for each other costs more than threads save.
+LEAST_SHARE = 1e6
 
 
 def team_size(n_threads: int, operations: float) -> int:
