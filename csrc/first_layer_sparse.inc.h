@@ -113,7 +113,7 @@ INLINE void catch_up(const fbp_block *block, int64_t i, int64_t n_in) {
     block->reached[i] = block->clock;
     keep_product(keep, block->powers + 4 * (n % FBP_POWERS),
                  block->powers + 4 * (FBP_POWERS + n / FBP_POWERS));
-    const fbp_step missed = {{{keep[0], keep[1]}, {keep[2], keep[3]}}, {0, 0}, 1};
+    const fbp_step missed = {.keep = {{keep[0], keep[1]}, {keep[2], keep[3]}}, .momentum = 1};
     const vec_step s = step_times(&missed, 1, 0);
     for (int64_t j = 0; j < block->n_columns; j += panel) {
         real *w = (real *)block->W + j * n_in + i * panel;

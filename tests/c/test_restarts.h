@@ -28,7 +28,7 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
     const double eta = 0.015625, bound = 1000;
     const int64_t order[TINY_VISITS] = {3, 0, 0, 2, 3, 1, 4, 2, 3};
     const int lanes = ops->lanes, lost = lanes > 1 ? lanes - 1 : -1;
-    const fbp_step step = {{{1 - eta * alpha, 0}, {0, 0}}, {-eta, 0}, 0};
+    const fbp_step step = {.keep = {{1 - eta * alpha, 0}, {0, 0}}, .take = {-eta, 0}};
     describe("train_lanes %ld-%ld-1, %s, %s, alpha %g", (long)n_in, (long)n_hidden, activations[f],
              losses[outputs[output].loss], alpha);
     lane_arrays all = new_lane_arrays(n_in, n_hidden, lanes);
