@@ -7,11 +7,13 @@ import os
 import shlex
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 MSVC = sys.platform == "win32"
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -33,6 +35,22 @@ def flags_stamp():
     return str(stamp)
 
 
+class BuildSideBySide(build_ext):
+    """Compiles the files of an extension side by side."""
+
+    def build_extension(self, ext):
+        """Build it as setuptools does, which takes one file after another, on all processors."""
+        compile_files = self.compiler.compile
+
+        def compile_each(sources, *args, **kwargs):
+            with ThreadPoolExecutor(os.cpu_count()) as processors:
+                objects = processors.map(lambda one: compile_files([one], *args, **kwargs), sources)
+                return [item for items in objects for item in items]
+
+        self.compiler.compile = compile_each
+        super().build_extension(ext)
+
+
 core = Extension(
     "fastbp._core",
     sources=["src/fastbp/_core.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
@@ -50,5 +68,6 @@ for module in modules:
 
 setup(
     ext_modules=modules,
+    cmdclass={"build_ext": BuildSideBySide},
     options={} if FREE_THREADED else {"bdist_wheel": {"py_limited_api": "cp311"}},
 )
