@@ -47,7 +47,9 @@ LAYERS = {
     "_backprop": SCIKIT_LEARN,
     "_estimators": SCIKIT_LEARN,
     "plot": {*NUMPY, "sklearn", "matplotlib"},
+    "_console": set(),
     "_demo": DEMO,
+    "_explain": {*DEMO, "joblib"},
     "__main__": set(),
 }
 ORDER = list(LAYERS)
@@ -85,7 +87,7 @@ def other_packages_imported(path):
 
 
 def test_every_module_has_its_place():
-    folders = {"_core", "_demo", "measured", "plot"}
+    folders = {"_core", "_demo", "_explain", "measured", "plot"}
     modules = {path.stem for path in PACKAGE.glob("*.py")} | folders
     assert modules - {"__init__"} == set(LAYERS)
 
