@@ -197,12 +197,11 @@ def plumbing(pressure=PRESSURE):
 
 
 tuner = ChainTuner(plumbing(), target=WANTED, learning_rate=0.01)
-looks = []
-tuner.tune(max_evaluations=5, callback=looks.append)
-before, after = looks[-2:]  # the first move: from the last probe to the fifth look
-for knob in ("m", "h"):
-    move = after.settings[knob] - before.settings[knob]
-    print(f"{knob} moved by {move:.6f}, dy/d{knob} is {tuner.sensitivity('y', knob):.2f}")
+before = tuner.tune(max_evaluations=4).history  # two looks at the start, and a probe of each valve
+slopes = {knob: tuner.sensitivity("y", knob) for knob in ("m", "h")}
+after = tuner.tune(max_evaluations=1).history  # the first move
+for knob, slope in slopes.items():
+    print(f"dy/d{knob} is {slope:.4f}: {knob} moves by {after[knob][-1] - before[knob][-1]:.6f}")
 print(tuner.tune().message)
 
 # %%
