@@ -32,6 +32,7 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#8ebbe0", "color-brand-content": "#8ebbe0"},
 }
 html_copy_source = False
+html_show_sourcelink = False
 html_show_copyright = False
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
@@ -57,6 +58,7 @@ sphinx_gallery_conf = {
     "subsection_order": ["gallery/stories", "gallery/pictures", "gallery/data"],
     "within_subsection_order": "FileNameSortKey",
     "capture_repr": ("_repr_html_",),
+    "image_srcset": ["2x"],
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,

@@ -7,7 +7,7 @@ package. A network with two inputs, two hidden units and one output is to say th
 other two. It has nine numbers that can be turned, its weights and biases, and they are all that
 learning can change. This page follows them.
 
-:ref:`The shower <sphx_glr_auto_gallery_stories_the_shower.py>` is the same story with valves, and
+:ref:`The shower <sphx_glr_auto_gallery_stories_a_shower.py>` is the same story with valves, and
 needs no calculus.
 """
 
@@ -166,7 +166,9 @@ print(check_gradients(network, X, y))
 # Down: why there is a minus
 # --------------------------
 #
-# The rule by which every parameter moves is::
+# The rule by which every parameter moves is:
+#
+# .. code-block:: text
 #
 #     w_new = w_old - learning_rate * dE/dw
 #

@@ -3,7 +3,9 @@ The shower: backpropagation by turning valves
 =============================================
 
 A shower has a flow that is just right: a little less drips, a little more hurts. Two valves set it,
-the main valve of the house and the handle of the shower::
+the main valve of the house and the handle of the shower:
+
+.. code-block:: text
 
      main valve m            handle h
           |                      |
@@ -61,7 +63,9 @@ print("d flow / d handle =", tuner.sensitivity("flow", "handle"))
 #
 # Between the main valve and the shower flows the house's water. Say that one turn of the main valve
 # gives the house 2 units of flow, and one unit of house flow gives the shower 1/4. Then one turn of
-# the main valve gives the shower 2 times 1/4, which is 1/2. Nobody had to measure that::
+# the main valve gives the shower 2 times 1/4, which is 1/2. Nobody had to measure that:
+#
+# .. code-block:: text
 #
 #     dy/dm = dy/dx * dx/dm = 1/4 * 2 = 1/2
 #
@@ -99,7 +103,9 @@ right.set(title="dE/dy", xlabel="shower flow y", yticks=(-1, 0, 1))
 # Chained to the end, every valve has a sensitivity of the error: ``dE/dm = dE/dy * dy/dx * dx/dm``
 # and ``dE/dh = dE/dy * dy/dh``. Backpropagation shares out the work by these. A valve to which the
 # error is twice as sensitive is turned twice as far, and each is turned against its sensitivity,
-# since the error is to fall::
+# since the error is to fall:
+#
+# .. code-block:: text
 #
 #     move of m = -eta * dE/dy * dy/dx * dx/dm
 #     move of h = -eta * dE/dy * dy/dh
