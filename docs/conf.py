@@ -1,4 +1,4 @@
-"""How the pages in this folder become a site: python -m sphinx -W --keep-going -n docs build/docs."""
+"""How the pages in this folder become a site, in which examples have run: see CONTRIBUTING.md."""
 
 import re
 import warnings

@@ -1,7 +1,10 @@
 """The pages of docs/ run as they stand and print what they say; so do the gallery's examples."""
 
 import contextlib
+import doctest
+import importlib
 import io
+import pkgutil
 import re
 import runpy
 from pathlib import Path
@@ -9,10 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastbp._explain.bundled import STUDENTS
+import fastbp
+from fastbp._explain.salaries import STUDENTS
 
 DOCS = Path(__file__).parents[1] / "docs"
 GALLERY = sorted((DOCS / "gallery").rglob("*.py"))
+MODULES = [
+    found.name
+    for found in pkgutil.walk_packages(fastbp.__path__, "fastbp.")
+    if found.name not in ("fastbp.__main__", "fastbp._core")
+]
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -81,9 +90,14 @@ def test_every_file_that_a_page_points_to_exists():
 
 
 def test_every_public_name_is_in_the_reference():
-    import fastbp
     from fastbp import measured, plot
 
     page = (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
     names = {*fastbp.__all__, *measured.__all__, *plot.__all__} - {"__version__"}
     assert [name for name in sorted(names) if not re.search(rf"^   {name}$", page, re.M)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_in_docstrings_print_what_they_say(module):
+    failed, _ = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+    assert not failed

@@ -115,7 +115,9 @@ def f(x):
 
 for change in (1, 0.1, 0.001):
     rise = f(5 + change) - f(5)
-    print(f"x from 5 to {5 + change:<5}: y rises by {rise:.4f}, {rise / change:.3f} for each unit of x")
+    print(
+        f"x from 5 to {5 + change:<5}: y rises by {rise:.4f}, which is {rise / change:.3f} a unit"
+    )
 
 xs = np.linspace(0, 9, 100)
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")

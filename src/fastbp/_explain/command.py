@@ -93,10 +93,11 @@ def _pages(options: argparse.Namespace, output: Path) -> list[tuple[Any, Path, s
         from .training import training_on
 
         return [(training_on(options), output, "Training")]
-    from .bundled import salaries, shower
+    from .salaries import salaries
+    from .shower import Shower
 
     beside = output.with_stem(f"{output.stem}_shower")
-    return [(salaries(), output, "Nine parameters"), (shower(), beside, "The shower")]
+    return [(salaries(), output, "Nine parameters"), (Shower(), beside, "The shower")]
 
 
 def _check_output(path: Path) -> None:

@@ -1,16 +1,14 @@
-"""The two stories that need no file: a network of nine parameters, and a shower."""
+"""`salaries`: nine parameters that learn what graduates earn."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
 
 from .. import Network, record
 from .._subject import Names
-from ..measured import ChainTuner, Knob, Stage
 
 STUDENTS = np.array(  # grade point average, profile score, package (a year, in units of 100,000)
     [
@@ -36,20 +34,3 @@ def salaries() -> Any:
     X, y = scaled[:, :2].copy(), scaled[:, 2:].copy()
     recording = record(network, X, y, epochs=EPOCHS, learning_rate=LEARNING_RATE)
     return dataclasses.replace(recording, names=NAMES)
-
-
-def shower() -> Any:
-    """Return what came of turning the main valve and the handle until the flow was right."""
-    stages = [
-        Stage(
-            "house flow",
-            lambda main_valve: math.sqrt(60) * (1 - math.exp(-main_valve / 4)),
-            Knob("main valve", low=1, high=10, start=4),
-        ),
-        Stage(
-            "shower flow",
-            lambda house_flow, handle: house_flow * (handle / 10) ** 1.5,
-            Knob("handle", low=1, high=10, start=4),
-        ),
-    ]
-    return ChainTuner(stages, target=3.0, learning_rate=0.05).tune()
