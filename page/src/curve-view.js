@@ -100,7 +100,16 @@ function scrubbed(store, root, x) {
 /** Draws both axes of a picture, with their names. */
 export function axes(root, x, y, width, height, margin, [nameX, nameY], ticks = Math.max(3, Math.floor(width / 110))) {
   root.append("g").attr("class", "axis").attr("transform", `translate(0,${height - margin.bottom})`).call(axisBottom(x).ticks(ticks).tickSizeOuter(0));
-  root.append("g").attr("class", "axis").attr("transform", `translate(${margin.left},0)`).call(axisLeft(y).ticks(4, "~g").tickSizeOuter(0));
+  root.append("g").attr("class", "axis").attr("transform", `translate(${margin.left},0)`).call(axisLeft(y).tickValues(ticksOf(y)).tickFormat(number).tickSizeOuter(0));
   root.append("text").attr("class", "axis-name").attr("x", width - margin.right).attr("y", height - 4).attr("text-anchor", "end").text(nameX);
   root.append("text").attr("class", "axis-name").attr("x", 4).attr("y", margin.top - 10).text(nameY);
+}
+
+/** Some places for numbers along an axis; of a logarithmic one powers of ten, if there are two. */
+function ticksOf(scale) {
+  const ticks = scale.ticks(4);
+  if (ticks.length <= 6) return ticks;
+  const powers = ticks.filter((tick) => Number.isInteger(Number(Math.log10(tick).toFixed(9))));
+  const few = powers.length > 1 ? powers : ticks;
+  return few.filter((_, k) => k % Math.ceil(few.length / 6) === 0);
 }

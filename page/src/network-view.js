@@ -9,6 +9,8 @@ import { parameterOf } from "./steps.js";
 import { parametersOf, Quantities } from "./worked.js";
 
 const [THINNEST, WIDEST] = [0.6, 7]; // pixels, of lines from 0 to the largest of a layer
+const MANY = 40; // lines, of which those that flow are drawn faintly
+const MOST_LETTERS = 15; // of a name
 const MOST_NUMBERS = 12; // beside lines; with more lines only the chosen one has its number
 
 export function networkView(store) {
@@ -43,14 +45,14 @@ const HELP =
 /** Returns where everything stands in a drawing of so many pixels. */
 function layoutOf(steps, width) {
   const narrow = width < 520;
-  const radius = narrow ? 17 : 21;
+  const radius = narrow ? 19 : 24;
   const most = max(steps.shown, (units) => units.length);
-  const gap = most <= 4 ? (narrow ? 64 : 112) : narrow ? 48 : 52;
-  const side = { left: narrow ? 64 : 128, right: narrow ? 60 : 118 };
-  const needed = side.left + side.right + steps.nLayers * (narrow ? 58 : 100);
+  const gap = most <= 4 ? (narrow ? 76 : 112) : narrow ? 58 : 56;
+  const side = narrow ? 4 : 122; // for names, which stand above the units where there is no room
+  const needed = 2 * side + steps.nLayers * (narrow ? 64 : 110);
   const full = Math.max(width, needed);
-  const x = scaleLinear([0, steps.nLayers], [side.left + radius, full - side.right - radius]);
-  const top = 30;
+  const x = scaleLinear([0, steps.nLayers], [side + radius, full - side - radius]);
+  const top = narrow ? 16 : 8;
   const height = top + Math.max(most, 2) * gap + 46;
   const middle = top + (Math.max(most, 2) * gap) / 2;
   const places = steps.shown.map((units, l) => units.map((_, k) => [x(l), middle + (k - (units.length - 1) / 2) * gap]));
@@ -144,18 +146,18 @@ function addUnits(store, layout, all) {
 
 /** Names beside inputs and outputs, and above each layer what it is. */
 function addNames({ steps }, layout) {
-  const { places, radius, narrow, side } = layout;
-  for (const [layer, end, shift] of [[0, "end", -radius - 8], [steps.nLayers, "start", radius + 8]]) {
-    const room = (layer ? side.right : side.left) - 12;
+  const { places, radius, narrow } = layout;
+  for (const [layer, end, side] of [[0, "end", -1], [steps.nLayers, "start", 1]]) {
     layout.units
       .selectAll("g")
       .filter((unit) => unit.layer === layer)
       .append("text")
       .attr("class", "name")
-      .attr("text-anchor", end)
-      .attr("x", shift)
-      .attr("dy", "0.35em")
-      .text(({ place }) => shortened(steps.unitName(layer, place), room / (narrow ? 6.6 : 7.6)))
+      .attr("text-anchor", narrow ? (layer ? "end" : "start") : end)
+      .attr("x", side * (narrow ? radius : radius + 8))
+      .attr("y", narrow ? -radius - 5 : 0)
+      .attr("dy", narrow ? 0 : "0.35em")
+      .text(({ place }) => shortened(steps.unitName(layer, place), MOST_LETTERS))
       .append("title")
       .text(({ place }) => steps.unitName(layer, place));
   }
@@ -174,7 +176,7 @@ function addNames({ steps }, layout) {
 }
 
 function shortened(text, room) {
-  return text.length > room ? `${text.slice(0, Math.max(1, Math.floor(room) - 1))}…` : text;
+  return text.length > room ? `${text.slice(0, room - 1)}…` : text;
 }
 
 /** What the lines of a layer show in an idea: their weights, gradients, changes, or new weights. */
@@ -209,6 +211,7 @@ function drawLinks(store, layout) {
     .classed("negative", (at) => values.get(at) < 0)
     .classed("chosen", (at) => same(at, chosen))
     .classed("flows", (at) => flows !== undefined && at.layer === idea.layer + (idea.key === "slope" ? 1 : 0))
+    .classed("many", layout.weights.length > MANY)
     .attr("data-flow", flows ?? null)
     .attr("data-phase", idea.phase)
     .attr("tabindex", (at) => (same(at, store.chosen) || (store.chosen.i === null && at === layout.weights[0]) ? 0 : -1))
@@ -262,6 +265,7 @@ function labelPlace({ places, radius }, { layer, i, j }) {
 
 function writeShort(node, value, of) {
   node.textContent = short(value);
+  node.classList.toggle("long", node.textContent.length > 5);
   node.setAttribute("data-short", String(value));
   if (of) node.setAttribute("data-of", of);
   else node.removeAttribute("data-of");

@@ -21,12 +21,10 @@ import { weightView } from "./weight-view.js";
 export function mount(node, data, keys = node) {
   const steps = new Steps(data);
   const store = new Store(steps);
-  const first = [];
-  if (steps.data.curve) first.push(curveView(store));
-  if (steps.sizes[0] === 2 && steps.canCompute) first.push(dataView(store));
-  const second = [weightView(store), changesView(store), parameterView(store)];
-  if (!first.length) first.push(...second.splice(0, 2));
-  const views = [first, second].map((column) => element("div", { class: "column" }, column));
+  const isPlane = steps.sizes[0] === 2 && steps.canCompute;
+  const first = [data.curve && curveView(store), isPlane && dataView(store), !data.curve && weightView(store), changesView(store)];
+  const second = [data.curve && weightView(store), parameterView(store)];
+  const views = [first, second].map((column) => element("div", { class: "column" }, column.filter(Boolean)));
   const stage = element("div", { class: "stage" }, element("div", { class: "card left" }, networkView(store), playerView(store)), ideaView(store));
   const page = element("div", { class: "fastbp" }, heading(store), stage, element("div", { class: "views" }, views), footer());
   node.replaceChildren(page);

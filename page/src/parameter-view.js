@@ -105,7 +105,8 @@ function mainPicture({ steps, chosen }, along, minimum, after, width) {
   const { svg, root, x, y } = base(along, range, width, height, label, [steps.parameterSymbol(chosen), "loss of this row"]);
   const reach = (range[1] - range[0]) * 0.22;
   if (Number.isFinite(slope)) {
-    const ends = clipped(start, loss, slope, reach, y.domain());
+    const inside = Math.min(reach, start - range[0], range[1] - start);
+    const ends = clipped(start, loss, slope, inside, y.domain());
     root.append("line").attr("class", "tangent").attr("x1", x(ends[0])).attr("y1", y(loss + slope * (ends[0] - start)))
       .attr("x2", x(ends[1])).attr("y2", y(loss + slope * (ends[1] - start)));
   }

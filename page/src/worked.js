@@ -108,7 +108,7 @@ function weightedSum(q, l, j) {
   const { W, b, z } = q.frame.layers[l - 1];
   const products = W.map((row, i) => q.input(l, i).value * row[j]);
   const [places, nMore] = largest(products, MOST_TERMS);
-  const parts = places.flatMap((i, k) => [k ? " + " : "", ...times(q.input(l, i), q.of(l, "W", "weight", i, j))]);
+  const parts = places.flatMap((i, k) => [k ? " + " : "", ...times(q.input(l, i), q.of(l, "W", "weight", i, j), k > 0)]);
   const left = q.steps.sizes[l - 1] - places.length;
   if (nMore || left) {
     const rest = z[j] - b[j] - places.reduce((sum, i) => sum + products[i], 0);
@@ -122,7 +122,7 @@ export function passedBack(q, l, j) {
   const above = q.frame.layers[l];
   const products = above.delta.map((delta, k) => delta * above.W[j][k]);
   const [places] = largest(products, MOST_TERMS);
-  const parts = places.flatMap((k, n) => [n ? " + " : "", ...times(q.of(l + 1, "delta", "backward", k), q.of(l + 1, "W", "weight", j, k))]);
+  const parts = places.flatMap((k, n) => [n ? " + " : "", ...times(q.of(l + 1, "delta", "backward", k), q.of(l + 1, "W", "weight", j, k), n > 0)]);
   const left = q.steps.sizes[l + 1] - places.length;
   if (left) {
     const rest = q.frame.layers[l - 1].dE_da[j] - places.reduce((sum, k) => sum + products[k], 0);
@@ -152,7 +152,8 @@ function gradientLine(q, steps, at) {
   const { layer: l, i, j } = at;
   const weight = q.frame.weight === 1 ? [] : [q.whole("weight"), " × "];
   const delta = q.of(l, "delta", "backward", j);
-  const product = i === null ? [delta] : times(q.input(l, i), delta);
+  if (i === null) return [`{backward:dE/d${steps.parameterSymbol(at)}} = `, ...weight, `{backward:δ${steps.symbol("", l, j)}} = `, q.parameter(at, "grad_", "backward")];
+  const product = times(q.input(l, i), delta);
   return [`{backward:dE/d${steps.parameterSymbol(at)}} = `, ...weight, ...product, " = ", q.parameter(at, "grad_", "backward")];
 }
 
@@ -160,8 +161,9 @@ function strongestInputs(q, l, j) {
   return largest(q.frame.layers[l - 1].grad_W.map((row) => row[j]), 1)[0];
 }
 
-function times(a, b) {
-  return [a, " × ", ...inBrackets(b)];
+/** a x b; a follows a sign itself where `isLater`. */
+function times(a, b, isLater = false) {
+  return [...(isLater ? inBrackets(a) : [a]), " × ", ...inBrackets(b)];
 }
 
 /** Returns { head, rows, more } of the layer's numbers in an idea; a row is { unit or parameter, cells }. */
@@ -196,7 +198,7 @@ const COLUMNS = {
 function rowTable(q, steps) {
   const inputs = steps.shown[0].map((_, i) => ({ title: steps.unitName(0, i), cells: [q.input(1, i)] }));
   const targets = steps.shown.at(-1).map((_, j) => ({ title: `target: ${steps.unitName(steps.nLayers, j)}`, cells: [q.target(j)] }));
-  return { head: ["", "value"], rows: [...inputs, ...targets], more: leftOut(inputs.length, steps.sizes[0], "inputs") };
+  return { head: ["name", "value"], rows: [...inputs, ...targets], more: leftOut(inputs.length, steps.sizes[0], "inputs") };
 }
 
 function parameterTable(q, steps, idea) {
@@ -206,7 +208,7 @@ function parameterTable(q, steps, idea) {
   const update = idea.key === "update";
   const n = steps.sizes[idea.layer] * (steps.sizes[idea.layer - 1] + 1);
   return {
-    head: update ? ["", "before", "gradient", "after"] : ["", "input", "δ", "gradient"],
+    head: update ? ["parameter", "before", "gradient", "after"] : ["parameter", "input", "δ", "gradient"],
     rows: places.map((k) => {
       const at = all[k];
       const gradient = q.parameter(at, "grad_", "backward");
