@@ -69,7 +69,11 @@ def assert_close(values, expected, tolerance, what):
     expected = np.array(expected, dtype=float)
     scale = max(np.abs(expected).max(), 1e-30)
     np.testing.assert_allclose(
-        np.array(values, dtype=float), expected, rtol=tolerance, atol=tolerance * scale, err_msg=what
+        np.array(values, dtype=float),
+        expected,
+        rtol=tolerance,
+        atol=tolerance * scale,
+        err_msg=what,
     )
 
 
