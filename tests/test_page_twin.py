@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import HIDDEN_ACTIVATIONS, PAIRS, random_case
+from cases import HIDDEN_ACTIVATIONS, PAIRS, SOLVERS, random_case
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
@@ -16,15 +16,7 @@ from fastbp._page import data as page_data
 
 TAKE_STEPS = Path(__file__).parents[1] / "page" / "test" / "take-steps.js"
 NODE = shutil.which("node")
-SOLVERS = [
-    {},
-    {"alpha": 0.3},
-    {"momentum": 0.9},
-    {"momentum": 0.8, "nesterov": True, "alpha": 0.1},
-    {"solver": "adam"},
-    {"solver": "adam", "alpha": 0.1, "beta_1": 0.5},
-]
-# Sums in another order, and exp and tanh of another library, both of which may be off by some units.
+# Sums run in another order, and exp and tanh are another library's.
 TOLERANCES = {"float64": 1e-11, "float32": 2e-4}
 
 pytestmark = [

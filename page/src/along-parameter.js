@@ -71,7 +71,17 @@ export class AlongParameter {
     const lands = Math.abs(minimum - this.start) / Math.abs(this.slope); // one step lands there
     let times = 2.1;
     while (times < MOST_TIMES_TOO_LARGE && !(this.lossAt(this.start - times * lands * this.slope) > this.loss)) times *= 1.25;
-    return { small: 0.06 * lands, right: 0.6 * lands, large: times < MOST_TIMES_TOO_LARGE ? times * lands : null };
+    const right = this.rightRate(minimum, 0.6 * lands);
+    return { small: 0.1 * right, right, large: times < MOST_TIMES_TOO_LARGE ? times * lands : null };
+  }
+
+  /** Returns a learning rate, this one or smaller, whose steps go to the minimum and not far past it. */
+  rightRate(minimum, rate) {
+    const beyond = (place) => (place - minimum) * Math.sign(minimum - this.start);
+    const most = 0.25 * Math.abs(minimum - this.start);
+    let found = rate;
+    while (found > 0.02 * rate && this.walk(found, 7).some((place) => beyond(place) > most)) found *= 0.8;
+    return found;
   }
 
   /** Returns the places that plain steps of this parameter alone visit. */

@@ -161,18 +161,20 @@ function addNames({ steps }, layout) {
       .append("title")
       .text(({ place }) => steps.unitName(layer, place));
   }
+  const isEdge = (l) => narrow && (l === 0 || l === steps.nLayers);
+  const columnX = (_, l) => places[l][0][0] + (isEdge(l) ? (l ? radius : -radius) : 0);
   layout.captions
     .selectAll("text")
     .data(steps.sizes)
     .join("text")
-    .attr("x", (_, l) => places[l][0][0])
+    .attr("x", columnX)
     .attr("y", layout.height - 30)
-    .attr("text-anchor", "middle")
-    .text((n, l) => (steps.shown[l].length < n ? `${steps.shown[l].length} of ${n}` : l === 0 ? (n === 1 ? "input" : "inputs") : `layer ${l}`))
+    .attr("text-anchor", (_, l) => (isEdge(l) ? (l ? "end" : "start") : "middle"))
+    .text((n, l) => (steps.shown[l].length < n ? `${steps.shown[l].length} of ${n}` : l ? `layer ${l}` : "inputs"))
     .append("tspan")
-    .attr("x", (_, l) => places[l][0][0])
+    .attr("x", columnX)
     .attr("dy", "1.35em")
-    .text((n, l) => (l === 0 ? (steps.shown[0].length < n ? "inputs" : "") : steps.data.activation[l - 1]));
+    .text((n, l) => (l ? steps.data.activation[l - 1] : steps.shown[0].length < n ? "inputs" : ""));
 }
 
 function shortened(text, room) {
@@ -254,11 +256,11 @@ function drawLinkNumbers(store, layout, values) {
 }
 
 /** A place on a line that its neighbours' numbers do not cover: in turns near its start and its end. */
-function labelPlace({ places, radius }, { layer, i, j }) {
+function labelPlace({ places, radius, narrow }, { layer, i, j }) {
   const [x0, y0] = places[layer - 1][i];
   const [x1, y1] = places[layer][j];
   const near = 0.2 + 0.13 * (i % 2);
-  const t = places[layer].length === 1 ? 0.45 : j % 2 ? 1 - near : near;
+  const t = narrow || places[layer].length === 1 ? 0.45 : j % 2 ? 1 - near : near;
   const along = 3 * t * t - 2 * t * t * t; // of the curve's height, nearly
   return [x0 + radius + (x1 - x0 - 2 * radius) * t, y0 + (y1 - y0) * along];
 }

@@ -22,8 +22,11 @@ export function mount(node, data, keys = node) {
   const steps = new Steps(data);
   const store = new Store(steps);
   const isPlane = steps.sizes[0] === 2 && steps.canCompute;
-  const first = [data.curve && curveView(store), isPlane && dataView(store), !data.curve && weightView(store), changesView(store)];
-  const second = [data.curve && weightView(store), parameterView(store)];
+  const plane = isPlane && dataView(store);
+  const [weight, changes, parameter] = [weightView(store), changesView(store), parameterView(store)];
+  const isTraining = Boolean(data.curve);
+  const first = isTraining ? [curveView(store), plane, changes] : [weight, changes, plane];
+  const second = isTraining ? [weight, parameter] : [parameter];
   const views = [first, second].map((column) => element("div", { class: "column" }, column.filter(Boolean)));
   const stage = element("div", { class: "stage" }, element("div", { class: "card left" }, networkView(store), playerView(store)), ideaView(store));
   const page = element("div", { class: "fastbp" }, heading(store), stage, element("div", { class: "views" }, views), footer());

@@ -11,6 +11,8 @@ import { number } from "./number.js";
 import { parameterOf } from "./steps.js";
 
 const MARGIN = { top: 26, right: 14, bottom: 38, left: 56 };
+const SMALL = { top: 10, right: 10, bottom: 26, left: 44 };
+const GAP = 12; // between the three
 const POINTS = 72;
 const STEPS = { small: 7, right: 7, large: 4 };
 const TITLES = { small: "Too small", right: "Right", large: "Too large" };
@@ -24,7 +26,7 @@ export function parameterView(store) {
   const node = card("parameter", "Why minus: the loss along this weight", words, main,
     element("h3", {}, "The same weight with three learning rates"), three, note, toBias);
   if (!store.steps.canCompute) {
-    node.replaceChildren(node.firstChild, element("p", {}, "Not computed for this page: see above."));
+    node.replaceChildren(node.firstChild, element("p", {}, "Not computed for this page, which does not hold the whole network."));
     return node;
   }
   let pending = 0;
@@ -33,7 +35,12 @@ export function parameterView(store) {
     const width = main.clientWidth;
     if (!width) return;
     const along = new AlongParameter(store.steps, store.steps.subject(store.frame, store.edits), store.chosen);
-    const minimum = along.slope === 0 || !Number.isFinite(along.slope) ? null : along.minimum();
+    if (!Number.isFinite(along.loss) || !Number.isFinite(along.slope)) {
+      words.textContent = "The loss or its slope is not finite here: there is nothing to draw.";
+      for (const part of [main, three, note]) part.replaceChildren();
+      return;
+    }
+    const minimum = along.slope === 0 ? null : along.minimum();
     const after = parameterOf(store.step, store.chosen, "new_");
     words.replaceChildren(...explain(store, along));
     const rates = minimum === null ? null : along.rates(minimum);
@@ -62,7 +69,6 @@ function biasOfOutput({ step, steps }) {
 function explain({ steps, chosen, learningRate }, { slope }) {
   const name = steps.parameterSymbol(chosen);
   const value = { value: slope, of: null, role: "backward" };
-  if (!Number.isFinite(slope)) return ["The slope here is not finite."];
   if (slope === 0) return [formula(`The slope of the loss along {weight:${name}} is 0 for this row: whatever the learning rate, it stays.`)];
   const [sign, way] = slope > 0 ? ["positive", "down"] : ["negative", "up"];
   return [formula(`The slope at {weight:${name}} is `, value, `, ${sign}: to make the loss smaller, the weight has to go ${way}. `,
@@ -74,7 +80,7 @@ function walksOf(along, rates) {
 }
 
 function noteOf(along, minimum, rates, { steps }) {
-  if (along.slope === 0 || !Number.isFinite(along.slope)) return "";
+  if (along.slope === 0) return "";
   const { solver } = steps.data;
   const ofSolver = solver.solver === "adam" || solver.momentum > 0 || solver.alpha > 0 ? " The arrow above is the solver's step; these three are plain ones." : "";
   if (minimum === null) return "Along this weight the loss has no minimum in view: it falls ever further.";
@@ -83,15 +89,15 @@ function noteOf(along, minimum, rates, { steps }) {
 }
 
 /** A curve over a range of the weight, with its scales and axes. */
-function base(along, [from, to], width, height, label, names) {
+function base(along, [from, to], width, height, label, names, margin = MARGIN) {
   const places = Array.from({ length: POINTS + 1 }, (_, k) => from + ((to - from) * k) / POINTS);
   const points = places.map((w) => [w, along.lossAt(w)]).filter(([, loss]) => Number.isFinite(loss));
-  const x = scaleLinear([from, to], [MARGIN.left, width - MARGIN.right]);
+  const x = scaleLinear([from, to], [margin.left, width - margin.right]);
   const [least, most] = extent([...points.map(([, loss]) => loss), along.loss].filter(Number.isFinite));
-  const y = scaleLinear([least, least + (most - least || 1) * 1.08], [height - MARGIN.bottom, MARGIN.top]);
+  const y = scaleLinear([least, least + (most - least || 1) * 1.08], [height - margin.bottom, margin.top]);
   const svg = drawing(width, height, { role: "img", "aria-label": label });
   const root = select(svg);
-  axes(root, x, y, width, height, MARGIN, names, Math.max(3, Math.floor(width / 90)));
+  axes(root, x, y, width, height, margin, names, Math.max(3, Math.floor(width / 90)));
   root.append("path").attr("class", "curve-line loss-line").attr("d", line(([w]) => x(w), ([, loss]) => y(loss))(points));
   return { svg, root, x, y };
 }
@@ -104,12 +110,10 @@ function mainPicture({ steps, chosen }, along, minimum, after, width) {
   const height = 260;
   const { svg, root, x, y } = base(along, range, width, height, label, [steps.parameterSymbol(chosen), "loss of this row"]);
   const reach = (range[1] - range[0]) * 0.22;
-  if (Number.isFinite(slope)) {
-    const inside = Math.min(reach, start - range[0], range[1] - start);
-    const ends = clipped(start, loss, slope, inside, y.domain());
-    root.append("line").attr("class", "tangent").attr("x1", x(ends[0])).attr("y1", y(loss + slope * (ends[0] - start)))
-      .attr("x2", x(ends[1])).attr("y2", y(loss + slope * (ends[1] - start)));
-  }
+  const inside = Math.min(reach, start - range[0], range[1] - start);
+  const ends = clipped(start, loss, slope, inside, y.domain());
+  root.append("line").attr("class", "tangent").attr("x1", x(ends[0])).attr("y1", y(loss + slope * (ends[0] - start)))
+    .attr("x2", x(ends[1])).attr("y2", y(loss + slope * (ends[1] - start)));
   const there = along.lossAt(end);
   const bottom = y(Math.min(loss, there)) > height - MARGIN.bottom - 14 ? height - MARGIN.bottom - 2 : height - MARGIN.bottom - 8;
   root.append("path").attr("class", "drop").attr("d", `M${x(start)},${y(loss)}V${bottom}M${x(end)},${y(clampTo(there, y.domain()))}V${bottom}`);
@@ -143,18 +147,18 @@ function around(values, margin) {
 }
 
 function small(along, name, rate, places, minimum, width) {
-  const own = width < 560 ? width : Math.floor((width - 32) / 3);
+  const own = width < 480 ? width : Math.floor((width - 2 * GAP) / 3);
   const far = Math.max(...places.slice(0, 2).map((w) => Math.abs(w - minimum)), Math.abs(along.start - minimum));
   const range = [minimum - 1.25 * far, minimum + 1.25 * far];
   const inside = places.filter((w) => w >= range[0] && w <= range[1]);
   const leaves = inside.length < places.length;
   const label = `${TITLES[name]}, learning rate ${number(rate)}: ${places.length - 1} steps end at loss ${number(along.lossAt(places.at(-1)))}`;
-  const { svg, root, x, y } = base(along, range, own, 190, label, ["", ""]);
+  const { svg, root, x, y } = base(along, range, own, 180, label, ["", ""], SMALL);
   const path = inside.map((w) => [x(w), y(clampTo(along.lossAt(w), y.domain()))]);
   root.append("path").attr("class", "walk").attr("d", line()(path));
   root.selectAll("circle").data(path).join("circle").attr("class", (_, k) => (k ? "mark after" : "mark before")).attr("r", (_, k) => (k ? 3.5 : 5))
     .attr("cx", ([cx]) => cx).attr("cy", ([, cy]) => cy);
   const says = { small: "creeps", right: "gets there", large: leaves ? "leaves the picture" : "jumps over" }[name];
-  return element("figure", { "data-rate": name }, svg,
+  return element("figure", { "data-rate": name, style: `width: ${own}px` }, svg,
     element("figcaption", {}, element("b", {}, TITLES[name]), ` ${says}: `, formula("{update:η} = ", { value: rate, of: null, role: "update" })));
 }

@@ -212,7 +212,8 @@ class Recording:
     def _summary(self) -> str:
         return (
             f"Training of a network of {'-'.join(map(str, self.layer_sizes))} units: "
-            f"{self.n_steps} steps, loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after."
+            f"{self.n_steps} steps, "
+            f"loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after."
         )
 
     def _snapshot_dict(self, k: int) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def document(data: dict[str, Any], title: str, without_scripts: str) -> str:
     return "".join(parts.get(piece, piece) for piece in pieces)
 
 
-def written(text: str, path: Any) -> Path:
+def written(text: str, where: Any) -> Path:
     """Write a page to a file, all of it or nothing, and return its path.
 
     Raises
@@ -50,7 +50,7 @@ def written(text: str, path: Any) -> Path:
     FileNotFoundError, IsADirectoryError, PermissionError
         If it cannot be written there.
     """
-    path = Path(path)
+    path = Path(where)
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"cannot write {path}: there is no folder {path.parent}. Make it first, or choose "

@@ -22,7 +22,8 @@ def _widget_class() -> Any:
         import traitlets
     except ImportError as error:
         raise ImportError(
-            'a widget needs anywidget: python -m pip install "fastbp[widget]". to_html does without.'
+            'a widget needs anywidget: python -m pip install "fastbp[widget]"; '
+            "to_html does without."
         ) from error
 
     class PageWidget(anywidget.AnyWidget):
