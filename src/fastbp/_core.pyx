@@ -1001,14 +1001,22 @@ cdef class Batch:
                 task = fbp_wait_and_take(&self.team.tasks)
 
     cdef call(self, helpers, bint trains):
-        """Training or prediction, by this thread and as many helpers as there are in the team.
+        """Training or prediction, by this thread and, with an executor, the others of the team.
 
         Returns where training stopped and the sum of losses.
         """
         cdef double loss_sum = 0
         cdef Py_ssize_t stopped = 0
+        cdef int me
+        at_work = []
         fbp_begin_tasks(&self.team.tasks)
-        at_work = [helpers.submit(self.help, me) for me in range(1, self.team.n_threads)]
+        if helpers is not None:
+            try:
+                for me in range(1, self.team.n_threads):
+                    at_work.append(helpers.submit(self.help, me))
+            except RuntimeError:  # no more threads to be had
+                fbp_end_tasks(&self.team.tasks)
+                raise
         with nogil:
             if trains:
                 stopped = train_batches(&self.team, &loss_sum)
@@ -1158,7 +1166,7 @@ cdef class Engine:
         """Train on rows ``order[start:stop]``.
 
         Row by row; with ``block``, the first layer one block behind; with ``batch``, batch by
-        batch, by its team of this thread and those of the executor ``helpers``.
+        batch, by this thread and with the executor ``helpers`` the others of its team.
         ``moments`` has velocities, or Adam's moments, in one row an arena.
 
         Returns where it stopped (``stop``, or before a row or batch of too large a loss)
