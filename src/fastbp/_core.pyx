@@ -1014,9 +1014,10 @@ cdef class Batch:
             try:
                 for me in range(1, self.team.n_threads):
                     at_work.append(helpers.submit(self.help, me))
-            except RuntimeError:  # no more threads to be had
-                fbp_end_tasks(&self.team.tasks)
-                raise
+            except RuntimeError:
+                # No more threads are to be had, and what was submitted last may yet run: for this
+                # object only, which is not to be used again.
+                self.kind = ()
         with nogil:
             if trains:
                 stopped = train_batches(&self.team, &loss_sum)

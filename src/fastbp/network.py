@@ -74,7 +74,8 @@ class Plan:
     isa, lanes, dtype
         Instruction set, numbers in one of its vectors, and their type.
     n_threads : int
-        Threads that it pays to share the work of a batch among.
+        Most threads to share the work of a batch among. Training times itself with and without the
+        others, and goes on alone where that is faster: on a machine that has much else to do.
     """
 
     path: str
@@ -543,6 +544,7 @@ class Network:
         options = solver.options()
         options["batch_size"] = batch_size
         options["largest_loss"] = rows.largest_loss
+        options["block"], options["batch"] = block, batch
         values, before, loss_sum = self._arena.values, self._parameters_before(), 0.0
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         for start, stop in self._slices(rows, len(order), plan.rows, per_row):
@@ -553,13 +555,12 @@ class Network:
             try:
                 with _piece(trial, stop - start) as others:
                     stopped, slice_loss = self._engine.train(
-                        rows, order, start, stop, block=block, batch=batch, helpers=others, **options
+                        rows, order, start, stop, helpers=others, **options
                     )
                 sound = stopped == stop and _core.all_finite(values)
             finally:
                 if not sound:  # it diverged, or was interrupted in the middle of a piece
                     np.copyto(values, before)
-                    self._batch = None  # a helper that came too late may still hold it
             if not sound:
                 self.reset_solver()
                 return math.inf
