@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -33,3 +34,15 @@ def helpers(n: int) -> Iterator[Executor | None]:
             raise
         up.wait()
         yield executor
+
+
+def available_threads() -> int:
+    """Return how many threads this process may run side by side.
+
+    The processors it may use, or fewer where ``OMP_NUM_THREADS`` says so: that is how joblib and
+    many clusters tell libraries of their share.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return max(1, min(processors, int(limit))) if limit.isdecimal() else processors
