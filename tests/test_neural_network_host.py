@@ -14,7 +14,13 @@ REPORT = """
 import json
 from pathlib import Path
 
+import pytest
 from fastbp.neural_network import calls
+
+
+@pytest.fixture  # scikit-learn's own conftest.py has it
+def global_random_seed():
+    return 42
 
 
 def pytest_sessionfinish(session):

@@ -158,21 +158,22 @@ class FastTraining(CallbackSupport):  # type: ignore[misc]
             y_val = self._label_binarizer.inverse_transform(y_val)
         return Data(X, y, weights), (X_val, y_val, weights_val)
 
-    def _rows_a_step(self, n_rows: int) -> int:
+    def _rows_a_step(self, n_rows: int) -> Any:
+        """Return the size of a batch: of the type, too, that scikit-learn makes it."""
         if self.batch_size == "auto":
             return min(200, n_rows)
         if self.batch_size > n_rows:
             _host.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
             )
-        return int(np.clip(self.batch_size, 1, n_rows))
+        return np.clip(self.batch_size, 1, n_rows)
 
     def _run_epochs(
         self,
         call: _host.Arguments,
         data: Data,
         held_out: tuple[Any, Any, Any],
-        batch_size: int,
+        batch_size: Any,
         epochs: Epochs,
     ) -> None:
         """Train epoch by epoch, until the model, a callback or the user has had enough."""
@@ -180,16 +181,16 @@ class FastTraining(CallbackSupport):  # type: ignore[misc]
         order = np.arange(n_rows)
         twin: Twin | None = None
         if data.sample_weight is None or data.sample_weight.any():
-            twin = Twin(self, data.X, data.y, data.sample_weight, batch_size)
-        reported = self._type_of_loss(data)
+            twin = Twin(self, data.X, data.y, data.sample_weight, int(batch_size))
+        reported = self._type_of_loss(data, batch_size)
         self.n_iter_ = 0
         for _ in range(self.max_iter):
             epochs.begin()
             if self.shuffle:
                 order = self._shuffled(order)
             loss = None if twin is None else twin.run_epoch(order)
-            if loss is None:
-                calls["an epoch out of the ordinary"] += 1
+            if loss is None:  # from here on, as long as this call lasts
+                calls["an epoch out of the ordinary"] += twin is not None
                 twin, loss = None, self._run_plain_epoch(call, data, order, batch_size)
             else:
                 loss = reported(loss)
@@ -231,23 +232,27 @@ class FastTraining(CallbackSupport):  # type: ignore[misc]
         return False
 
     def _run_plain_epoch(
-        self, call: _host.Arguments, data: Data, order: NDArray[np.int64], batch_size: int
+        self, call: _host.Arguments, data: Data, order: NDArray[np.int64], batch_size: Any
     ) -> Any:
         """Run an epoch by scikit-learn's own arithmetic; return its loss."""
         parameters, loss_sum = self.coefs_ + self.intercepts_, 0.0
         for batch in gen_batches(len(order), batch_size):
             X, y, sample_weight = data.batch(order[batch] if self.shuffle else batch)
             loss, *gradients = call.gradients(self, X, y, sample_weight)
-            loss_sum += loss * X.shape[0]
+            loss_sum += loss * (batch.stop - batch.start)
             self._optimizer.update_params(parameters, gradients[0] + gradients[1])
         return loss_sum / len(order)
 
-    def _type_of_loss(self, data: Data) -> type:
-        """Return the type that scikit-learn's arithmetic gives the loss of an epoch."""
-        parts = [self.coefs_[0], data.y, data.sample_weight]
-        zeros = [np.zeros(1, part.dtype) for part in parts if part is not None]
-        penalty = 0.5 * self.alpha * zeros[0][0]
-        return type(0.0 + np.sum(np.prod([zeros[0] - zeros[1], *zeros[2:]], axis=0)) + penalty)
+    def _type_of_loss(self, data: Data, batch_size: Any) -> type:
+        """Return the type that scikit-learn's arithmetic gives the loss of an epoch.
+
+        With float32 data it depends on the types of everything that is multiplied.
+        """
+        a, y = np.zeros(1, self.coefs_[0].dtype), np.zeros(1, data.y.dtype)
+        loss = a * (1 - y if self.out_activation_ == "logistic" else y)
+        if data.sample_weight is not None:
+            loss = loss * np.zeros(1, data.sample_weight.dtype)
+        return type(0.0 + (loss[0] + 0.5 * self.alpha * a[0]) * batch_size)
 
     # -- predictions -------------------------------------------------------------------------
 
