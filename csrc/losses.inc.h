@@ -70,7 +70,9 @@ INLINE double binary_log_loss(void *delta, const void *z_, const void *a, const 
         real logs[VL];
         v_store(logs, v_log1p(v_exp(v_sub(v_set1(0), v_abs(zk))), 1));
         for (int64_t i = k; i < n && i < k + VL; i++) {
-            const double one = ((z[i] > 0 ? z[i] : 0) - (double)y[i] * z[i]) + logs[i - k];
+            double one = ((z[i] > 0 ? z[i] : 0) - (double)y[i] * z[i]) + logs[i - k];
+            if (CLIPPED && one > 8 && y[i] == 0) /* 1 - a has lost digits to the 1, and shows it */
+                one = -natural_log(1 - ((const real *)a)[i]);
             loss += CLIPPED ? clipped(one) : one;
         }
     }

@@ -142,6 +142,14 @@ def update_no_improvement_count(
     model._update_no_improvement_count(early_stopping, *held_out[: len(names) - 1])
 
 
+def loss_of(model: Any, y: NDArray[Any], a: NDArray[Any], sample_weight: Any) -> Any:
+    """Return scikit-learn's own value for the mean loss of outputs a, without the penalty."""
+    name = model.loss
+    if name == "log_loss" and model.out_activation_ == "logistic":
+        name = "binary_log_loss"
+    return module.LOSS_FUNCTIONS[name](y, a, *([] if sample_weight is None else [sample_weight]))
+
+
 def dtypes_of_state(
     optimizer: Any, X_dtype: Any, y_dtype: Any, weights: NDArray[Any] | None, n_layers: int
 ) -> list[list[np.dtype[Any]]]:

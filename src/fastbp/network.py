@@ -541,10 +541,12 @@ class Network:
         options = solver.options()
         options["batch_size"] = batch_size
         options["largest_loss"] = rows.largest_loss
-        before, loss_sum = np.empty_like(self._arena.values), 0.0
+        state = [self._arena.values, *([] if moments is None else [moments.values])]
+        before, loss_sum = [np.empty_like(values) for values in state], 0.0
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         for start, stop in self._slices(rows, len(order), plan.rows, per_row):
-            np.copyto(before, self._arena.values)
+            for kept, values in zip(before, state, strict=True):
+                np.copyto(kept, values)
             sound = False
             try:
                 stopped, slice_loss = self._engine.train(
@@ -562,7 +564,8 @@ class Network:
                 sound = stopped == stop and _core.all_finite(self._arena.values)
             finally:
                 if not sound:  # it diverged, or was interrupted in the middle of a piece
-                    np.copyto(self._arena.values, before)
+                    for kept, values in zip(before, state, strict=True):
+                        np.copyto(values, kept)
             if not sound:
                 self.reset_solver()
                 return math.inf

@@ -248,11 +248,10 @@ class FastTraining(CallbackSupport):  # type: ignore[misc]
 
         With float32 data it depends on the types of everything that is multiplied.
         """
-        a, y = np.zeros(1, self.coefs_[0].dtype), np.zeros(1, data.y.dtype)
-        loss = a * (1 - y if self.out_activation_ == "logistic" else y)
-        if data.sample_weight is not None:
-            loss = loss * np.zeros(1, data.sample_weight.dtype)
-        return type(0.0 + (loss[0] + 0.5 * self.alpha * a[0]) * batch_size)
+        a = np.full((1, self.n_outputs_), 0.5, self.coefs_[0].dtype)
+        weights = None if data.sample_weight is None else np.ones(1, data.sample_weight.dtype)
+        loss = _host.loss_of(self, data.y[:1], a, weights) + 0.5 * self.alpha * a[0, 0]
+        return type(0.0 + loss * batch_size)
 
     # -- predictions -------------------------------------------------------------------------
 

@@ -114,7 +114,9 @@ static double output_loss(int loss, const double *z, const double *a, const doub
     case FBP_BINARY_LOG_LOSS:
         return -y[k] * log_of_logistic(z[k]) - (1 - y[k]) * log_of_logistic(-z[k]);
     case FBP_MEAN_SQUARED_ERROR: return (a[k] - y[k]) * (a[k] - y[k]) / 2 / (double)n;
-    case FBP_CLIPPED_BINARY_LOG_LOSS: return clipped_to_eps(-log_of_logistic(y[k] == 1 ? z[k] : -z[k]));
+    case FBP_CLIPPED_BINARY_LOG_LOSS:
+        sum = -log_of_logistic(y[k] == 1 ? z[k] : -z[k]);
+        return clipped_to_eps(sum > 8 && y[k] == 0 ? -log(1 - a[k]) : sum);
     case FBP_LOG_LOSS:
     case FBP_CLIPPED_LOG_LOSS:
         for (int64_t j = 0; j < n; j++) {
