@@ -357,7 +357,7 @@ def test_sequences_of_calls_end_in_the_same_model(target, steps):
     X, y = rows(target)
     models = pair(target, max_iter=4, batch_size=9)
     for model in models:
-        np.random.seed(1)  # noqa: NPY002: what random_state=None draws from
+        np.random.seed(1)  # noqa: NPY002 - what random_state=None draws from
         act(model, steps, X, y)
     expect_same(*models, 1e-10)
 

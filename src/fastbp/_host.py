@@ -7,6 +7,7 @@ or an argument is not as known, training is left to scikit-learn.
 from __future__ import annotations
 
 import collections
+import copy
 import dataclasses
 import functools
 import inspect
@@ -161,8 +162,7 @@ def dtypes_of_state(
     delta = np.zeros(1, X_dtype) - np.zeros(1, y_dtype)
     divisor = 1 if weights is None else weights.dtype.type(1)
     gradients = [delta] * n_layers + [np.sum(delta[:, None], axis=0) / divisor] * n_layers
-    tiny = type(optimizer).__new__(type(optimizer))
-    tiny.__dict__.update(vars(optimizer))
+    tiny = copy.copy(optimizer)
     names = moments_of(optimizer)
     for name in names:
         setattr(tiny, name, [np.zeros(1, array.dtype) for array in getattr(optimizer, name)])

@@ -6,6 +6,7 @@ the network, which trains for an epoch, and back.
 
 from __future__ import annotations
 
+import functools
 import math
 import weakref
 from typing import Any
@@ -187,20 +188,42 @@ class Twin:
 
 def solver_of(optimizer: Any, alpha: float, batch_size: int) -> Solver | None:
     """Return what steps the optimiser takes, or None for one that the engine does not know."""
-    adam = isinstance(optimizer, _host.AdamOptimizer)
-    rate = optimizer.learning_rate_init if adam else optimizer.learning_rate
+    own: tuple[Any, ...]
+    if isinstance(optimizer, _host.AdamOptimizer):
+        rate, solver = optimizer.learning_rate_init, "adam"
+        own = 0.0, False, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
+    else:
+        rate, solver = optimizer.learning_rate, "sgd"
+        own = optimizer.momentum, bool(optimizer.nesterov), 0.9, 0.999, 1e-8
+    return _solver(rate, alpha, batch_size, solver, *own)
+
+
+@functools.lru_cache(maxsize=16)
+def _solver(
+    rate: float,
+    alpha: float,
+    batch_size: int,
+    solver: str,
+    momentum: float,
+    nesterov: bool,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> Solver | None:
+    """Return the solver, checked once for all its epochs, or None for what the engine refuses."""
     try:
-        own = (
-            {
-                "solver": "adam",
-                "beta_1": optimizer.beta_1,
-                "beta_2": optimizer.beta_2,
-                "epsilon": optimizer.epsilon,
-            }
-            if adam
-            else {"momentum": optimizer.momentum, "nesterov": bool(optimizer.nesterov)}
+        return Solver(
+            rate,
+            momentum=momentum,
+            nesterov=nesterov,
+            alpha=alpha,
+            batch_size=batch_size,
+            solver=solver,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            by_weight=True,
         )
-        return Solver(rate, alpha=alpha, batch_size=batch_size, by_weight=True, **own)
     except (ValueError, TypeError):  # a momentum of 1, a rate that has shrunk to 0
         return None
 
@@ -282,9 +305,7 @@ def _obstacle_in_data(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -
 def _is_finite(X: Any) -> bool:
     values = X.data if issparse(X) else X
     if not issparse(X):
-        return all(
-            bool(np.isfinite(values[start:stop]).all()) for start, stop in blocks_of_rows(X)
-        )
+        return all(bool(np.isfinite(values[start:stop]).all()) for start, stop in blocks_of_rows(X))
     return bool(np.isfinite(values).all())
 
 

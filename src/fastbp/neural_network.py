@@ -1,4 +1,4 @@
-"""scikit-learn's `MLPClassifier` and `MLPRegressor`, trained and asked for predictions by the engine.
+"""scikit-learn's `MLPClassifier` and `MLPRegressor`, with the engine inside.
 
 Each is a subclass of scikit-learn's own, with the epochs and the forward pass inside replaced: the
 same parameters, attributes, messages and, from the same ``random_state``, the same model.
@@ -47,10 +47,11 @@ class Data:
         return X, self.y[rows], weights
 
 
-class FastTraining(CallbackSupport):  # type: ignore[misc]
+class FastTraining(CallbackSupport):
     """What the classifier and the regressor replace of scikit-learn's: epochs and predictions."""
 
     _doc_link_module = "fastbp"
+    _no_improvement_count: int
 
     def _doc_link_url_param_generator(self) -> dict[str, str]:
         return {
@@ -105,7 +106,7 @@ class FastTraining(CallbackSupport):  # type: ignore[misc]
             super()._fit_stochastic(*args, **kwargs)
 
     def _new_optimizer(self) -> Any:
-        """Return scikit-learn's own, which is where the state of the solver stands between calls."""
+        """Return scikit-learn's own, which keeps the state of the solver between calls."""
         parameters = self.coefs_ + self.intercepts_
         if self.solver == "adam":
             return _host.AdamOptimizer(
@@ -307,10 +308,10 @@ def _host_class(kind: Any) -> Any:
 
 
 @described
-class MLPClassifier(FastTraining, _host.MLPClassifier):  # type: ignore[misc]
+class MLPClassifier(FastTraining, _host.MLPClassifier):
     """scikit-learn's MLPClassifier: see `described`."""
 
 
 @described
-class MLPRegressor(FastTraining, _host.MLPRegressor):  # type: ignore[misc]
+class MLPRegressor(FastTraining, _host.MLPRegressor):
     """scikit-learn's MLPRegressor: see `described`."""
