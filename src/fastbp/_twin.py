@@ -179,11 +179,12 @@ class Twin:
         if isinstance(self.optimizer, _host.AdamOptimizer):
             optimizer, t = self.optimizer, moments.n_steps
             optimizer.t = t
-            optimizer.learning_rate = (
-                optimizer.learning_rate_init
-                * np.sqrt(1 - optimizer.beta_2**t)
-                / (1 - optimizer.beta_1**t)
-            )
+            if t:  # steps taken
+                optimizer.learning_rate = (
+                    optimizer.learning_rate_init
+                    * np.sqrt(1 - optimizer.beta_2**t)
+                    / (1 - optimizer.beta_1**t)
+                )
 
 
 def solver_of(optimizer: Any, alpha: float, batch_size: int) -> Solver | None:
