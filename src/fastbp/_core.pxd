@@ -11,6 +11,7 @@ cdef extern from "fastbp.h" nogil:
         FBP_IDENTITY, FBP_LOGISTIC, FBP_TANH, FBP_RELU, FBP_EXP, FBP_SOFTMAX
     ctypedef enum fbp_loss:
         FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON
+        FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS
 
     ctypedef void fbp_activate(void *z, int64_t n) noexcept nogil
     ctypedef void fbp_derive(void *delta, const void *a, int64_t n) noexcept nogil

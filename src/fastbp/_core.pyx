@@ -582,10 +582,14 @@ cdef inline void *room_for_target(fbp_net *net):
 ACTIVATIONS = {"identity": FBP_IDENTITY, "logistic": FBP_LOGISTIC, "tanh": FBP_TANH,
                "relu": FBP_RELU, "exp": FBP_EXP, "softmax": FBP_SOFTMAX}
 # Targets that a loss allows; any that is not named here.
-TARGETS = {"binary_log_loss": (0, 1), "log_loss": (0, 1), "poisson": (0, np.inf)}
+TARGETS = {"binary_log_loss": (0, 1), "log_loss": (0, 1), "poisson": (0, np.inf),
+           "clipped_binary_log_loss": (0, 1), "clipped_log_loss": (0, 1)}
 LOSSES = {"squared_error": FBP_SQUARED_ERROR, "absolute_error": FBP_ABSOLUTE_ERROR,
           "binary_log_loss": FBP_BINARY_LOG_LOSS, "log_loss": FBP_LOG_LOSS,
-          "poisson": FBP_POISSON}
+          "poisson": FBP_POISSON,
+          "mean_squared_error": FBP_MEAN_SQUARED_ERROR,
+          "clipped_binary_log_loss": FBP_CLIPPED_BINARY_LOG_LOSS,
+          "clipped_log_loss": FBP_CLIPPED_LOG_LOSS}
 ISAS = {fbp_isa_name(isa).decode(): isa for isa in range(FBP_N_ISA)}
 AUTOMATIC = ("avx512", "avx2", "neon", "scalar")  # preferred first
 

@@ -81,3 +81,15 @@ def _forget_helpers() -> None:
 
 if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
     os.register_at_fork(after_in_child=_forget_helpers)
+
+
+def available_threads() -> int:
+    """Return how many threads this process may run side by side.
+
+    The processors it may use, or fewer where ``OMP_NUM_THREADS`` says so: that is how joblib and
+    many clusters tell libraries of their share.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return max(1, min(processors, int(limit))) if limit.isdecimal() else processors

@@ -220,7 +220,7 @@ class Network:
         self._in_training = threading.Lock()
         self._moments: dict[int, Moments] = {}
         self._batch: _core.Batch | None = None
-        self._before: NDArray[Any] | None = None
+        self._before: list[NDArray[Any]] = []
         self._trials: dict[tuple[int, int], Trial] = {}
         self._blocks: dict[tuple[bool, bool], _core.Block] = {}
         self._engine = _core.Engine(
@@ -544,11 +544,12 @@ class Network:
         options = solver.options()
         options["batch_size"] = batch_size
         options["largest_loss"] = rows.largest_loss
-        options["block"], options["batch"] = block, batch
-        values, before, loss_sum = self._arena.values, self._parameters_before(), 0.0
+        values, loss_sum = self._arena.values, 0.0
+        state = [values, *([] if moments is None else [moments.values])]
+        before = self._state_before(state)
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         for start, stop in self._slices(rows, len(order), plan.rows, per_row):
-            np.copyto(before, values)
+            _copy_each(before, state)
             if moments is not None:
                 options["moments"], options["n_steps"] = moments.values, moments.n_steps
             sound = False
@@ -560,7 +561,7 @@ class Network:
                 sound = stopped == stop and _core.all_finite(values)
             finally:
                 if not sound:  # it diverged, or was interrupted in the middle of a piece
-                    np.copyto(values, before)
+                    _copy_each(state, before)
             if not sound:
                 self.reset_solver()
                 return math.inf
@@ -569,10 +570,10 @@ class Network:
                 moments.n_steps += -(-(stop - start) // batch_size)
         return loss_sum / total_weight
 
-    def _parameters_before(self) -> NDArray[Any]:
-        """Return memory for the parameters as they were, kept from epoch to epoch."""
-        if self._before is None:
-            self._before = np.empty_like(self._arena.values)
+    def _state_before(self, state: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return memory for parameters and moments as they were, kept from epoch to epoch."""
+        if [kept.shape for kept in self._before] != [values.shape for values in state]:
+            self._before = [np.empty_like(values) for values in state]
         return self._before
 
     def _trial(self, batch_size: int, n_threads: int) -> Trial | None:
@@ -803,6 +804,11 @@ def _piece(trial: Trial | None, n_rows: int) -> contextlib.AbstractContextManage
 
 
 _NO_HELP = contextlib.nullcontext()
+
+
+def _copy_each(to: list[NDArray[Any]], arrays: list[NDArray[Any]]) -> None:
+    for place, values in zip(to, arrays, strict=True):
+        np.copyto(place, values)
 
 
 def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
