@@ -53,7 +53,9 @@ LAYERS = {
     "neural_network": SCIKIT_LEARN,
     "patch": SCIKIT_LEARN,
     "plot": {*NUMPY, "sklearn", "matplotlib"},
+    "_console": set(),
     "_demo": DEMO,
+    "_explain": {*DEMO, "joblib"},
     "__main__": set(),
 }
 ORDER = list(LAYERS)
@@ -91,7 +93,7 @@ def other_packages_imported(path):
 
 
 def test_every_module_has_its_place():
-    folders = {"_core", "_demo", "_page", "measured", "plot"}
+    folders = {"_core", "_demo", "_explain", "_page", "measured", "plot"}
     modules = {path.stem for path in PACKAGE.glob("*.py")} | folders
     assert modules - {"__init__"} == set(LAYERS)
 

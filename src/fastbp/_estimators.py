@@ -114,7 +114,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         Activation of the output layer.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where ``X`` was a DataFrame with text as column names.
 
     Notes
@@ -364,7 +364,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         Activation of the output layer.
     n_features_in_ : int
         Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where ``X`` was a DataFrame with text as column names.
 
     Notes

@@ -123,7 +123,7 @@ class Recording:
         subject = self._next[k]
         if subject is None:
             raise ValueError(f"snapshot {k} is the last: no step follows it")
-        subject = dataclasses.replace(subject, network=self.network(k))
+        subject = dataclasses.replace(subject, network=self.network(k), names=self.names)
         return trace_of(subject, self.solver)
 
     def to_dict(self) -> dict[str, Any]:
