@@ -43,6 +43,7 @@ LAYERS = {
     "recording": NUMPY,
     "measured": {"numpy", "pandas", "matplotlib"},  # the last two for results, when asked
     "_sparsity": SCIPY,
+    "_callbacks": SCIKIT_LEARN,
     "_labels": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,
     "_estimators": SCIKIT_LEARN,
