@@ -139,13 +139,18 @@ SOLVERS = [
 ]
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson"])
+LOSSES = ["squared_error", "absolute_error", "huber", "quantile", "poisson"]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("options", SOLVERS)
 def test_solver_and_loss_parameters_reach_the_network(options, loss):
     X, y = regression()
     y = np.abs(y)
-    model = regressor(loss=loss, shuffle=False, max_iter=1, **options).fit(X, y)
-    twin = Reference(fastbp.Network((5, 8, 1), activation="tanh", loss=loss, random_state=0))
+    own = {"huber_delta": 0.2, "quantile": 0.7}
+    model = regressor(loss=loss, shuffle=False, max_iter=1, **own, **options).fit(X, y)
+    network = fastbp.Network((5, 8, 1), activation="tanh", loss=loss, random_state=0, **own)
+    twin = Reference(network)
     nesterov = options.pop("nesterovs_momentum", True)
     options = {**options, "nesterov": nesterov}
     expected_loss = twin.train_epoch(X, y[:, np.newaxis], 0.02, **options)
@@ -728,7 +733,7 @@ def test_dates_are_refused_as_text_is():
         regressor().fit(frame, [1.0, 2.0])
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_data_out_of_all_proportion_warn_but_do_not_fail(loss):
     X, y = regression()
     with pytest.warns(fastbp.DivergenceWarning):
