@@ -215,8 +215,8 @@ def record(
     epochs : int, default=None
         For a network: how many, 10 by default.
     **solver
-        For a network: ``learning_rate``, which it needs, ``momentum``, ``nesterov``, ``alpha`` and
-        ``batch_size``.
+        For a network: ``learning_rate``, which it needs, ``momentum``, ``nesterov``, ``alpha``,
+        ``batch_size``, ``dropout`` and so on, as of `Network.train_epoch`.
 
     Returns
     -------
