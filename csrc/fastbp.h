@@ -30,7 +30,8 @@ typedef enum {
 } fbp_activation;
 
 typedef enum {
-    FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON,
+    FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_HUBER, FBP_QUANTILE, /* any output activation */
+    FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON,                 /* pairs: see fbp_output_delta */
     FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS, /* scikit-learn's */
     FBP_N_LOSS
 } fbp_loss;
@@ -45,8 +46,9 @@ typedef void fbp_activate(void *z, int64_t n);
 typedef void fbp_derive(void *delta, const void *a, int64_t n);
 /* delta = dE/da, or dE/dz where loss and activation are a pair (logistic or softmax with log loss,
  * exp with poisson: delta = a - y); returns the row's loss E(a, y), worked out of z where that is
- * what cannot overflow */
-typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n);
+ * what cannot overflow. Of huber and quantile `parameter` is what losses.inc.h says; others have none. */
+typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
+                                double parameter);
 
 /* One row of values, dense (columns NULL), or the non-zeros of the given columns, in ascending order:
  * a row of X, or the activations of a layer. */
@@ -70,6 +72,8 @@ typedef struct {
     fbp_row row;            /* a as the layer above reads it */
     void *active_values;    /* where ReLU's units are mostly 0: room to list the others, or NULL */
     int32_t *active_columns;
+    double dropout;         /* probability that training drops a unit: see dropout.inc.h */
+    uint64_t dropout_seed;
 } fbp_layer;
 
 /* Rows of data: X, y and weights. */
@@ -165,6 +169,8 @@ typedef struct {
     int n_layers;
     fbp_activation first_activation, last_activation;
     fbp_loss loss;
+    double loss_parameter;
+    uint64_t visit;         /* with dropout: number of the row that is visited, over all epochs */
 } fbp_net;
 
 /* A layer of networks side by side, each in a lane of its own: see restarts.inc.h. */
@@ -182,6 +188,7 @@ typedef struct {
     fbp_derive *derive;
     fbp_activation out_activation;
     fbp_loss loss;
+    double loss_parameter;
     void *values;               /* all parameters and velocities, */
     int64_t n_values;           /* this many numbers a lane */
 } fbp_lanes;
@@ -201,6 +208,10 @@ struct fbp_ops {
     void (*forward)(const fbp_layer *layer, const fbp_row *x);
     /* layer.row lists the active units of layer.a: those above zero */
     void (*list_active)(fbp_layer *layer);
+    /* a[n_out] of this layer without the units that the visit drops, and the way back of `delta`
+     * through that: see dropout.inc.h */
+    void (*drop_units)(const fbp_layer *layer, void *a, uint64_t visit);
+    void (*drop_deltas)(const fbp_layer *layer, void *delta, void *a, uint64_t visit);
 
     /* delta_in = W @ layer.delta (0 for inputs that the row x leaves out), and then the step with the
      * gradients weight * outer(x, delta) into to_W and weight * delta into to_b.

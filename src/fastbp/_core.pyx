@@ -43,6 +43,8 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
     for _l in range(1, net.n_layers):
         below, layer = layer, layer + 1
         below.activate(below.a, below.n_out)                # a[l-1] = f(z[l-1])
+        if below.dropout:                                   # but for units that this visit drops
+            net.ops.drop_units(below, below.a, net.visit)
         if below.active_values != NULL:                     # ReLU: the units that are not 0
             net.ops.list_active(below)
         net.ops.forward(layer, &below.row)                  # z[l] = a[l-1] @ W[l] + b[l]
@@ -55,7 +57,8 @@ cdef inline double output(fbp_net *net, fbp_layer *layer, const void *y) noexcep
     memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
     layer.activate(layer.a, layer.n_out)                    # a[L] = f(z[L])
     if y != NULL:
-        loss = net.output_delta(layer.delta, layer.z, layer.a, y, layer.n_out)
+        loss = net.output_delta(layer.delta, layer.z, layer.a, y, layer.n_out,
+                                net.loss_parameter)
         layer.derive(layer.delta, layer.a, layer.n_out)     # delta[L] = dE/da[L] * f'(z[L])
     return loss
 
@@ -78,6 +81,8 @@ cdef void backward_above(fbp_net *net, double weight, const fbp_step *step) noex
         below = layer - 1
         # delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1]);  step of W[l]: outer(a[l-1], delta[l])
         net.ops.backward_update(layer, below.delta, &below.row, weight, step)
+        if below.dropout:
+            net.ops.drop_deltas(below, below.delta, below.a, net.visit)
         below.derive(below.delta, below.a, below.n_out)
         layer = below
 
@@ -136,12 +141,13 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
             loss += 0.5 * solver.alpha * penalty(net) / weight
             step = step_of(solver, weight, solver.n_steps + 1 + t - start)
             loss_sum[0] += loss
-            backward(net, &x, 1, &step)
-            continue
-        if step.adam:
-            step = step_of(solver, 1, solver.n_steps + 1 + t - start)
-        loss_sum[0] += weight * loss
+            weight = 1
+        else:
+            loss_sum[0] += weight * loss
+            if step.adam:
+                step = step_of(solver, 1, solver.n_steps + 1 + t - start)
         backward(net, &x, weight, &step)
+        net.visit += 1
     return stop
 
 
@@ -267,12 +273,13 @@ cdef void follow_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
     cdef fbp_batch *batch = team.layers + me * net.n_layers
     cdef const int64_t *order = team.order + team.first_row + t
     cdef int itemsize = net.ops.itemsize, block_rows = net.ops.block_rows
-    cdef int last = net.n_layers - 1, l, k, _k
+    cdef int last = net.n_layers - 1, l, k
     cdef fbp_layer *layer = &net.layers[last]
     cdef double weight
     cdef double *loss
     cdef char *a
     cdef char *delta = <char *> batch[last].D + t * batch[last].stride * itemsize
+    net.visit = team.first_visit + team.first_row - team.start
     for k in range(n):
         team.rows[t + k] = row_of(team.data, order[k])
     forward_group(net, batch, team.rows + t, t, n)
@@ -289,7 +296,9 @@ cdef void follow_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
             layer = &net.layers[l - 1]
             a = <char *> batch[l - 1].Z
             delta = <char *> batch[l - 1].D + t * batch[l - 1].stride * itemsize
-            for _k in range(n):                             # delta[l-1] *= f'(z[l-1])
+            for k in range(n):                              # delta[l-1] *= f'(z[l-1])
+                if layer.dropout:
+                    net.ops.drop_deltas(layer, delta, a, net.visit + t + k)
                 layer.derive(delta, a, layer.n_out)
                 a += batch[l - 1].stride * itemsize
                 delta += batch[l - 1].stride * itemsize
@@ -300,14 +309,16 @@ cdef void forward_group(fbp_net *net, fbp_batch *batch, const fbp_row *rows, Py_
     """z[L] of these n rows, a group or less, which are the batch's from row t on."""
     cdef fbp_layer *layer
     cdef char *a
-    cdef int l, _k
+    cdef int l, k
     for l in range(net.n_layers):
         layer = &net.layers[l]
         net.ops.batch_forward(&batch[l], layer, &batch[l - 1] if l else NULL, rows, t, n)
         if l < net.n_layers - 1:
             a = <char *> batch[l].Z
-            for _k in range(n):                             # a[l] = f(z[l])
+            for k in range(n):                              # a[l] = f(z[l])
                 layer.activate(a, layer.n_out)
+                if layer.dropout:
+                    net.ops.drop_units(layer, a, net.visit + t + k)
                 a += batch[l].stride * net.ops.itemsize
 
 
@@ -487,6 +498,7 @@ cdef struct Team:
     const fbp_data *data
     const int64_t *order
     Py_ssize_t start, stop, batch_size
+    int64_t first_visit        # number of the visit to order[start], over all epochs
     fbp_solver solver
     char *out                  # of predictions
     # What is being done:
@@ -585,6 +597,7 @@ ACTIVATIONS = {"identity": FBP_IDENTITY, "logistic": FBP_LOGISTIC, "tanh": FBP_T
 TARGETS = {"binary_log_loss": (0, 1), "log_loss": (0, 1), "poisson": (0, np.inf),
            "clipped_binary_log_loss": (0, 1), "clipped_log_loss": (0, 1)}
 LOSSES = {"squared_error": FBP_SQUARED_ERROR, "absolute_error": FBP_ABSOLUTE_ERROR,
+          "huber": FBP_HUBER, "quantile": FBP_QUANTILE,
           "binary_log_loss": FBP_BINARY_LOG_LOSS, "log_loss": FBP_LOG_LOSS,
           "poisson": FBP_POISSON,
           "mean_squared_error": FBP_MEAN_SQUARED_ERROR,
@@ -976,11 +989,12 @@ cdef class Batch:
             pieces[i].layer, pieces[i].first, pieces[i].n = l, first, n
             pieces[i].first_unit = unit
 
-    cdef begin(self, Engine engine, char *velocities):
+    cdef begin(self, Engine engine, char *velocities, tuple dropout=(), uint64_t dropout_seed=0):
         """Opens the engine's layers for every thread, and loads their weights."""
         cdef int me, l
         for me in range(self.team.n_threads):
             self.owed[me] = engine.begin(&self.team.nets[me], NULL, velocities, False)
+            set_dropout(&self.team.nets[me], dropout, dropout_seed)
         for l in range(self.team.nets.n_layers):
             self.team.layers[l].squares_of_layer = self.team.solver.squares
             self.team.nets.ops.batch_load(&self.team.layers[l], &self.team.nets.layers[l])
@@ -1037,6 +1051,14 @@ cdef class Batch:
         return stopped, loss_sum
 
 
+cdef set_dropout(fbp_net *net, tuple dropout, uint64_t seed):
+    """Lets the hidden layers drop their units with these probabilities."""
+    cdef int l
+    for l in range(len(dropout)):
+        net.layers[l].dropout = dropout[l]
+        net.layers[l].dropout_seed = seed + (<uint64_t> l << 32)
+
+
 cdef object carve(void ***places, list lengths, int itemsize):
     """An array that begins with the parts of these lengths, each aligned; places point at them."""
     cdef Py_ssize_t i
@@ -1059,6 +1081,7 @@ cdef class Engine:
     weights, biases : lists of ndarrays, contiguous views on the arena
     activations : one name a layer
     loss : name of the loss
+    loss_parameter : float, of those losses that have one
     paired : bool, whether loss and output activation are a pair (delta = a - y)
     isa : name of an instruction set, or None for the one in use
     """
@@ -1075,7 +1098,8 @@ cdef class Engine:
     cdef readonly bint tiny        # may run in registers: csrc/tiny.inc.h
     cdef readonly int block_rows   # of csrc/first_layer.inc.h
 
-    def __init__(self, arena, weights, biases, activations, loss, paired, isa=None):
+    def __init__(self, arena, weights, biases, activations, loss, double loss_parameter, paired,
+                 isa=None):
         cdef fbp_layer *layer
         cdef int l
         self.arena = arena
@@ -1112,7 +1136,7 @@ cdef class Engine:
         self.net.first_activation = ACTIVATIONS[activations[0]]
         self.out_activation = ACTIVATIONS[activations[self.net.n_layers - 1]]
         self.net.last_activation = self.out_activation
-        self.net.loss = LOSSES[loss]
+        self.net.loss, self.net.loss_parameter = LOSSES[loss], loss_parameter
         self.tiny = (len(weights) == 2 and self.net.layers.n_out <= self.net.ops.tiny_units
                      and self.net.layers[1].n_out == 1)
         layer = self.net.layers + self.net.n_layers - 1
@@ -1166,13 +1190,16 @@ cdef class Engine:
               Py_ssize_t stop, double learning_rate, double momentum=0, bint nesterov=False,
               double alpha=0, Py_ssize_t batch_size=1, bint adam=False, double beta_1=0.9,
               double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
-              double largest_loss=1e300, cnp.ndarray moments=None, Block block=None,
+              double largest_loss=1e300, tuple dropout=(), uint64_t dropout_seed=0,
+              int64_t first_visit=0, cnp.ndarray moments=None, Block block=None,
               Batch batch=None, helpers=None):
         """Train on rows ``order[start:stop]``.
 
         Row by row; with ``block``, the first layer one block behind; with ``batch``, batch by
         batch, by this thread and with the executor ``helpers`` the others of its team.
-        ``moments`` has velocities, or Adam's moments, in one row an arena.
+        ``moments`` has velocities, or Adam's moments, in one row an arena. Each hidden layer drops
+        its units with a probability of ``dropout``, if any; ``order[start]`` is visit number
+        ``first_visit``.
 
         Returns where it stopped (``stop``, or before a row or batch of too large a loss)
         and the weighted sum of the losses of the rows before that.
@@ -1193,7 +1220,8 @@ cdef class Engine:
         if batch is not None:
             batch.team.data, batch.team.order, batch.team.solver = &rows.data, visits, solver
             batch.team.start, batch.team.stop, batch.team.batch_size = start, stop, batch_size
-            batch.begin(self, V)
+            batch.team.first_visit = first_visit
+            batch.begin(self, V, dropout, dropout_seed)
             try:
                 return batch.call(helpers, True)
             finally:
@@ -1201,6 +1229,8 @@ cdef class Engine:
         # What decays or has momentum moves in every row, that of inactive units too; blocks have a
         # scale for what only decays.
         owed = self.begin(&net, NULL, V, V == NULL and (alpha == 0 or block is not None))
+        set_dropout(&net, dropout, dropout_seed)
+        net.visit = first_visit
         try:
             with nogil:
                 if block is not None and self.tiny and not rows.sparse:
@@ -1440,6 +1470,7 @@ cdef class Lanes:
     activation : name, of all hidden layers
     out_activation : name
     loss : name of the loss
+    loss_parameter : float, of those losses that have one
     dtype : float32 or float64
     n : number of networks
     momentum : bool, whether there are velocities
@@ -1463,8 +1494,8 @@ cdef class Lanes:
     cdef readonly cnp.ndarray values
     cdef readonly list weights, biases, weight_velocities, bias_velocities
 
-    def __init__(self, layer_sizes, activation, out_activation, loss, dtype, Py_ssize_t n,
-                 bint momentum, isa=None):
+    def __init__(self, layer_sizes, activation, out_activation, loss, double loss_parameter, dtype,
+                 Py_ssize_t n, bint momentum, isa=None):
         cdef fbp_lane_layer *layer
         cdef Py_ssize_t at = 0, k
         cdef char *start
@@ -1476,7 +1507,7 @@ cdef class Lanes:
         self.net.activate = self.ops.activate[ACTIVATIONS[activation]]
         self.net.derive = self.ops.derive[ACTIVATIONS[activation]]
         self.net.out_activation = ACTIVATIONS[out_activation]
-        self.net.loss = LOSSES[loss]
+        self.net.loss, self.net.loss_parameter = LOSSES[loss], loss_parameter
         self.n_lanes = self.ops.lanes
         self.n_groups = (n + self.n_lanes - 1) // self.n_lanes
         shapes = [shape for n_in, n_out in zip(layer_sizes, layer_sizes[1:])

@@ -31,6 +31,7 @@ from ._validation import (
     as_targets,
     as_weights,
     check_choice,
+    check_dropout,
     check_finite,
     check_layer_sizes,
     check_number,
@@ -40,20 +41,24 @@ from .exceptions import DivergenceWarning
 
 HIDDEN_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 SOLVERS = ("sgd", "adam")
-LOSSES = ("squared_error", "absolute_error", "log_loss", "poisson")
+LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson")
 # Output activations each loss can be used with, the usual one first.
 OUT_ACTIVATIONS = {
     "squared_error": HIDDEN_ACTIVATIONS,
     "absolute_error": HIDDEN_ACTIVATIONS,
+    "huber": HIDDEN_ACTIVATIONS,
+    "quantile": HIDDEN_ACTIVATIONS,
     "log_loss": ("softmax", "logistic"),
     "poisson": ("exp",),
 }
 
 # A row whose loss is above this has met a network that has diverged: outputs ten thousand times as
-# large as the largest target, or a class that counts as certain to ten thousand digits of e.
+# large as the largest target, or a class that counts as certain to ten thousand digits of e. For
+# huber, which grows as the one or as the other, see `Network._largest_loss`.
 LARGEST_LOSSES: dict[str, Callable[[float], float]] = {
     "squared_error": lambda target: 1e8 * (1 + target) * (1 + target),
     "absolute_error": lambda target: 1e4 * (1 + target),
+    "quantile": lambda target: 1e4 * (1 + target),
     "log_loss": lambda target: 1e4,
     "poisson": lambda target: 1e8 * (1 + target),
 }
@@ -97,7 +102,8 @@ class Solver:
     """What a step does with a gradient; the names are those of `Network.train_epoch`.
 
     ``by_weight``: a batch's mean is per weight of its rows, not per row, for gradients and losses,
-    and its loss includes the L2 penalty.
+    and its loss includes the L2 penalty. ``dropout_seed`` and the number of a row's visit, which
+    the network counts, decide which units are dropped.
     """
 
     learning_rate: float
@@ -110,6 +116,8 @@ class Solver:
     beta_2: float = 0.999
     epsilon: float = 1e-8
     by_weight: bool = False
+    dropout: float | Sequence[float] = 0.0
+    dropout_seed: int = 0
 
     def __post_init__(self) -> None:
         check_number("learning_rate", self.learning_rate, above=0)
@@ -120,6 +128,15 @@ class Solver:
         check_number("beta_1", self.beta_1, at_least=0, below=1)
         check_number("beta_2", self.beta_2, at_least=0, below=1)
         check_number("epsilon", self.epsilon, above=0)
+        check_dropout(self.dropout)
+        check_whole("dropout_seed", self.dropout_seed, at_least=0)
+        if self.dropout_seed >= 2**32:
+            raise ValueError(f"dropout_seed must be below 2**32; got {self.dropout_seed}")
+
+    @property
+    def drops_units(self) -> bool:
+        """Whether there is any dropout."""
+        return bool(np.any(self.dropout))
 
     @property
     def n_moments(self) -> int:
@@ -130,11 +147,13 @@ class Solver:
     def is_plain(self) -> bool:
         """Whether the step of a row is its gradient's and the L2 penalty's alone."""
         decays_in_loss = self.by_weight and self.alpha > 0
-        return self.batch_size == 1 and self.n_moments == 0 and not decays_in_loss
+        simple = self.n_moments == 0 and not decays_in_loss and not self.drops_units
+        return self.batch_size == 1 and simple
 
-    def options(self) -> dict[str, Any]:
-        """Return what `_core.Engine.train` is told."""
+    def options(self, n_hidden: int) -> dict[str, Any]:
+        """Return what `_core.Engine.train` is told for a network of so many hidden layers."""
         options = dict(vars(self))
+        options["dropout"] = check_dropout(self.dropout, n_hidden) if self.drops_units else ()
         options["adam"] = options.pop("solver") == "adam"
         if options["adam"]:
             options["momentum"] = 0.0
@@ -160,11 +179,19 @@ class Network:
         Activation of the hidden layers; a list names one for each.
     out_activation : str, default=None
         Activation of the output layer. None takes the one that belongs to the loss: "identity" for
-        squared and absolute error, "logistic" for log loss with one output and "softmax" with
-        more ("logistic" there means one yes or no per output), "exp" for poisson.
-    loss : {"squared_error", "absolute_error", "log_loss", "poisson"}, default="squared_error"
-        Loss of one row, a sum over its outputs: ``1/2 (a - y)**2``; ``|a - y|``; cross-entropy;
-        half the Poisson deviance ``y log(y / a) - y + a``.
+        squared and absolute error, huber and quantile, "logistic" for log loss with one output and
+        "softmax" with more ("logistic" there means one yes or no per output), "exp" for poisson.
+    loss : {"squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson"}, \
+            default="squared_error"
+        Loss of one row, a sum over its outputs: ``1/2 (a - y)**2``; ``|a - y|``; see
+        ``huber_delta`` and ``quantile``; cross-entropy; half the Poisson deviance
+        ``y log(y / a) - y + a``.
+    huber_delta : float, > 0, default=1.0
+        Of huber: with ``r = |a - y|`` the loss is ``1/2 r**2`` up to this error, and beyond it
+        ``huber_delta r - 1/2 huber_delta**2`` (Huber, 1964).
+    quantile : float in (0, 1), default=0.5
+        Of quantile: the loss is ``quantile (y - a)`` where a is too small and
+        ``(1 - quantile) (a - y)`` where it is too large (Koenker and Bassett, 1978).
     dtype : {"float64", "float32"}, default="float64"
         Type of parameters and arithmetic.
     random_state : int, RandomState, Generator or None, default=None
@@ -199,6 +226,8 @@ class Network:
         activation: str | Sequence[str] = "relu",
         out_activation: str | None = None,
         loss: str = "squared_error",
+        huber_delta: float = 1.0,
+        quantile: float = 0.5,
         dtype: DTypeLike = "float64",
         random_state: Any = None,
     ) -> None:
@@ -206,7 +235,10 @@ class Network:
         self.layer_sizes = check_layer_sizes(layer_sizes, self.dtype.itemsize)
         self.activation = hidden_activations(activation, len(self.layer_sizes) - 2)
         self.loss_name = check_choice("loss", loss, LOSSES)
+        self.huber_delta = check_number("huber_delta", huber_delta, above=0)
+        self.quantile = check_number("quantile", quantile, above=0, below=1)
         self.out_activation = _out_activation(out_activation, loss, self.layer_sizes[-1])
+        self._n_visits = 0  # in training with dropout
         self._allocate()
         self._initialise(_random(random_state))
 
@@ -229,6 +261,7 @@ class Network:
             list(self.biases),
             [*self.activation, self.out_activation],
             self._kernel_loss,
+            self._loss_parameter,
             self.loss_name in ("log_loss", "poisson"),
             _core.isa_for(self.layer_sizes, self.dtype),
         )
@@ -238,6 +271,17 @@ class Network:
         """Name of the loss among the kernels, where log loss has two."""
         binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
         return "binary_log_loss" if binary else self.loss_name
+
+    @property
+    def _loss_parameter(self) -> float:
+        return {"huber": self.huber_delta, "quantile": self.quantile}.get(self.loss_name, 0.0)
+
+    def _largest_loss(self, target: float) -> float:
+        """Return what a row's loss may be where the largest target is this: LARGEST_LOSSES."""
+        if self.loss_name == "huber":
+            near, far = (LARGEST_LOSSES[name] for name in ("squared_error", "absolute_error"))
+            return min(near(target), self.huber_delta * far(target))
+        return LARGEST_LOSSES[self.loss_name](target)
 
     def _initialise(self, random: Any) -> None:
         for W, b, activation in zip(
@@ -327,6 +371,10 @@ class Network:
         float
         """
         rows = self._rows(X, y, sample_weight, needs_y=True)
+        return self._loss_of(rows)
+
+    def _loss_of(self, rows: _core.Rows) -> float:
+        """Return the (weighted) mean loss of rows that were checked before."""
         total = sum(self._engine.loss_sum(rows, *piece) for piece in self._slices(rows, rows.n))
         return total / _total_weight(rows)
 
@@ -437,6 +485,8 @@ class Network:
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
+        dropout: float | Sequence[float] = 0.0,
+        dropout_seed: int = 0,
         n_threads: int = 1,
     ) -> float:
         """Train on every row once, in place.
@@ -468,6 +518,13 @@ class Network:
             ``-learning_rate sqrt(1 - beta_2**t) / (1 - beta_1**t) m / (sqrt(s) + epsilon)``.
         beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
         epsilon : float, > 0, default=1e-8
+        dropout : float in [0, 1) or sequence of these, default=0.0
+            Probability with which a row leaves out each hidden unit, or one for each hidden layer;
+            the others count for ``1 / (1 - dropout)`` as much (Srivastava et al., 2014). It takes
+            the path "rows" or "batches" of `plan`.
+        dropout_seed : int in [0, 2**32), default=0
+            Which units a row leaves out follows from this and from how many rows the network was
+            trained on with dropout before, whatever the batch size.
         n_threads : int, default=1
             Most threads to share the work of a batch among, which pays for large ones only; row by
             row it is one. The numbers are the same for every count.
@@ -490,6 +547,8 @@ class Network:
             beta_1,
             beta_2,
             epsilon,
+            dropout=dropout,
+            dropout_seed=dropout_seed,
         )
         n_threads = check_whole("n_threads", n_threads)
         rows = self._rows(X, y, sample_weight, needs_y=True)
@@ -498,8 +557,10 @@ class Network:
             warn_of_divergence("learning_rate", learning_rate)
         return loss
 
-    def _run_row(self, x: Any, y: Any, solver: Solver) -> float | None:
+    def _run_row(self, x: Any, y: Any, solver: Solver, rate: float) -> float | None:
         """Run an epoch of one row as `_run_epoch` does, or change nothing and return None.
+
+        With the learning rate given instead of the solver's.
 
         None stands for everything out of the ordinary about data, loss or solver, which is for
         `_rows` and `_run_epoch` to look into.
@@ -507,8 +568,8 @@ class Network:
         if not self._in_training.acquire(blocking=False):
             return None
         try:
-            largest_loss = LARGEST_LOSSES[self.loss_name](0.0)  # whatever the target is
-            loss = self._engine.step(x, y, solver.learning_rate, solver.alpha, largest_loss)
+            largest_loss = self._largest_loss(0.0)  # whatever the target is
+            loss = self._engine.step(x, y, rate, solver.alpha, largest_loss)
         finally:
             self._in_training.release()
         return loss if loss is not None and loss <= largest_loss else None
@@ -541,7 +602,7 @@ class Network:
         total_weight = len(order) if solver.by_weight else _total_weight(rows, order)
         if total_weight == 0:
             raise ValueError("Every row of order has sample_weight 0: nothing to learn from")
-        options = solver.options()
+        options = solver.options(len(self.layer_sizes) - 2)
         options["batch_size"] = batch_size
         options["largest_loss"] = rows.largest_loss
         values, loss_sum = self._arena.values, 0.0
@@ -550,6 +611,7 @@ class Network:
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         for start, stop in self._slices(rows, len(order), plan.rows, per_row):
             _copy_each(before, state)
+            options["first_visit"] = self._n_visits
             if moments is not None:
                 options["moments"], options["n_steps"] = moments.values, moments.n_steps
             sound = False
@@ -568,6 +630,7 @@ class Network:
             loss_sum += slice_loss
             if moments is not None:
                 moments.n_steps += -(-(stop - start) // batch_size)
+            self._n_visits += (stop - start) * solver.drops_units
         return loss_sum / total_weight
 
     def _state_before(self, state: list[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -624,6 +687,7 @@ class Network:
         momentum: float = 0.0,
         sparse: bool = False,
         solver: str = "sgd",
+        dropout: float | Sequence[float] = 0.0,
         n_threads: int = 1,
     ) -> Plan:
         """Return how `train_epoch` runs n_rows rows: code path, instruction set, dtype, threads.
@@ -631,7 +695,7 @@ class Network:
         Parameters
         ----------
         n_rows : int, default=1000
-        batch_size, momentum, solver, n_threads
+        batch_size, momentum, solver, dropout, n_threads
             As given to `train_epoch`.
         sparse : bool, default=False
             Whether X is a CSR matrix.
@@ -640,7 +704,9 @@ class Network:
         -------
         Plan
         """
-        follow = Solver(1.0, momentum=momentum, batch_size=batch_size, solver=solver)
+        follow = Solver(
+            1.0, momentum=momentum, batch_size=batch_size, solver=solver, dropout=dropout
+        )
         return self._plan(n_rows, follow, sparse, n_threads)
 
     def _plan(self, n_rows: int, solver: Solver, rows: _core.Rows | bool, n_threads: int) -> Plan:
@@ -649,8 +715,10 @@ class Network:
         used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
         weighted = not isinstance(rows, bool) and rows.sample_weight is not None
         # Steps that a row's gradient alone does not say, or a loss that is not the row's alone.
-        everything = solver.solver == "adam" or (
-            solver.by_weight and (solver.alpha > 0 or weighted)
+        everything = (
+            solver.solver == "adam"
+            or solver.drops_units
+            or (solver.by_weight and (solver.alpha > 0 or weighted))
         )
         operations = 6.0 * used * min(solver.batch_size, n_rows)
         team = team_size(n_threads, operations) if n_threads > 1 else 1
@@ -680,6 +748,9 @@ class Network:
             "activation": self.activation,
             "out_activation": self.out_activation,
             "loss_name": self.loss_name,
+            "huber_delta": self.huber_delta,
+            "quantile": self.quantile,
+            "_n_visits": self._n_visits,
             "dtype": self.dtype,
             "parameters": self._arena.arrays(),
             "moments": {
@@ -729,7 +800,7 @@ class Network:
         values = targets[0] if isinstance(targets, tuple) else targets
         if values is not None and values.size:
             largest = max(float(values.max()), -float(values.min()))
-            rows.largest_loss = min(1e300, LARGEST_LOSSES[self.loss_name](largest))
+            rows.largest_loss = min(1e300, self._largest_loss(largest))
         return rows
 
     def _check_parameters(self) -> None:
