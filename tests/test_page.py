@@ -2,6 +2,7 @@
 
 import html
 import json
+import math
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ from cases import random_case
 
 from fastbp import BackpropClassifier, DivergenceWarning, Network, record, trace_step
 from fastbp._page.data import MOST_UNITS
+from fastbp.measured import ChainTuner, Knob, Stage
 
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 1_500_000
@@ -192,6 +194,40 @@ def test_the_licences_of_what_is_bundled_are_in_the_page(small):
     for package in ("d3-array", "d3-axis", "d3-contour", "d3-scale", "d3-selection", "d3-shape"):
         assert re.search(rf"^{package} \d", page, re.MULTILINE), package
     assert page.count("Permission to use, copy, modify, and/or distribute this software") >= 6
+
+
+# -- a tuned system --------------------------------------------------------------------------------
+
+
+def street(n_houses):
+    yield Stage("main", lambda m: 8 * (1 - math.exp(-m / 4)), Knob("main_valve", 0, 10, start=3))
+    for i in range(n_houses):
+        handle = Knob(f"handle_{i}", 0, 10, start=3)
+        yield Stage(f"shower_{i}", lambda x, h: x * (h / 10) ** 1.5, handle, upstream="main")
+
+
+def test_the_page_of_a_tuned_system_holds_every_look(tmp_path):
+    result = ChainTuner(street(2), target=1.0, learning_rate="auto").tune()
+    page = held(result.to_html())
+    assert page["error"] == result.history["error"].tolist()
+    for name in ("main_valve", "handle_0", "handle_1", "main", "shower_0", "shower_1"):
+        assert page["columns"][name] == result.history[name].tolist()
+    assert page["sensitivities"] == result.sensitivities
+    assert page["message"] == result.message
+    assert result.to_html(tmp_path / "tuned.html").read_text(encoding="utf-8") == result.to_html()
+    assert html.escape(str(result)) in result.to_html()
+    assert result._repr_html_().startswith("<iframe ")
+
+
+def test_of_many_stages_and_looks_a_part_is_held():
+    result = ChainTuner(street(50), target=1.0, learning_rate=1e-4).tune(max_evaluations=6000)
+    page = held(result.to_html())
+    assert page["n_stages"] == 51
+    assert page["stages"] == ["main", *(f"shower_{i}" for i in range(6))]
+    assert page["evaluation"][0] == 1
+    assert page["evaluation"][-1] == result.n_evaluations == page["n_evaluations"]
+    assert len(page["evaluation"]) < result.n_evaluations
+    assert len(result.to_html().encode()) < MOST_BYTES
 
 
 # -- in notebooks ----------------------------------------------------------------------------------

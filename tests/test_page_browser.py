@@ -6,6 +6,7 @@ Skipped without Chromium and its driver; `.ci/run page` installs them, and there
 import base64
 import itertools
 import json
+import math
 import os
 import shutil
 import time
@@ -20,6 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastbp import BackpropClassifier, DivergenceWarning, Network, record, trace_step
 from fastbp._page.document import program
+from fastbp.measured import ChainTuner, Knob, Stage
 
 AXE = Path(__file__).parents[1] / "page" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -441,19 +443,76 @@ def test_three_rates_are_drawn_and_named(browser, tmp_path, nine):
     assert slope == pytest.approx(nine.trace(0).layers[1].grad_b[0], rel=1e-12)
 
 
+# -- a tuned system --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shower():
+    def house_flow(main_valve):
+        return 8 * (1 - math.exp(-main_valve / 4))
+
+    stages = [
+        Stage("house", house_flow, Knob("main valve", 1, 10, start=4)),
+        Stage("shower", lambda x, h: x * (h / 10) ** 1.5, Knob("handle {loss:x}", 1, 10, start=4)),
+    ]
+    return ChainTuner(stages, target=3, learning_rate="auto").tune()
+
+
+def test_every_number_of_a_tuned_system_is_the_results(browser, tmp_path, shower):
+    browser.open(shower.to_html(), tmp_path)
+    columns = {name: values.tolist() for name, values in shower.history.items()}
+    plain = {
+        "columns": columns,
+        "error": columns["error"],
+        "target": shower.target,
+        "sensitivities": shower.sensitivities,
+    }
+    seen = set()
+    for number_of_look in range(shower.n_evaluations):
+        assert f"{number_of_look + 1} of {shower.n_evaluations}" in browser.text(".phase").lower()
+        seen |= check_numbers(browser, plain)
+        if number_of_look + 1 < shower.n_evaluations:
+            browser.step()
+    for name in ("house", "shower", "main valve", "handle {loss:x}"):
+        assert {f"columns.{name}.{k}" for k in range(shower.n_evaluations)} <= seen
+    assert {"sensitivities.shower.house", "target.shower"} <= seen
+    product = shower.sensitivities["shower"]["house"] * shower.sensitivities["house"]["main valve"]
+    shown = browser.run(
+        "return [...document.querySelectorAll('.chains data')].map((d) => +d.value)"
+    )
+    assert product in shown
+    assert "d shower / d handle {loss:x} = " in browser.text(".chains")
+
+
+def test_a_tuned_system_is_played_and_scrubbed(browser, tmp_path, shower):
+    browser.open(shower.to_html(), tmp_path)
+    browser.keys("ARROW_RIGHT", "ARROW_RIGHT", to="body")
+    assert browser.text(".idea h2") == "A knob is moved, to learn"
+    assert "d house / d main valve \N{ALMOST EQUAL TO} (" in browser.text(".idea .worked")
+    browser.keys("END", to=".scrub input")
+    assert browser.text(".idea h2") == "A move towards the target"
+    browser.click("[aria-label=Rewind]")
+    assert browser.text(".idea h2") == "First settings"
+    browser.run("document.querySelector('[aria-label=Pace]').value = 'fast'")
+    browser.click("[aria-label=Play]")
+    until(lambda: browser.text(".idea h2") == "The same again")
+    browser.click("[aria-label=Pause]")
+
+
 # -- what it looks like ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("width", [360, 768, 1440])
-def test_nothing_is_wider_than_the_window(browser, tmp_path, nine, moons, width):
+def test_nothing_is_wider_than_the_window(browser, tmp_path, nine, moons, shower, width):
     random = np.random.default_rng(0)
     large = Network((784, 128, 10), out_activation="softmax", loss="log_loss", random_state=0)
     x = random.uniform(size=784)
-    for one in (nine, moons, trace_step(large, x, np.eye(10)[3], 0.1)):
+    for one in (shower, nine, moons, trace_step(large, x, np.eye(10)[3], 0.1)):
         browser.open(one.to_html(), tmp_path, width=width)
         for _ in range(4):
             assert browser.run("return document.documentElement.scrollWidth") == width
-            browser.click(".jump[data-phase=backward]")
+            if one is not shower:
+                browser.click(".jump[data-phase=backward]")
             browser.step()
         smallest = """const hasText = (node) => !["SUP", "SUB"].includes(node.tagName) &&
                 [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
@@ -464,23 +523,29 @@ def test_nothing_is_wider_than_the_window(browser, tmp_path, nine, moons, width)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessibility_rules_hold_in_light_and_dark(browser, tmp_path, moons, scheme):
+def test_accessibility_rules_hold_in_light_and_dark(browser, tmp_path, moons, shower, scheme):
     if not AXE.exists():
         missing("axe-core (npm ci in page/)")
+    browser.open(shower.to_html(), tmp_path, prefers_color_scheme=scheme)
+    assert violations(browser) == []
     browser.open(moons.to_html(), tmp_path, prefers_color_scheme=scheme)
     background = browser.run(
         "return getComputedStyle(document.querySelector('.fastbp')).backgroundColor"
     )
     lightness = np.mean([int(part) for part in background[4:-1].split(",")])
     assert (lightness > 200) == (scheme == "light")
-    browser.run(AXE.read_text(encoding="utf-8"))
     for phase in ("forward", "loss", "backward", "update"):
         browser.click(f".jump[data-phase={phase}]")
-        found = browser.driver.execute_async_script(
-            "const done = arguments[0]; axe.run(document).then((r) => done(r.violations))"
-        )
-        said = [(one["id"], one["help"], [n["html"][:200] for n in one["nodes"]]) for one in found]
-        assert said == []
+        assert violations(browser) == []
+
+
+def violations(browser):
+    """What axe finds against the rules of WCAG and good practice."""
+    browser.run(AXE.read_text(encoding="utf-8"))
+    found = browser.driver.execute_async_script(
+        "const done = arguments[0]; axe.run(document).then((r) => done(r.violations))"
+    )
+    return [(one["id"], one["help"], [n["html"][:200] for n in one["nodes"]]) for one in found]
 
 
 def test_motion_is_reduced_where_asked_for(browser, tmp_path, nine):
@@ -539,6 +604,7 @@ def test_numbers_that_are_not_finite_leave_no_blank_page(browser, tmp_path):
     browser.open(trace.to_html(), tmp_path)
     check_all(browser, trace.to_dict())
     browser.choose(0, 1)
+    browser.choose(1, 0)
     assert "not finite" in browser.text("section.weight")
 
 

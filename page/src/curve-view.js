@@ -65,36 +65,46 @@ function notes({ steps }) {
 /** Draws the curve, and returns a function that puts the mark where the page is. */
 function build(store, picture, width) {
   const { curve, n_steps } = store.steps.data;
-  const points = curve.epochs.map((epoch, k) => ({ epoch, loss: curve.losses[k] ?? NaN })).filter(({ loss }) => Number.isFinite(loss));
-  const x = scaleLinear(extent(curve.epochs), [MARGIN.left, width - MARGIN.right]);
-  const [least, most] = extent(points, ({ loss }) => loss);
+  const points = curve.epochs.map((epoch, k) => [epoch, curve.losses[k] ?? NaN]);
+  const { svg, place } = curvePicture(width, {
+    points,
+    names: ["epoch", "loss"],
+    label: `Loss against epochs, from ${number(curve.losses[0])} to ${number(curve.losses.at(-1))} in ${n_steps} steps`,
+    stops: store.steps.frames.map(({ epoch }) => epoch),
+    go: (frame) => store.set({ frame, playing: null }),
+  });
+  picture.replaceChildren(svg);
+  return () => place(store.steps.frames[store.frame].epoch, lossAt(store));
+}
+
+/**
+ * Draws a curve to drag along: `points` are [x, y], `stops` the places that one may go to, by number.
+ * Returns the drawing, and a function that puts the mark somewhere.
+ */
+export function curvePicture(width, { points, names: [nameX, nameY], label, stops, go }) {
+  const seen = points.filter(([, value]) => Number.isFinite(value));
+  const x = scaleLinear(extent(points, ([at]) => at), [MARGIN.left, width - MARGIN.right]);
+  const [least, most] = extent(seen, ([, value]) => value);
   const isLog = least > 0 && most / least > LOG_FROM;
   const [low, high] = isLog ? [least, most] : [Math.min(0, least ?? 0), most || 1];
   const y = (isLog ? scaleLog : scaleLinear)([low, high], [HEIGHT - MARGIN.bottom, MARGIN.top]).nice();
-  const svg = drawing(width, HEIGHT, { role: "img", "aria-label": `Loss against epochs, from ${number(points[0]?.loss)} to ${number(points.at(-1)?.loss)} in ${n_steps} steps` });
+  const svg = drawing(width, HEIGHT, { role: "img", "aria-label": label, class: "scrubs" });
   const root = select(svg);
-  axes(root, x, y, width, HEIGHT, MARGIN, ["epoch", isLog ? "loss, logarithmic" : "loss"]);
-  root.append("path").attr("class", "curve-line").attr("d", line(({ epoch }) => x(epoch), ({ loss }) => y(loss))(points));
+  axes(root, x, y, width, HEIGHT, MARGIN, [nameX, isLog ? `${nameY}, logarithmic` : nameY]);
+  root.append("path").attr("class", "curve-line").attr("d", line(([at]) => x(at), ([, value]) => y(value))(seen));
   const rule = root.append("line").attr("class", "mark-line").attr("y1", MARGIN.top).attr("y2", HEIGHT - MARGIN.bottom);
   const dot = root.append("circle").attr("class", "mark").attr("r", 6);
-  scrubbed(store, root, x);
-  picture.replaceChildren(svg);
-  return () => {
-    const { epoch } = store.steps.frames[store.frame];
-    const loss = lossAt(store);
-    rule.attr("x1", x(epoch)).attr("x2", x(epoch));
-    dot.attr("cx", x(epoch)).attr("cy", Number.isFinite(loss) ? y(loss) : MARGIN.top);
-  };
-}
-
-function scrubbed(store, root, x) {
-  const epochs = store.steps.frames.map(({ epoch }) => epoch);
-  const go = (event) => store.set({ frame: bisectCenter(epochs, x.invert(pointer(event, root.node())[0])), playing: null });
-  root.attr("class", "scrubs").on("pointerdown", (event) => {
-    root.node().setPointerCapture(event.pointerId);
-    go(event);
+  const goTo = (event) => go(bisectCenter(stops, x.invert(pointer(event, svg)[0])));
+  root.on("pointerdown", (event) => {
+    svg.setPointerCapture(event.pointerId);
+    goTo(event);
   });
-  root.on("pointermove", (event) => event.buttons && go(event));
+  root.on("pointermove", (event) => event.buttons && goTo(event));
+  const place = (at, value) => {
+    rule.attr("x1", x(at)).attr("x2", x(at));
+    dot.attr("cx", x(at)).attr("cy", Number.isFinite(value) && (!isLog || value > 0) ? y(value) : HEIGHT - MARGIN.bottom);
+  };
+  return { svg, place };
 }
 
 /** Draws both axes of a picture, with their names. */

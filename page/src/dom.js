@@ -35,12 +35,15 @@ export function icon(path) {
 /**
  * Returns a formula as a node. In the text {role:x} has the colour of a role (forward, loss, backward,
  * update, weight), ^2^ is raised and _j lowered. Beside texts there may be quantities of the step:
- * { value, of, role }, where `of` says which number of the trace it is.
+ * { value, of, role }, where `of` says which number of the trace it is; and words of the user's, which
+ * are taken as they are: { words, role }.
  */
 export function formula(...parts) {
   const node = element("span", { class: "formula" });
   for (const part of parts.flat()) {
-    node.append(...(typeof part === "object" ? [quantity(part)] : marked(part)));
+    if (typeof part === "string") node.append(...marked(part));
+    else if ("words" in part) node.append(element("span", { class: `role-${part.role}` }, part.words));
+    else node.append(quantity(part));
   }
   return node;
 }

@@ -2,17 +2,18 @@
 
 import { mount } from "./page.js";
 import style from "./style.css";
+import { mountTuning } from "./tuning-page.js";
 
 const SYNCED = ["frame", "idea"]; // that Python may read and set
 
 function start(node, data, keys) {
   try {
-    return mount(node, data, keys);
+    return (data.format === "fastbp.tuning/1" ? mountTuning : mount)(node, data, keys);
   } catch (error) {
     const message = document.createElement("p");
     message.className = "failed";
     message.setAttribute("role", "alert");
-    message.textContent = `This page cannot be shown: ${error.message}. Its numbers are in trace.to_dict() all the same.`;
+    message.textContent = `This page cannot be shown: ${error.message}. The numbers themselves are in Python all the same.`;
     node.replaceChildren(message);
     console.error(error);
     return null;

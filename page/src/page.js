@@ -9,7 +9,7 @@ import { lossOf } from "./losses.js";
 import { networkView } from "./network-view.js";
 import { count, number } from "./number.js";
 import { parameterView } from "./parameter-view.js";
-import { listenToKeys, playerView } from "./player.js";
+import { playerView } from "./player.js";
 import { Steps } from "./steps.js";
 import { Store } from "./store.js";
 import { weightView } from "./weight-view.js";
@@ -28,10 +28,9 @@ export function mount(node, data, keys = node) {
   const first = isTraining ? [curveView(store), plane, changes] : [weight, changes, plane];
   const second = isTraining ? [weight, parameter] : [parameter];
   const views = [first, second].map((column) => element("div", { class: "column" }, column.filter(Boolean)));
-  const stage = element("div", { class: "stage" }, element("div", { class: "card left" }, networkView(store), playerView(store)), ideaView(store));
+  const stage = element("div", { class: "stage" }, element("div", { class: "card left" }, networkView(store), playerView(store, keys)), ideaView(store));
   const page = element("div", { class: "fastbp" }, heading(store), stage, element("div", { class: "views" }, views), footer());
   node.replaceChildren(page);
-  listenToKeys(store, keys);
   return store;
 }
 

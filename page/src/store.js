@@ -1,12 +1,13 @@
 // What the page shows: which step, which idea, which weight, and what the reader has changed.
 
 import { ideasOf } from "./ideas.js";
+import { Observable } from "./observable.js";
 
-export class Store {
+export class Store extends Observable {
   constructor(steps) {
+    super();
     this.steps = steps;
     this.ideas = ideasOf(steps);
-    this.listeners = new Set();
     this.frame = 0;
     this.idea = 0;
     this.chosen = strongestParameter(steps.frames[0], steps.nLayers);
@@ -15,24 +16,12 @@ export class Store {
     this.edits = { learningRate: null, parameters: new Map() };
   }
 
-  /** Calls a function after changes with the set of names that changed. */
-  onChange(listener) {
-    this.listeners.add(listener);
-  }
-
-  set(changes) {
-    const changed = new Set();
-    for (const [name, value] of Object.entries(changes)) {
-      if (this[name] === value) continue;
-      this[name] = value;
-      changed.add(name);
-    }
+  changing(changed) {
     if (changed.has("frame") && this.edits.parameters.size) {
       this.edits = { ...this.edits, parameters: new Map() };
       changed.add("edits");
     }
     if (changed.has("frame") || changed.has("edits")) this.computed = null;
-    if (changed.size) for (const listener of this.listeners) listener(changed);
   }
 
   get isEdited() {

@@ -48,7 +48,7 @@ def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[st
     """
     n = len(recording)
     first, last = trace_at(0), trace_at(n - 1)
-    shown = _shown([trace_at(k) for k in _spread(n, 8)])
+    shown = _shown([trace_at(k) for k in spread(n, 8)])
     needs_whole = not _is_all(shown, first)
     of_slices = max(len(json.dumps(jsonable(_frame(trace, shown)))) for trace in (first, last))
     size = of_slices + 40
@@ -56,7 +56,7 @@ def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[st
     holds_whole = needs_whole and with_whole * min(n, FEWEST_FRAMES) <= MOST_BYTES
     most = max(2, MOST_BYTES // (with_whole if holds_whole else size))
     frames = []
-    for k in _spread(n, most):
+    for k in spread(n, most):
         trace = trace_at(k)
         frame = {
             **_frame(trace, shown),
@@ -165,7 +165,7 @@ def _packed(trace: Any) -> str:
     return base64.b64encode(flat.tobytes()).decode("ascii")
 
 
-def _spread(n: int, most: int) -> list[int]:
+def spread(n: int, most: int) -> list[int]:
     """Return at most so many of the numbers 0 to n - 1, evenly spaced, both ends included."""
     numbers: list[int] = np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)).tolist()
     return numbers
@@ -188,6 +188,6 @@ def _points(recording: Any) -> dict[str, Any] | None:
     """Return rows for the 2-D view, or None if rows are no points in a plane."""
     if recording.layer_sizes[0] != 2:
         return None
-    some = _spread(len(recording.probe_X), MOST_POINTS)
+    some = spread(len(recording.probe_X), MOST_POINTS)
     points: dict[str, Any] = jsonable({"X": recording.probe_X[some], "y": recording.probe_y[some]})
     return points
