@@ -15,6 +15,7 @@ PAIRS = (
     ("log_loss", "logistic"),
     ("log_loss", "softmax"),
     ("poisson", "exp"),
+    *itertools.product(("huber", "quantile"), HIDDEN_ACTIVATIONS),
 )
 # Options of a step: each solver, plain and with its options.
 SOLVERS = [
@@ -51,6 +52,8 @@ def random_case(
         activation=activation,
         out_activation=out_activation,
         loss=loss,
+        huber_delta=0.7,
+        quantile=0.3,
         dtype=dtype,
         random_state=random,
     )

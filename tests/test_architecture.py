@@ -44,11 +44,21 @@ LAYERS = {
     "recording": NUMPY,
     "measured": {"numpy", "pandas", "matplotlib"},  # the last two for results, when asked
     "_sparsity": SCIPY,
+    "_callbacks": SCIKIT_LEARN,
     "_labels": SCIKIT_LEARN,
+    "_held_out": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,
+    "_conversion": SCIKIT_LEARN,
+    "_shared_docs": set(),
     "_estimators": SCIKIT_LEARN,
+    "_host": SCIKIT_LEARN,
+    "_twin": SCIKIT_LEARN,
+    "neural_network": SCIKIT_LEARN,
+    "patch": SCIKIT_LEARN,
     "plot": {*NUMPY, "sklearn", "matplotlib"},
+    "_console": set(),
     "_demo": DEMO,
+    "_explain": {*DEMO, "joblib"},
     "__main__": set(),
 }
 ORDER = list(LAYERS)
@@ -86,7 +96,7 @@ def other_packages_imported(path):
 
 
 def test_every_module_has_its_place():
-    folders = {"_core", "_demo", "_page", "measured", "plot"}
+    folders = {"_core", "_demo", "_explain", "_page", "measured", "plot"}
     modules = {path.stem for path in PACKAGE.glob("*.py")} | folders
     assert modules - {"__init__"} == set(LAYERS)
 

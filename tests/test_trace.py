@@ -138,7 +138,7 @@ def test_what_stands_between_agrees_with_the_reference(loss, out_activation, act
     network, X, y = random_case(loss, out_activation, (3, 5, 4, 2), 1, activation=activation)
     trace, twin = trace_step(network, X[0], y[0], 0.1), Reference(network)
     z, a = twin.forward(X)
-    dE_da = LOSS_DERIVATIVES[twin.loss_name](a[-1], y)
+    dE_da = LOSS_DERIVATIVES[twin.loss_name](a[-1], y, *twin.loss_parameters)
     gradients = twin.summed_gradients(X, y, np.ones(1))
     for l in (3, 2, 1):
         layer = trace.layers[l - 1]

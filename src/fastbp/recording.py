@@ -42,6 +42,7 @@ class Recording(Shown):
     names : Names
         ``names.features`` and ``names.outputs``, numbers where there are no names.
     solver : Solver
+        Its learning rate is that of the first step.
     every : int
         Steps between snapshots: as asked for, or doubled until the limits were kept.
     n_steps : int
@@ -69,6 +70,7 @@ class Recording(Shown):
     Snapshots at the ends of epochs are, to the bit, where training was. Those within come from a
     copy that takes the same steps from the start of the epoch: the same to rounding. (Training
     holds back some updates and is not stopped for a snapshot, so there need not be such a place.)
+    With ``early_stopping`` the last is where training ended, not the best, which the model keeps.
     """
 
     layer_sizes: tuple[int, ...]
@@ -119,8 +121,9 @@ class Recording(Shown):
         subject = self._next[k]
         if subject is None:
             raise ValueError(f"snapshot {k} is the last: no step follows it")
-        subject = dataclasses.replace(subject, network=self.network(k))
-        return trace_of(subject, self.solver)
+        subject = dataclasses.replace(subject, network=self.network(k), names=self.names)
+        rate = self._snapshots[k].learning_rate
+        return trace_of(subject, dataclasses.replace(self.solver, learning_rate=rate))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as dicts, lists and numbers, ready for `json.dumps`.
@@ -132,8 +135,9 @@ class Recording(Shown):
             and ``probe`` (``X``, ``y``) are dicts. ``snapshots`` is a list of dicts: ``step``,
             ``epoch``, ``loss``, ``running_loss``, ``gradient_norms``; ``layers``, a list of
             ``{"W": ..., "b": ...}``; ``state``, ``{name: layers}``; ``next``, the step that
-            follows, ``{"rows": [...], "x": [...], "y": [...], "weight": 1.0}``, of which x, y and
-            weight are those of its first row, or None. Numbers that are not finite are None.
+            follows, ``{"rows": [...], "x": [...], "y": [...], "weight": 1.0, "learning_rate":
+            0.01}``, of which x, y and weight are those of its first row, or None. Numbers that are
+            not finite are None.
         """
         names = (
             "layer_sizes", "activation", "loss_name", "dtype", "every", "n_steps", "epoch_losses"
@@ -177,6 +181,7 @@ class Recording(Shown):
             weight = 1.0 if subject.sample_weight is None else subject.sample_weight[0]
             following = {"x": subject.X[0], "y": subject.y[0], "weight": weight}
             following["rows"] = self.rows[k]
+            following["learning_rate"] = self._snapshots[k].learning_rate
         return {
             "step": self.steps[k],
             "epoch": self.epochs[k],
@@ -232,8 +237,8 @@ def record(
     epochs : int, default=None
         For a network: how many, 10 by default.
     **solver
-        For a network: ``learning_rate``, which it needs, ``momentum``, ``nesterov``, ``alpha`` and
-        ``batch_size``.
+        For a network: ``learning_rate``, which it needs, ``momentum``, ``nesterov``, ``alpha``,
+        ``batch_size``, ``dropout`` and so on, as of `Network.train_epoch`.
 
     Returns
     -------
@@ -320,7 +325,7 @@ def _recording(recorder: Recorder, subject: Subject, solver: Solver, n_probe: in
         loss_name=network.loss_name,
         dtype=network.dtype.name,
         names=subject.names,
-        solver=solver,
+        solver=dataclasses.replace(solver, learning_rate=snapshots[0].learning_rate),
         every=recorder.every,
         n_steps=recorder.n_steps,
         epoch_losses=recorder.epoch_losses,

@@ -246,6 +246,12 @@ def solver_of(subject: Subject, learning_rate: float | None, options: dict[str, 
 
 def trace_of(subject: Subject, solver: Solver) -> StepTrace:
     """Trace one step on the only row of a subject."""
+    if solver.drops_units:
+        raise ValueError(
+            "A trace shows the step of the whole network, but training drops units at random. "
+            "Trace the step without that, trace_step(model, x, y, dropout=0); of a recording, with "
+            "the network of a snapshot, recording.network(k)"
+        )
     network = subject.network
     dense = Table(subject).rows([0])
     x, y = dense.X[0], dense.y
@@ -330,6 +336,7 @@ def _z(network: Network, row: _core.Rows) -> list[NDArray[Any]]:
             network.biases[:n],
             [*names[: n - 1], "identity"],
             "squared_error",
+            0.0,
             False,
             network._engine.isa,
         )
@@ -385,6 +392,10 @@ def _loss_derivative(network: Network, a: NDArray[Any], y: NDArray[Any]) -> NDAr
             return np.asarray(a - y)
         if network.loss_name == "absolute_error":
             return np.asarray(np.sign(a - y))
+        if network.loss_name == "huber":
+            return np.asarray(np.clip(a - y, -network.huber_delta, network.huber_delta))
+        if network.loss_name == "quantile":
+            return np.asarray((a > y) - network.quantile * (a != y), dtype=a.dtype)
         if network.loss_name == "poisson":
             return np.asarray(1 - y / a)
         if network.out_activation == "softmax":
