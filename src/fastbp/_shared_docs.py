@@ -116,7 +116,7 @@ out_activation_ : str
     Activation of the output layer.
 n_features_in_ : int
     Number of features seen in `fit`.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (n_features,)
     Names of the features, where ``X`` was a DataFrame with text as column names.
 """,
     "notes": """
