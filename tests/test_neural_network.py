@@ -371,6 +371,45 @@ def test_sequences_of_calls_end_in_the_same_model(target, steps):
     expect_same(*models, 1e-10)
 
 
+@pytest.mark.parametrize("target", ["binary", "classes", "labels", "number", "numbers"])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_rows_one_by_one_train_the_same_model(target, solver):
+    X, y = rows(target)
+    theirs, ours = pair(target, solver=solver)
+    for model in (theirs, ours):
+        classes = [0, 1, 2] if target == "labels" else np.unique(y)
+        extra = {"classes": classes} if hasattr(model, "predict_proba") else {}
+        model.partial_fit(X, y, **extra)
+        for i in range(N_ROWS):
+            model.set_params(batch_size=1).partial_fit(X[i : i + 1], y[i : i + 1])
+            model.predict(X)
+    expect_same(theirs, ours, 1e-11)
+
+
+def test_few_rows_are_refused_as_scikit_learn_refuses_them():
+    X, y = rows("classes")
+    bad = [
+        (X[:2] * np.nan, y[:2]),
+        (X[:2, :3], y[:2]),
+        (X[:2], y[:3]),
+        (X[:2], y[:2] + 1),
+        (X[:0], y[:0]),
+        (X[0], y[:1]),
+        (X[:2], y[:2].astype(str)),
+        (X[:2], y[:2] + 0.5),
+    ]
+    for given in bad:
+        messages = []
+        for model in pair("classes"):
+            model.partial_fit(X, y, classes=np.unique(y))
+            before = [W.copy() for W in model.coefs_]
+            with pytest.raises((ValueError, TypeError)) as caught:
+                model.partial_fit(*given)
+            messages.append((caught.type, str(caught.value)))
+            assert all(np.array_equal(a, b) for a, b in zip(before, model.coefs_, strict=True))
+        assert messages[0] == messages[1]
+
+
 def test_parameters_change_in_place_and_others_can_be_put_in_their_place():
     X, y = rows("number")
     theirs, ours = pair("number", max_iter=2, warm_start=True)

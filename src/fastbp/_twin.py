@@ -107,7 +107,7 @@ class Twin:
         self.model, self.optimizer = model, model._optimizer
         self.batch_size = batch_size
         self.n_threads = available_threads()
-        self.network = ReportingNetwork.like(model)
+        self.network = _taken(_idle, model)
         self.rows = self.network._rows(X, _targets(model, y), sample_weight)
         # Beyond this the host's own arithmetic may overflow, and has to say how.
         self.rows.largest_loss = 1e100 if self.network.dtype == np.float64 else 1e18
@@ -143,6 +143,11 @@ class Twin:
             return None
         self._store(solver)
         return loss
+
+    def put_away(self) -> None:
+        """Keep the network for the model's next call: making one takes longer than a few rows."""
+        if self.network.n_parameters <= MOST_KEPT:
+            _idle[self.model] = self.network
 
     def _has_weightless_batch(self, order: NDArray[np.int64]) -> bool:
         """Whether the rows of a batch have no weight together, over which none can be a mean."""
@@ -325,7 +330,7 @@ def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
         found = "X is not finite"
     if found is not None:
         return found
-    network, n_threads = _network_of(model), available_threads()
+    network, n_threads = _taken(_predicting, model), available_threads()
     if not network.is_finite():
         return "a parameter is not finite"
     if issparse(X):
@@ -336,25 +341,25 @@ def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
             block = np.ascontiguousarray(X[start:stop], dtype=network.dtype)
             rows = _core.Rows(block, network.layer_sizes[0])
             out[start:stop] = network._forward_rows(rows, rows.n, n_threads)
+    if network.n_parameters <= MOST_KEPT:
+        _predicting[model] = network
     if network.out_activation == "exp" and not out.max() < np.sqrt(np.finfo(out.dtype).max):
         return "an output overflows, or nearly"
     return out
 
 
-# Networks of models that were asked for predictions: for one row, making one takes longest.
-_networks: weakref.WeakKeyDictionary[Any, ReportingNetwork] = weakref.WeakKeyDictionary()
+# Networks of models, kept between calls: those that train, and those that predict meanwhile.
+_idle: weakref.WeakKeyDictionary[Any, ReportingNetwork] = weakref.WeakKeyDictionary()
+_predicting: weakref.WeakKeyDictionary[Any, ReportingNetwork] = weakref.WeakKeyDictionary()
 MOST_KEPT = 100_000  # parameters
 
 
-def _network_of(model: Any) -> ReportingNetwork:
-    """Return a network with the present parameters of a model."""
-    network = _networks.get(model)
-    if network is not None and network.fits(model):
-        network.load(model)
-        return network
-    network = ReportingNetwork.like(model)
-    if network.n_parameters <= MOST_KEPT:
-        _networks[model] = network
+def _taken(networks: Any, model: Any) -> ReportingNetwork:
+    """Return a network with the present parameters of a model, which no other call has."""
+    network: ReportingNetwork | None = networks.pop(model, None)
+    if network is None or not network.fits(model):
+        return ReportingNetwork.like(model)
+    network.load(model)
     return network
 
 

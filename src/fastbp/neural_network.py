@@ -23,13 +23,14 @@ from sklearn.utils.validation import validate_data
 from . import _core, _host
 from ._callbacks import CallbackSupport, Epochs, announced_fit
 from ._host import calls
-from ._twin import Twin, obstacle, outputs
+from ._twin import FLOATS, Twin, obstacle, outputs
 
 __all__ = ["MLPClassifier", "MLPRegressor", "calls"]
 
 # The epochs of the fit that is under way, for its callbacks.
 EPOCHS: contextvars.ContextVar[Epochs] = contextvars.ContextVar("epochs")
 IS_KNOWN = _host.is_as_known()
+FEW_ROWS = 100  # for which scikit-learn's checks take longer than training
 
 
 @dataclasses.dataclass
@@ -72,6 +73,18 @@ class FastTraining(CallbackSupport):
                 return super()._fit(X, y, *args, **options)
             finally:
                 EPOCHS.reset(token)
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> Any:
+        """Return X and y as training takes them; at once where a look shows that they are."""
+        if incremental and not reset and _is_plain(self, X):
+            targets = self._plain_targets(X, y)
+            if targets is not None:
+                return X, targets
+        return super()._validate_input(X, y, incremental, reset)
+
+    def _plain_targets(self, X: Any, y: Any) -> Any:
+        """Return the y of a few rows as training takes it, or None where it needs a closer look."""
+        raise NotImplementedError
 
     def _as_stopped(self) -> dict[str, Any]:
         """Return copies of the parameters that fit would leave if it stopped here."""
@@ -205,6 +218,8 @@ class FastTraining(CallbackSupport):
             self._optimizer.iteration_ends(self.t_)
             enough = self._has_enough()
             if epochs.end() or enough or call.incremental:
+                if twin is not None:
+                    twin.put_away()
                 return
         _host.warn(
             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
@@ -249,6 +264,8 @@ class FastTraining(CallbackSupport):
 
         With float32 data it depends on the types of everything that is multiplied.
         """
+        if self.coefs_[0].dtype == np.float64:
+            return np.float64
         a = np.full((1, self.n_outputs_), 0.5, self.coefs_[0].dtype)
         weights = None if data.sample_weight is None else np.ones(1, data.sample_weight.dtype)
         loss = _host.loss_of(self, data.y[:1], a, weights) + 0.5 * self.alpha * a[0, 0]
@@ -290,6 +307,19 @@ class FastTraining(CallbackSupport):
         super().__setstate__(state)
 
 
+def _is_plain(model: Any, X: Any) -> bool:
+    """Whether scikit-learn's checks would hand a few rows for a fitted model back as they are."""
+    return (
+        type(X) is np.ndarray
+        and X.ndim == 2
+        and 0 < len(X) <= FEW_ROWS
+        and X.dtype in FLOATS
+        and X.shape[1] == model.__dict__.get("n_features_in_")
+        and "feature_names_in_" not in model.__dict__
+        and bool(np.isfinite(X).all())
+    )
+
+
 def described(kind: Any) -> Any:
     """Give a class the description of scikit-learn's own, with a word on what is different."""
     summary, _, rest = _host_class(kind).__doc__.partition("\n\n")
@@ -311,7 +341,23 @@ def _host_class(kind: Any) -> Any:
 class MLPClassifier(FastTraining, _host.MLPClassifier):
     """scikit-learn's MLPClassifier: see `described`."""
 
+    def _plain_targets(self, X: Any, y: Any) -> Any:
+        classes, kind = self.classes_, self._label_binarizer.y_type_
+        if type(y) is not np.ndarray or y.shape != (len(X),) or y.dtype.kind != classes.dtype.kind:
+            return None
+        if self.warm_start or kind != ("binary" if len(classes) == 2 else "multiclass"):
+            return None
+        is_class = y[:, np.newaxis] == classes
+        if not is_class.any(axis=1).all():  # which scikit-learn has a message for
+            return None
+        return is_class[:, 1:] if kind == "binary" else is_class
+
 
 @described
 class MLPRegressor(FastTraining, _host.MLPRegressor):
     """scikit-learn's MLPRegressor: see `described`."""
+
+    def _plain_targets(self, X: Any, y: Any) -> Any:
+        if type(y) is not np.ndarray or y.shape != (len(X),) or y.dtype.kind not in "fiu":
+            return None
+        return y if self.n_outputs_ == 1 and np.isfinite(y).all() else None
