@@ -328,6 +328,8 @@ def test_play_step_and_rewind_by_keyboard(browser, tmp_path, nine):
 def test_every_weight_is_reached_by_keyboard(browser, tmp_path, nine):
     trace = nine.trace(0)
     browser.open(trace.to_html(), tmp_path)
+    browser.choose(0, 1)
+    browser.choose(1, 0)
     browser.run("document.querySelector('.link[tabindex=\"0\"]').focus()")
     seen = []
     for _ in range(4):

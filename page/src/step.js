@@ -1,6 +1,6 @@
 // One step on one row in the browser: forward, loss, backward, update, as fastbp.trace_step has it.
 //
-// A network here is { activation, lossName, solver, layers: [{ nIn, nOut, W, b }], state, nSteps }; W is
+// A network here is { activation, lossName, lossParameter, solver, layers: [{ nIn, nOut, W, b }], state, nSteps }; W is
 // flat, W[i * nOut + j] from input i to unit j, in the network's dtype, and state is
 // { name: [{ W, b }, ...] } of the solver. Sums run in float64 and are stored in the dtype.
 
@@ -32,13 +32,13 @@ function weightedSums({ W, b, nIn, nOut }, x) {
 
 /** Returns the loss of a row. */
 export function rowLoss(network, x, y) {
-  return lossOf(network.lossName, network.activation.at(-1)).of(forward(network, x).at(-1).a, y);
+  return lossOf(network.lossName, network.activation.at(-1), network.lossParameter).of(forward(network, x).at(-1).a, y);
 }
 
 /** Returns forward's numbers with dE_da, derivative, delta, grad_W and grad_b of each layer. */
 export function backward(network, x, y, weight = 1) {
   const passes = forward(network, x);
-  const loss = lossOf(network.lossName, network.activation.at(-1));
+  const loss = lossOf(network.lossName, network.activation.at(-1), network.lossParameter);
   let dE_da = loss.slope(passes.at(-1).a, y);
   for (let l = passes.length - 1; l >= 0; l--) {
     const pass = passes[l];
@@ -86,7 +86,7 @@ export function takeStep(network, x, y, weight = 1) {
     ...network,
     layers: layers.map(({ nIn, nOut, new_W, new_b }) => ({ nIn, nOut, W: new_W, b: new_b })),
   };
-  const loss = lossOf(network.lossName, network.activation.at(-1)).of(passes.at(-1).a, y);
+  const loss = lossOf(network.lossName, network.activation.at(-1), network.lossParameter).of(passes.at(-1).a, y);
   return { layers, loss, new_loss: rowLoss(after, x, y) };
 }
 

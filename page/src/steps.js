@@ -60,8 +60,8 @@ export class Steps {
   }
 
   network(layers, state, nSteps) {
-    const { activation, loss_name, solver } = this.data;
-    return { activation, lossName: loss_name, solver: { ...solver }, layers, state, nSteps };
+    const { activation, loss_name, loss_parameter, solver } = this.data;
+    return { activation, lossName: loss_name, lossParameter: loss_parameter, solver: { ...solver }, layers, state, nSteps };
   }
 
   gathered(frame) {

@@ -1,5 +1,6 @@
 // An idea of a step with its numbers: the lines that work it out for one unit, and a table of a layer.
 
+import { lossOf } from "./losses.js";
 import { parameterOf } from "./steps.js";
 import { inBrackets, updateLines } from "./update-rule.js";
 
@@ -141,7 +142,7 @@ function ofLoss(q, l, j) {
 function deltaOf(q, l, j) {
   const { derivative } = q.frame.layers[l - 1];
   const { nLayers, data } = q.steps;
-  if (l === nLayers && !["squared_error", "absolute_error"].includes(data.loss_name)) {
+  if (l === nLayers && lossOf(data.loss_name, data.activation.at(-1)).matches) {
     return [q.of(l, "a", "forward", j), " − ", ...inBrackets(q.target(j)), " = "];
   }
   if (Array.isArray(derivative[j])) return ["sum of dE/da × da/dz = "];

@@ -47,6 +47,8 @@ class StepTrace(Shown):
         Units of each layer, inputs first.
     loss_name, dtype : str
         Of the network.
+    loss_parameter : float
+        ``huber_delta`` or ``quantile`` of the network, where its loss is the one; else 0.
     solver : Solver
         Learning rate, momentum and so on of the step.
     names : Names
@@ -65,6 +67,7 @@ class StepTrace(Shown):
 
     layer_sizes: tuple[int, ...]
     loss_name: str
+    loss_parameter: float
     dtype: str
     solver: Solver
     names: Names
@@ -266,6 +269,7 @@ def trace_of(subject: Subject, solver: Solver) -> StepTrace:
     return StepTrace(
         layer_sizes=network.layer_sizes,
         loss_name=network.loss_name,
+        loss_parameter=network._loss_parameter,
         dtype=network.dtype.name,
         solver=solver,
         names=subject.names,

@@ -87,6 +87,7 @@ def _head(kind: str, trace: Any, shown: Shown) -> dict[str, Any]:
             "layer_sizes": trace.layer_sizes,
             "activation": [layer.activation for layer in trace.layers],
             "loss_name": trace.loss_name,
+            "loss_parameter": trace.loss_parameter,
             "dtype": trace.dtype,
             "solver": dataclasses.asdict(trace.solver),
             "shown": shown,
