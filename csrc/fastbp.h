@@ -32,6 +32,7 @@ typedef enum {
 typedef enum {
     FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_HUBER, FBP_QUANTILE, /* any output activation */
     FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON,                 /* pairs: see fbp_output_delta */
+    FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS, /* scikit-learn's */
     FBP_N_LOSS
 } fbp_loss;
 
@@ -124,6 +125,7 @@ typedef struct {
 
 #define FBP_MOST_BLOCK_ROWS 16
 #define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
+#define FBP_GROUP 4          /* blocks of a batch's rows that go through a layer together */
 #define FBP_POWERS 256        /* of a step, and of that many steps: see first_layer_sparse.inc.h */
 
 /* The first layer while it runs one block of rows behind: see first_layer.inc.h. */
@@ -155,7 +157,7 @@ typedef struct {
     void *X;                    /* inputs, dense: a block of rows side by side, and then the next block */
     void *to_b;                 /* sums of b's gradients */
     void *D;                    /* delta of every row of X */
-    void *Z, *D_T;              /* scratch, a block of rows: z, then a; deltas side by side */
+    void *Z, *D_T;              /* scratch, a group of rows: z, then a; deltas side by side */
 } fbp_batch;
 
 /* A network as one call sees it: layers[0] is the notes' layer 1. */
@@ -279,11 +281,21 @@ struct fbp_ops {
     uint64_t (*hash_row)(const fbp_row *x, int64_t first_column);
 };
 
-/* barrier.c: where the n threads of a team wait for each other. */
+/* tasks.c: tasks 0 to n - 1, which one thread hands out and whoever has time takes, one at a time; then
+ * the next tasks. A thread that the operating system has put aside is not waited for unless it has taken
+ * one. Whatever was written before fbp_hand_out is seen by those who take, and the other way round by the
+ * thread for which fbp_all_done has returned. */
 typedef struct {
-    int n, arrived, turn;
-} fbp_barrier;
-void fbp_wait(fbp_barrier *barrier);
+    int64_t handed_out;         /* n, and in the lower half how many of them have been taken */
+    int64_t n_done, is_over;
+} fbp_tasks;
+void fbp_begin_tasks(fbp_tasks *tasks);
+void fbp_hand_out(fbp_tasks *tasks, int n);
+int fbp_take(fbp_tasks *tasks);             /* a task, or -1 if none is left */
+int fbp_wait_and_take(fbp_tasks *tasks);    /* a task, or -1 if there will be no more */
+void fbp_done(fbp_tasks *tasks);            /* with the task taken last */
+void fbp_all_done(fbp_tasks *tasks);        /* waits until all are */
+void fbp_end_tasks(fbp_tasks *tasks);       /* there will be no more */
 
 /* shuffle.c: the state of NumPy's MT19937, words of the last block and how many of them are used;
  * and the order that numpy.random.RandomState with this state shuffles n <= 2^32 items to, which

@@ -17,6 +17,15 @@ PAIRS = (
     ("poisson", "exp"),
     *itertools.product(("huber", "quantile"), HIDDEN_ACTIVATIONS),
 )
+# Options of a step: each solver, plain and with its options.
+SOLVERS = [
+    {},
+    {"alpha": 0.3},
+    {"momentum": 0.9},
+    {"momentum": 0.8, "nesterov": True, "alpha": 0.1},
+    {"solver": "adam"},
+    {"solver": "adam", "alpha": 0.1, "beta_1": 0.5},
+]
 
 
 def random_targets(random, loss, out_activation, shape):

@@ -8,7 +8,14 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from cases import HIDDEN_ACTIVATIONS, PAIRS, parameters_of, random_case, worst_difference
+from cases import (
+    HIDDEN_ACTIVATIONS,
+    PAIRS,
+    SOLVERS,
+    parameters_of,
+    random_case,
+    worst_difference,
+)
 from reference import BACK_THROUGH, LOSS_DERIVATIVES, Reference
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
@@ -24,14 +31,6 @@ from fastbp import (
 )
 
 SIZES = [(3, 2), (3, 5, 2), (7, 20, 6, 3), (1, 1, 2)]
-SOLVERS = [
-    {},
-    {"alpha": 0.3},
-    {"momentum": 0.9},
-    {"momentum": 0.8, "nesterov": True, "alpha": 0.1},
-    {"solver": "adam"},
-    {"solver": "adam", "alpha": 0.1, "beta_1": 0.5},
-]
 
 
 def bits(arrays):

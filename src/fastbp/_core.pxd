@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
-    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS, FBP_POWERS
+    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS, FBP_POWERS, FBP_GROUP
     ctypedef enum fbp_isa:
         FBP_N_ISA
     ctypedef enum fbp_dtype:
@@ -12,6 +12,7 @@ cdef extern from "fastbp.h" nogil:
     ctypedef enum fbp_loss:
         FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_HUBER, FBP_QUANTILE
         FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON
+        FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS
 
     ctypedef void fbp_activate(void *z, int64_t n) noexcept nogil
     ctypedef void fbp_derive(void *delta, const void *a, int64_t n) noexcept nogil
@@ -97,9 +98,15 @@ cdef extern from "fastbp.h" nogil:
         void *Z
         void *D_T
 
-    ctypedef struct fbp_barrier:
-        int n, arrived, turn
-    void fbp_wait(fbp_barrier *barrier)
+    ctypedef struct fbp_tasks:
+        pass
+    void fbp_begin_tasks(fbp_tasks *tasks)
+    void fbp_hand_out(fbp_tasks *tasks, int n)
+    int fbp_take(fbp_tasks *tasks)
+    int fbp_wait_and_take(fbp_tasks *tasks)
+    void fbp_done(fbp_tasks *tasks)
+    void fbp_all_done(fbp_tasks *tasks)
+    void fbp_end_tasks(fbp_tasks *tasks)
 
     ctypedef struct fbp_ops
     ctypedef struct fbp_net:

@@ -6,12 +6,15 @@ are views on it. The algorithm itself is in ``_core.pyx``.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +23,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arena import Arena
 from ._jacobian import sensitivities
-from ._threads import helpers, team_size
+from ._threads import Trial, team_size
 from ._validation import (
     as_numbers,
     as_order,
@@ -76,7 +79,8 @@ class Plan:
     isa, lanes, dtype
         Instruction set, numbers in one of its vectors, and their type.
     n_threads : int
-        Threads that it pays to share the work of a batch among.
+        Most threads to share the work of a batch among. Training times itself with and without the
+        others, and goes on alone where that is faster: on a machine that has much else to do.
     """
 
     path: str
@@ -243,9 +247,13 @@ class Network:
     def _allocate(self) -> None:
         """Make room for the parameters and open it for the kernels."""
         self._arena = Arena(self.layer_sizes, self.dtype)
+        self._n_parameters = sum(n_out * (n_in + 1) for n_in, n_out in pairwise(self.layer_sizes))
+        self._dtype_name = self.dtype.name  # which is slow to ask for
         self._in_training = threading.Lock()
         self._moments: dict[int, Moments] = {}
         self._batch: _core.Batch | None = None
+        self._before: list[NDArray[Any]] = []
+        self._trials: dict[tuple[int, int], Trial] = {}
         self._blocks: dict[tuple[bool, bool], _core.Block] = {}
         self._engine = _core.Engine(
             self._arena.values,
@@ -304,7 +312,7 @@ class Network:
     @property
     def n_parameters(self) -> int:
         """Number of weights and biases."""
-        return sum(W.size + b.size for W, b in zip(self.weights, self.biases, strict=True))
+        return self._n_parameters
 
     # -- using the network -------------------------------------------------------------------
 
@@ -343,9 +351,9 @@ class Network:
             self._engine.forward(rows, 0, n, out)
             return out
         team = team_size(n_threads, 2.0 * self._used_parameters(rows) * n)
-        batch = _core.Batch(self._engine, rows.sparse, -1, n, team)
-        with helpers(team - 1) as others:
-            for start, stop in self._slices(rows, n):
+        batch, trial = _core.Batch(self._engine, rows.sparse, -1, n, team), self._trial(-1, team)
+        for start, stop in self._slices(rows, n):
+            with _piece(trial, stop - start) as others:
                 self._engine.forward_all(batch, others, rows, start, stop, out)
         return out
 
@@ -577,23 +585,18 @@ class Network:
             )
         try:
             plan = self._plan(len(order), solver, rows, n_threads)
-            with helpers(plan.n_threads - 1) as others:
-                return self._run_slices(rows, order, solver, plan, others)
+            return self._run_slices(rows, order, solver, plan)
         finally:
             self._in_training.release()
 
     def _run_slices(
-        self,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        plan: Plan,
-        others: Executor | None,
+        self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, plan: Plan
     ) -> float:
         """Run an epoch piece by piece; Ctrl-C is honoured in between."""
         block = self._block(rows, solver) if plan.path in ("registers", "blocks") else None
         batch_size = min(solver.batch_size, len(order))
         batch = self._team(rows, solver, batch_size, plan) if plan.path == "batches" else None
+        trial = self._trial(batch_size, plan.n_threads)
         moments = self._moments_of(solver)
 
         total_weight = len(order) if solver.by_weight else _total_weight(rows, order)
@@ -602,29 +605,25 @@ class Network:
         options = solver.options(len(self.layer_sizes) - 2)
         options["batch_size"] = batch_size
         options["largest_loss"] = rows.largest_loss
-        before, loss_sum = np.empty_like(self._arena.values), 0.0
+        values, loss_sum = self._arena.values, 0.0
+        state = [values, *([] if moments is None else [moments.values])]
+        before = self._state_before(state)
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         for start, stop in self._slices(rows, len(order), plan.rows, per_row):
-            np.copyto(before, self._arena.values)
+            _copy_each(before, state)
+            options["first_visit"] = self._n_visits
+            if moments is not None:
+                options["moments"], options["n_steps"] = moments.values, moments.n_steps
             sound = False
             try:
-                stopped, slice_loss = self._engine.train(
-                    rows,
-                    order,
-                    start,
-                    stop,
-                    moments=None if moments is None else moments.values,
-                    n_steps=0 if moments is None else moments.n_steps,
-                    first_visit=self._n_visits,
-                    block=block,
-                    batch=batch,
-                    helpers=others,
-                    **options,
-                )
-                sound = stopped == stop and _core.all_finite(self._arena.values)
+                with _piece(trial, stop - start) as others:
+                    stopped, slice_loss = self._engine.train(
+                        rows, order, start, stop, helpers=others, **options
+                    )
+                sound = stopped == stop and _core.all_finite(values)
             finally:
                 if not sound:  # it diverged, or was interrupted in the middle of a piece
-                    np.copyto(self._arena.values, before)
+                    _copy_each(state, before)
             if not sound:
                 self.reset_solver()
                 return math.inf
@@ -633,6 +632,18 @@ class Network:
                 moments.n_steps += -(-(stop - start) // batch_size)
             self._n_visits += (stop - start) * solver.drops_units
         return loss_sum / total_weight
+
+    def _state_before(self, state: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return memory for parameters and moments as they were, kept from epoch to epoch."""
+        if [kept.shape for kept in self._before] != [values.shape for values in state]:
+            self._before = [np.empty_like(values) for values in state]
+        return self._before
+
+    def _trial(self, batch_size: int, n_threads: int) -> Trial | None:
+        """Return what is known of helpers' worth for such batches (-1: predictions)."""
+        if n_threads == 1:
+            return None
+        return self._trials.setdefault((batch_size, n_threads), Trial())
 
     def _moments_of(self, solver: Solver) -> Moments | None:
         """Return what the solver keeps beside the weights; zeros at first."""
@@ -700,10 +711,8 @@ class Network:
 
     def _plan(self, n_rows: int, solver: Solver, rows: _core.Rows | bool, n_threads: int) -> Plan:
         """Return the plan for these rows, or only told whether they are sparse."""
-        engine, n_together = self._engine, self._engine.block_rows
         sparse = rows if isinstance(rows, bool) else rows.sparse
-        lanes = _core.lanes(engine.isa, self.dtype)
-        together = n_rows >= 2 * n_together
+        used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
         weighted = not isinstance(rows, bool) and rows.sample_weight is not None
         # Steps that a row's gradient alone does not say, or a loss that is not the row's alone.
         everything = (
@@ -711,20 +720,21 @@ class Network:
             or solver.drops_units
             or (solver.by_weight and (solver.alpha > 0 or weighted))
         )
-        path, n_together, team = "rows", 1, 1
-        if solver.batch_size > 1 or (
-            sparse and (everything or (solver.n_moments and not together))
-        ):
-            path, n_together = "batches", solver.batch_size
-            used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
-            team = team_size(n_threads, 6.0 * used * min(solver.batch_size, n_rows))
-        elif everything:
-            pass
-        elif engine.tiny and n_rows > 1 and not sparse:
-            path = "registers"
-        elif together and (lanes > 1 or sparse or solver.n_moments):
-            path, n_together = "blocks", engine.block_rows  # which do not pay for plain numbers
-        return Plan(path, n_together, engine.isa, lanes, self.dtype.name, team)
+        operations = 6.0 * used * min(solver.batch_size, n_rows)
+        team = team_size(n_threads, operations) if n_threads > 1 else 1
+        engine = self._engine
+        return _plan(
+            engine.isa,
+            self._dtype_name,
+            engine.block_rows,
+            engine.tiny,
+            n_rows,
+            solver.batch_size,
+            sparse,
+            everything,
+            solver.n_moments > 0,
+            team,
+        )
 
     def copy(self) -> Network:
         """Return an independent network with the same parameters and solver state."""
@@ -829,6 +839,47 @@ class Network:
         size = max(1, int(seconds / (2e-8 + 2.5e-10 * used)) // multiple) * multiple
         for start in range(0, n, size):
             yield start, min(start + size, n)
+
+
+@functools.lru_cache(maxsize=64)
+def _plan(
+    isa: str,
+    dtype: str,
+    block_rows: int,
+    is_tiny: bool,
+    n_rows: int,
+    batch_size: int,
+    is_sparse: bool,
+    everything: bool,
+    has_moments: bool,
+    team: int,
+) -> Plan:
+    """Return the plan for a network of such sizes; see `Network._plan`."""
+    lanes = _core.lanes(isa, dtype)
+    together = n_rows >= 2 * block_rows
+    path, rows, n_threads = "rows", 1, 1
+    if batch_size > 1 or (is_sparse and (everything or (has_moments and not together))):
+        path, rows, n_threads = "batches", batch_size, team
+    elif everything:
+        pass
+    elif is_tiny and n_rows > 1 and not is_sparse:
+        path = "registers"
+    elif together and (lanes > 1 or is_sparse or has_moments):
+        path, rows = "blocks", block_rows  # which do not pay for plain numbers
+    return Plan(path, rows, isa, lanes, dtype, n_threads)
+
+
+def _piece(trial: Trial | None, n_rows: int) -> contextlib.AbstractContextManager[Executor | None]:
+    """Return the context of a piece of work on so many rows: who helps with it."""
+    return _NO_HELP if trial is None else trial.piece(n_rows)
+
+
+_NO_HELP = contextlib.nullcontext()
+
+
+def _copy_each(to: list[NDArray[Any]], arrays: list[NDArray[Any]]) -> None:
+    for place, values in zip(to, arrays, strict=True):
+        np.copyto(place, values)
 
 
 def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -93,7 +93,11 @@ static void test_derive(int f, int64_t n) {
 }
 
 static const char *const losses[] = {"squared error", "absolute error", "huber", "quantile",
-                                     "binary log loss", "log loss", "poisson"};
+                                     "binary log loss", "log loss", "poisson", "mean squared error",
+                                     "clipped binary log loss", "clipped log loss"};
+
+/* -log p, of p clipped as in clipped_log_loss_delta. */
+static double clipped_to_eps(double loss) { return fmin(fmax(loss, -log1p(-eps)), -log(eps)); }
 
 static double log_of_logistic(double z) { return fmin(z, 0) - log1p(exp(-fabs(z))); }
 
@@ -118,14 +122,20 @@ static double output_loss(int loss, const double *z, const double *a, const doub
         return fmax(LOSS_PARAMETER * (y[k] - a[k]), (LOSS_PARAMETER - 1) * (y[k] - a[k]));
     case FBP_BINARY_LOG_LOSS:
         return -y[k] * log_of_logistic(z[k]) - (1 - y[k]) * log_of_logistic(-z[k]);
+    case FBP_MEAN_SQUARED_ERROR: return (a[k] - y[k]) * (a[k] - y[k]) / 2 / (double)n;
+    case FBP_CLIPPED_BINARY_LOG_LOSS:
+        sum = -log_of_logistic(y[k] == 1 ? z[k] : -z[k]);
+        return clipped_to_eps(sum > 8 && y[k] == 0 ? -log(1 - a[k]) : sum);
     case FBP_LOG_LOSS:
+    case FBP_CLIPPED_LOG_LOSS:
         for (int64_t j = 0; j < n; j++) {
             top = z[j] > top ? z[j] : top;
             sum_y += y[j];
         }
         for (int64_t j = 0; j < n; j++) sum += exp(z[j] - top);
         *delta = sum_y * a[k] - y[k];
-        return y[k] == 0 ? 0 : -y[k] * (z[k] - top - log(sum));
+        sum = -y[k] * (z[k] - top - log(sum));
+        return y[k] == 0 ? 0 : loss == FBP_LOG_LOSS ? sum : clipped_to_eps(sum);
     default: return (y[k] == 0 ? 0 : y[k] * (log(y[k]) - z[k])) - y[k] + a[k];
     }
 }
@@ -134,6 +144,8 @@ static double random_target(int loss, int64_t k) {
     switch (loss) {
     case FBP_BINARY_LOG_LOSS: return k % 3 == 0 ? 0 : k % 3 == 1 ? 1 : uniform(0, 1);
     case FBP_LOG_LOSS: return k % 2 ? 0 : uniform(0, 1);
+    case FBP_CLIPPED_BINARY_LOG_LOSS: return k % 2;
+    case FBP_CLIPPED_LOG_LOSS: return k == 0;
     case FBP_POISSON: return k % 3 ? floor(uniform(0, 9)) : 0;
     default: return uniform(-2, 2);
     }
@@ -141,7 +153,8 @@ static double random_target(int loss, int64_t k) {
 
 static void test_output_delta(int loss, int64_t n, double spread_over, int shift) {
     static const int paired[] = {FBP_IDENTITY, FBP_IDENTITY, FBP_IDENTITY, FBP_IDENTITY,
-                                 FBP_LOGISTIC, FBP_SOFTMAX, FBP_EXP};
+                                 FBP_LOGISTIC, FBP_SOFTMAX, FBP_EXP, FBP_IDENTITY,
+                                 FBP_LOGISTIC, FBP_SOFTMAX};
     describe("%s of %ld outputs, z up to %g, shift %d", losses[loss], (long)n, spread_over, shift);
     array z = scratch("z", n), a = scratch("a", n), delta = scratch("delta", n);
     array y = unpadded("y", n, shift);
