@@ -49,7 +49,8 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
         {.n_in = n_hidden, .n_out = 1, .W = all.W2.at, .b = all.b2.at, .a = a2.at, .delta = delta2.at}};
     const fbp_lanes net = {.layers = layers, .n_layers = 2, .activate = ops->activate[f],
                            .derive = ops->derive[f], .out_activation = outputs[output].activation,
-                           .loss = outputs[output].loss, .values = all.W1.at, .n_values = n_in * n_hidden};
+                           .loss = outputs[output].loss, .loss_parameter = LOSS_PARAMETER,
+                           .values = all.W1.at, .n_values = n_in * n_hidden};
     const fbp_data data = {.X = X.at, .X_row_bytes = n_in * ops->itemsize, .n_features = n_in,
                            .itemsize = ops->itemsize, .y = y.at, .y_row_bytes = ops->itemsize,
                            .weights = alpha ? weights : NULL};

@@ -3,6 +3,7 @@
 enum { TINY_ROWS = 5, TINY_VISITS = 9 };
 static const struct { fbp_loss loss; fbp_activation activation; } outputs[] = {
     {FBP_SQUARED_ERROR, FBP_IDENTITY}, {FBP_SQUARED_ERROR, FBP_TANH}, {FBP_ABSOLUTE_ERROR, FBP_RELU},
+    {FBP_HUBER, FBP_TANH}, {FBP_QUANTILE, FBP_IDENTITY},
     {FBP_BINARY_LOG_LOSS, FBP_LOGISTIC}, {FBP_POISSON, FBP_EXP}};
 enum { N_OUTPUTS = sizeof outputs / sizeof *outputs };
 
@@ -25,7 +26,7 @@ static double naive_network_step(naive_layer *first, naive_layer *last, const do
     naive_forward(last, a, &z_out, size);
     a_out = activated((int)f_out, z_out);
     const double value = output_loss((int)loss, &z_out, &a_out, &y, 1, 0, &delta_out);
-    if (loss <= FBP_ABSOLUTE_ERROR) delta_out *= derivative((int)f_out, a_out);
+    if (loss < FBP_BINARY_LOG_LOSS) delta_out *= derivative((int)f_out, a_out);
     if (isfinite(value)) {
         for (int64_t j = 0; j < first->n_out; j++) delta[j] = last->W[j] * delta_out * derivative(f, a[j]);
         naive_update(last, a, a, &delta_out, weight, step);
@@ -69,10 +70,11 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int f, int output, i
          .delta = delta1.at, .activate = ops->activate[f], .derive = ops->derive[f]},
         {.n_in = n_hidden, .n_out = 1, .W = W2.at, .b = b2.at, .V_W = V_W2.at, .V_b = V_b2.at, .z = z2.at, .a = a2.at,
          .delta = delta2.at, .activate = ops->activate[f_out],
-         .derive = ops->derive[outputs[output].loss <= FBP_ABSOLUTE_ERROR ? f_out : FBP_IDENTITY]}};
+         .derive = ops->derive[outputs[output].loss < FBP_BINARY_LOG_LOSS ? f_out : FBP_IDENTITY]}};
     fbp_net net = {.ops = ops, .output_delta = ops->output_delta[outputs[output].loss],
                    .layers = layers, .n_layers = 2, .first_activation = (fbp_activation)f,
-                   .last_activation = f_out, .loss = outputs[output].loss};
+                   .last_activation = f_out, .loss = outputs[output].loss,
+                   .loss_parameter = LOSS_PARAMETER};
     const fbp_data data = {.X = X.at, .X_row_bytes = row_length * ops->itemsize, .n_features = n_in,
                            .itemsize = ops->itemsize, .y = y.at, .y_row_bytes = ops->itemsize,
                            .weights = which ? weights : NULL};
