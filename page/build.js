@@ -1,7 +1,7 @@
 // Bundles the page's program, style and licences into one module: src/fastbp/_page/page.js.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const OUT = new URL("../src/fastbp/_page/page.js", import.meta.url);
 const MODULES = new URL("node_modules/", import.meta.url);
@@ -14,11 +14,17 @@ const { metafile, outputFiles } = await build({
   format: "esm",
   target: ["chrome111", "firefox115", "safari16.4"],
   charset: "utf8",
-  loader: { ".css": "text" },
+  plugins: [{ name: "style", setup: (bundle) => bundle.onLoad({ filter: /\.css$/ }, styleAsText) }],
   legalComments: "none", // they come whole, below
   metafile: true,
   write: false,
 });
+
+/** A style sheet as a text of the program. */
+async function styleAsText({ path }) {
+  const { code } = await transform(readFileSync(path, "utf8"), { loader: "css", minify: true });
+  return { contents: code, loader: "text" };
+}
 
 const names = Object.keys(metafile.inputs)
   .map((path) => path.match(/^node_modules\/((?:@[^/]+\/)?[^/]+)/)?.[1])

@@ -10,7 +10,7 @@ from reference import Reference
 from scipy.sparse import csr_array
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, _core, _threads
+from fastbp import BackpropRegressor, _core, _threads
 from fastbp.network import Solver
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -317,18 +317,13 @@ def test_recording_leaves_the_bits_as_they_are_and_a_trace_is_refused():
 
 def test_it_keeps_a_network_from_learning_by_heart():
     random = np.random.default_rng(0)
-    X, X_test = random.normal(size=(2, 60, 20))
-    y, y_test = (np.where(rows[:, 0] > 0, "up", "down") for rows in (X, X_test))
-    options = {"hidden_layer_sizes": 200, "learning_rate_init": 0.05, "max_iter": 300, "tol": 0}
+    X, X_test = random.normal(size=(2, 100, 20))
+    y, y_test = (np.sin(rows[:, 0]) + rows[:, 1] for rows in (X, X_test))
+    y += 0.5 * random.normal(size=100)
+    options = {"hidden_layer_sizes": 100, "learning_rate_init": 0.005, "max_iter": 300}
     plain, dropped = (
-        BackpropClassifier(random_state=0, dropout=p, n_iter_no_change=300, **options).fit(X, y)
-        for p in (0.0, 0.5)
+        regressor(dropout=dropout, n_iter_no_change=300, **options).fit(X, y)
+        for dropout in (0.0, 0.5)
     )
-    assert plain.score(X, y) == 1
-    names = list(plain.classes_)
-    truth = np.array([names.index(label) for label in y_test])
-    surprise = [
-        -np.mean(np.log(model.predict_proba(X_test)[np.arange(60), truth]))
-        for model in (plain, dropped)
-    ]
-    assert surprise[1] < surprise[0]
+    assert plain.score(X, y) > 0.999 > dropped.score(X, y)
+    assert dropped.score(X_test, y_test) > plain.score(X_test, y_test) + 0.04

@@ -861,8 +861,7 @@ def test_a_quantile_without_hidden_layers_is_the_one_that_linear_programming_fin
     exact = QuantileRegressor(quantile=quantile, alpha=0).fit(X, y)
     model = regressor(
         hidden_layer_sizes=(), loss="quantile", quantile=quantile, batch_size=400,
-        learning_rate_init=0.5, learning_rate="invscaling", max_iter=3000, tol=0,
-        n_iter_no_change=3000,
+        learning_rate_init=0.02, max_iter=3000, tol=0, n_iter_no_change=3000,
     ).fit(X, y)  # fmt: skip
     assert np.mean(y <= model.predict(X)) == pytest.approx(quantile, abs=0.02)
     losses = [mean_pinball_loss(y, m.predict(X), alpha=quantile) for m in (model, exact)]

@@ -220,7 +220,7 @@ def test_the_page_of_a_tuned_system_holds_every_look(tmp_path):
 
 
 def test_of_many_stages_and_looks_a_part_is_held():
-    result = ChainTuner(street(50), target=1.0, learning_rate=1e-4).tune(max_evaluations=6000)
+    result = ChainTuner(street(50), target=1.0, learning_rate=2e-5).tune(max_evaluations=4000)
     page = held(result.to_html())
     assert page["n_stages"] == 51
     assert page["stages"] == ["main", *(f"shower_{i}" for i in range(6))]

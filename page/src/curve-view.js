@@ -10,7 +10,7 @@ import { count, number } from "./number.js";
 import { toggle } from "./player.js";
 
 const MARGIN = { top: 24, right: 16, bottom: 40, left: 58 };
-const HEIGHT = 240;
+const HEIGHT = 210;
 const LOG_FROM = 50; // times as large as the smallest, the largest loss is
 
 export function curveView(store) {

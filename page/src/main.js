@@ -43,9 +43,7 @@ function render({ model, el }) {
     follow();
   };
   const follow = () => {
-    if (!store) return;
-    const frame = Math.min(Math.max(0, model.get("frame")), store.steps.length - 1);
-    store.set({ frame, idea: Math.min(Math.max(0, model.get("idea")), store.ideas.length - 1) });
+    store?.goTo({ frame: model.get("frame"), idea: model.get("idea") });
   };
   show();
   model.on("change:page", show);

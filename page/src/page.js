@@ -1,5 +1,6 @@
 // The page: its parts put together around one store.
 
+import { arranged } from "./arrangement.js";
 import { changesView } from "./changes-view.js";
 import { curveView } from "./curve-view.js";
 import { dataView } from "./data-view.js";
@@ -22,14 +23,16 @@ export function mount(node, data, keys = node) {
   const steps = new Steps(data);
   const store = new Store(steps);
   const isPlane = steps.sizes[0] === 2 && steps.canCompute;
-  const plane = isPlane && dataView(store);
-  const [weight, changes, parameter] = [weightView(store), changesView(store), parameterView(store)];
-  const isTraining = Boolean(data.curve);
-  const first = isTraining ? [curveView(store), plane, changes] : [weight, changes, plane];
-  const second = isTraining ? [weight, parameter] : [parameter];
-  const views = [first, second].map((column) => element("div", { class: "column" }, column.filter(Boolean)));
-  const stage = element("div", { class: "stage" }, element("div", { class: "card left" }, networkView(store), playerView(store, keys)), ideaView(store));
-  const page = element("div", { class: "fastbp" }, heading(store), stage, element("div", { class: "views" }, views), footer());
+  const cards = [
+    { column: 0, node: element("div", { class: "card" }, networkView(store), playerView(store, keys)) },
+    { column: 1, node: ideaView(store) },
+    data.curve && { column: 0, node: curveView(store) },
+    { column: 1, node: weightView(store) },
+    { column: 0, node: changesView(store) },
+    { column: 1, node: parameterView(store) },
+    isPlane && { column: 0, node: dataView(store) },
+  ];
+  const page = element("div", { class: "fastbp" }, heading(store), arranged(cards.filter(Boolean)), footer());
   node.replaceChildren(page);
   return store;
 }

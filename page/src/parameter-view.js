@@ -48,7 +48,7 @@ export function parameterView(store) {
     main.replaceChildren(mainPicture(store, along, minimum, after, width));
     three.replaceChildren(...Object.entries(walks).map(([name, places]) => small(along, name, rates[name], places, minimum, width)));
     note.textContent = noteOf(along, minimum, rates, store);
-    toBias.hidden = minimum !== null || (store.chosen.layer === store.steps.nLayers && store.chosen.i === null);
+    toBias.hidden = minimum !== null || !hasMinimum(store, biasOfOutput(store));
   };
   const soon = () => {
     pending ||= requestAnimationFrame(draw);
@@ -58,6 +58,11 @@ export function parameterView(store) {
     if (["frame", "chosen", "edits"].some((name) => changed.has(name))) soon();
   });
   return node;
+}
+
+function hasMinimum(store, at) {
+  const along = new AlongParameter(store.steps, store.steps.subject(store.frame, store.edits), at);
+  return along.slope !== 0 && along.minimum() !== null;
 }
 
 /** The bias of the output that is furthest off, along which most losses have a minimum. */
@@ -83,7 +88,7 @@ function noteOf(along, minimum, rates, { steps }) {
   if (along.slope === 0) return "";
   const { solver } = steps.data;
   const ofSolver = solver.solver === "adam" || solver.momentum > 0 || solver.alpha > 0 ? " The arrow above is the solver's step; these three are plain ones." : "";
-  if (minimum === null) return "Along this weight the loss has no minimum in view: it falls ever further.";
+  if (minimum === null) return "Along this weight the loss of this one row has no minimum in view: it falls ever further, and no learning rate is too large.";
   const noLarge = rates.large === null ? " No learning rate is too large here: far away the loss is no larger." : "";
   return `Every other weight stays as it is. The right rate for this weight and row is about ${number(rates.right)}; for the network as a whole it is smaller, since all weights move together.${noLarge}${ofSolver}`;
 }
@@ -152,7 +157,7 @@ function small(along, name, rate, places, minimum, width) {
   const range = [minimum - 1.25 * far, minimum + 1.25 * far];
   const inside = places.filter((w) => w >= range[0] && w <= range[1]);
   const leaves = inside.length < places.length;
-  const label = `${TITLES[name]}, learning rate ${number(rate)}: ${places.length - 1} steps end at loss ${number(along.lossAt(places.at(-1)))}`;
+  const label = `${TITLES[name]}: learning rate ${number(rate)}: ${places.length - 1} steps end at loss ${number(along.lossAt(places.at(-1)))}`;
   const { svg, root, x, y } = base(along, range, own, 180, label, ["", ""], SMALL);
   const path = inside.map((w) => [x(w), y(clampTo(along.lossAt(w), y.domain()))]);
   root.append("path").attr("class", "walk").attr("d", line()(path));
@@ -160,5 +165,5 @@ function small(along, name, rate, places, minimum, width) {
     .attr("cx", ([cx]) => cx).attr("cy", ([, cy]) => cy);
   const says = { small: "creeps", right: "gets there", large: leaves ? "leaves the picture" : "jumps over" }[name];
   return element("figure", { "data-rate": name, style: `width: ${own}px` }, svg,
-    element("figcaption", {}, element("b", {}, TITLES[name]), ` ${says}: `, formula("{update:η} = ", { value: rate, of: null, role: "update" })));
+    element("figcaption", {}, element("b", {}, TITLES[name]), ` ${says}`, formula("{update:η} = ", { value: rate, of: null, role: "update" })));
 }

@@ -1,5 +1,6 @@
 // What the page shows: which step, which idea, which weight, and what the reader has changed.
 
+import { AlongParameter } from "./along-parameter.js";
 import { ideasOf } from "./ideas.js";
 import { Observable } from "./observable.js";
 
@@ -10,7 +11,7 @@ export class Store extends Observable {
     this.ideas = ideasOf(steps);
     this.frame = 0;
     this.idea = 0;
-    this.chosen = strongestParameter(steps.frames[0], steps.nLayers);
+    this.chosen = tellingParameter(steps);
     this.hovered = null;
     this.playing = null; // "ideas", or "training"
     this.edits = { learningRate: null, parameters: new Map() };
@@ -62,6 +63,12 @@ export class Store extends Observable {
     this.set({ edits: { learningRate: null, parameters: new Map() } });
   }
 
+  /** Goes to a step and an idea, or as near as there are such. */
+  goTo({ frame, idea }) {
+    const within = (k, n) => Math.min(Math.max(0, k), n - 1);
+    this.set({ frame: within(frame, this.steps.length), idea: within(idea, this.ideas.length) });
+  }
+
   /** Goes an idea on or back; past the last one to the next step that was recorded. False at the ends. */
   move(by) {
     const idea = this.idea + by;
@@ -77,17 +84,31 @@ function keyOf({ layer, i, j }) {
   return [layer, i, j].join(",");
 }
 
-/** Returns the weight of the largest gradient in the first layer, or else in those above. */
-function strongestParameter(frame, nLayers) {
-  for (let layer = 1; layer <= nLayers; layer++) {
-    let best = null;
-    frame.layers[layer - 1].grad_W.forEach((row, i) =>
+/** Returns the weights of the largest gradients, a layer each, and the bias of the output furthest off. */
+function strongestParameters({ layers }) {
+  const size = (value) => Math.abs(value) || 0;
+  const ofLayers = layers.map(({ grad_W }, l) => {
+    let best = { size: -1 };
+    grad_W.forEach((row, i) =>
       row.forEach((gradient, j) => {
-        const size = Math.abs(gradient);
-        if (size > 0 && (best === null || size > best.size)) best = { size, at: { layer, i, j } };
+        if (size(gradient) > best.size) best = { size: size(gradient), at: { layer: l + 1, i, j } };
       }),
     );
-    if (best) return best.at;
-  }
-  return { layer: 1, i: 0, j: 0 };
+    return best.at;
+  });
+  const deltas = layers.at(-1).delta.map(size);
+  return [...ofLayers, { layer: layers.length, i: null, j: deltas.indexOf(Math.max(...deltas)) }];
+}
+
+/** Returns the first of these weights along which the loss shows what learning rates do, or the first. */
+function tellingParameter(steps) {
+  const candidates = strongestParameters(steps.frames[0]);
+  if (!steps.canCompute) return candidates[0];
+  const tells = (at) => {
+    const along = new AlongParameter(steps, steps.subject(0), at);
+    if (!Number.isFinite(along.loss) || !Number.isFinite(along.slope) || along.slope === 0) return false;
+    const minimum = along.minimum();
+    return minimum !== null && along.rates(minimum).large !== null;
+  };
+  return candidates.find(tells) ?? candidates[0];
 }

@@ -20,7 +20,7 @@ export function systemView(tuning) {
   const draw = () => {
     if (width()) frame.replaceChildren(build(tuning, width()));
   };
-  tuning.onChange((changed) => changed.has("at") && draw());
+  tuning.onChange((changed) => changed.has("frame") && draw());
   return node;
 }
 

@@ -1,5 +1,6 @@
 // The page of a tuned system: one look at it at a time, and what was learnt from each.
 
+import { arranged } from "./arrangement.js";
 import { curvePicture } from "./curve-view.js";
 import { card, element, formula, onWidth, quantity } from "./dom.js";
 import { count, number } from "./number.js";
@@ -11,11 +12,15 @@ import { inBrackets } from "./update-rule.js";
 /** Shows how a system was tuned in a node, and returns what is shown. */
 export function mountTuning(node, data, keys = node) {
   const tuning = new Tuning(data);
-  const stage = element("div", { class: "stage" }, element("div", { class: "card left" }, systemView(tuning), player(tuning, keys)), lookView(tuning));
-  const views = element("div", { class: "views" }, errorView(tuning), chainsView(tuning));
+  const cards = arranged([
+    { column: 0, node: element("div", { class: "card" }, systemView(tuning), player(tuning, keys)) },
+    { column: 1, node: lookView(tuning) },
+    { column: 0, node: errorView(tuning) },
+    { column: 1, node: chainsView(tuning) },
+  ]);
   const header = element("header", {}, element("h1", {}, "Tuning, one look at a time"), element("p", {}, data.message),
     element("p", { class: "quiet" }, `${data.n_knobs} knobs · ${data.n_stages} stages · ${count(data.n_evaluations)} evaluations`));
-  node.replaceChildren(element("div", { class: "fastbp" }, header, stage, views, footer()));
+  node.replaceChildren(element("div", { class: "fastbp" }, header, cards, footer()));
   return tuning;
 }
 
@@ -24,15 +29,15 @@ function player(tuning, keys) {
     tuning.set({ playing: null });
     tuning.move(by);
   };
-  const atEnd = () => tuning.at === tuning.length - 1;
+  const atEnd = () => tuning.frame === tuning.length - 1;
   const actions = {
-    play: () => tuning.set(tuning.playing ? { playing: null } : { playing: "looks", at: atEnd() ? 0 : tuning.at }),
-    rewind: () => tuning.set({ at: 0, playing: null }),
+    play: () => tuning.set(tuning.playing ? { playing: null } : { playing: "looks", frame: atEnd() ? 0 : tuning.frame }),
+    rewind: () => tuning.set({ frame: 0, playing: null }),
     back: () => stepBy(-1),
     on: () => stepBy(1),
   };
   const buttons = transport(actions);
-  const draw = () => buttons.draw({ playing: tuning.playing !== null, atStart: tuning.at === 0, atEnd: atEnd() });
+  const draw = () => buttons.draw({ playing: tuning.playing !== null, atStart: tuning.frame === 0, atEnd: atEnd() });
   draw();
   tuning.onChange(draw);
   listenToKeys(actions, keys);
@@ -56,12 +61,12 @@ function lookView(tuning) {
     const { phase, title, says } = PURPOSES[tuning.purpose];
     node.dataset.phase = phase;
     const rule = tuning.purpose === "move" ? "{update:Δ knob} = − {update:η} × {loss:dE/dy} × {backward:dy/dknob}" : tuning.purpose === "probe" ? "{backward:dy/dx} = {forward:Δ y} / {forward:Δ x}" : "{loss:E}, from what is observed and the target";
-    spoken.replaceChildren(element("p", { class: "phase" }, `Evaluation ${count(tuning.data.evaluation[tuning.at])} of ${count(tuning.data.n_evaluations)}`),
+    spoken.replaceChildren(element("p", { class: "phase" }, `Evaluation ${count(tuning.data.evaluation[tuning.frame])} of ${count(tuning.data.n_evaluations)}`),
       element("h2", {}, title), element("p", {}, says), element("p", { class: "rule" }, formula(rule)));
     numbers.replaceChildren(element("div", { class: "worked" }, changes(tuning).map((line) => element("p", {}, formula(line)))), table(tuning));
   };
   draw();
-  tuning.onChange((changed) => changed.has("at") && draw());
+  tuning.onChange((changed) => changed.has("frame") && draw());
   return node;
 }
 
@@ -72,8 +77,8 @@ function changes(tuning) {
     const sources = tuning.changed(tuning.inputs(stage));
     if (sources.length !== 1) return [];
     const [source] = sources;
-    const [y, before] = [tuning.observed(stage), tuning.observed(stage, tuning.at - 1)];
-    const [x, was] = [tuning.observed(source), tuning.observed(source, tuning.at - 1)];
+    const [y, before] = [tuning.observed(stage), tuning.observed(stage, tuning.frame - 1)];
+    const [x, was] = [tuning.observed(source), tuning.observed(source, tuning.frame - 1)];
     const slope = (y.value - before.value) / (x.value - was.value);
     return [[slopeOf(stage, source), " ≈ (", y, " − ", ...inBrackets(before), ") / (", x, " − ", ...inBrackets(was), ") = ", { value: slope, of: null, role: "backward" }]];
   });
@@ -85,7 +90,7 @@ function slopeOf(stage, source) {
 }
 
 function table(tuning) {
-  const { at, data } = tuning;
+  const { frame: at, data } = tuning;
   const cell = (one) => element("td", {}, quantity(one));
   const empty = () => element("td", {});
   const row = (title, ones) => element("tr", {}, element("th", { scope: "row" }, title), ones);
@@ -103,20 +108,20 @@ function table(tuning) {
 function errorView(tuning) {
   const { data } = tuning;
   const picture = element("div", { class: "drawing" });
-  const slider = element("input", { type: "range", min: 0, max: tuning.length - 1, step: 1, "aria-label": "Evaluation", input: () => tuning.set({ at: Number(slider.value), playing: null }) });
+  const slider = element("input", { type: "range", min: 0, max: tuning.length - 1, step: 1, "aria-label": "Evaluation", input: () => tuning.set({ frame: Number(slider.value), playing: null }) });
   const kept = tuning.length < data.n_evaluations ? ` ${tuning.length} of ${count(data.n_evaluations)} evaluations fit into this page.` : "";
   let place = () => {};
   const width = onWidth(picture, () => {
     const points = data.evaluation.map((n, k) => [n, data.error[k] ?? NaN]);
     const label = `Error against evaluations, from ${number(points[0][1])} to ${number(points.at(-1)[1])}`;
-    const made = curvePicture(width(), { points, names: ["evaluation", "error"], label, stops: data.evaluation, go: (at) => tuning.set({ at, playing: null }) });
+    const made = curvePicture(width(), { points, names: ["evaluation", "error"], label, stops: data.evaluation, go: (at) => tuning.set({ frame: at, playing: null }) });
     picture.replaceChildren(made.svg);
-    place = () => made.place(data.evaluation[tuning.at], data.error[tuning.at]);
+    place = () => made.place(data.evaluation[tuning.frame], data.error[tuning.frame]);
     place();
   });
   const draw = () => {
-    slider.value = tuning.at;
-    slider.setAttribute("aria-valuetext", `evaluation ${data.evaluation[tuning.at]}, error ${number(data.error[tuning.at])}`);
+    slider.value = tuning.frame;
+    slider.setAttribute("aria-valuetext", `evaluation ${data.evaluation[tuning.frame]}, error ${number(data.error[tuning.frame])}`);
     place();
   };
   draw();

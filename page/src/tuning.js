@@ -8,24 +8,29 @@ export class Tuning extends Observable {
     this.data = data;
     this.names = [...data.knobs, ...data.stages];
     this.length = data.evaluation.length;
-    this.at = 0; // the evaluation shown, by its place among those that are held
+    this.frame = 0; // the evaluation shown, by its place among those that are held
     this.playing = null;
   }
 
+  /** Goes to an evaluation, or as near as there is one. */
+  goTo({ frame }) {
+    this.set({ frame: Math.min(Math.max(0, frame), this.length - 1) });
+  }
+
   move(by) {
-    const at = this.at + by;
+    const at = this.frame + by;
     if (at < 0 || at >= this.length) return false;
-    this.set({ at });
+    this.set({ frame: at });
     return true;
   }
 
   /** A number that was observed, or set, and where it stands in the data. */
-  observed(name, at = this.at) {
+  observed(name, at = this.frame) {
     const role = this.data.knobs.includes(name) ? "update" : "forward";
     return { value: this.data.columns[name][at] ?? NaN, of: `columns.${name}.${at}`, role };
   }
 
-  error(at = this.at) {
+  error(at = this.frame) {
     return { value: this.data.error[at] ?? NaN, of: `error.${at}`, role: "loss" };
   }
 
@@ -34,12 +39,12 @@ export class Tuning extends Observable {
   }
 
   get purpose() {
-    return this.data.purpose[this.at];
+    return this.data.purpose[this.frame];
   }
 
   /** Whether the look before this one is held as well: of very many, not all are. */
   get followsOnTheLast() {
-    return this.at > 0 && this.data.evaluation[this.at] === this.data.evaluation[this.at - 1] + 1;
+    return this.frame > 0 && this.data.evaluation[this.frame] === this.data.evaluation[this.frame - 1] + 1;
   }
 
   inputs(stage) {
@@ -48,7 +53,7 @@ export class Tuning extends Observable {
 
   /** Returns what changed since the look before: names of knobs, or of a stage's inputs. */
   changed(names) {
-    return names.filter((name) => this.observed(name).value !== this.observed(name, this.at - 1).value);
+    return names.filter((name) => this.observed(name).value !== this.observed(name, this.frame - 1).value);
   }
 
   /** Returns the ways from a knob to a stage with a target: [[stage, source], ...], target first. */

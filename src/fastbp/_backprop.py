@@ -462,23 +462,17 @@ class Backprop(CallbackSupport, BaseEstimator):
             order = canonical_order(rows)
         else:
             order = np.arange(rows.n, dtype=np.int64)
-        if self.early_stopping and call.held_out is None:
-            return self._divided(network, X, task, order, seed)
-        return Lesson(rows, visits.order(order))
-
-    def _divided(
-        self, network: Network, X: Any, task: Task, order: NDArray[np.int64], seed: int
-    ) -> Lesson:
-        """Return a lesson that holds out a share of the rows."""
-        weights, n_rows = task.sample_weight, X.shape[0]
-        classes = self._classes_to_divide(task)
-        held_out = held_out_rows(order, self.validation_fraction, seed, weights, classes)
-        is_left = np.ones(n_rows, dtype=bool)
+        if call.held_out is not None or not self.early_stopping:
+            return Lesson(rows, visits.order(order))
+        held_out = held_out_rows(
+            order,
+            self.validation_fraction,
+            seed,
+            task.sample_weight,
+            self._classes_to_divide(task),
+        )
+        is_left = np.ones(rows.n, dtype=bool)
         is_left[held_out] = False
-        if weights is not None:
-            weights = np.where(is_left, weights, 0)
-        visits = Visits.of(weights, n_rows)
-        rows = network._rows(X, task.targets, visits.weights)
         validation = self._validation(network, X[held_out], task.part(held_out))
         return Lesson(rows, visits.order(order[is_left[order]]), validation)
 

@@ -973,7 +973,7 @@ cdef class Batch:
     cdef cut_up(self, list sizes, Py_ssize_t panel):
         """Cuts the weights into pieces, whole panels of a layer's inputs, some for each thread."""
         cdef Piece *pieces
-        cdef Py_ssize_t n_units, before = 0
+        cdef Py_ssize_t before = 0
         wanted = 1 if self.team.n_threads == 1 else PIECES_A_THREAD * self.team.n_threads
         most = -(-sum([n_in * n_out for n_in, n_out in sizes]) // wanted)
         cuts = []

@@ -30,7 +30,7 @@ class Trial:
     """
 
     def __init__(self) -> None:
-        self._seconds: dict[bool, float] = {}  # for one operation, with helpers or without
+        self._seconds: dict[bool, float] = {}  # for one row, with helpers or without
         self._prefers_helpers = True
         self._patience = LEAST_PATIENCE
         self._n_pieces = 0  # since the other way was tried
@@ -42,15 +42,15 @@ class Trial:
         return self._prefers_helpers != (self._n_pieces >= self._patience)
 
     @contextmanager
-    def piece(self, operations: float) -> Iterator[Executor | None]:
-        """Yield the helpers for a piece of so many operations, or None, and take its time."""
+    def piece(self, n_rows: int) -> Iterator[Executor | None]:
+        """Yield the helpers for a piece of work on so many rows, or None, and take its time."""
         with_helpers = self.wants_helpers()
         start = time.perf_counter()
         yield helpers() if with_helpers else None
-        self.note(with_helpers, (time.perf_counter() - start) / operations)
+        self.note(with_helpers, (time.perf_counter() - start) / n_rows)
 
     def note(self, with_helpers: bool, seconds: float) -> None:
-        """Take how long an operation took in a piece."""
+        """Take how long a row took in a piece."""
         self._seconds[with_helpers] = seconds
         if len(self._seconds) < 2:
             return

@@ -605,6 +605,7 @@ class Network:
         options = solver.options(len(self.layer_sizes) - 2)
         options["batch_size"] = batch_size
         options["largest_loss"] = rows.largest_loss
+        options["block"], options["batch"] = block, batch
         values, loss_sum = self._arena.values, 0.0
         state = [values, *([] if moments is None else [moments.values])]
         before = self._state_before(state)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._json import jsonable
 from ._page.data import data_of_recording
-from ._page.document import document, embedded, written
-from ._page.widget import widget
+from ._page.shown import Shown
 from ._recorder import Recorder, Runs, Snapshot
 from ._subject import (
     Names,
@@ -29,12 +28,9 @@ from .network import Network, Solver, warn_of_divergence
 from .sensitivity import LossSensitivity
 from .trace import StepTrace, solver_of, trace_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 @dataclasses.dataclass(frozen=True)
-class Recording:
+class Recording(Shown):
     """Snapshots of a network while it was trained, the first before and the last after training.
 
     Attributes
@@ -158,53 +154,18 @@ class Recording:
         )
         return result
 
-    def to_html(self, path: Any = None) -> Path | str:
-        """Write training as an interactive page: one file, which needs no network.
-
-        The page of `StepTrace.to_html` for the step that follows each snapshot, with the loss to
-        scrub along; for rows of two features also the rows and what the network answers between
-        them. It holds up to some 1.5 MB: of long training, or of large networks, evenly spaced
-        snapshots, and layers of more than 12 units are drawn in part. The page says so.
-
-        Parameters
-        ----------
-        path : str or path-like, default=None
-            Where to write it; a file that is there is replaced. None returns the text instead.
-
-        Returns
-        -------
-        pathlib.Path or str
-
-        Raises
-        ------
-        OSError
-            If it cannot be written there, such as FileNotFoundError where there is no such folder.
-        """
-        title = f"Training, step by step: {'-'.join(map(str, self.layer_sizes))}"
-        page = document(self._page_data(), title, self._summary())
-        return page if path is None else written(page, path)
-
-    def to_widget(self) -> Any:
-        """Return the same page as a widget for notebooks. Needs anywidget (extra ``widget``).
-
-        Its traits ``frame`` and ``idea`` are the step and the idea shown; set them to go there.
-
-        Returns
-        -------
-        anywidget.AnyWidget
-
-        Raises
-        ------
-        ImportError
-            Without anywidget.
-        """
-        return widget(self._page_data())
-
-    def _repr_html_(self) -> str:
-        return embedded(str(self.to_html()), "Training, step by step")
-
     def _page_data(self) -> dict[str, Any]:
         return data_of_recording(self, self._trace_or_one_more)
+
+    def _page_title(self) -> str:
+        return f"Training, step by step: {'-'.join(map(str, self.layer_sizes))}"
+
+    def _page_text(self) -> str:
+        return (
+            f"Training of a network of {'-'.join(map(str, self.layer_sizes))} units: "
+            f"{self.n_steps} steps, "
+            f"loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after."
+        )
 
     def _trace_or_one_more(self, k: int) -> StepTrace:
         """Return the step that follows snapshot k; of the last, one that training did not take."""
@@ -212,13 +173,6 @@ class Recording:
             return self.trace(k)
         row = self.probe_X[:1], self.probe_y[:1]
         return trace_of(Subject(self.network(k), *row, None, self.solver, self.names), self.solver)
-
-    def _summary(self) -> str:
-        return (
-            f"Training of a network of {'-'.join(map(str, self.layer_sizes))} units: "
-            f"{self.n_steps} steps, "
-            f"loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after."
-        )
 
     def _snapshot_dict(self, k: int) -> dict[str, Any]:
         network, subject = self.network(k), self._next[k]

@@ -14,8 +14,7 @@ from ._chain_rule import Factors, LayerTrace, chain_rule
 from ._derivation import derivation
 from ._json import jsonable
 from ._page.data import data_of_step
-from ._page.document import document, embedded, written
-from ._page.widget import widget
+from ._page.shown import Shown
 from ._subject import (
     Names,
     Pair,
@@ -32,16 +31,15 @@ from ._training import Visits
 from .network import Network, Solver, warn_of_divergence
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas
 
 
 @dataclasses.dataclass(frozen=True)
-class StepTrace:
+class StepTrace(Shown):
     """One step on one row: forward, loss, backward, update.
 
-    ``str(trace)`` is a derivation to read; `factors` writes out the chain rule of one parameter.
+    ``str(trace)`` is a derivation to read, `to_html` an interactive page; `factors` writes out the
+    chain rule of one parameter.
 
     Attributes
     ----------
@@ -156,49 +154,11 @@ class StepTrace:
         frame = pandas.concat([pandas.DataFrame(table) for table in tables], ignore_index=True)
         return frame.astype({"i": "Int64"}) if of == "parameters" else frame
 
-    def to_html(self, path: Any = None) -> Path | str:
-        """Write the step as an interactive page: one file, which needs no network.
+    def _page_data(self) -> dict[str, Any]:
+        return data_of_step(self)
 
-        The network drawn, with play, step and rewind through forward, loss, backward and update;
-        the chain rule of any weight; sliders for the learning rate and the weights. Layers of more
-        than 12 units are drawn in part, which the page says.
-
-        Parameters
-        ----------
-        path : str or path-like, default=None
-            Where to write it; a file that is there is replaced. None returns the text instead.
-
-        Returns
-        -------
-        pathlib.Path or str
-
-        Raises
-        ------
-        OSError
-            If it cannot be written there, such as FileNotFoundError where there is no such folder.
-        """
-        title = f"One step of backpropagation: {'-'.join(map(str, self.layer_sizes))}"
-        page = document(data_of_step(self), title, str(self))
-        return page if path is None else written(page, path)
-
-    def to_widget(self) -> Any:
-        """Return the same page as a widget for notebooks. Needs anywidget (extra ``widget``).
-
-        Its traits ``frame`` and ``idea`` are the step and the idea shown; set them to go there.
-
-        Returns
-        -------
-        anywidget.AnyWidget
-
-        Raises
-        ------
-        ImportError
-            Without anywidget.
-        """
-        return widget(data_of_step(self))
-
-    def _repr_html_(self) -> str:
-        return embedded(str(self.to_html()), "One step of backpropagation")
+    def _page_title(self) -> str:
+        return f"One step of backpropagation: {'-'.join(map(str, self.layer_sizes))}"
 
     def __str__(self) -> str:
         return derivation(self)

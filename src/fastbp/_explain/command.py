@@ -49,8 +49,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="MODEL",
         help="a file written by pickle or joblib: a fitted BackpropClassifier or "
-        "BackpropRegressor, a pipeline or search that ends in one, or a Network. Loading such a "
-        "file can run any code in it: open only files that you trust",
+        "BackpropRegressor, or scikit-learn's MLPClassifier or MLPRegressor; a pipeline or search "
+        "that ends in one; or a Network. Loading such a file can run any code in it: open only "
+        "files that you trust",
     )
     add("--data", type=Path, metavar="FILE", help="a CSV or Parquet file with rows")
     add(
@@ -94,10 +95,10 @@ def _pages(options: argparse.Namespace, output: Path) -> list[tuple[Any, Path, s
 
         return [(training_on(options), output, "Training")]
     from .salaries import salaries
-    from .shower import Shower
+    from .shower import shower
 
     beside = output.with_stem(f"{output.stem}_shower")
-    return [(salaries(), output, "Nine parameters"), (Shower(), beside, "The shower")]
+    return [(salaries(), output, "Nine parameters"), (shower(), beside, "The shower")]
 
 
 def _check_output(path: Path) -> None:

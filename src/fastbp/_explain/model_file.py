@@ -17,8 +17,8 @@ from .wrappers import descend, held
 
 LEARNING_RATE = 0.01  # of a Network, which has none of its own
 WANTED = (
-    "explain needs a fitted BackpropClassifier or BackpropRegressor, a Network, or a pipeline or "
-    "search that ends in one"
+    "explain needs a fitted BackpropClassifier or BackpropRegressor, scikit-learn's MLPClassifier "
+    "or MLPRegressor, a Network, or a pipeline or search that ends in one"
 )
 
 

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
+from .. import BackpropClassifier, BackpropRegressor
 from .._subject import is_model
 from .names import without_step
 from .row import Row
 
 
 def held(model: Any) -> Any:
-    """Return the estimator that a pipeline, search or TransformedTargetRegressor holds, or None."""
+    """Return the estimator that a pipeline, search or TransformedTargetRegressor holds, or None.
+
+    A multilayer perceptron of scikit-learn's holds, in this sense, the same network as fastbp's.
+    """
     if hasattr(model, "steps"):
         return model.steps[-1][1]
+    if hasattr(model, "coefs_"):
+        return _taken_over(model)
     return getattr(model, "best_estimator_", getattr(model, "regressor_", None))
+
+
+def _taken_over(model: Any) -> Any:
+    """Return scikit-learn's fitted perceptron as an estimator of fastbp; None for what is none."""
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    for host, kind in ((MLPClassifier, BackpropClassifier), (MLPRegressor, BackpropRegressor)):
+        if isinstance(model, host):
+            if model.solver == "lbfgs":  # which takes no steps row by row: plain ones are shown
+                model = copy.copy(model).set_params(solver="sgd")
+            return kind.from_sklearn(model)
+    return None
 
 
 def descend(model: Any, row: Row) -> tuple[Any, Row]:

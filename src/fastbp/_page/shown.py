@@ -1,0 +1,70 @@
+"""`Shown`: what can be shown as an interactive page, in a file or in a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .document import document, embedded, written
+from .widget import widget
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Shown:
+    """What has a page: `to_html`, `to_widget`, and itself in notebooks."""
+
+    def _page_data(self) -> dict[str, Any]:
+        """Return what the page holds, ready for `json.dumps`."""
+        raise NotImplementedError
+
+    def _page_title(self) -> str:
+        raise NotImplementedError
+
+    def _page_text(self) -> str:
+        """Return what is shown where scripts do not run."""
+        return str(self)
+
+    def to_html(self, path: Any = None) -> Path | str:
+        """Write an interactive page: one file, which needs no network.
+
+        All its numbers are those of this object. It goes through them one idea at a time, with
+        play, step and rewind; see the guide, docs/see.md. It takes up to some 1.5 MB: what is
+        larger is shown in part, which the page says.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write it; a file that is there is replaced. None returns the text instead.
+
+        Returns
+        -------
+        pathlib.Path or str
+
+        Raises
+        ------
+        OSError
+            If it cannot be written there, such as FileNotFoundError where there is no such folder.
+        """
+        page = document(self._page_data(), self._page_title(), self._page_text())
+        return page if path is None else written(page, path)
+
+    def to_widget(self) -> Any:
+        """Return the same page as a widget for notebooks. Needs anywidget (extra ``widget``).
+
+        Its traits ``frame`` and ``idea`` are the step (or the evaluation, of a measured system)
+        and the idea shown; set them to go there.
+
+        Returns
+        -------
+        anywidget.AnyWidget
+
+        Raises
+        ------
+        ImportError
+            Without anywidget.
+        """
+        return widget(self._page_data())
+
+    def _repr_html_(self) -> str:
+        return embedded(str(self.to_html()), self._page_title())

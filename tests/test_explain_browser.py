@@ -1,0 +1,30 @@
+"""The pages of `python -m fastbp explain` in Chromium. Needs the extra `browser`; else skipped."""
+
+import pytest
+from test_page_browser import browser, chromium  # noqa: F401, fixtures
+
+from fastbp._explain.salaries import salaries
+from fastbp._explain.shower import shower
+
+STORIES = {
+    salaries: ("CGPA", "profile score", "package"),
+    shower: ("main valve", "handle", "house flow", "shower flow"),
+}
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("story", STORIES)
+def test_both_stories_fit_the_screen_and_use_their_own_words(
+    browser,  # noqa: F811
+    tmp_path,
+    story,
+    width,
+    scheme,
+):
+    text = story().to_html()
+    assert len(text) < 1_500_000
+    browser.open(text, tmp_path, width=width, prefers_color_scheme=scheme)
+    assert browser.run("return document.documentElement.scrollWidth") <= width
+    shown = browser.run("return document.body.textContent")
+    assert [word for word in STORIES[story] if word not in shown] == []
