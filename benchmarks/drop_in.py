@@ -108,7 +108,7 @@ def measured(fit: Fit, rounds: int, clock: Callable[[], float]) -> Measured | No
     models, seconds = [], []
     for _ in range(rounds + 1):  # of which the first warms up
         models = [
-            getattr(module, name)(**fit.parameters, random_state=0, max_iter=epochs)
+            getattr(module, name)(**{"max_iter": epochs, "random_state": 0, **fit.parameters})
             for module in (host, fast)
         ]
         taken = []

@@ -31,7 +31,7 @@ from fastbp.neural_network import calls
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-HAS_WEIGHTS = "sample_weight" in host.MLPClassifier.fit.__code__.co_varnames
+HAS_WEIGHTS = "sample_weight" in inspect.signature(host.MLPClassifier.fit).parameters
 HAS_POISSON = "loss" in host.MLPRegressor._parameter_constraints
 N_ROWS, N_FEATURES = 47, 5
 SOLVERS = {

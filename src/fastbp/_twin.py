@@ -303,7 +303,7 @@ def _obstacle_in_data(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -
         weights = np.asarray(sample_weight)
         if weights.ndim != 1 or not (np.isfinite(weights).all() and weights.min() >= 0):
             return "a weight is negative or not finite"
-        if not 0 < weights.max() < 1e100:
+        if not 0 < float(weights.max()) < 1e100:
             return "weights are all zero, or too large to add up"
     return None
 
