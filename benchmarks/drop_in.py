@@ -104,7 +104,8 @@ def measured(fit: Fit, rounds: int, clock: Callable[[], float]) -> Measured | No
         return None
     X, y = data
     name = "MLPRegressor" if np.asarray(y).dtype.kind == "f" else "MLPClassifier"
-    epochs = 3 if fit.parameters.get("batch_size") == 1 or fit.data == "MNIST" else MOST_EPOCHS
+    is_slow = fit.parameters.get("batch_size") == 1 or fit.data in ("MNIST", "text-like")
+    epochs = 3 if is_slow else MOST_EPOCHS
     models, seconds = [], []
     for _ in range(rounds + 1):  # of which the first warms up
         models = [
