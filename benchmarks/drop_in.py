@@ -69,7 +69,7 @@ def load(name: str) -> tuple[Any, Any] | None:
         "linnerud": lambda: datasets.load_linnerud(return_X_y=True),
         "Friedman": lambda: datasets.make_friedman1(2000, noise=1.0, random_state=0),
         "MNIST": lambda: mnist(10_000),
-        "text-like": lambda: sparse_classification(20_000, 60, 4000),
+        "text-like": lambda: sparse_classification(5000, 60, 2000),
     }
     found = loaders[name]()
     if found is None or name in ("MNIST", "text-like"):
