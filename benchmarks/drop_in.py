@@ -69,7 +69,7 @@ def load(name: str) -> tuple[Any, Any] | None:
         "linnerud": lambda: datasets.load_linnerud(return_X_y=True),
         "Friedman": lambda: datasets.make_friedman1(2000, noise=1.0, random_state=0),
         "MNIST": lambda: mnist(10_000),
-        "text-like": lambda: sparse_classification(20_000, 60, 4000),
+        "text-like": lambda: sparse_classification(5000, 60, 2000),
     }
     found = loaders[name]()
     if found is None or name in ("MNIST", "text-like"):
@@ -104,7 +104,8 @@ def measured(fit: Fit, rounds: int, clock: Callable[[], float]) -> Measured | No
         return None
     X, y = data
     name = "MLPRegressor" if np.asarray(y).dtype.kind == "f" else "MLPClassifier"
-    epochs = 3 if fit.parameters.get("batch_size") == 1 or fit.data == "MNIST" else MOST_EPOCHS
+    is_slow = fit.parameters.get("batch_size") == 1 or fit.data in ("MNIST", "text-like")
+    epochs = 3 if is_slow else MOST_EPOCHS
     models, seconds = [], []
     for _ in range(rounds + 1):  # of which the first warms up
         models = [
