@@ -63,9 +63,9 @@ class Plan:
     Attributes
     ----------
     path : {"registers", "blocks", "rows", "batches"}
-        "registers": the whole network, its first layer one row behind; "blocks": the first layer
-        one block of rows behind; "rows": every layer row by row; "batches": one step a batch. The
-        first three give the same numbers, to rounding.
+        "registers": the whole network, which is small, its first layer one row behind; "blocks":
+        the first layer one block of rows behind; "rows": every layer row by row; "batches": one
+        step a batch. The first three give the same numbers, to rounding.
     rows : int
         Rows that the first layer takes together.
     isa, lanes, dtype
@@ -652,8 +652,10 @@ class Network:
             team = team_size(n_threads, 6.0 * used * min(solver.batch_size, n_rows))
         elif everything:
             pass
-        elif engine.tiny and n_rows > 1 and not sparse:
-            path = "registers"
+        elif (engine.tiny_with_momentum if solver.n_moments else engine.tiny) and not sparse:
+            # There, without momentum, weights have a scale, which must not decay within a few rows.
+            if n_rows > 1 and solver.alpha * solver.learning_rate <= 0.5:
+                path = "registers"
         elif together and (lanes > 1 or sparse or solver.n_moments):
             path, n_together = "blocks", engine.block_rows  # which do not pay for plain numbers
         return Plan(path, n_together, engine.isa, lanes, self.dtype.name, team)
