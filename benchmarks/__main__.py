@@ -1,6 +1,7 @@
 """Measure, print the goals and tables as Markdown, and write them with all figures and plots.
 
-python -m benchmarks [GROUP ...] [--quick] [--runs N] [--only TEXT] [--output DIR] [--docs DIR]
+python -m benchmarks [GROUP ...] [--quick] [--runs N] [--only TEXT] [--resume]
+                     [--output DIR] [--docs DIR]
 """
 
 import argparse
@@ -20,8 +21,7 @@ def main() -> None:
         os.environ["FASTBP_GENANN"] = str(options.genann.absolute())
     for line in peers.missing():
         print(line, file=sys.stderr, flush=True)
-    if options.groups != ["none"]:
-        measure(options)
+    failed = options.groups != ["none"] and not measure(options)
     figures = results.read(options.output)
     text = report.markdown(figures, machine.description())
     print(text, end="")
@@ -29,8 +29,14 @@ def main() -> None:
     (options.output / "benchmarks.md").write_text(text, encoding="utf-8")
     plots.write(options.output, figures)
     if options.docs:
-        document(options.docs, text)
+        document(options.docs / "benchmarks.md", text)
+        document(
+            options.docs.absolute().parent / "README.md",
+            report.summary(figures, machine.description()),
+        )
         plots.write(options.docs / "pictures", figures)
+    if failed:
+        raise SystemExit("Some cases could not be measured; what went wrong stands above.")
 
 
 def arguments() -> argparse.Namespace:
@@ -44,7 +50,7 @@ def arguments() -> argparse.Namespace:
         "none: only report again what --output holds",
     )
     add("--quick", action="store_true", help="a little of everything: to see that it runs")
-    add("--runs", type=int, metavar="N", help="rounds that a median is of (default: 7)")
+    add("--runs", type=int, metavar="N", help="rounds that a median is of (default: 5)")
     add("--only", default="", metavar="TEXT", help="only cases with TEXT in their name: '8-16-1'")
     add(
         "--output",
@@ -54,7 +60,14 @@ def arguments() -> argparse.Namespace:
         help="figures are kept here, those of cases that are not measured again as well "
         "(default: %(default)s)",
     )
-    add("--docs", type=Path, metavar="DIR", help="renew benchmarks.md and pictures/ in this folder")
+    add("--resume", action="store_true", help="leave out cases whose figures --output holds")
+    add(
+        "--docs",
+        type=Path,
+        metavar="DIR",
+        help="renew benchmarks.md and pictures/ in this folder, and the table of the README.md "
+        "beside it",
+    )
     add("--genann", type=Path, metavar="FILE", help="a shared library of genann")
     options = parser.parse_args()
     unknown = set(options.groups) - {*groups.NAMES, "none"}
@@ -63,12 +76,16 @@ def arguments() -> argparse.Namespace:
             f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(groups.NAMES)}"
         )
     options.groups = options.groups or list(groups.NAMES)
-    options.runs = options.runs or (1 if options.quick else 7)
+    options.runs = options.runs or (1 if options.quick else 5)
     return options
 
 
-def measure(options: argparse.Namespace) -> None:
-    """Measure in two processes: one is kept on one processor, the other may use all."""
+def measure(options: argparse.Namespace) -> bool:
+    """Measure in two processes: one is kept on one processor, the other may use all.
+
+    Returns whether all cases could be measured.
+    """
+    sound = True
     for all_cores in (False, True):
         chosen = [
             name for name in options.groups if groups.module_named(name).ALL_CORES == all_cores
@@ -82,12 +99,14 @@ def measure(options: argparse.Namespace) -> None:
             f"--output={options.output}",
         ]
         command += ["--quick"] if options.quick else []
-        subprocess.run(command, check=True, env=machine.environment(all_cores))
+        command += ["--resume"] if options.resume else []
+        done = subprocess.run(command, check=False, env=machine.environment(all_cores))
+        sound = sound and done.returncode == 0
+    return sound
 
 
-def document(folder: Path, text: str) -> None:
-    """Put the tables into benchmarks.md, between its two marks."""
-    path = folder / "benchmarks.md"
+def document(path: Path, text: str) -> None:
+    """Put a text between the two marks of a page."""
     before, _, after = path.read_text(encoding="utf-8").split(MARK)
     path.write_text(f"{before}{MARK}\n{text}{MARK}{after}", encoding="utf-8")
 

@@ -5,6 +5,7 @@ from .measure import SHOWN, Figures
 from .verdicts import Case, Verdict, cases_of, ratio, verdicts
 
 MOST_COLUMNS = 12  # series are drawn, not tabulated
+IN_SUMMARY = ("fastbp", "scikit-learn", "PyTorch", "JAX lax.scan", "numba loops")
 
 
 def markdown(figures: list[Figures], description: list[str]) -> str:
@@ -17,6 +18,14 @@ def markdown(figures: list[Figures], description: list[str]) -> str:
             for columns, alike in by_columns(cases):
                 lines += ["", *table(columns, alike)]
     return "\n".join(lines) + "\n"
+
+
+def summary(figures: list[Figures], description: list[str]) -> str:
+    """Return the table of rows alone, with the best known of the others, and the machine."""
+    cases = cases_of("rows", figures)
+    there = {subject for case in cases.values() for subject in case}
+    lines = table(tuple(one for one in IN_SUMMARY if one in there), cases) if cases else []
+    return "\n".join([*lines, "", *(f"{line}." for line in description)]) + "\n"
 
 
 def goals(figures: list[Figures]) -> list[str]:

@@ -2,45 +2,61 @@
  *
  *     Z = A W + b        D_below = D W'        G = A' D, and W's step along it
  *
- * Forward and backward go through the layers with BLOCK rows at a time, which threads share out among
- * themselves; the step takes all rows at once, and threads share out its inputs. So no number depends
- * on how many threads there are. W, its velocities and G stand in panels as in
+ * Forward and backward go through the layers with a group of up to FBP_GROUP blocks of rows at a time,
+ * which threads share out among themselves: W comes near once for all of them, a chunk of inputs after
+ * the other. The step takes all rows at once, and threads share out its inputs. No number depends on
+ * how rows and inputs are shared out. W, its velocities and G stand in panels as in
  * first_layer_dense.inc.h, and W' as well, so that all products are tiles of that kind; rows of Z
  * (then A) and D are `stride` apart. Rows of non-zeros leave their layer row-major. */
+
+enum { STEP_CHUNK = 48 /* inputs: theirs of a batch's rows stay near while all panels pass */ };
 
 /* W (n_rows, n_columns) into panels, or with `transposed` W' */
 static void load_panels(real *panels, const real *W, int64_t n_in, int64_t n_out, int transposed) {
     const int64_t rows = transposed ? n_out : n_in, columns = transposed ? n_in : n_out;
     for (int64_t j = 0; j < columns; j += DENSE_PANEL)
-        for (int64_t i = 0; i < rows; i++, panels += DENSE_PANEL)
+        for (int64_t i = 0; i < rows; i++, panels += DENSE_PANEL) {
+            if (!transposed && j + DENSE_PANEL <= columns) {
+                memcpy(panels, W + i * n_out + j, DENSE_PANEL * sizeof(real));
+                continue;
+            }
             for (int64_t k = 0; k < DENSE_PANEL; k++) {
                 const int64_t c = j + k;
                 panels[k] = c >= columns ? 0 : transposed ? W[c * n_out + i] : W[i * n_out + c];
             }
+        }
 }
 
 static void unload_panels(real *W, const real *panels, int64_t n_in, int64_t n_out) {
     for (int64_t j = 0; j < n_out; j += DENSE_PANEL)
-        for (int64_t i = 0; i < n_in; i++, panels += DENSE_PANEL)
-            for (int64_t k = 0; k < DENSE_PANEL && j + k < n_out; k++) W[i * n_out + j + k] = panels[k];
+        for (int64_t i = 0; i < n_in; i++, panels += DENSE_PANEL) {
+            if (j + DENSE_PANEL <= n_out) memcpy(W + i * n_out + j, panels, DENSE_PANEL * sizeof(real));
+            else for (int64_t k = 0; j + k < n_out; k++) W[i * n_out + j + k] = panels[k];
+        }
 }
 
-/* out = X' P for the BLOCK columns of X[n][BLOCK] and panels P of n rows, n_columns in all */
+/* out = X' P for n_blocks blocks X[n][BLOCK] of columns and panels P of n rows, n_columns in all */
 static void tile_product(real *out, int64_t stride, const real *X, const real *panels, int64_t n,
-                         int64_t n_columns) {
+                         int64_t n_columns, int n_blocks) {
     for (int64_t i = 0; i < n; i += CHUNK) {
         const int64_t m = n - i < CHUNK ? n - i : CHUNK;
         for (int64_t j = 0; j < n_columns; j += DENSE_PANEL)
-            for (int t = 0; t < BLOCK; t += ROW_TILE)
-                forward_tile(out + t * stride + j, X + i * BLOCK + t,
+            for (int64_t t = 0; t < n_blocks * BLOCK; t += ROW_TILE)
+                forward_tile(out + t * stride + j, X + (t / BLOCK * n + i) * BLOCK + t % BLOCK,
                              panels + j * n + i * DENSE_PANEL, stride, m, i == 0);
     }
 }
 
-/* The rows of a block of Z or D, as pack_rows takes them. */
-INLINE void rows_of(fbp_row *rows, const real *values, int64_t stride, int64_t n) {
-    for (int t = 0; t < BLOCK; t++) rows[t] = (fbp_row){values + t * stride, NULL, n};
+/* Blocks of rows side by side, those of n_rows rows of Z or D. */
+static void pack_blocks(real *X, const real *values, int64_t stride, int64_t n, int n_rows) {
+    fbp_row rows[BLOCK];
+    for (; n_rows > 0; n_rows -= BLOCK, values += BLOCK * stride, X += BLOCK * n) {
+        for (int t = 0; t < BLOCK; t++) rows[t] = (fbp_row){values + t * stride, NULL, n};
+        pack_rows(X, rows, n, n_rows < BLOCK ? n_rows : BLOCK);
+    }
 }
+
+INLINE int blocks_of(int n_rows) { return (n_rows + BLOCK - 1) / BLOCK; }
 
 static void batch_load(fbp_batch *batch, const fbp_layer *layer) {
     if (batch->sparse) return;
@@ -63,13 +79,12 @@ static void batch_unload(const fbp_batch *batch, const fbp_layer *layer) {
                       n_out);
 }
 
-/* Z = A W + b, for n_rows <= BLOCK rows of the layer below, or of X; they are the batch's from row t on. */
+/* Z = A W + b, for a group of n_rows rows of the layer below, or of X; they are the batch's from row t on. */
 static void batch_forward(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
                           const fbp_row *x, int64_t t, int n_rows) {
     const int64_t n_in = layer->n_in, n_out = layer->n_out, stride = batch->stride;
     const real *b = layer->b;
     real *Z = batch->Z, *X = (real *)batch->X + t * n_in;
-    fbp_row rows[BLOCK];
     if (batch->sparse) {
         fbp_layer row = *layer;
         for (int r = 0; r < n_rows; r++) {
@@ -78,28 +93,27 @@ static void batch_forward(fbp_batch *batch, const fbp_layer *layer, const fbp_ba
         }
         return;
     }
-    if (below) {
-        rows_of(rows, below->Z, below->stride, n_in);
-        x = rows;
-    }
-    pack_rows(X, x, n_in, n_rows);
-    tile_product(Z, stride, X, batch->W, n_in, batch->n_columns);
+    if (below) pack_blocks(X, below->Z, below->stride, n_in, n_rows);
+    else
+        for (int r = 0; r < n_rows; r += BLOCK)
+            pack_rows(X + r * n_in, x + r, n_in, n_rows - r < BLOCK ? n_rows - r : BLOCK);
+    tile_product(Z, stride, X, batch->W, n_in, batch->n_columns, blocks_of(n_rows));
     for (int r = 0; r < n_rows; r++, Z += stride)
         for (int64_t j = 0; j < n_out; j++) Z[j] += b[j];
 }
 
-/* D_below = D W', for n_rows <= BLOCK rows from row t on; D is zero behind them. */
+/* D_below = D W', for a group of n_rows rows from row t on; D is zero behind them, to the end of a block. */
 static void batch_backward(const fbp_batch *batch, const fbp_layer *layer, fbp_batch *below, int64_t t,
                            int n_rows) {
     const int64_t stride = batch->stride;
+    const int n_blocks = blocks_of(n_rows);
     real *D = (real *)batch->D + t * stride;
-    fbp_row rows[BLOCK];
-    for (int r = n_rows; r < BLOCK; r++) memset(D + r * stride, 0, (size_t)batch->n_columns * sizeof(real));
+    for (int r = n_rows; r < n_blocks * BLOCK; r++)
+        memset(D + r * stride, 0, (size_t)batch->n_columns * sizeof(real));
     if (!below) return;
-    rows_of(rows, D, stride, layer->n_out);
-    pack_rows(batch->D_T, rows, layer->n_out, n_rows);
+    pack_blocks(batch->D_T, D, stride, layer->n_out, n_rows);
     tile_product((real *)below->D + t * below->stride, below->stride, batch->D_T, batch->W_T, layer->n_out,
-                 below->n_columns);
+                 below->n_columns, n_blocks);
 }
 
 /* G[0..INPUTS) += X' D over n_blocks blocks of rows, two vectors of outputs; or = if it is the first */
@@ -125,28 +139,44 @@ INLINE void gradient_tile(real *G, const real *X, int64_t block_length, const re
     }
 }
 
-/* Inputs i to i + n of every panel: their gradients, and with a step, W's along them. A gradient that
- * only this step needs does not see memory. */
+/* Weights that the step after the gradient will move come near meanwhile. */
+INLINE void fetch_weights(const real *W, const real *V, int64_t squares, int64_t n, const int RULE) {
+    const int64_t line = 64 / sizeof(real);
+    for (int64_t k = 0; k < n; k += line) {
+        PREFETCH(W + k);
+        if (RULE) PREFETCH(V + k);
+        if (RULE == ADAM) PREFETCH(V + squares + k);
+    }
+}
+
+/* n = 1, 2 or INPUT_TILE inputs from i on, of the panel from column j on: their gradients, and with a
+ * step, W's along them. A gradient that only this step needs does not see memory. */
+INLINE void update_tile_of_batch(const fbp_batch *batch, const fbp_layer *layer, int64_t n_blocks, int64_t i,
+                                 int64_t n, int64_t j, int is_first, const vec_step *s, const int RULE) {
+    real own[INPUT_TILE * DENSE_PANEL];
+    const int64_t n_in = layer->n_in, at = j * n_in + i * DENSE_PANEL;
+    const real *X = (const real *)batch->X + i * BLOCK, *D = (const real *)batch->D + j;
+    real *G = s && is_first ? own : (real *)batch->G + at;
+    real *W = (real *)batch->W + at, *V = RULE ? (real *)batch->V + at : NULL;
+    if (s) fetch_weights(W, V, s->squares, n * DENSE_PANEL, RULE);
+#define TILE(INPUTS) gradient_tile(G, X, n_in * BLOCK, D, batch->stride, n_blocks, is_first, INPUTS)
+    if (n == INPUT_TILE) TILE(INPUT_TILE);
+    else if (n == 2) TILE(2);
+    else TILE(1);
+#undef TILE
+    if (s) step_along(W, V, G, n * DENSE_PANEL, s, RULE);
+}
+
+/* The same for inputs i to i + n of every panel, a chunk after the other. */
 INLINE void update_panels(const fbp_batch *batch, const fbp_layer *layer, int64_t n_blocks, int64_t i,
                           int64_t n, int is_first, const vec_step *s, const int RULE) {
-    const int64_t n_in = layer->n_in;
-    real own[INPUT_TILE * DENSE_PANEL];
-    for (const int64_t end = i + n; i < end; i += n) {
-        n = end - i >= INPUT_TILE ? INPUT_TILE : end - i >= 2 ? 2 : 1;
-        const real *X = (const real *)batch->X + i * BLOCK;
-        for (int64_t j = 0; j < batch->n_columns; j += DENSE_PANEL) {
-            const int64_t at = j * n_in + i * DENSE_PANEL;
-            const real *D = (const real *)batch->D + j;
-            real *G = s && is_first ? own : (real *)batch->G + at;
-#define TILE(INPUTS) gradient_tile(G, X, n_in * BLOCK, D, batch->stride, n_blocks, is_first, INPUTS)
-            if (n == INPUT_TILE) TILE(INPUT_TILE);
-            else if (n == 2) TILE(2);
-            else TILE(1);
-#undef TILE
-            if (s)
-                step_along((real *)batch->W + at, RULE ? (real *)batch->V + at : NULL, G, n * DENSE_PANEL, s,
-                           RULE);
-        }
+    for (const int64_t end = i + n; i < end; i += STEP_CHUNK) {
+        const int64_t stop = end - i < STEP_CHUNK ? end : i + STEP_CHUNK;
+        for (int64_t j = 0; j < batch->n_columns; j += DENSE_PANEL)
+            for (int64_t k = i, m; k < stop; k += m) {
+                m = stop - k >= INPUT_TILE ? INPUT_TILE : stop - k >= 2 ? 2 : 1;
+                update_tile_of_batch(batch, layer, n_blocks, k, m, j, is_first, s, RULE);
+            }
     }
 }
 

@@ -30,7 +30,9 @@ typedef enum {
 } fbp_activation;
 
 typedef enum {
-    FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON,
+    FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_HUBER, FBP_QUANTILE, /* any output activation */
+    FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON,                 /* pairs: see fbp_output_delta */
+    FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS, /* scikit-learn's */
     FBP_N_LOSS
 } fbp_loss;
 
@@ -44,8 +46,9 @@ typedef void fbp_activate(void *z, int64_t n);
 typedef void fbp_derive(void *delta, const void *a, int64_t n);
 /* delta = dE/da, or dE/dz where loss and activation are a pair (logistic or softmax with log loss,
  * exp with poisson: delta = a - y); returns the row's loss E(a, y), worked out of z where that is
- * what cannot overflow */
-typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n);
+ * what cannot overflow. Of huber and quantile `parameter` is what losses.inc.h says; others have none. */
+typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
+                                double parameter);
 
 /* One row of values, dense (columns NULL), or the non-zeros of the given columns, in ascending order:
  * a row of X, or the activations of a layer. */
@@ -69,6 +72,8 @@ typedef struct {
     fbp_row row;            /* a as the layer above reads it */
     void *active_values;    /* where ReLU's units are mostly 0: room to list the others, or NULL */
     int32_t *active_columns;
+    double dropout;         /* probability that training drops a unit: see dropout.inc.h */
+    uint64_t dropout_seed;
 } fbp_layer;
 
 /* Rows of data: X, y and weights. */
@@ -120,6 +125,7 @@ typedef struct {
 
 #define FBP_MOST_BLOCK_ROWS 16
 #define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
+#define FBP_GROUP 4          /* blocks of a batch's rows that go through a layer together */
 #define FBP_POWERS 256        /* of a step, and of that many steps: see first_layer_sparse.inc.h */
 
 /* The first layer while it runs one block of rows behind: see first_layer.inc.h. */
@@ -151,7 +157,7 @@ typedef struct {
     void *X;                    /* inputs, dense: a block of rows side by side, and then the next block */
     void *to_b;                 /* sums of b's gradients */
     void *D;                    /* delta of every row of X */
-    void *Z, *D_T;              /* scratch, a block of rows: z, then a; deltas side by side */
+    void *Z, *D_T;              /* scratch, a group of rows: z, then a; deltas side by side */
 } fbp_batch;
 
 /* A network as one call sees it: layers[0] is the notes' layer 1. */
@@ -163,6 +169,8 @@ typedef struct {
     int n_layers;
     fbp_activation first_activation, last_activation;
     fbp_loss loss;
+    double loss_parameter;
+    uint64_t visit;         /* with dropout: number of the row that is visited, over all epochs */
 } fbp_net;
 
 /* A layer of networks side by side, each in a lane of its own: see restarts.inc.h. */
@@ -180,6 +188,7 @@ typedef struct {
     fbp_derive *derive;
     fbp_activation out_activation;
     fbp_loss loss;
+    double loss_parameter;
     void *values;               /* all parameters and velocities, */
     int64_t n_values;           /* this many numbers a lane */
 } fbp_lanes;
@@ -199,6 +208,10 @@ struct fbp_ops {
     void (*forward)(const fbp_layer *layer, const fbp_row *x);
     /* layer.row lists the active units of layer.a: those above zero */
     void (*list_active)(fbp_layer *layer);
+    /* a[n_out] of this layer without the units that the visit drops, and the way back of `delta`
+     * through that: see dropout.inc.h */
+    void (*drop_units)(const fbp_layer *layer, void *a, uint64_t visit);
+    void (*drop_deltas)(const fbp_layer *layer, void *delta, void *a, uint64_t visit);
 
     /* delta_in = W @ layer.delta (0 for inputs that the row x leaves out), and then the step with the
      * gradients weight * outer(x, delta) into to_W and weight * delta into to_b.
@@ -270,11 +283,21 @@ struct fbp_ops {
     uint64_t (*hash_row)(const fbp_row *x, int64_t first_column);
 };
 
-/* barrier.c: where the n threads of a team wait for each other. */
+/* tasks.c: tasks 0 to n - 1, which one thread hands out and whoever has time takes, one at a time; then
+ * the next tasks. A thread that the operating system has put aside is not waited for unless it has taken
+ * one. Whatever was written before fbp_hand_out is seen by those who take, and the other way round by the
+ * thread for which fbp_all_done has returned. */
 typedef struct {
-    int n, arrived, turn;
-} fbp_barrier;
-void fbp_wait(fbp_barrier *barrier);
+    int64_t handed_out;         /* n, and in the lower half how many of them have been taken */
+    int64_t n_done, is_over;
+} fbp_tasks;
+void fbp_begin_tasks(fbp_tasks *tasks);
+void fbp_hand_out(fbp_tasks *tasks, int n);
+int fbp_take(fbp_tasks *tasks);             /* a task, or -1 if none is left */
+int fbp_wait_and_take(fbp_tasks *tasks);    /* a task, or -1 if there will be no more */
+void fbp_done(fbp_tasks *tasks);            /* with the task taken last */
+void fbp_all_done(fbp_tasks *tasks);        /* waits until all are */
+void fbp_end_tasks(fbp_tasks *tasks);       /* there will be no more */
 
 /* shuffle.c: the state of NumPy's MT19937, words of the last block and how many of them are used;
  * and the order that numpy.random.RandomState with this state shuffles n <= 2^32 items to, which

@@ -12,6 +12,7 @@
 #include "restarts.inc.h"
 #include "batch.inc.h"
 #include "hash.inc.h"
+#include "dropout.inc.h"
 
 const fbp_ops FBP_TABLE = {
     .isa = FBP_ISA_NAME,
@@ -19,6 +20,8 @@ const fbp_ops FBP_TABLE = {
     .lanes = VL,
     .forward = forward,
     .list_active = list_active,
+    .drop_units = drop_units,
+    .drop_deltas = drop_deltas,
     .backward_update = backward_update,
     .update = update,
     .layer_load = layer_load,
@@ -45,8 +48,9 @@ const fbp_ops FBP_TABLE = {
                  activate_exp, activate_softmax},
     .derive = {derive_identity, derive_logistic, derive_tanh, derive_relu,
                derive_identity, derive_identity}, /* exp and softmax: in the pair's delta */
-    .output_delta = {squared_error_delta, absolute_error_delta, binary_log_loss_delta,
-                     log_loss_delta, poisson_delta},
+    .output_delta = {squared_error_delta, absolute_error_delta, huber_delta, quantile_delta,
+                     binary_log_loss_delta, log_loss_delta, poisson_delta, mean_squared_error_delta,
+                     clipped_binary_log_loss_delta, clipped_log_loss_delta},
     .scale = scale,
     .take_steps = take_steps,
     .sum_squares = sum_squares,

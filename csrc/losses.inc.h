@@ -2,7 +2,10 @@
  *
  * With the output activation that belongs to a loss (log loss: logistic, softmax; poisson: exp)
  * dE/dz is a - y, the same as dE/da of squared error: see fbp_output_delta in fastbp.h.
- * Losses are summed in double for both dtypes. */
+ * Losses are summed in double for both dtypes.
+ *
+ * scikit-learn's perceptrons report two of them differently, with the same delta: squared error is a mean
+ * over outputs, and log losses are those of probabilities clipped to eps .. 1 - eps. */
 
 /* log(x), x > 0. libm's log would bind the wheel to a newer libc than its log1p does. */
 INLINE double natural_log(double x) {
@@ -21,20 +24,28 @@ INLINE void difference(real *delta, const real *a, const real *y, int64_t n) {
 }
 
 /* E = 1/2 sum (a - y)^2;  dE/da = a - y */
-static double squared_error_delta(void *delta, const void *z, const void *a, const void *y, int64_t n) {
+static double squared_error_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
+                                  double parameter) {
     const real *d = delta;
     double loss = 0;
-    (void)z;
+    (void)z, (void)parameter;
     difference(delta, a, y, n);
     for (int64_t k = 0; k < n; k++) loss += (double)d[k] * d[k];
     return 0.5 * loss;
 }
 
+/* E = 1 / 2n sum (a - y)^2;  delta = a - y all the same */
+static double mean_squared_error_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
+                                       double parameter) {
+    return squared_error_delta(delta, z, a, y, n, parameter) / n;
+}
+
 /* E = sum |a - y|;  dE/da = sign(a - y), 0 where they are equal */
-static double absolute_error_delta(void *delta, const void *z, const void *a, const void *y, int64_t n) {
+static double absolute_error_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
+                                   double parameter) {
     real *d = delta;
     double loss = 0;
-    (void)z;
+    (void)z, (void)parameter;
     difference(delta, a, y, n);
     for (int64_t k = 0; k < n; k++) {
         loss += fabs((double)d[k]);
@@ -43,9 +54,52 @@ static double absolute_error_delta(void *delta, const void *z, const void *a, co
     return loss;
 }
 
+/* E = sum d (r - d / 2),  r = a - y;  d = dE/da = r, but kept within -parameter..parameter
+ *
+ * That is 1/2 r^2, and further from 0 parameter |r| - 1/2 parameter^2 (Huber, 1964). */
+static double huber_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
+                          double parameter) {
+    const real most = (real)parameter;
+    real *d = delta;
+    double loss = 0;
+    (void)z;
+    difference(delta, a, y, n);
+    for (int64_t k = 0; k < n; k++) {
+        const double r = d[k];
+        d[k] = d[k] > most ? most : d[k] < -most ? -most : d[k];
+        loss += d[k] * (r - 0.5 * d[k]);
+    }
+    return loss;
+}
+
+/* E = sum parameter (y - a) where a < y, (1 - parameter) (a - y) where a > y
+ * dE/da = -parameter, 1 - parameter, and 0 where they are equal (Koenker and Bassett, 1978) */
+static double quantile_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
+                             double parameter) {
+    const real above = (real)(1 - parameter), below = (real)-parameter;
+    real *d = delta;
+    double loss = 0;
+    (void)z;
+    difference(delta, a, y, n);
+    for (int64_t k = 0; k < n; k++) {
+        const double r = d[k];
+        d[k] = d[k] > 0 ? above : d[k] < 0 ? below : d[k]; /* d itself: 0 or NaN */
+        loss += r * d[k];
+    }
+    return loss;
+}
+
+/* -log of a probability, if that had been clipped to eps .. 1 - eps; NaN stays. */
+INLINE double clipped(double loss) {
+    const double eps = sizeof(real) == sizeof(float) ? 0x1p-23 : 0x1p-52;
+    const double least = -log1p(-eps), most = -natural_log(eps);
+    return loss < least ? least : loss > most ? most : loss;
+}
+
 /* E = sum -y log a - (1 - y) log(1 - a),  a = logistic(z)
  *   = sum max(z, 0) - y z + log(1 + exp(-|z|)) */
-static double binary_log_loss_delta(void *delta, const void *z_, const void *a, const void *y_, int64_t n) {
+INLINE double binary_log_loss(void *delta, const void *z_, const void *a, const void *y_, int64_t n,
+                              const int CLIPPED) {
     const real *z = z_, *y = y_;
     double loss = 0;
     difference(delta, a, y, n);
@@ -53,19 +107,38 @@ static double binary_log_loss_delta(void *delta, const void *z_, const void *a, 
         const vec zk = v_load(z + k);
         real logs[VL];
         v_store(logs, v_log1p(v_exp(v_sub(v_set1(0), v_abs(zk))), 1));
-        for (int64_t i = k; i < n && i < k + VL; i++)
-            loss += ((z[i] > 0 ? z[i] : 0) - (double)y[i] * z[i]) + logs[i - k];
+        for (int64_t i = k; i < n && i < k + VL; i++) {
+            double one = ((z[i] > 0 ? z[i] : 0) - (double)y[i] * z[i]) + logs[i - k];
+            if (CLIPPED && one > 8 && y[i] == 0) /* 1 - a has lost digits to the 1, and shows it */
+                one = -natural_log(1 - ((const real *)a)[i]);
+            loss += CLIPPED ? clipped(one) : one;
+        }
     }
     return loss;
 }
 
+static double binary_log_loss_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
+                                    double parameter) {
+    (void)parameter;
+    return binary_log_loss(delta, z, a, y, n, 0);
+}
+
+/* For y of 0 and 1 */
+static double clipped_binary_log_loss_delta(void *delta, const void *z, const void *a, const void *y,
+                                            int64_t n, double parameter) {
+    (void)parameter;
+    return binary_log_loss(delta, z, a, y, n, 1);
+}
+
 /* E = sum -y log a,  a = softmax(z);  dE/dz = (sum y) a - y, which is a - y of probabilities.
  * With m the largest z, and r the sum of all a but a_m: -log a_k = z_m - z_k + log(1 + r / a_m) */
-static double log_loss_delta(void *delta, const void *z_, const void *a_, const void *y_, int64_t n) {
+static double log_loss_delta(void *delta, const void *z_, const void *a_, const void *y_, int64_t n,
+                             double parameter) {
     const real *z = z_, *a = a_, *y = y_;
     real *d = delta;
     int64_t m = 0;
     double rest = 0, sum_y = 0, loss = 0;
+    (void)parameter;
     for (int64_t k = 1; k < n; k++)
         if (z[k] > z[m]) m = k;
     for (int64_t k = 0; k < n; k++) {
@@ -77,10 +150,18 @@ static double log_loss_delta(void *delta, const void *z_, const void *a_, const 
     return loss + sum_y * log1p(rest / a[m]);
 }
 
+/* For y of 0 but for one 1 */
+static double clipped_log_loss_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
+                                     double parameter) {
+    return clipped(log_loss_delta(delta, z, a, y, n, parameter));
+}
+
 /* E = sum y log(y / a) - y + a,  a = exp(z): half the Poisson deviance */
-static double poisson_delta(void *delta, const void *z_, const void *a_, const void *y_, int64_t n) {
+static double poisson_delta(void *delta, const void *z_, const void *a_, const void *y_, int64_t n,
+                            double parameter) {
     const real *z = z_, *a = a_, *y = y_;
     double loss = 0;
+    (void)parameter;
     difference(delta, a, y, n);
     for (int64_t k = 0; k < n; k++)
         loss += a[k] + (y[k] > 0 ? y[k] * (natural_log(y[k]) - z[k] - 1) : 0);

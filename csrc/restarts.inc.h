@@ -175,6 +175,21 @@ static vec lane_log_loss(real *delta, const real *z, const real *y, int64_t n) {
     return v_fma(v_set1(sum_y), v_log1p(rest, (double)n - 1), linear);
 }
 
+INLINE vec lane_huber(vec a, vec y, const fbp_lanes *net, vec *delta) {
+    const vec most = v_set1((real)net->loss_parameter), r = v_sub(a, y);
+    const vec d = v_max(v_sub(v_set1(0), most), v_min(most, r)); /* NaN stays in r */
+    *delta = tiny_derive(d, a, net->out_activation);
+    return v_mul(d, v_fnma(v_set1((real)0.5), d, r));
+}
+
+INLINE vec lane_quantile(vec a, vec y, const fbp_lanes *net, vec *delta) {
+    const vec r = v_sub(a, y), q = v_set1((real)net->loss_parameter);
+    const vec below = v_if_positive(v_sub(v_set1(0), r), v_sub(v_set1(0), q));
+    const vec d = v_where_positive(r, v_set1((real)(1 - net->loss_parameter)), below);
+    *delta = tiny_derive(d, a, net->out_activation);
+    return v_mul(r, d);
+}
+
 /* Loss and dE/dz of one output: losses.inc.h has the formulas. */
 INLINE vec lane_output_unit(const fbp_lanes *net, vec z, real y, vec *delta) {
     const vec target = v_set1(y), zero = v_set1(0);
@@ -193,6 +208,8 @@ INLINE vec lane_output_unit(const fbp_lanes *net, vec z, real y, vec *delta) {
         *delta = v_where_positive(v_abs(difference), v_copysign(v_set1(1), difference), difference);
         *delta = tiny_derive(*delta, a, net->out_activation);
         return v_abs(difference);
+    case FBP_HUBER: return lane_huber(tiny_activate(z, net->out_activation), target, net, delta);
+    case FBP_QUANTILE: return lane_quantile(tiny_activate(z, net->out_activation), target, net, delta);
     default:
         a = tiny_activate(z, net->out_activation);
         difference = v_sub(a, target);

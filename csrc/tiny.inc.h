@@ -195,8 +195,8 @@ static vec tiny_output(const fbp_net *net, vec z, const real *y, double *loss) {
     const vec a = net->last_activation == FBP_EXP ? v_exp(z) : tiny_activate(z, net->last_activation);
     v_store(layer->z, z);
     v_store(layer->a, a);
-    *loss = net->output_delta(layer->delta, layer->z, layer->a, y, 1);
-    if (net->loss > FBP_ABSOLUTE_ERROR) return v_sub(a, v_set1(*y)); /* a pair */
+    *loss = net->output_delta(layer->delta, layer->z, layer->a, y, 1, net->loss_parameter);
+    if (net->loss >= FBP_BINARY_LOG_LOSS) return v_sub(a, v_set1(*y)); /* a pair */
     return tiny_derive(v_set1(*(const real *)layer->delta), a, net->last_activation);
 }
 
@@ -240,7 +240,8 @@ static double tiny_output_delta(const fbp_net *net, const real *y) {
     const fbp_layer *layer = net->layers + 1;
     memcpy(layer->a, layer->z, (size_t)layer->n_out * sizeof(real));
     layer->activate(layer->a, layer->n_out);
-    const double loss = net->output_delta(layer->delta, layer->z, layer->a, y, layer->n_out);
+    const double loss = net->output_delta(layer->delta, layer->z, layer->a, y,
+                                          layer->n_out, net->loss_parameter);
     layer->derive(layer->delta, layer->a, layer->n_out);
     return loss;
 }

@@ -15,7 +15,17 @@ PAIRS = (
     ("log_loss", "logistic"),
     ("log_loss", "softmax"),
     ("poisson", "exp"),
+    *itertools.product(("huber", "quantile"), HIDDEN_ACTIVATIONS),
 )
+# Options of a step: each solver, plain and with its options.
+SOLVERS = [
+    {},
+    {"alpha": 0.3},
+    {"momentum": 0.9},
+    {"momentum": 0.8, "nesterov": True, "alpha": 0.1},
+    {"solver": "adam"},
+    {"solver": "adam", "alpha": 0.1, "beta_1": 0.5},
+]
 
 
 def random_targets(random, loss, out_activation, shape):
@@ -42,6 +52,8 @@ def random_case(
         activation=activation,
         out_activation=out_activation,
         loss=loss,
+        huber_delta=0.7,
+        quantile=0.3,
         dtype=dtype,
         random_state=random,
     )

@@ -44,10 +44,16 @@ BACK_THROUGH = {
     "exp": lambda z, d: d * np.exp(z),
     "softmax": lambda z, d: _softmax(z) * (d - (d * _softmax(z)).sum(axis=1, keepdims=True)),
 }
-# a, y -> E of each output; every one also takes complex a
+# a, y (and the loss's parameter, if any) -> E of each output; every one also takes complex a
 LOSSES = {
     "squared_error": lambda a, y: (a - y) ** 2 / 2,
     "absolute_error": lambda a, y: (a - y) * np.sign((a - y).real),
+    "huber": lambda a, y, most: np.where(
+        np.abs((a - y).real) <= most,
+        (a - y) ** 2 / 2,
+        most * ((a - y) * np.sign((a - y).real) - most / 2),
+    ),
+    "quantile": lambda a, y, q: (a - y) * ((a - y).real > 0) - q * (a - y),
     "binary_log_loss": lambda a, y: -_times_log(y, a) - _times_log(1 - y, 1 - a),
     "log_loss": lambda a, y: -_times_log(y, a),
     "poisson": lambda a, y: _times_log(y, y / a) - y + a,
@@ -55,6 +61,8 @@ LOSSES = {
 LOSS_DERIVATIVES = {
     "squared_error": lambda a, y: a - y,
     "absolute_error": lambda a, y: np.sign(a - y),
+    "huber": lambda a, y, most: np.sign(a - y) * np.minimum(np.abs(a - y), most),
+    "quantile": lambda a, y, q: np.where(a == y, 0, np.where(a > y, 1 - q, -q)),
     "binary_log_loss": lambda a, y: (1 - y) / (1 - a) - y / a,
     "log_loss": lambda a, y: -y / a,
     "poisson": lambda a, y: 1 - y / a,
@@ -70,6 +78,8 @@ class Reference:
         self.activations = [*network.activation, network.out_activation]
         binary = network.loss_name == "log_loss" and network.out_activation == "logistic"
         self.loss_name = "binary_log_loss" if binary else network.loss_name
+        own = {"huber": "huber_delta", "quantile": "quantile"}.get(self.loss_name)
+        self.loss_parameters = (getattr(network, own),) if own else ()
         self.velocities = [np.zeros_like(p) for p in self.parameters]
         self.moments = [(np.zeros_like(p), np.zeros_like(p)) for p in self.parameters]
         self.n_steps = 0
@@ -78,31 +88,37 @@ class Reference:
     def parameters(self):
         return [*self.weights, *self.biases]
 
-    def forward(self, X):
-        """z and a of every layer, a[0] being X."""
+    def forward(self, X, masks=None):
+        """z and a of every layer, a[0] being X; hidden layers' a times their masks, if any."""
         z, a = [None], [X]
         for W, b, name in zip(self.weights, self.biases, self.activations, strict=True):
             z.append(a[-1] @ W + b)
             a.append(ACTIVATIONS[name](z[-1]))
+            if masks is not None and len(a) <= len(self.weights):
+                a[-1] = a[-1] * masks[len(a) - 2]
         return z, a
 
-    def row_losses(self, X, y):
-        return LOSSES[self.loss_name](self.forward(X)[1][-1], y).sum(axis=1)
+    def row_losses(self, X, y, masks=None):
+        a = self.forward(X, masks)[1][-1]
+        return LOSSES[self.loss_name](a, y, *self.loss_parameters).sum(axis=1)
 
     def loss(self, X, y, sample_weight=None):
         w = np.ones(len(X)) if sample_weight is None else sample_weight
         return w @ self.row_losses(X, y) / w.sum()
 
-    def summed_gradients(self, X, y, w):
+    def summed_gradients(self, X, y, w, masks=None):
         """The sum over rows of w_i dE_i/dparameter, one array for each of `parameters`."""
-        z, a = self.forward(X)
+        z, a = self.forward(X, masks)
         gradients = {}
-        dE_da = LOSS_DERIVATIVES[self.loss_name](a[-1], y) * w[:, np.newaxis]
+        dE_da = LOSS_DERIVATIVES[self.loss_name](a[-1], y, *self.loss_parameters)
+        dE_da = dE_da * w[:, np.newaxis]
         for layer in range(len(self.weights), 0, -1):
             delta = BACK_THROUGH[self.activations[layer - 1]](z[layer], dE_da)
             gradients["W", layer] = a[layer - 1].T @ delta
             gradients["b", layer] = delta.sum(axis=0)
             dE_da = delta @ self.weights[layer - 1].T
+            if masks is not None and layer > 1:
+                dE_da = dE_da * masks[layer - 2]
         n = len(self.weights)
         return [gradients[kind, layer] for kind in "Wb" for layer in range(1, n + 1)]
 
@@ -124,21 +140,24 @@ class Reference:
 
     def train_epoch(self, X, y, learning_rate, order=None, momentum=0.0, nesterov=False,
                     alpha=0.0, batch_size=1, sample_weight=None, by_weight=False,
-                    solver="sgd", beta_1=0.9, beta_2=0.999, epsilon=1e-8):  # fmt: skip
+                    solver="sgd", beta_1=0.9, beta_2=0.999, epsilon=1e-8, masks=None):  # fmt: skip
         """One pass in steps of batch_size rows; the mean of the losses just before each step.
 
         ``by_weight`` as scikit-learn has it: means per weight, and the penalty in the loss.
+        ``masks`` hold, for each hidden layer, a factor for each visit and unit.
         """
         order = np.arange(len(X)) if order is None else np.asarray(order)
         w = np.ones(len(X)) if sample_weight is None else sample_weight
         loss_sum = 0.0
-        for batch in np.split(order, range(batch_size, len(order), batch_size)):
-            loss = w[batch] @ self.row_losses(X[batch], y[batch])
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            now = masks and [mask[start : start + batch_size] for mask in masks]
+            loss = w[batch] @ self.row_losses(X[batch], y[batch], now)
             if by_weight:
                 loss += 0.5 * alpha * sum((W**2).sum() for W in self.weights)
                 loss *= len(batch) / w[batch].sum()
             loss_sum += loss
-            gradients = self.summed_gradients(X[batch], y[batch], w[batch])
+            gradients = self.summed_gradients(X[batch], y[batch], w[batch], now)
             penalties = [alpha * W for W in self.weights] + [0.0] * len(self.biases)
             divisor = w[batch].sum() if by_weight else len(batch)
             gradients = [(g + p) / divisor for g, p in zip(gradients, penalties, strict=True)]

@@ -38,16 +38,27 @@ LAYERS = {
     "sensitivity": NUMPY,
     "_chain_rule": NUMPY,
     "_derivation": NUMPY,
+    "_page": {*NUMPY, "anywidget", "traitlets"},  # the last two for widgets, when asked
     "trace": {*NUMPY, "pandas"},
     "_recorder": NUMPY,
     "recording": NUMPY,
     "measured": {"numpy", "pandas", "matplotlib"},  # the last two for results, when asked
     "_sparsity": SCIPY,
+    "_callbacks": SCIKIT_LEARN,
     "_labels": SCIKIT_LEARN,
+    "_held_out": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,
+    "_conversion": SCIKIT_LEARN,
+    "_shared_docs": set(),
     "_estimators": SCIKIT_LEARN,
+    "_host": SCIKIT_LEARN,
+    "_twin": SCIKIT_LEARN,
+    "neural_network": SCIKIT_LEARN,
+    "patch": SCIKIT_LEARN,
     "plot": {*NUMPY, "sklearn", "matplotlib"},
+    "_console": set(),
     "_demo": DEMO,
+    "_explain": {*DEMO, "joblib"},
     "__main__": set(),
 }
 ORDER = list(LAYERS)
@@ -85,7 +96,7 @@ def other_packages_imported(path):
 
 
 def test_every_module_has_its_place():
-    folders = {"_core", "_demo", "measured", "plot"}
+    folders = {"_core", "_demo", "_explain", "_page", "measured", "plot"}
     modules = {path.stem for path in PACKAGE.glob("*.py")} | folders
     assert modules - {"__init__"} == set(LAYERS)
 
@@ -134,12 +145,16 @@ def test_the_kernels_neither_know_python_nor_allocate():
         "fastbp.show_config()",
         "fastbp.trace_step(fastbp.Network((2, 3, 1)), [1, 2.0], 1.0, 0.1).to_dict()",
         "fastbp.record(fastbp.Network((2, 1)), [[1, 2.0]], [1.0], learning_rate=0.1).to_dict()",
+        "fastbp.trace_step(fastbp.Network((2, 3, 1)), [1, 2.0], 1.0, 0.1).to_html()",
         "fastbp.sensitivity_of_loss(fastbp.Network((2, 1)), [[1, 2.0]], [1.0])",
         "m = fastbp.measured; m.ChainTuner(m.Stage('y', abs, m.Knob('k', 0, 9)), 3).tune(9)",
     ],
 )
 def test_a_network_needs_nothing_but_numpy(use):
-    heavy = {"scipy", "sklearn", "joblib", "threadpoolctl", "pandas", "matplotlib"}
+    heavy = {
+        *("scipy", "sklearn", "joblib", "threadpoolctl", "pandas", "matplotlib"),
+        *("anywidget", "traitlets", "IPython"),
+    }
     code = f"import json, sys, fastbp; {use}; print(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = json.loads(run.stdout.splitlines()[-1])

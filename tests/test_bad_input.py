@@ -113,9 +113,9 @@ def test_a_bad_parameter_is_named_with_what_is_allowed(kind, name, value, messag
         kind(**{**SMALL, name: value}).fit(X, Y[kind])
 
 
-@pytest.mark.parametrize("loss", ["log_loss", "huber", None])
+@pytest.mark.parametrize("loss", ["log_loss", "hinge", None])
 def test_a_loss_that_does_not_exist(loss):
-    message = f"loss must be one of squared_error, absolute_error, poisson; got {loss!r}"
+    message = f"one of squared_error, absolute_error, huber, quantile, poisson; got {loss!r}"
     assert_refused(fitted(BackpropRegressor).set_params(loss=loss), message, X, X[:, 0])
 
 

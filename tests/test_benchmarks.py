@@ -1,5 +1,6 @@
 """The benchmarks run; those they measure train the same network; goals are judged rightly."""
 
+import argparse
 import dataclasses
 import importlib
 import subprocess
@@ -12,9 +13,20 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import agreement, data, goals, groups, peers, report, results, verdicts  # noqa: E402
+from benchmarks import (  # noqa: E402
+    agreement,
+    data,
+    goals,
+    groups,
+    peers,
+    report,
+    results,
+    run,
+    verdicts,
+)
+from benchmarks.__main__ import MARK  # noqa: E402
 from benchmarks.groups.agreement import tasks as agreement_tasks  # noqa: E402
-from benchmarks.measure import Case, Figures, interleaved, seconds_a_call  # noqa: E402
+from benchmarks.measure import SECONDS, Case, Figures, interleaved, seconds_a_call  # noqa: E402
 from benchmarks.task import Task  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the peers
@@ -80,6 +92,37 @@ def test_a_quick_run_writes_tables_figures_and_says_what_is_missing(tmp_path):
     assert {one.group for one in figures} == set(chosen)
     assert {"fastbp", "scikit-learn"} <= {one.subject for one in figures if one.group == "rows"}
     assert (tmp_path / "time_by_network.svg").exists()
+
+
+def test_a_run_goes_on_where_it_was_stopped_and_renews_page_and_readme(tmp_path):
+    docs, output = tmp_path / "docs", tmp_path / "results"
+    docs.mkdir()
+    for path in (docs / "benchmarks.md", tmp_path / "README.md"):
+        path.write_text(f"before\n{MARK}\nold\n{MARK}\nafter\n", encoding="utf-8")
+    kept = Figures("partial_fit", "30-64-2", "fastbp", SECONDS, (0.125,))
+    results.write(output, [kept, Figures("rows", "2-2-1", "fastbp", SECONDS, (1e-6,))])
+    command = [sys.executable, "-m", "benchmarks", "partial_fit", "--quick", "--resume"]
+    command += ["--output", str(output), "--docs", str(docs)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert kept in results.read(output)
+    page = (docs / "benchmarks.md").read_text(encoding="utf-8")
+    assert page == f"before\n{MARK}\n{done.stdout}{MARK}\nafter\n"
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert readme.startswith(f"before\n{MARK}\n| case (us) | fastbp |\n")
+    assert "| 2-2-1 | 1 |" in readme
+    assert readme.endswith(f"{MARK}\nafter\n")
+
+
+def test_a_case_that_fails_costs_no_other(tmp_path, monkeypatch, capsys):
+    def fail():
+        raise ValueError("no such thing")
+
+    options = argparse.Namespace(output=tmp_path, runs=1)
+    assert not run.is_measured("rows", Case("bad", fail), options)
+    assert "no such thing" in capsys.readouterr().err
+    assert run.is_measured("rows", Case("good", lambda: {"fastbp": lambda: 1.0}), options)
+    assert [one.case for one in results.read(tmp_path)] == ["good"]
 
 
 def test_goals_are_of_cases_that_are_measured():

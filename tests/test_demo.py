@@ -16,6 +16,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import fastbp
+from fastbp._console import UserError
 from fastbp._demo import compare, picture, report
 from fastbp._demo.columns import (
     DATES,
@@ -29,7 +30,7 @@ from fastbp._demo.columns import (
 from fastbp._demo.command import main
 from fastbp._demo.progress import Progress, bar
 from fastbp._demo.table import table_task
-from fastbp._demo.task import UserError, split
+from fastbp._demo.task import split
 
 PNG = b"\x89PNG"
 

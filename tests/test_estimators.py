@@ -22,6 +22,8 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
+from sklearn.linear_model import QuantileRegressor
+from sklearn.metrics import mean_pinball_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -139,13 +141,18 @@ SOLVERS = [
 ]
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson"])
+LOSSES = ["squared_error", "absolute_error", "huber", "quantile", "poisson"]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("options", SOLVERS)
 def test_solver_and_loss_parameters_reach_the_network(options, loss):
     X, y = regression()
     y = np.abs(y)
-    model = regressor(loss=loss, shuffle=False, max_iter=1, **options).fit(X, y)
-    twin = Reference(fastbp.Network((5, 8, 1), activation="tanh", loss=loss, random_state=0))
+    own = {"huber_delta": 0.2, "quantile": 0.7}
+    model = regressor(loss=loss, shuffle=False, max_iter=1, **own, **options).fit(X, y)
+    network = fastbp.Network((5, 8, 1), activation="tanh", loss=loss, random_state=0, **own)
+    twin = Reference(network)
     nesterov = options.pop("nesterovs_momentum", True)
     options = {**options, "nesterov": nesterov}
     expected_loss = twin.train_epoch(X, y[:, np.newaxis], 0.02, **options)
@@ -728,7 +735,7 @@ def test_dates_are_refused_as_text_is():
         regressor().fit(frame, [1.0, 2.0])
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "poisson"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_data_out_of_all_proportion_warn_but_do_not_fail(loss):
     X, y = regression()
     with pytest.warns(fastbp.DivergenceWarning):
@@ -846,6 +853,54 @@ def held_out(model, X, y):
 @pytest.mark.parametrize(("load", "accuracy"), [(load_digits, 0.95), (load_breast_cancer, 0.94)])
 def test_default_parameters_classify_real_data(load, accuracy):
     assert held_out(BackpropClassifier(random_state=0), *load(return_X_y=True)) > accuracy
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_a_quantile_without_hidden_layers_is_the_one_that_linear_programming_finds(quantile):
+    X, y = regression(400)
+    exact = QuantileRegressor(quantile=quantile, alpha=0).fit(X, y)
+    model = regressor(
+        hidden_layer_sizes=(), loss="quantile", quantile=quantile, batch_size=400,
+        learning_rate_init=0.5, learning_rate="invscaling", max_iter=3000, tol=0,
+        n_iter_no_change=3000,
+    ).fit(X, y)  # fmt: skip
+    assert np.mean(y <= model.predict(X)) == pytest.approx(quantile, abs=0.02)
+    losses = [mean_pinball_loss(y, m.predict(X), alpha=quantile) for m in (model, exact)]
+    assert losses[1] <= losses[0] < 1.002 * losses[1]
+
+
+def test_huber_cares_less_about_wild_targets():
+    X, y = regression(400)
+    wild = y.copy()
+    wild[::20] += 30
+    options = {"learning_rate_init": 0.005, "max_iter": 200, "hidden_layer_sizes": 16}
+    huber = regressor(loss="huber", huber_delta=0.5, **options).fit(X, wild)
+    squares = regressor(**options).fit(X, wild)
+    errors = [np.abs(model.predict(X) - y).mean() for model in (huber, squares)]
+    assert errors[0] < 0.2 * errors[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("huber_delta", 0, "huber_delta must be greater than 0; got 0"),
+        ("huber_delta", "1", "huber_delta must be a number"),
+        ("quantile", 1.0, "quantile must be greater than 0 and below 1; got 1.0"),
+        ("quantile", None, "quantile must be a number"),
+    ],
+)
+def test_parameters_of_losses_are_checked_and_cannot_change_in_a_warm_start(name, value, message):
+    X, y = regression()
+    loss = name.split("_")[0]
+    model = regressor(loss=loss, warm_start=True).fit(X, y)
+    before = pickle.dumps(model.network_)
+    with pytest.raises((ValueError, TypeError), match=message):
+        model.set_params(**{name: value}).fit(X, y)
+    with pytest.raises(ValueError, match=f"fitted with {name} .*, now it is 0.25"):
+        model.set_params(**{name: 0.25}).fit(X, y)
+    assert pickle.dumps(model.network_) == before
+    with pytest.raises((ValueError, TypeError), match=message):
+        fastbp.Network((3, 1), **{name: value})
 
 
 def test_default_parameters_predict_real_data():

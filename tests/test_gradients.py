@@ -4,8 +4,10 @@ import re
 
 import numpy as np
 import pytest
+import scipy.special
 from cases import HIDDEN_ACTIVATIONS, PAIRS, parameters_of, random_case, worst_difference
 from reference import Reference
+from sklearn.metrics import mean_pinball_loss
 
 import fastbp
 
@@ -73,6 +75,40 @@ def test_absolute_error_has_derivative_0_where_prediction_and_target_are_equal()
     assert loss == 2.0
     np.testing.assert_array_equal(grad_W, [[0.0, -3.0]])
     np.testing.assert_array_equal(grad_b, [0.0, -1.0])
+
+
+def test_huber_is_half_the_square_near_the_target_and_a_line_further_off():
+    network = fastbp.Network((1, 3), loss="huber", huber_delta=2.0)
+    network.weights = [[[1.0, 1.0, 1.0]]]
+    network.biases = [[0.0, 0.0, 0.0]]
+    loss, (grad_W,), (grad_b,) = network.gradients([[3.0]], [[2.0, 8.0, 1.0]])
+    assert loss == 1 / 2 + (2 * 5 - 2) + 2.0
+    np.testing.assert_array_equal(grad_b, [1.0, -2.0, 2.0])
+    np.testing.assert_array_equal(grad_W, [[3.0, -6.0, 6.0]])
+
+
+def test_quantile_weighs_what_is_too_small_against_what_is_too_large():
+    network = fastbp.Network((1, 3), loss="quantile", quantile=0.75)
+    network.weights = [[[1.0, 1.0, 1.0]]]
+    network.biases = [[0.0, 0.0, 0.0]]
+    loss, _, (grad_b,) = network.gradients([[3.0]], [[1.0, 7.0, 3.0]])
+    assert loss == 0.25 * 2 + 0.75 * 4
+    np.testing.assert_array_equal(grad_b, [0.25, -0.75, 0.0])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_losses_of_errors_are_those_of_other_libraries(dtype, isa):
+    random = np.random.default_rng(0)
+    X, y = (random.normal(size=(200, 3)).astype(dtype) for _ in "Xy")
+    own = {"huber_delta": 0.8, "quantile": 0.3, "dtype": dtype, "random_state": 0}
+    huber, quantile = (
+        fastbp.Network((3, 5, 3), loss=loss, **own) for loss in ("huber", "quantile")
+    )
+    rel = 1e-12 if dtype == "float64" else 1e-6
+    expected = scipy.special.huber(0.8, huber.forward(X).astype(float) - y).sum(axis=1).mean()
+    assert huber.loss(X, y) == pytest.approx(expected, rel=rel)
+    expected = 3 * mean_pinball_loss(y.astype(float), quantile.forward(X), alpha=0.3)
+    assert quantile.loss(X, y) == pytest.approx(expected, rel=rel)
 
 
 def test_probabilities_that_do_not_add_up_to_1_still_get_the_gradients_of_their_loss():

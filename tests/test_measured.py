@@ -143,7 +143,7 @@ def test_a_knob_twice_as_effective_moves_twice_as_far():
 
 @pytest.mark.parametrize("loss", BOTH_LOSSES)
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_the_shower_gets_right_in_a_few_looks(loss, solver):
+def test_a_shower_gets_right_in_a_few_looks(loss, solver):
     result = ChainTuner(shower(), 3.0, loss, "auto", solver).tune()
     assert result.success
     assert result.status == "reached"
@@ -314,7 +314,7 @@ def test_chains_of_straight_stages_reach_whatever_some_settings_give(
     target=st.floats(0.1, 12),
     start=st.tuples(st.floats(1, 10), st.floats(1, 10)),
 )
-def test_the_shower_ends_rightly_whatever_its_pressure(pressure, target, start):
+def test_a_shower_ends_rightly_whatever_its_pressure(pressure, target, start):
     stages = [
         Stage(s.name, s.run, Knob(s.knobs[0].name, 1, 10, x))
         for s, x in zip(shower(pressure), start, strict=True)

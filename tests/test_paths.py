@@ -16,6 +16,8 @@ PAIRS = [
     ("log_loss", None),
     ("log_loss", "logistic"),
     ("poisson", None),
+    ("huber", "logistic"),
+    ("quantile", None),
 ]
 
 
@@ -78,6 +80,8 @@ def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activatio
     settings = {
         "activation": activation,
         "loss": loss,
+        "huber_delta": 0.3,
+        "quantile": 0.8,
         "out_activation": out_activation,
         "random_state": 0,
     }

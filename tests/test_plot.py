@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -121,6 +122,23 @@ def test_the_loss_curve_is_that_of_the_model(regressor):
     assert display.ax_.get_legend().get_texts()[0].get_text() == "mine"
     with pytest.raises(TypeError, match=r"keeps no loss curve: train it with fastbp\.record"):
         LossCurveDisplay.from_estimator(regressor.network_)
+
+
+def test_the_loss_of_held_out_rows_is_a_dashed_line_beside_the_other():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(60, 3))
+    model = BackpropRegressor(max_iter=3, hidden_layer_sizes=4, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.set_params(warm_start=True).fit(X, X[:, 0])
+        model.fit(X, X[:, 0], X_val=X[:9], y_val=X[:9, 0])
+    display = LossCurveDisplay.from_estimator(model, name="mine")
+    assert display.line_.get_xdata().tolist() == [1, 2, 3, 4, 5, 6]
+    assert display.validation_line_.get_xdata().tolist() == [4, 5, 6]
+    assert display.validation_line_.get_ydata().tolist() == model.validation_loss_curve_
+    assert display.validation_line_.get_color() == display.line_.get_color()
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert legend == ["mine", "mine, held-out rows"]
 
 
 def test_a_curve_that_falls_far_is_logarithmic_and_a_diverged_one_says_so():

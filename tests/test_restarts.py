@@ -147,12 +147,12 @@ def one_by_one(model, X, y, n_init):
     """What n_init fits make of the initialisations that one fit draws."""
 
     class Single(type(model)):
-        def _train(self, rows, order, go_on):
+        def _train(self, restarts, lesson, go_on, epochs):
             first = Restart(self.network_, History(), Patience(self.tol, self.n_iter_no_change))
             self.singles = draw_restarts(first, n_init, self._random_state)
             for single in self.singles:
                 train_epochs(
-                    single.network, rows, order, self._solver(), single.history,
+                    single.network, lesson.rows, lesson.order, self._solver(), single.history,
                     max_iter=self.max_iter, patience=single.patience,
                     shuffle=copy.deepcopy(self._random_state) if self.shuffle else None,
                 )  # fmt: skip

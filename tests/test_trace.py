@@ -8,7 +8,14 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from cases import HIDDEN_ACTIVATIONS, PAIRS, parameters_of, random_case, worst_difference
+from cases import (
+    HIDDEN_ACTIVATIONS,
+    PAIRS,
+    SOLVERS,
+    parameters_of,
+    random_case,
+    worst_difference,
+)
 from reference import BACK_THROUGH, LOSS_DERIVATIVES, Reference
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
@@ -24,14 +31,6 @@ from fastbp import (
 )
 
 SIZES = [(3, 2), (3, 5, 2), (7, 20, 6, 3), (1, 1, 2)]
-SOLVERS = [
-    {},
-    {"alpha": 0.3},
-    {"momentum": 0.9},
-    {"momentum": 0.8, "nesterov": True, "alpha": 0.1},
-    {"solver": "adam"},
-    {"solver": "adam", "alpha": 0.1, "beta_1": 0.5},
-]
 
 
 def bits(arrays):
@@ -139,7 +138,7 @@ def test_what_stands_between_agrees_with_the_reference(loss, out_activation, act
     network, X, y = random_case(loss, out_activation, (3, 5, 4, 2), 1, activation=activation)
     trace, twin = trace_step(network, X[0], y[0], 0.1), Reference(network)
     z, a = twin.forward(X)
-    dE_da = LOSS_DERIVATIVES[twin.loss_name](a[-1], y)
+    dE_da = LOSS_DERIVATIVES[twin.loss_name](a[-1], y, *twin.loss_parameters)
     gradients = twin.summed_gradients(X, y, np.ones(1))
     for l in (3, 2, 1):
         layer = trace.layers[l - 1]

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 
 import fastbp
 from fastbp import _core, _training
-from fastbp._training import History, Patience, Visits, canonical_order, train_epochs
+from fastbp._training import History, Patience, Visits, canonical_order, order_of, train_epochs
 from fastbp._validation import as_rows
 from fastbp.network import Solver
 
@@ -75,6 +75,17 @@ def hashes_of(rows):
     hashes = np.empty(rows.n, dtype=np.uint64)
     rows.hash(0, rows.n, hashes)
     return hashes
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 1000, 4097])
+@pytest.mark.parametrize("bits", [64, 20, 12, 1])
+def test_hashes_are_ordered_as_argsort_does_however_many_are_alike(n, bits):
+    hashes = np.random.default_rng(n).integers(0, 2**bits, n, dtype=np.uint64)
+    order = order_of(hashes)
+    np.testing.assert_array_equal(np.sort(order), np.arange(n))
+    np.testing.assert_array_equal(hashes[order], np.sort(hashes))
+    high = hashes << np.uint64(64 - bits)
+    np.testing.assert_array_equal(high[order_of(high)], np.sort(high))
 
 
 def test_canonical_order_follows_the_rows_wherever_they_stand():

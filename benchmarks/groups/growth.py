@@ -28,7 +28,7 @@ def cases(options: Options) -> Iterator[Case]:
 
 
 def rows(options: Options) -> dict[str, Sample]:
-    """Return samples by the number of rows: as many epochs in one `fit` as make a million rows."""
+    """Return samples by rows: of one `fit`, five epochs or as many as make a million rows."""
     most = 10**3 if options.quick else 10**7
     return {str(10**k): fit(10**k, most) for k in range(2, 8) if 10**k <= most}
 
@@ -36,7 +36,7 @@ def rows(options: Options) -> dict[str, Sample]:
 def fit(n_rows: int, most: int) -> Sample:
     import fastbp
 
-    n_epochs = max(1, min(10**6, most) // n_rows)
+    n_epochs = max(5, min(10**6, most) // n_rows)
     model = fastbp.BackpropRegressor(
         hidden_layer_sizes=16,
         max_iter=n_epochs,

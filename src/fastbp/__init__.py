@@ -9,11 +9,13 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import measured as measured
+    from . import neural_network as neural_network
     from ._config import show_config
     from ._estimators import BackpropClassifier, BackpropRegressor
     from .exceptions import DivergenceWarning
     from .gradient_check import check_gradients
     from .network import Network
+    from .patch import patch_sklearn, unpatch_sklearn
     from .recording import record
     from .sensitivity import sensitivity_of_loss
     from .trace import trace_step
@@ -25,10 +27,12 @@ __all__ = [
     "Network",
     "__version__",
     "check_gradients",
+    "patch_sklearn",
     "record",
     "sensitivity_of_loss",
     "show_config",
     "trace_step",
+    "unpatch_sklearn",
 ]
 
 # Loaded when first asked for: the estimators need scikit-learn, which takes seconds to import.
@@ -38,12 +42,14 @@ _HOME = {
     "DivergenceWarning": "exceptions",
     "Network": "network",
     "check_gradients": "gradient_check",
+    "patch_sklearn": "patch",
     "record": "recording",
     "sensitivity_of_loss": "sensitivity",
     "show_config": "_config",
     "trace_step": "trace",
+    "unpatch_sklearn": "patch",
 }
-_PACKAGES = {"measured"}
+_PACKAGES = {"measured", "neural_network"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import math
@@ -20,15 +21,28 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
+from ._callbacks import CallbackSupport, Epochs, announced_fit, with_callbacks
+from ._held_out import checked_like, held_out_rows
 from ._labels import numbers_of
 from ._restarts import Restart, best_of, draw_restarts, train_restarts
 from ._sparsity import listed
-from ._training import Ending, History, Patience, Visits, canonical_order, train_epochs
+from ._training import (
+    SCHEDULES,
+    Ending,
+    History,
+    Patience,
+    Schedule,
+    Validation,
+    Visits,
+    canonical_order,
+    train_epochs,
+)
 from ._validation import (
     BLOCK_BYTES,
     as_weights,
     blocks_of_rows,
     check_choice,
+    check_dropout,
     check_finite,
     check_flag,
     check_number,
@@ -53,6 +67,34 @@ class Task:
     out_activation: str | None
     loss: str
     classes: NDArray[Any] | None = None
+    loss_parameters: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def part(self, numbers: NDArray[np.int64]) -> Task:
+        """Return the same for some of the rows."""
+        weights = self.sample_weight
+        return dataclasses.replace(
+            self,
+            targets=self.targets[numbers],
+            sample_weight=None if weights is None else weights[numbers],
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """Rows that the user holds out: as given to `fit`."""
+
+    X: Any
+    y: Any
+    sample_weight: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """What an epoch trains on: rows, the numbers of those it visits, and rows held out."""
+
+    rows: _core.Rows
+    order: NDArray[np.int64]
+    validation: Validation | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +107,8 @@ class Settled:
         The network that the parameters were found to describe.
     solver : Solver
         What they make of the solver.
+    schedule : Schedule
+        And of its learning rate.
     parameters : tuple
         The objects that were checked. None of them can change, but for the lists.
     lists : tuple of pairs of list
@@ -79,6 +123,7 @@ class Settled:
 
     network: Network
     solver: Solver
+    schedule: Schedule
     parameters: tuple[Any, ...]
     lists: tuple[tuple[list[Any], list[Any]], ...]
     steps: bool
@@ -109,65 +154,57 @@ class Call:
         The argument of the classifier's partial_fit.
     settled : Settled or None
         What need not be checked.
+    held_out : HeldOut or None
     """
 
     go_on: bool
     partial: bool = False
     classes: Any = None
     settled: Settled | None = None
+    held_out: HeldOut | None = None
 
 
-class Backprop(BaseEstimator):
+class Backprop(CallbackSupport, BaseEstimator):
     """What the regressor and the classifier share: parameters, training, fitted attributes."""
+
+    hidden_layer_sizes: int | Sequence[int]
+    activation: str | Sequence[str]
+    solver: str
+    alpha: float
+    batch_size: int
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    n_iter_no_change: int
+    early_stopping: bool
+    validation_fraction: float
+    verbose: bool
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    dropout: float | Sequence[float]
+    n_threads: int
+    n_init: int
 
     network_: Network
     _history: History
     _random_state: np.random.RandomState
+    _seed: int = 0  # of which units are dropped and which rows are held out
+    _rate_factor: float = 1.0  # see Schedule
     _settled: Settled | None = None
 
-    def __init__(
-        self,
-        hidden_layer_sizes: int | Sequence[int],
-        activation: str | Sequence[str],
-        solver: str,
-        alpha: float,
-        batch_size: int,
-        learning_rate_init: float,
-        max_iter: int,
-        shuffle: bool,
-        random_state: Any,
-        tol: float,
-        n_iter_no_change: int,
-        verbose: bool,
-        warm_start: bool,
-        momentum: float,
-        nesterovs_momentum: bool,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
-        n_threads: int,
-        n_init: int,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_threads = n_threads
-        self.n_init = n_init
+    def _keep(self, parameters: dict[str, Any]) -> None:
+        """Set what `__init__` was given: its ``locals()``."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -176,7 +213,16 @@ class Backprop(BaseEstimator):
 
     # -- training ----------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train from new weights, or with ``warm_start=True`` from the present ones.
 
         Parameters
@@ -185,6 +231,12 @@ class Backprop(BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
             A row of weight w counts like w copies of it. None is 1 each.
+        X_val, y_val : like X and y, default=None
+            Rows to hold out. After each epoch their loss and score are noted (see
+            ``validation_loss_curve_``), and with ``early_stopping`` training ends by them. None:
+            with ``early_stopping`` a share of the rows of ``X``, else none.
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            Weights in their mean loss and score.
 
         Returns
         -------
@@ -198,11 +250,12 @@ class Backprop(BaseEstimator):
             If training is interrupted. What was learnt until then is kept: the model is fitted.
         """
         go_on = self.warm_start and hasattr(self, "network_")
-        rows, order = self._begin(X, y, sample_weight, Call(go_on))
-        ending = self._train(rows, order, go_on)
+        held_out = _held_out_by_hand(X_val, y_val, sample_weight_val)
+        lesson = self._begin(X, y, sample_weight, Call(go_on, held_out=held_out))
+        ending = self._follow(lesson, go_on, X, y, sample_weight)
         if ending == "diverged":
             warn_of_divergence("learning_rate_init", self.learning_rate_init)
-        elif self._is_dead(rows):
+        elif self._is_dead(lesson.rows):
             warnings.warn(
                 "Training ended in a network that gives the same output for every row: no hidden "
                 f"unit responds any more. Try a smaller learning_rate_init than "
@@ -213,8 +266,9 @@ class Backprop(BaseEstimator):
                 stacklevel=2,
             )
         elif ending == "max_iter":
+            judged = "validation score" if self.early_stopping else "loss"
             warnings.warn(
-                f"Training ended after max_iter={self.max_iter} epochs while the loss still "
+                f"Training ended after max_iter={self.max_iter} epochs while the {judged} still "
                 f"improved by more than tol={self.tol:g}. Raise max_iter, or choose a larger "
                 "learning_rate_init or tol.",
                 ConvergenceWarning,
@@ -222,28 +276,64 @@ class Backprop(BaseEstimator):
             )
         return self
 
-    def _train(self, rows: _core.Rows, order: NDArray[np.int64], go_on: bool) -> Ending | None:
-        """Run the epochs of `fit`, from one initialisation or several; the best's ending."""
-        first = Restart(self.network_, self._history, Patience(self.tol, self.n_iter_no_change))
+    @with_callbacks
+    def _follow(
+        self, lesson: Lesson, go_on: bool, X: Any, y: Any, sample_weight: Any
+    ) -> Ending | None:
+        """Run the epochs of `fit`, of which scikit-learn's callbacks are told, if there are any."""
+        first = Restart(
+            self.network_,
+            self._history,
+            Patience(self.tol, self.n_iter_no_change),
+            self._schedule(),
+            lesson.validation,
+        )
         restarts = draw_restarts(first, 1 if go_on else self.n_init, self._random_state)
+        if go_on and lesson.validation is not None:
+            lesson.validation.look(self.network_)  # to end with nothing worse
+        most = self.max_iter * len(restarts)
+        fitted = functools.partial(self._fitted_so_far, restarts)
+        with announced_fit(self, most, fitted, X, y, sample_weight) as epochs:
+            followed = epochs if hasattr(self, "_skl_callbacks") else None
+            return self._train(restarts, lesson, go_on, followed)
+
+    def _train(
+        self, restarts: list[Restart], lesson: Lesson, go_on: bool, epochs: Epochs | None
+    ) -> Ending | None:
+        """Run the epochs of `fit`, from one initialisation or several; the best's ending."""
         try:
             train_restarts(
                 restarts,
-                rows,
-                order,
+                lesson.rows,
+                lesson.order,
                 self._solver(),
                 max_iter=self.max_iter,
                 shuffle=self._random_state if self.shuffle else None,
+                epochs=epochs,
                 verbose=bool(self.verbose),
                 n_threads=self.n_threads,
             )
         finally:
             best = best_of(restarts)
             self.network_, self._history = restarts[best].network, restarts[best].history
+            schedule = restarts[best].schedule
+            self._rate_factor = 1.0 if schedule is None else schedule.factor
             if not go_on:
                 self.init_losses_ = np.array([restart.loss for restart in restarts])
                 self.best_init_ = best
         return restarts[best].ending
+
+    def _fitted_so_far(self, restarts: list[Restart]) -> dict[str, Any]:
+        """Return what makes a copy of this estimator one whose fit ends here; see `announced_fit`.
+
+        The network is the one in training.
+        """
+        running = next((one for one in restarts if one.ending is None), restarts[-1])
+        return {
+            "network_": running.network.copy(),
+            "_history": copy.deepcopy(running.history),
+            "_random_state": copy.deepcopy(self._random_state),
+        }
 
     def _is_dead(self, rows: _core.Rows) -> bool:
         """Whether hidden units that are always zero leave the same output for all rows."""
@@ -260,15 +350,16 @@ class Backprop(BaseEstimator):
         if settled and sample_weight is None and classes is None and self._took_step(settled, X, y):
             return self
         call = Call(hasattr(self, "network_"), True, classes, settled)
-        rows, order = self._begin(X, y, sample_weight, call)
-        solver = settled.solver if settled else self._settle()
+        lesson = self._begin(X, y, sample_weight, call)
+        settled = settled or self._settle()
         ending = train_epochs(
             self.network_,
-            rows,
-            order,
-            solver,
+            lesson.rows,
+            lesson.order,
+            settled.solver,
             self._history,
             max_iter=1,
+            schedule=settled.schedule,
             shuffle=self._random_state if self.shuffle else None,
             verbose=bool(self.verbose),
             n_threads=self.n_threads,
@@ -285,7 +376,10 @@ class Backprop(BaseEstimator):
         if not (settled.steps and type(X) is np.ndarray and X.ndim == 2 and len(X) == 1):
             return False
         target = self._target_of_one(y, settled)
-        loss = None if target is None else settled.network._run_row(X[0], target, settled.solver)
+        if target is None:
+            return False
+        rate = settled.schedule.rate(self._history.n_rows)
+        loss = settled.network._run_row(X[0], target, settled.solver, rate)
         if loss is None:
             return False
         self._history.add(loss, 1)
@@ -295,27 +389,32 @@ class Backprop(BaseEstimator):
         """Return the target of one row as `Network.step` takes it, or None where y needs a look."""
         raise NotImplementedError
 
-    def _settle(self) -> Solver:
-        """Note what was found right; return the solver that the parameters describe."""
+    def _settle(self) -> Settled:
+        """Return what was found right; note it for the next call, unless it could change."""
         solver, parameters = self._solver(), _parameters_of(self)
         lists = tuple((value, list(value)) for value in parameters if isinstance(value, list))
+        classes = getattr(self, "classes_", None)
+        steps = solver.is_plain and not self.verbose and not hasattr(self, "feature_names_in_")
+        settled = Settled(
+            self.network_,
+            solver,
+            self._schedule(),
+            parameters,
+            lists,
+            steps,
+            classes,
+            {} if classes is None else numbers_of(classes),
+        )
         if all(isinstance(value, CONSTANTS) for value in parameters):
-            classes = getattr(self, "classes_", None)
-            steps = solver.is_plain and not self.verbose and not hasattr(self, "feature_names_in_")
-            numbers = {} if classes is None else numbers_of(classes)
-            self._settled = Settled(
-                self.network_, solver, parameters, lists, steps, classes, numbers
-            )
-        return solver
+            self._settled = settled
+        return settled
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_settled"}
 
-    def _begin(
-        self, X: Any, y: Any, sample_weight: Any, call: Call
-    ) -> tuple[_core.Rows, NDArray[np.int64]]:
-        """Check everything, then set what training works on; return the rows and an epoch's visits.
+    def _begin(self, X: Any, y: Any, sample_weight: Any, call: Call) -> Lesson:
+        """Check everything, then set what training works on; return it.
 
         A call that fails here leaves the model as it was. Whatever ends training after this
         leaves it usable: all attributes stand, and training changes them in place.
@@ -324,33 +423,89 @@ class Backprop(BaseEstimator):
             hidden = self.network_.layer_sizes[1:-1]
         else:
             hidden = self._check_parameters(call.partial)
+            if call.partial and self.early_stopping:
+                raise ValueError("partial_fit does not support early_stopping=True")
         checked_X, task = self._encoded(X, y, sample_weight, call)
-        n_rows, n_features = checked_X.shape
-        visits = Visits.of(task.sample_weight, n_rows)
-
-        layer_sizes = (n_features, *hidden, task.n_outputs)
+        layer_sizes = (checked_X.shape[1], *hidden, task.n_outputs)
         if call.go_on:
-            network = self._network_to_go_on_with(layer_sizes, task)
+            network, seed = self._network_to_go_on_with(layer_sizes, task), self._seed
         else:
             random = check_random_state(self.random_state)
             network = self._new_network(layer_sizes, task, checked_X.dtype, random)
-        by_row = self.batch_size == 1 and self._solver().n_moments == 0
-        rows = network._rows(checked_X, task.targets, visits.weights)
-        if by_row and not call.partial and not rows.sparse:
-            short = listed(checked_X)
-            if short is not checked_X:
-                rows = network._rows(short, task.targets, visits.weights)
-        if self.shuffle and not call.partial:
-            order = canonical_order(rows)
-        else:
-            order = np.arange(n_rows, dtype=np.int64)
+            seed = copy.deepcopy(random).randint(2**31 - 1)  # random itself goes on as ever
+        lesson = self._lesson(network, checked_X, task, call, seed)
+        if call.held_out is not None:
+            validation = self._validation_by_hand(network, X, call.held_out, task)
+            lesson = dataclasses.replace(lesson, validation=validation)
 
         if not call.go_on:
             validate_data(self, X, skip_check_array=True)  # sets n_features_in_, feature_names_in_
             if task.classes is not None:
                 self.classes_ = task.classes
             self._random_state, self._history, self.network_ = random, History(), network
-        return rows, visits.order(order)
+            self._seed = seed
+        if not call.partial:
+            self._rate_factor, self._settled = 1.0, None
+        return lesson
+
+    def _lesson(self, network: Network, X: Any, task: Task, call: Call, seed: int) -> Lesson:
+        """Return rows open for the kernels, an epoch's visits, and what is held out of them."""
+        visits = Visits.of(task.sample_weight, X.shape[0])
+        rows = network._rows(X, task.targets, visits.weights)
+        solver = self._solver()
+        by_row = self.batch_size == 1 and solver.n_moments == 0 and not solver.drops_units
+        if by_row and not call.partial and not rows.sparse:
+            short = listed(X)
+            if short is not X:
+                rows = network._rows(short, task.targets, visits.weights)
+        if self.shuffle and not call.partial:
+            order = canonical_order(rows)
+        else:
+            order = np.arange(rows.n, dtype=np.int64)
+        if self.early_stopping and call.held_out is None:
+            return self._divided(network, X, task, order, seed)
+        return Lesson(rows, visits.order(order))
+
+    def _divided(
+        self, network: Network, X: Any, task: Task, order: NDArray[np.int64], seed: int
+    ) -> Lesson:
+        """Return a lesson that holds out a share of the rows."""
+        weights, n_rows = task.sample_weight, X.shape[0]
+        classes = self._classes_to_divide(task)
+        held_out = held_out_rows(order, self.validation_fraction, seed, weights, classes)
+        is_left = np.ones(n_rows, dtype=bool)
+        is_left[held_out] = False
+        if weights is not None:
+            weights = np.where(is_left, weights, 0)
+        visits = Visits.of(weights, n_rows)
+        rows = network._rows(X, task.targets, visits.weights)
+        validation = self._validation(network, X[held_out], task.part(held_out))
+        return Lesson(rows, visits.order(order[is_left[order]]), validation)
+
+    def _validation_by_hand(
+        self, network: Network, X: Any, held_out: HeldOut, task: Task
+    ) -> Validation:
+        """Return the rows that the user holds out of training on X and the task's targets."""
+        X_val = checked_like(self, X, held_out.X, network.dtype)
+        check_consistent_length(X_val, held_out.y)
+        weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
+        return self._validation(network, X_val, self._held_out_task(held_out.y, weights, task))
+
+    def _validation(self, network: Network, X: Any, task: Task) -> Validation:
+        rows = network._rows(X, task.targets, task.sample_weight, needs_y=True)
+        return Validation(rows, self._score_of(task), self.early_stopping)
+
+    def _held_out_task(self, y: Any, sample_weight: Any, task: Task) -> Task:
+        """Return the task of rows held out by hand beside that of the others."""
+        raise NotImplementedError
+
+    def _score_of(self, task: Task) -> Callable[[NDArray[Any]], float] | None:
+        """Return what makes a score of the network's outputs; None is minus the loss."""
+        raise NotImplementedError
+
+    def _classes_to_divide(self, task: Task) -> NDArray[np.intp] | None:
+        """Return the number of each row's class, if every class is to be held out of alike."""
+        raise NotImplementedError
 
     def _encoded(self, X: Any, y: Any, sample_weight: Any, call: Call) -> tuple[Any, Task]:
         """Return X and y as a network takes them."""
@@ -373,13 +528,18 @@ class Backprop(BaseEstimator):
         raise NotImplementedError
 
     def _new_network(
-        self, layer_sizes: tuple[int, ...], task: Task, dtype: Any, random: np.random.RandomState
+        self,
+        layer_sizes: tuple[int, ...],
+        task: Task,
+        dtype: Any,
+        random: np.random.RandomState,
     ) -> Network:
         return Network(
             layer_sizes,
             activation=hidden_activations(self.activation, len(layer_sizes) - 2),
             out_activation=task.out_activation,
             loss=task.loss,
+            **task.loss_parameters,
             dtype=dtype,
             random_state=random,
         )
@@ -395,6 +555,7 @@ class Backprop(BaseEstimator):
             ),
             "loss": (network.loss_name, task.loss),
             "number of outputs": (network.layer_sizes[-1], layer_sizes[-1]),
+            **{name: (getattr(network, name), now) for name, now in task.loss_parameters.items()},
         }
         for name, (fitted, now) in expected.items():
             if fitted != now:
@@ -404,9 +565,15 @@ class Backprop(BaseEstimator):
                 )
         return network
 
+    def _schedule(self) -> Schedule:
+        kind = self.learning_rate if self.solver == "sgd" else "constant"
+        return Schedule(kind, self.learning_rate_init, self.power_t, self._rate_factor)
+
     def _solver(self) -> Solver:
+        """Return the solver that the parameters describe, with the learning rate of now."""
+        n_rows = self._history.n_rows if hasattr(self, "_history") else 0
         return Solver(
-            learning_rate=self.learning_rate_init,
+            learning_rate=self._schedule().rate(n_rows),
             momentum=self.momentum,
             nesterov=self.nesterovs_momentum,
             alpha=self.alpha,
@@ -415,6 +582,8 @@ class Backprop(BaseEstimator):
             beta_1=self.beta_1,
             beta_2=self.beta_2,
             epsilon=self.epsilon,
+            dropout=self.dropout,
+            dropout_seed=self._seed,
         )
 
     # -- checks ------------------------------------------------------------------------------
@@ -426,11 +595,15 @@ class Backprop(BaseEstimator):
         check_choice("solver", self.solver, SOLVERS)
         check_number("alpha", self.alpha, at_least=0)
         check_whole("batch_size", self.batch_size)
+        check_choice("learning_rate", self.learning_rate, SCHEDULES)
         check_number("learning_rate_init", self.learning_rate_init, above=0)
+        check_number("power_t", self.power_t, at_least=0)
         check_whole("max_iter", self.max_iter)
         check_flag("shuffle", self.shuffle)
         check_number("tol", self.tol, at_least=0)
         check_whole("n_iter_no_change", self.n_iter_no_change)
+        check_flag("early_stopping", self.early_stopping)
+        check_number("validation_fraction", self.validation_fraction, above=0, below=1)
         check_whole("n_init", self.n_init)
         if not isinstance(self.verbose, bool):
             check_whole("verbose", self.verbose, at_least=0)
@@ -440,6 +613,7 @@ class Backprop(BaseEstimator):
         check_number("beta_1", self.beta_1, at_least=0, below=1)
         check_number("beta_2", self.beta_2, at_least=0, below=1)
         check_number("epsilon", self.epsilon, above=0)
+        check_dropout(self.dropout, len(hidden))
         check_whole("n_threads", self.n_threads)
         return hidden
 
@@ -592,6 +766,23 @@ class Backprop(BaseEstimator):
         return min(self.loss_curve_, default=math.nan)
 
     @property
+    def validation_loss_curve_(self) -> list[float] | None:
+        """Loss of held-out rows after each epoch; None where there were none."""
+        check_is_fitted(self)
+        return self._history.validation_losses or None
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """Score of held-out rows after each epoch; None where there were none."""
+        check_is_fitted(self)
+        return self._history.validation_scores or None
+
+    @property
+    def best_validation_score_(self) -> float | None:
+        """Largest of these scores; None where there were none."""
+        return max(self.validation_scores_ or [], default=None)
+
+    @property
     def n_iter_(self) -> int:
         """Number of epochs since the weights were drawn."""
         return len(self.loss_curve_)
@@ -616,6 +807,14 @@ class Backprop(BaseEstimator):
     def out_activation_(self) -> str:
         """Name of the activation of the output layer."""
         return self._fitted_network().out_activation
+
+
+def _held_out_by_hand(X_val: Any, y_val: Any, sample_weight_val: Any) -> HeldOut | None:
+    if X_val is None and y_val is None and sample_weight_val is None:
+        return None
+    if X_val is None or y_val is None:
+        raise ValueError("Rows held out need both X_val and y_val")
+    return HeldOut(X_val, y_val, sample_weight_val)
 
 
 def _parameters_of(model: Backprop) -> tuple[Any, ...]:

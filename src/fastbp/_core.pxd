@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
-    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS, FBP_POWERS
+    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS, FBP_POWERS, FBP_GROUP
     ctypedef enum fbp_isa:
         FBP_N_ISA
     ctypedef enum fbp_dtype:
@@ -10,12 +10,14 @@ cdef extern from "fastbp.h" nogil:
     ctypedef enum fbp_activation:
         FBP_IDENTITY, FBP_LOGISTIC, FBP_TANH, FBP_RELU, FBP_EXP, FBP_SOFTMAX
     ctypedef enum fbp_loss:
-        FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON
+        FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_HUBER, FBP_QUANTILE
+        FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON
+        FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS
 
     ctypedef void fbp_activate(void *z, int64_t n) noexcept nogil
     ctypedef void fbp_derive(void *delta, const void *a, int64_t n) noexcept nogil
     ctypedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y,
-                                     int64_t n) noexcept nogil
+                                     int64_t n, double parameter) noexcept nogil
 
     ctypedef struct fbp_row:
         const void *values
@@ -40,6 +42,8 @@ cdef extern from "fastbp.h" nogil:
         fbp_row row
         void *active_values
         int32_t *active_columns
+        double dropout
+        uint64_t dropout_seed
 
     ctypedef struct fbp_data:
         const char *X
@@ -94,9 +98,15 @@ cdef extern from "fastbp.h" nogil:
         void *Z
         void *D_T
 
-    ctypedef struct fbp_barrier:
-        int n, arrived, turn
-    void fbp_wait(fbp_barrier *barrier)
+    ctypedef struct fbp_tasks:
+        pass
+    void fbp_begin_tasks(fbp_tasks *tasks)
+    void fbp_hand_out(fbp_tasks *tasks, int n)
+    int fbp_take(fbp_tasks *tasks)
+    int fbp_wait_and_take(fbp_tasks *tasks)
+    void fbp_done(fbp_tasks *tasks)
+    void fbp_all_done(fbp_tasks *tasks)
+    void fbp_end_tasks(fbp_tasks *tasks)
 
     ctypedef struct fbp_ops
     ctypedef struct fbp_net:
@@ -106,6 +116,8 @@ cdef extern from "fastbp.h" nogil:
         int n_layers
         fbp_activation first_activation, last_activation
         fbp_loss loss
+        double loss_parameter
+        uint64_t visit
 
     ctypedef struct fbp_lane_layer:
         int64_t n_in, n_out
@@ -124,6 +136,7 @@ cdef extern from "fastbp.h" nogil:
         fbp_derive *derive
         fbp_activation out_activation
         fbp_loss loss
+        double loss_parameter
         void *values
         int64_t n_values
 
@@ -137,6 +150,9 @@ cdef extern from "fastbp.h" nogil:
         int itemsize, lanes, block_rows
         void (*forward)(const fbp_layer *layer, const fbp_row *x) noexcept nogil
         void (*list_active)(fbp_layer *layer) noexcept nogil
+        void (*drop_units)(const fbp_layer *layer, void *a, uint64_t visit) noexcept nogil
+        void (*drop_deltas)(const fbp_layer *layer, void *delta, void *a,
+                            uint64_t visit) noexcept nogil
         void (*backward_update)(fbp_layer *layer, void *delta_in, const fbp_row *x,
                                 double weight, const fbp_step *step) noexcept nogil
         void (*update)(const fbp_layer *layer, const fbp_row *x, double weight,

@@ -43,12 +43,11 @@ class Block:
     def __init__(self, engine: Engine, sparse: bool, momentum: bool) -> None: ...
 
 class Batch:
-    kind: tuple[bool, int, int, int]
+    kind: tuple[bool, int, int, int] | tuple[()]
     def __init__(
         self, engine: Engine, sparse: bool, n_moments: int, batch_size: int, n_threads: int
     ) -> None: ...
-    def work(self, me: int) -> tuple[int, float]: ...
-    def forward(self, me: int, rows: Rows, start: int, stop: int, out: NDArray[Any]) -> None: ...
+    def help(self, me: int) -> None: ...
 
 class Engine:
     isa: str
@@ -62,6 +61,7 @@ class Engine:
         biases: list[NDArray[Any]],
         activations: list[str],
         loss: str,
+        loss_parameter: float,
         paired: bool,
         isa: str | None = None,
     ) -> None: ...
@@ -83,6 +83,9 @@ class Engine:
         n_steps: int = 0,
         by_weight: bool = False,
         largest_loss: float = 1e300,
+        dropout: tuple[float, ...] = (),
+        dropout_seed: int = 0,
+        first_visit: int = 0,
         moments: NDArray[Any] | None = None,
         block: Block | None = None,
         batch: Batch | None = None,
@@ -135,6 +138,7 @@ class Lanes:
         activation: str,
         out_activation: str,
         loss: str,
+        loss_parameter: float,
         dtype: DTypeLike,
         n: int,
         momentum: bool,

@@ -43,6 +43,8 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
     for _l in range(1, net.n_layers):
         below, layer = layer, layer + 1
         below.activate(below.a, below.n_out)                # a[l-1] = f(z[l-1])
+        if below.dropout:                                   # but for units that this visit drops
+            net.ops.drop_units(below, below.a, net.visit)
         if below.active_values != NULL:                     # ReLU: the units that are not 0
             net.ops.list_active(below)
         net.ops.forward(layer, &below.row)                  # z[l] = a[l-1] @ W[l] + b[l]
@@ -55,7 +57,8 @@ cdef inline double output(fbp_net *net, fbp_layer *layer, const void *y) noexcep
     memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
     layer.activate(layer.a, layer.n_out)                    # a[L] = f(z[L])
     if y != NULL:
-        loss = net.output_delta(layer.delta, layer.z, layer.a, y, layer.n_out)
+        loss = net.output_delta(layer.delta, layer.z, layer.a, y, layer.n_out,
+                                net.loss_parameter)
         layer.derive(layer.delta, layer.a, layer.n_out)     # delta[L] = dE/da[L] * f'(z[L])
     return loss
 
@@ -78,6 +81,8 @@ cdef void backward_above(fbp_net *net, double weight, const fbp_step *step) noex
         below = layer - 1
         # delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1]);  step of W[l]: outer(a[l-1], delta[l])
         net.ops.backward_update(layer, below.delta, &below.row, weight, step)
+        if below.dropout:
+            net.ops.drop_deltas(below, below.delta, below.a, net.visit)
         below.derive(below.delta, below.a, below.n_out)
         layer = below
 
@@ -136,12 +141,13 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
             loss += 0.5 * solver.alpha * penalty(net) / weight
             step = step_of(solver, weight, solver.n_steps + 1 + t - start)
             loss_sum[0] += loss
-            backward(net, &x, 1, &step)
-            continue
-        if step.adam:
-            step = step_of(solver, 1, solver.n_steps + 1 + t - start)
-        loss_sum[0] += weight * loss
+            weight = 1
+        else:
+            loss_sum[0] += weight * loss
+            if step.adam:
+                step = step_of(solver, 1, solver.n_steps + 1 + t - start)
         backward(net, &x, weight, &step)
+        net.visit += 1
     return stop
 
 
@@ -191,46 +197,43 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
 # --------------------------------------------------------------------------------------------
 
 
-cdef Py_ssize_t train_batches(Team *team, int me, double *loss_sum) noexcept nogil:
+cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
     """Batch by batch: gradients of batch_size rows are summed, then the solver takes one step.
 
-    Every thread of a team runs this. They share out the rows on the way forward and back, and then
-    the weights, a layer's inputs each; so the numbers do not depend on how many they are.
+    The work of a batch is tasks, which the threads of the team take as they come: groups of rows
+    on the way forward and back, then pieces of the weights. A task's numbers do not depend on who
+    does it, or on how much of the work it is.
     """
     cdef const fbp_data *data = team.data
     cdef const fbp_solver *solver = &team.solver
     cdef Py_ssize_t start = team.start, end, t, n
     cdef int64_t n_steps = solver.n_steps
     cdef double loss, weight, divisor
-    cdef bint is_last
-    cdef fbp_step step
     while start < team.stop:
         end = min(start + team.batch_size, team.stop)
         weight = weight_of_rows(data, team.order, start, end)
         loss, t = 0, start
         while t < end:
             n = min(team.most_rows, end - t)
-            is_last = t + n == end
-            follow_rows(team, me, team.order + t, n)
-            if is_last and solver.by_weight:
-                add_up_weights(team, me)
-            fbp_wait(&team.barrier)                         # all rows have their delta[l]
-            loss += sum_of(team.losses, n_blocks(team, n))
-            if is_last:
+            team.first_row, team.n_rows = t, n
+            team.is_first, team.is_last = t == start, t + n == end
+            hand_out(team, FOLLOW_ROWS, n_groups(team))     # all rows have their delta[l]
+            loss += sum_of(team.losses, n_blocks(team))
+            team.factor = 1
+            if team.is_last:
                 if not loss <= solver.largest_loss * weight:
                     return start
                 n_steps += 1
                 divisor = weight if solver.by_weight else end - start
-                step = step_of(solver, divisor, n_steps)
+                team.step, team.factor = step_of(solver, divisor, n_steps), 1 / divisor
                 if solver.by_weight:
+                    hand_out(team, ADD_UP_WEIGHTS, team.n_pieces)
                     loss += 0.5 * solver.alpha * sum_of(team.penalties, team.n_units)
                     loss *= (end - start) / weight
                 loss_sum[0] += loss
-            move_weights(team, me, n, t == start, 1 / divisor if is_last else 1,
-                         &step if is_last else NULL)
-            if me == 0 and t // ROWS_BETWEEN_SIGNALS != (t + n) // ROWS_BETWEEN_SIGNALS:
+            hand_out(team, MOVE_WEIGHTS, team.n_pieces)     # all weights have taken their step
+            if t // ROWS_BETWEEN_SIGNALS != (t + n) // ROWS_BETWEEN_SIGNALS:
                 heed_signals(team)
-            fbp_wait(&team.barrier)                         # all weights have taken their step
             if team.interrupted:
                 return start
             t += n
@@ -238,33 +241,54 @@ cdef Py_ssize_t train_batches(Team *team, int me, double *loss_sum) noexcept nog
     return start
 
 
-cdef void follow_rows(Team *team, int me, const int64_t *order, Py_ssize_t n_rows) noexcept nogil:
-    """Rows order[:n_rows], those that fall to this thread: forward, loss, and back to delta[1]."""
-    cdef int block_rows = team.nets.ops.block_rows
-    cdef Py_ssize_t n = n_blocks(team, n_rows), t
-    cdef Py_ssize_t b
-    for b in range(n * me // team.n_threads, n * (me + 1) // team.n_threads):
-        t = b * block_rows
-        team.losses[b] = follow_block(&team.nets[me], team.layers + me * team.nets.n_layers,
-                                      team.data, order, team.rows, t, min(block_rows, n_rows - t))
+cdef void hand_out(Team *team, TaskKind kind, int n_tasks) noexcept nogil:
+    """Tasks 0 to n_tasks of a kind, done by this thread and those of the team that have time."""
+    cdef int task
+    team.kind = kind
+    fbp_hand_out(&team.tasks, n_tasks)
+    task = fbp_take(&team.tasks)
+    while task >= 0:
+        do_task(team, 0, task)
+        task = fbp_take(&team.tasks)
+    fbp_all_done(&team.tasks)
 
 
-cdef double follow_block(fbp_net *net, fbp_batch *batch, const fbp_data *data, const int64_t *order,
-                         fbp_row *rows, Py_ssize_t t, int n) noexcept nogil:
-    """Rows order[t:t + n] through the layers and back; returns the weighted sum of their losses."""
-    cdef int itemsize = net.ops.itemsize, last = net.n_layers - 1, l, k, _k
-    cdef fbp_layer *layer
-    cdef double loss_sum = 0, weight
+cdef void do_task(Team *team, int me, int task) noexcept nogil:
+    """Do one of the tasks, in this thread's scratch, and say so."""
+    cdef Py_ssize_t t = task * team.group_rows, n = min(team.group_rows, team.n_rows - t)
+    if team.kind == FOLLOW_ROWS:
+        follow_rows(team, me, t, <int> n)
+    elif team.kind == MOVE_WEIGHTS:
+        move_weights(team, me, &team.pieces[task])
+    elif team.kind == ADD_UP_WEIGHTS:
+        add_up_weights(team, me, &team.pieces[task])
+    else:
+        predict_rows(team, me, t, <int> n)
+    fbp_done(&team.tasks)
+
+
+cdef void follow_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
+    """Rows t to t + n of those in hand, whole blocks: forward, loss, and back to delta[1]."""
+    cdef fbp_net *net = &team.nets[me]
+    cdef fbp_batch *batch = team.layers + me * net.n_layers
+    cdef const int64_t *order = team.order + team.first_row + t
+    cdef int itemsize = net.ops.itemsize, block_rows = net.ops.block_rows
+    cdef int last = net.n_layers - 1, l, k
+    cdef fbp_layer *layer = &net.layers[last]
+    cdef double weight
+    cdef double *loss
     cdef char *a
-    cdef char *delta
+    cdef char *delta = <char *> batch[last].D + t * batch[last].stride * itemsize
+    net.visit = team.first_visit + team.first_row - team.start
     for k in range(n):
-        rows[t + k] = row_of(data, order[t + k])
-    forward_block(net, batch, rows, t, n)
-    layer = &net.layers[last]
-    delta = <char *> batch[last].D + t * batch[last].stride * itemsize
+        team.rows[t + k] = row_of(team.data, order[k])
+    forward_group(net, batch, team.rows + t, t, n)
     for k in range(n):                                      # E, and delta[L] times the weight
-        weight = weight_of(data, order[t + k])
-        loss_sum += weight * output_of_row(net, &batch[last], k, target_of(data, order[t + k]))
+        loss = &team.losses[(t + k) // block_rows]
+        if k % block_rows == 0:
+            loss[0] = 0
+        weight = weight_of(team.data, order[k])
+        loss[0] += weight * output_of_row(net, &batch[last], k, target_of(team.data, order[k]))
         net.ops.scale(delta + k * batch[last].stride * itemsize, layer.delta, weight, layer.n_out)
     for l in range(last, -1, -1):
         net.ops.batch_backward(&batch[l], &net.layers[l], &batch[l - 1] if l else NULL, t, n)
@@ -272,68 +296,84 @@ cdef double follow_block(fbp_net *net, fbp_batch *batch, const fbp_data *data, c
             layer = &net.layers[l - 1]
             a = <char *> batch[l - 1].Z
             delta = <char *> batch[l - 1].D + t * batch[l - 1].stride * itemsize
-            for _k in range(n):                             # delta[l-1] *= f'(z[l-1])
+            for k in range(n):                              # delta[l-1] *= f'(z[l-1])
+                if layer.dropout:
+                    net.ops.drop_deltas(layer, delta, a, net.visit + t + k)
                 layer.derive(delta, a, layer.n_out)
                 a += batch[l - 1].stride * itemsize
                 delta += batch[l - 1].stride * itemsize
-    return loss_sum
 
 
-cdef void forward_block(fbp_net *net, fbp_batch *batch, const fbp_row *rows, Py_ssize_t t,
+cdef void forward_group(fbp_net *net, fbp_batch *batch, const fbp_row *rows, Py_ssize_t t,
                         int n) noexcept nogil:
-    """z[L] of rows[t:t + n], a block of rows or less."""
+    """z[L] of these n rows, a group or less, which are the batch's from row t on."""
     cdef fbp_layer *layer
     cdef char *a
-    cdef int l, _k
+    cdef int l, k
     for l in range(net.n_layers):
         layer = &net.layers[l]
-        net.ops.batch_forward(&batch[l], layer, &batch[l - 1] if l else NULL, rows + t, t, n)
+        net.ops.batch_forward(&batch[l], layer, &batch[l - 1] if l else NULL, rows, t, n)
         if l < net.n_layers - 1:
             a = <char *> batch[l].Z
-            for _k in range(n):                             # a[l] = f(z[l])
+            for k in range(n):                              # a[l] = f(z[l])
                 layer.activate(a, layer.n_out)
+                if layer.dropout:
+                    net.ops.drop_units(layer, a, net.visit + t + k)
                 a += batch[l].stride * net.ops.itemsize
 
 
 cdef double output_of_row(fbp_net *net, const fbp_batch *batch, int k,
                           const void *y) noexcept nogil:
-    """The loss of row k of the block, with a[L] and delta[L] in the last layer's scratch."""
+    """The loss of row k of the group, with a[L] and delta[L] in the last layer's scratch."""
     cdef fbp_layer *layer = &net.layers[net.n_layers - 1]
     cdef size_t row_bytes = batch.stride * net.ops.itemsize
     memcpy(layer.z, <char *> batch.Z + k * row_bytes, layer.n_out * net.ops.itemsize)
     return output(net, layer, y)
 
 
-cdef void move_weights(Team *team, int me, Py_ssize_t n_rows, bint is_first, double weight,
-                       const fbp_step *step) noexcept nogil:
-    """This thread's share of the weights: the rows' gradients, and along them the step, if any."""
+cdef void move_weights(Team *team, int me, const Piece *piece) noexcept nogil:
+    """The rows' gradients for a piece of the weights, and after the batch's last rows its step."""
     cdef fbp_net *net = &team.nets[me]
-    cdef int64_t *share = team.shares + 2 * me * net.n_layers
-    cdef int l
-    for l in range(net.n_layers):
-        if share[2 * l + 1]:
-            net.ops.batch_update(&team.layers[me * net.n_layers + l], &net.layers[l], team.rows,
-                                 n_rows, share[2 * l], share[2 * l + 1], is_first, weight, step)
+    net.ops.batch_update(&team.layers[me * net.n_layers + piece.layer], &net.layers[piece.layer],
+                         team.rows, team.n_rows, piece.first, piece.n, team.is_first, team.factor,
+                         &team.step if team.is_last else NULL)
 
 
-cdef void add_up_weights(Team *team, int me) noexcept nogil:
-    """The squares of this thread's share of the weights, panel by panel of inputs."""
+cdef void add_up_weights(Team *team, int me, const Piece *piece) noexcept nogil:
+    """The squares of a piece of the weights, panel by panel of inputs."""
     cdef fbp_net *net = &team.nets[me]
-    cdef int64_t *share = team.shares + 2 * me * net.n_layers
-    cdef int64_t i, width = net.ops.panel_width, unit = 0, n
-    cdef int l
-    for l in range(net.n_layers):
-        n = net.layers[l].n_in
-        i = share[2 * l]
-        while i < share[2 * l] + share[2 * l + 1]:
-            team.penalties[unit + i // width] = net.ops.batch_penalty(
-                &team.layers[me * net.n_layers + l], &net.layers[l], i, min(width, n - i))
-            i += width
-        unit += padded_to(n, width) // width
+    cdef int64_t width = net.ops.panel_width, end = piece.first + piece.n, i = piece.first
+    while i < end:
+        team.penalties[piece.first_unit + (i - piece.first) // width] = net.ops.batch_penalty(
+            &team.layers[me * net.n_layers + piece.layer], &net.layers[piece.layer], i,
+            min(width, end - i))
+        i += width
 
 
-cdef inline Py_ssize_t n_blocks(const Team *team, Py_ssize_t n_rows) noexcept nogil:
-    return (n_rows + team.nets.ops.block_rows - 1) // team.nets.ops.block_rows
+cdef void predict_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
+    """a[L] of rows t to t + n of those in hand into team.out."""
+    cdef fbp_net *net = &team.nets[me]
+    cdef fbp_batch *batch = team.layers + me * net.n_layers
+    cdef const fbp_layer *last = net.layers + net.n_layers - 1
+    cdef size_t row_bytes = last.n_out * net.ops.itemsize
+    cdef fbp_row *rows = team.rows + me * team.group_rows
+    cdef Py_ssize_t first = team.first_row + t
+    cdef int k
+    for k in range(n):
+        rows[k] = row_of(team.data, first + k)
+    forward_group(net, batch, rows, me * team.group_rows, n)
+    for k in range(n):
+        output_of_row(net, &batch[net.n_layers - 1], k, NULL)
+        memcpy(team.out + (first + k) * row_bytes, last.a, row_bytes)
+
+
+cdef inline int n_blocks(const Team *team) noexcept nogil:
+    cdef int block_rows = team.nets.ops.block_rows
+    return <int> ((team.n_rows + block_rows - 1) // block_rows)
+
+
+cdef inline int n_groups(const Team *team) noexcept nogil:
+    return <int> ((team.n_rows + team.group_rows - 1) // team.group_rows)
 
 
 cdef double sum_of(const double *values, Py_ssize_t n) noexcept nogil:
@@ -420,6 +460,7 @@ cdef void output_derivative(const fbp_ops *ops, fbp_activation activation, fbp_l
 cdef enum:
     ROWS_BETWEEN_SIGNALS = 1024
     CHUNK_BYTES = 4 << 20
+    PIECES_A_THREAD = 4        # of the weights, so that threads finish at about the same time
     LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves,
     LEAST_UNITS_TO_LIST = 64   # as it does of fewer units, whose layer above can be transposed
     MOST_OUTPUTS_ACROSS = 16   # of a layer whose W is transposed: see layer_load
@@ -430,24 +471,45 @@ cdef int check_signals() except -1 with gil:
     return PyErr_CheckSignals()
 
 
+cdef struct Piece:
+    # Inputs of a layer: a task's share of the weights.
+    int layer
+    int64_t first, n
+    Py_ssize_t first_unit      # the number of its first panel of inputs, over all layers
+
+
+cdef enum TaskKind:
+    FOLLOW_ROWS, ADD_UP_WEIGHTS, MOVE_WEIGHTS, PREDICT_ROWS
+
+
 cdef struct Team:
     # Threads that train on batches together, and what they were called with.
     int n_threads
     fbp_net *nets              # one a thread
     fbp_batch *layers          # n_layers a thread
-    int64_t *shares            # for each thread and layer: its first input, and how many
+    Piece *pieces              # of the weights
+    int n_pieces
     Py_ssize_t most_rows       # that are followed before the weights move or sum up
-    fbp_row *rows              # as many
+    Py_ssize_t group_rows      # of a task
+    fbp_row *rows              # as many as most_rows, or to predict a group a thread
     double *losses             # of their blocks
     double *penalties          # of panels of inputs, layer by layer
     Py_ssize_t n_units         # of these
-    fbp_barrier barrier
     void *owner                # a Batch
     bint interrupted
     const fbp_data *data
     const int64_t *order
     Py_ssize_t start, stop, batch_size
+    int64_t first_visit        # number of the visit to order[start], over all epochs
     fbp_solver solver
+    char *out                  # of predictions
+    # What is being done:
+    fbp_tasks tasks
+    TaskKind kind
+    Py_ssize_t first_row, n_rows
+    bint is_first, is_last     # rows of their batch
+    double factor              # of the sum of gradients
+    fbp_step step
 
 
 cdef void heed_signals(Team *team) noexcept with gil:
@@ -534,10 +596,15 @@ cdef inline void *room_for_target(fbp_net *net):
 ACTIVATIONS = {"identity": FBP_IDENTITY, "logistic": FBP_LOGISTIC, "tanh": FBP_TANH,
                "relu": FBP_RELU, "exp": FBP_EXP, "softmax": FBP_SOFTMAX}
 # Targets that a loss allows; any that is not named here.
-TARGETS = {"binary_log_loss": (0, 1), "log_loss": (0, 1), "poisson": (0, np.inf)}
+TARGETS = {"binary_log_loss": (0, 1), "log_loss": (0, 1), "poisson": (0, np.inf),
+           "clipped_binary_log_loss": (0, 1), "clipped_log_loss": (0, 1)}
 LOSSES = {"squared_error": FBP_SQUARED_ERROR, "absolute_error": FBP_ABSOLUTE_ERROR,
+          "huber": FBP_HUBER, "quantile": FBP_QUANTILE,
           "binary_log_loss": FBP_BINARY_LOG_LOSS, "log_loss": FBP_LOG_LOSS,
-          "poisson": FBP_POISSON}
+          "poisson": FBP_POISSON,
+          "mean_squared_error": FBP_MEAN_SQUARED_ERROR,
+          "clipped_binary_log_loss": FBP_CLIPPED_BINARY_LOG_LOSS,
+          "clipped_log_loss": FBP_CLIPPED_LOG_LOSS}
 ISAS = {fbp_isa_name(isa).decode(): isa for isa in range(FBP_N_ISA)}
 AUTOMATIC = ("avx512", "avx2", "neon", "scalar")  # preferred first
 
@@ -850,8 +917,8 @@ cdef class Batch:
         cdef const fbp_ops *ops = engine.net.ops
         cdef int n_layers = engine.net.n_layers, l, me
         cdef bint trains = n_moments >= 0
-        cdef Py_ssize_t rows = ops.block_rows, panel = ops.panel_width, most, n_in, n_out, columns
-        cdef Py_ssize_t length
+        cdef Py_ssize_t rows = ops.block_rows, panel = ops.panel_width, most, group, n_in, n_out
+        cdef Py_ssize_t length, columns
         cdef fbp_batch *first
         cdef fbp_batch *layer
         cdef void **places[7]
@@ -861,24 +928,23 @@ cdef class Batch:
         # Rows of a long batch come in chunks that a cache can hold.
         per_row = sum([n_in + padded_to(n_out, panel) for n_in, n_out in sizes])
         most = max(1, <Py_ssize_t> (CHUNK_BYTES // ops.itemsize // per_row // rows)) * rows
-        if trains:
-            most = min(most, <Py_ssize_t> padded_to(batch_size, rows))
-        else:
-            most = n_threads * rows
+        most = min(most, <Py_ssize_t> padded_to(batch_size, rows))
+        group = min(FBP_GROUP, (most // rows + n_threads - 1) // n_threads) * rows
+        if not trains:
+            most = n_threads * group
         self.team.n_threads, self.team.most_rows, self.team.owner = n_threads, most, <void *> self
+        self.team.group_rows = group
         self.team.layers = <fbp_batch *> self.room(n_threads * n_layers * sizeof(fbp_batch))
         self.team.nets = <fbp_net *> self.room(n_threads * sizeof(fbp_net))
         self.owed = <void **> self.room(n_threads * sizeof(void *))
-        self.team.shares = <int64_t *> self.room(2 * n_threads * n_layers * sizeof(int64_t))
         self.team.rows = <fbp_row *> self.room(most * sizeof(fbp_row))
         self.team.losses = <double *> self.room(most // rows * sizeof(double))
-        self.team.n_units = sum([padded_to(n_in, panel) // panel for n_in, _ in sizes])
-        self.team.penalties = <double *> self.room(self.team.n_units * sizeof(double))
         for l in range(n_layers):
             first = layer = self.team.layers + l
             n_in, n_out = sizes[l]
             layer.n_columns = columns = padded_to(n_out, panel)
-            layer.stride = columns + 64 // ops.itemsize
+            # An odd number of cache lines: a panel's part of many rows finds room side by side.
+            layer.stride = ((columns * ops.itemsize + 63) // 64 | 1) * 64 // ops.itemsize
             layer.sparse = sparse and l == 0
             length = 0 if layer.sparse else n_in * columns
             sums = n_in * n_out if layer.sparse else length if batch_size > most else 0
@@ -897,10 +963,10 @@ cdef class Batch:
                 layer = self.team.layers + me * n_layers + l
                 layer[0] = first[0]
                 places[:] = [&layer.Z, &layer.D_T, NULL, NULL, NULL, NULL, NULL]
-                self.memory.append(carve(places, [rows * layer.stride, n_out * rows],
+                self.memory.append(carve(places, [group * layer.stride, n_out * group],
                                          ops.itemsize))
-        self.share_out([padded_to(n_in, panel) // panel for n_in, _ in sizes],
-                       [n_in for n_in, _ in sizes], [n_out for _, n_out in sizes], panel)
+        if trains:
+            self.cut_up(sizes, panel)
 
     cdef void *room(self, size_t n_bytes):
         """Zeros that live as long as this object."""
@@ -910,32 +976,34 @@ cdef class Batch:
         self.memory.append(carve(places, [n_bytes], 1))
         return at
 
-    cdef share_out(self, list n_units, list n_ins, list costs, Py_ssize_t panel):
-        """Gives each thread its inputs of each layer, whole panels of them, by cost alike."""
-        cdef int me, l, n_layers = len(n_units)
-        total = sum([n * cost for n, cost in zip(n_units, costs)])
-        before = 0
-        for l in range(n_layers):
-            edges = [min(max((total * me // self.team.n_threads - before + costs[l] // 2)
-                             // costs[l], 0), n_units[l])
-                     for me in range(self.team.n_threads + 1)]
-            edges[self.team.n_threads] = n_units[l]
-            for me in range(self.team.n_threads):
-                first, last = [min(edge * panel, n_ins[l]) for edge in edges[me:me + 2]]
-                self.team.shares[2 * (me * n_layers + l)] = first
-                self.team.shares[2 * (me * n_layers + l) + 1] = last - first
-            before += n_units[l] * costs[l]
+    cdef cut_up(self, list sizes, Py_ssize_t panel):
+        """Cuts the weights into pieces, whole panels of a layer's inputs, some for each thread."""
+        cdef Piece *pieces
+        cdef Py_ssize_t n_units, before = 0
+        wanted = 1 if self.team.n_threads == 1 else PIECES_A_THREAD * self.team.n_threads
+        most = -(-sum([n_in * n_out for n_in, n_out in sizes]) // wanted)
+        cuts = []
+        for l, (n_in, n_out) in enumerate(sizes):
+            width = max(panel, most // n_out // panel * panel) if wanted > 1 else n_in
+            cuts += [(l, first, min(width, n_in - first), before + first // panel)
+                     for first in range(0, n_in, width)]
+            before += <Py_ssize_t> padded_to(n_in, panel) // panel
+        self.team.n_pieces, self.team.n_units = len(cuts), before
+        self.team.penalties = <double *> self.room(before * sizeof(double))
+        self.team.pieces = pieces = <Piece *> self.room(len(cuts) * sizeof(Piece))
+        for i, (l, first, n, unit) in enumerate(cuts):
+            pieces[i].layer, pieces[i].first, pieces[i].n = l, first, n
+            pieces[i].first_unit = unit
 
-    cdef begin(self, Engine engine, char *velocities):
+    cdef begin(self, Engine engine, char *velocities, tuple dropout=(), uint64_t dropout_seed=0):
         """Opens the engine's layers for every thread, and loads their weights."""
         cdef int me, l
         for me in range(self.team.n_threads):
             self.owed[me] = engine.begin(&self.team.nets[me], NULL, velocities, False)
+            set_dropout(&self.team.nets[me], dropout, dropout_seed)
         for l in range(self.team.nets.n_layers):
             self.team.layers[l].squares_of_layer = self.team.solver.squares
             self.team.nets.ops.batch_load(&self.team.layers[l], &self.team.nets.layers[l])
-        self.team.barrier.n = self.team.n_threads
-        self.team.barrier.arrived = self.team.barrier.turn = 0
         self.team.interrupted = False
 
     cdef end(self, bint has_trained):
@@ -947,45 +1015,54 @@ cdef class Batch:
             PyMem_Free(self.owed[me])
             self.owed[me] = NULL
 
-    def work(self, int me):
-        """What one of the threads does; returns where it stopped and the sum of losses."""
-        cdef double loss_sum = 0
-        cdef Py_ssize_t stopped
+    def help(self, int me):
+        """What a helping thread does: tasks, until there are no more."""
+        cdef int task
         with nogil:
-            stopped = train_batches(&self.team, me, &loss_sum)
-        return stopped, loss_sum
+            task = fbp_wait_and_take(&self.team.tasks)
+            while task >= 0:
+                do_task(&self.team, me, task)
+                task = fbp_wait_and_take(&self.team.tasks)
 
-    cdef train(self, helpers):
-        """Training by this thread and as many helpers as there are more in the team."""
-        at_work = [helpers.submit(self.work, me) for me in range(1, self.team.n_threads)]
-        done = self.work(0)
+    cdef call(self, helpers, bint trains):
+        """Training or prediction, by this thread and, with an executor, the others of the team.
+
+        Returns where training stopped and the sum of losses.
+        """
+        cdef double loss_sum = 0
+        cdef Py_ssize_t stopped = 0
+        cdef int me
+        at_work = []
+        fbp_begin_tasks(&self.team.tasks)
+        if helpers is not None:
+            try:
+                for me in range(1, self.team.n_threads):
+                    at_work.append(helpers.submit(self.help, me))
+            except RuntimeError:
+                # No more threads are to be had, and what was submitted last may yet run: for this
+                # object only, which is not to be used again.
+                self.kind = ()
+        with nogil:
+            if trains:
+                stopped = train_batches(&self.team, &loss_sum)
+            else:
+                hand_out(&self.team, PREDICT_ROWS, n_groups(&self.team))
+            fbp_end_tasks(&self.team.tasks)
         for one in at_work:
-            one.result()
+            if not one.cancel():  # it has begun
+                one.result()
         if self.interruption is not None:
             interruption, self.interruption = self.interruption, None
             raise interruption
-        return done
+        return stopped, loss_sum
 
-    def forward(self, int me, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
-                cnp.ndarray out not None):
-        """a[L] of rows start..stop into those rows of the contiguous array ``out``."""
-        cdef fbp_net *net = &self.team.nets[me]
-        cdef fbp_batch *batch = self.team.layers + me * net.n_layers
-        cdef const fbp_layer *last = net.layers + net.n_layers - 1
-        cdef size_t row_bytes = last.n_out * net.ops.itemsize
-        cdef char *to = <char *> cnp.PyArray_DATA(out)
-        cdef fbp_row *block = self.team.rows + me * net.ops.block_rows
-        cdef int n, k
-        with nogil:
-            while start < stop:
-                n = min(net.ops.block_rows, stop - start)
-                for k in range(n):
-                    block[k] = row_of(&rows.data, start + k)
-                forward_block(net, batch, self.team.rows, me * net.ops.block_rows, n)
-                for k in range(n):
-                    output_of_row(net, &batch[net.n_layers - 1], k, NULL)
-                    memcpy(to + (start + k) * row_bytes, last.a, row_bytes)
-                start += n
+
+cdef set_dropout(fbp_net *net, tuple dropout, uint64_t seed):
+    """Lets the hidden layers drop their units with these probabilities."""
+    cdef int l
+    for l in range(len(dropout)):
+        net.layers[l].dropout = dropout[l]
+        net.layers[l].dropout_seed = seed + (<uint64_t> l << 32)
 
 
 cdef object carve(void ***places, list lengths, int itemsize):
@@ -1010,6 +1087,7 @@ cdef class Engine:
     weights, biases : lists of ndarrays, contiguous views on the arena
     activations : one name a layer
     loss : name of the loss
+    loss_parameter : float, of those losses that have one
     paired : bool, whether loss and output activation are a pair (delta = a - y)
     isa : name of an instruction set, or None for the one in use
     """
@@ -1026,7 +1104,8 @@ cdef class Engine:
     cdef readonly bint tiny, tiny_with_momentum  # may run in registers: csrc/tiny.inc.h
     cdef readonly int block_rows   # of csrc/first_layer.inc.h
 
-    def __init__(self, arena, weights, biases, activations, loss, paired, isa=None):
+    def __init__(self, arena, weights, biases, activations, loss, double loss_parameter, paired,
+                 isa=None):
         cdef fbp_layer *layer
         cdef int l
         self.arena = arena
@@ -1065,7 +1144,7 @@ cdef class Engine:
         self.net.first_activation = ACTIVATIONS[activations[0]]
         self.out_activation = ACTIVATIONS[activations[self.net.n_layers - 1]]
         self.net.last_activation = self.out_activation
-        self.net.loss = LOSSES[loss]
+        self.net.loss, self.net.loss_parameter = LOSSES[loss], loss_parameter
         units, n_outputs = self.net.layers.n_out, self.net.layers[self.net.n_layers - 1].n_out
         self.tiny_with_momentum = (len(weights) == 2 and n_outputs == 1
                                    and units <= self.net.ops.tiny_units
@@ -1126,13 +1205,16 @@ cdef class Engine:
               Py_ssize_t stop, double learning_rate, double momentum=0, bint nesterov=False,
               double alpha=0, Py_ssize_t batch_size=1, bint adam=False, double beta_1=0.9,
               double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
-              double largest_loss=1e300, cnp.ndarray moments=None, Block block=None,
+              double largest_loss=1e300, tuple dropout=(), uint64_t dropout_seed=0,
+              int64_t first_visit=0, cnp.ndarray moments=None, Block block=None,
               Batch batch=None, helpers=None):
         """Train on rows ``order[start:stop]``.
 
         Row by row; with ``block``, the first layer one block behind; with ``batch``, batch by
-        batch, by its team of this thread and those of the executor ``helpers``.
-        ``moments`` has velocities, or Adam's moments, in one row an arena.
+        batch, by this thread and with the executor ``helpers`` the others of its team.
+        ``moments`` has velocities, or Adam's moments, in one row an arena. Each hidden layer drops
+        its units with a probability of ``dropout``, if any; ``order[start]`` is visit number
+        ``first_visit``.
 
         Returns where it stopped (``stop``, or before a row or batch of too large a loss)
         and the weighted sum of the losses of the rows before that.
@@ -1153,14 +1235,17 @@ cdef class Engine:
         if batch is not None:
             batch.team.data, batch.team.order, batch.team.solver = &rows.data, visits, solver
             batch.team.start, batch.team.stop, batch.team.batch_size = start, stop, batch_size
-            batch.begin(self, V)
+            batch.team.first_visit = first_visit
+            batch.begin(self, V, dropout, dropout_seed)
             try:
-                return batch.train(helpers)
+                return batch.call(helpers, True)
             finally:
                 batch.end(True)
         # What decays or has momentum moves in every row, that of inactive units too; blocks have a
         # scale for what only decays.
         owed = self.begin(&net, NULL, V, V == NULL and (alpha == 0 or block is not None))
+        set_dropout(&net, dropout, dropout_seed)
+        net.visit = first_visit
         try:
             with nogil:
                 if block is not None and block.tiny:
@@ -1182,15 +1267,11 @@ cdef class Engine:
     def forward_all(self, Batch batch not None, helpers, Rows rows not None, Py_ssize_t start,
                     Py_ssize_t stop, cnp.ndarray out not None):
         """a[L] of rows start..stop into those rows of ``out``, by the batch's team."""
-        cdef int me, n = batch.team.n_threads
+        batch.team.data, batch.team.out = &rows.data, <char *> cnp.PyArray_DATA(out)
+        batch.team.first_row, batch.team.n_rows = start, stop - start
         batch.begin(self, NULL)
         try:
-            edges = [start + (stop - start) * me // n for me in range(n + 1)]
-            at_work = [helpers.submit(batch.forward, me, rows, edges[me], edges[me + 1], out)
-                       for me in range(1, n)]
-            batch.forward(0, rows, edges[0], edges[1], out)
-            for one in at_work:
-                one.result()
+            batch.call(helpers, False)
         finally:
             batch.end(False)
 
@@ -1406,6 +1487,7 @@ cdef class Lanes:
     activation : name, of all hidden layers
     out_activation : name
     loss : name of the loss
+    loss_parameter : float, of those losses that have one
     dtype : float32 or float64
     n : number of networks
     momentum : bool, whether there are velocities
@@ -1429,8 +1511,8 @@ cdef class Lanes:
     cdef readonly cnp.ndarray values
     cdef readonly list weights, biases, weight_velocities, bias_velocities
 
-    def __init__(self, layer_sizes, activation, out_activation, loss, dtype, Py_ssize_t n,
-                 bint momentum, isa=None):
+    def __init__(self, layer_sizes, activation, out_activation, loss, double loss_parameter, dtype,
+                 Py_ssize_t n, bint momentum, isa=None):
         cdef fbp_lane_layer *layer
         cdef Py_ssize_t at = 0, k
         cdef char *start
@@ -1442,7 +1524,7 @@ cdef class Lanes:
         self.net.activate = self.ops.activate[ACTIVATIONS[activation]]
         self.net.derive = self.ops.derive[ACTIVATIONS[activation]]
         self.net.out_activation = ACTIVATIONS[out_activation]
-        self.net.loss = LOSSES[loss]
+        self.net.loss, self.net.loss_parameter = LOSSES[loss], loss_parameter
         self.n_lanes = self.ops.lanes
         self.n_groups = (n + self.n_lanes - 1) // self.n_lanes
         shapes = [shape for n_in, n_out in zip(layer_sizes, layer_sizes[1:])

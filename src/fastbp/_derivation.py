@@ -14,6 +14,14 @@ MOST_UNITS, MOST_PARAMETERS, MOST_VALUES = 8, 25, 10  # that are printed, of a l
 LOSSES = {
     "squared_error": ("1/2 (a - y)^2", "a - y"),
     "absolute_error": ("|a - y|", "sign(a - y)"),
+    "huber": (
+        "1/2 (a - y)^2, or huber_delta |a - y| - 1/2 huber_delta^2 beyond huber_delta",
+        "a - y, within -huber_delta..huber_delta",
+    ),
+    "quantile": (
+        "quantile (y - a) where a < y, else (1 - quantile) (a - y)",
+        "-quantile where a < y, 1 - quantile where a > y",
+    ),
     "log_loss": ("cross-entropy", "that of the cross-entropy, with which dE/dz = a - y"),
     "poisson": ("y log(y / a) - y + a", "1 - y / a, with which dE/dz = a - y"),
 }

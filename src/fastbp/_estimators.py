@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 
 from ._backprop import Backprop, Call, Settled, Task
+from ._conversion import from_sklearn, to_sklearn
 from ._labels import (
     check_class_weight,
     check_same_classes,
@@ -22,9 +25,13 @@ from ._labels import (
     known_numbers,
     weights_with_classes,
 )
-from ._validation import as_numbers, check_choice, only_item
+from ._shared_docs import with_shared_parts
+from ._validation import as_numbers, check_choice, check_number, only_item
+
+LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 
 
+@with_shared_parts
 class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
     """Multilayer perceptron for regression, trained row by row by backpropagation.
 
@@ -33,105 +40,31 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
-        Units of each hidden layer; empty for a linear model.
-    activation : {"identity", "logistic", "tanh", "relu"} or list of these, default="relu"
-        Activation of the hidden layers; a list names one for each.
-    loss : {"squared_error", "absolute_error", "poisson"}, default="squared_error"
-        Loss of one output a: ``1/2 (a - y)**2``; ``|a - y|``; half the Poisson deviance
-        ``y log(y / a) - y + a``, for which a is ``exp(z)`` and y must not be negative.
-    solver : {"sgd", "adam"}, default="sgd"
-        Gradient descent; or Adam (Kingma and Ba, 2015), which wants larger batches, scales every
-        parameter's step by its own past gradients and takes no ``momentum``.
-    alpha : float, default=0.0
-        Strength of the L2 penalty on weights: a batch of b rows moves along
-        ``(sum of row gradients + alpha W) / b``. Biases are not penalised.
-    batch_size : int, default=1
-        Rows a step.
-    learning_rate_init : float, default=0.001
-        Length of a step relative to the gradient. If training diverges, try a tenth.
-    max_iter : int, default=200
-        Most epochs (passes over the rows) that `fit` makes.
-    shuffle : bool, default=True
-        Visit the rows in a new random order in every epoch. The model that `fit` makes then does
-        not depend on the order of the rows in ``X``.
-    random_state : int, RandomState or None, default=None
-        Draws the initial weights and shuffles. The same int gives the same bits in every run.
-    tol : float, default=1e-4
-        `fit` ends early once the loss has not improved by ``tol`` for more than
-        ``n_iter_no_change`` epochs in a row.
-    n_iter_no_change : int, default=10
-        See ``tol``.
-    verbose : bool, default=False
-        Print the loss of each epoch.
-    warm_start : bool, default=False
-        `fit` goes on from the weights of the call before.
-    momentum : float in [0, 1), default=0.0
-        Share of the last step that is added to the next one.
-    nesterovs_momentum : bool, default=True
-        With momentum: Nesterov's, which looks one step ahead.
-    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
-        With Adam: how slowly its means of gradients and of their squares forget.
-    epsilon : float, > 0, default=1e-8
-        With Adam: added to the root of the mean of squares.
-    n_threads : int, default=1
-        Most threads to share large batches, and predictions for many rows, among; training row by
-        row takes one. The model and its predictions are the same, to the bit, for every count.
-    n_init : int, default=1
-        Random initialisations from which `fit` trains, all in the same order of rows; the network
-        whose last epoch has the smallest loss is kept. Each stops by its own ``tol``, and ends as
-        it would alone. The first is that of ``n_init=1``, so that more never end in a larger loss.
-        Where they are small, they are trained side by side, in a fraction of the time of as many
-        fits. ``warm_start`` and `partial_fit` go on from the one that was kept.
+    $layers
+    loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson"}, \
+            default="squared_error"
+        Loss of one output a: ``1/2 (a - y)**2``; ``|a - y|``; see ``huber_delta`` and ``quantile``;
+        half the Poisson deviance ``y log(y / a) - y + a``, for which a is ``exp(z)`` and y must not
+        be negative.
+    huber_delta : float, > 0, default=1.0
+        With ``loss="huber"``: an error r counts ``1/2 r**2`` up to this size, and beyond it only
+        ``huber_delta |r| - 1/2 huber_delta**2`` (Huber, 1964). In units of y.
+    quantile : float in (0, 1), default=0.5
+        With ``loss="quantile"``: which quantile of y to predict; the loss is
+        ``quantile (y - a)`` where a is too small and ``(1 - quantile) (a - y)`` where it is too
+        large (Koenker and Bassett, 1978).
+    $training
 
     Attributes
     ----------
-    network_ : Network
-        The fitted network; ``coefs_`` and ``intercepts_`` share its memory.
-    coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer. Writable, and can be assigned to: values are copied in.
-    intercepts_ : list of ndarray of shape (n_out,)
-        Biases of each layer, likewise.
-    loss_curve_ : list of float
-        Loss of each epoch since the weights were drawn: the mean over the visited rows of the
-        row's loss just before its own step, a sum over outputs. The penalty is not in it. Infinite
-        for an epoch in which training diverged.
-    loss_, best_loss_ : float
-        Its last and its smallest value.
-    init_losses_ : ndarray of shape (n_init,)
-        Last loss of each initialisation that `fit` has drawn; infinite where training diverged.
-    best_init_ : int
-        Position in it of the one that was kept.
-    n_iter_ : int
-        Number of epochs since the weights were drawn.
-    t_ : int
-        Number of rows visited in them.
-    n_layers_ : int
-        Number of layers, inputs and outputs included.
-    n_outputs_ : int
-        Number of units of the output layer.
-    out_activation_ : str
-        Activation of the output layer.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where ``X`` was a DataFrame with text as column names.
+    $attributes
+    validation_scores_ : list of float, or None
+        R2 of the rows held out after each epoch; with another loss than squared error minus their
+        mean loss.
 
     Notes
     -----
-    A row of weight w is visited ceil(w) times an epoch, each time with weight w / ceil(w): a whole
-    weight gives, to the bit, the model of that many copies of the row. Weights whose mean is above
-    8, rows of weight 0 aside, are scaled down to that mean.
-
-    Rows may be dense or sparse. float32 is computed in float32, everything else in float64; an
-    array of either whose rows are contiguous is not copied. So ``X`` may be a `numpy.memmap` larger
-    than memory: choose ``shuffle=False`` if reading it in random places is slow. Training converts
-    any other array as a whole (of integers, in Fortran order, not aligned), predictions a block of
-    rows after the other.
-
-    Row by row, `partial_fit` and `predict_one` take microseconds. For that `partial_fit` needs a
-    contiguous array (1, n_features) of the dtype of the network, and ``y`` of one item; parameters
-    are checked anew only where they have changed.
+    $notes
     Training is at its best on inputs and targets of mean 0 and standard deviation 1; see
     `sklearn.preprocessing.StandardScaler` and `sklearn.compose.TransformedTargetRegressor`.
 
@@ -148,21 +81,31 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
     True
     """
 
+    loss: str
+    huber_delta: float
+    quantile: float
+
     def __init__(
         self,
         *,
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: str | Sequence[str] = "relu",
         loss: str = "squared_error",
+        huber_delta: float = 1.0,
+        quantile: float = 0.5,
         solver: str = "sgd",
         alpha: float = 0.0,
         batch_size: int = 1,
+        learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
         random_state: Any = None,
         tol: float = 1e-4,
         n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
         verbose: bool = False,
         warm_start: bool = False,
         momentum: float = 0.0,
@@ -170,32 +113,11 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
+        dropout: float | Sequence[float] = 0.0,
         n_threads: int = 1,
         n_init: int = 1,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate_init=learning_rate_init,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            n_iter_no_change=n_iter_no_change,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_threads=n_threads,
-            n_init=n_init,
-        )
-        self.loss = loss
+        self._keep(locals())
 
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Train for one epoch on these rows, from the present weights or, at first, from new ones.
@@ -246,6 +168,51 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         outputs = self._outputs_of_one(x)
         return float(outputs[0]) if len(outputs) == 1 else outputs
 
+    @classmethod
+    def from_sklearn(cls, mlp: Any) -> Self:
+        """Return a model that is as scikit-learn's is, and goes on training from there.
+
+        Weights, predictions (to rounding), the solver's state and curves go across; parameters
+        keep their meaning (`docs/migration.md` has the differences). ``batch_size="auto"`` becomes
+        200. Curves keep scikit-learn's numbers, which include the L2 penalty.
+
+        Parameters
+        ----------
+        mlp : sklearn.neural_network.MLPRegressor
+            Or of a subclass; fitted or not. It is not changed, and nothing is shared with it.
+
+        Returns
+        -------
+        BackpropRegressor
+
+        Raises
+        ------
+        TypeError
+            For anything else.
+        ValueError
+            For ``solver="lbfgs"``, which there is not here.
+        """
+        return from_sklearn(cls, mlp, "MLPRegressor")
+
+    def to_sklearn(self) -> Any:
+        """Return scikit-learn's model that is as this one is, and goes on training from there.
+
+        The opposite of `from_sklearn`. ``n_threads`` and ``n_init`` have no counterpart and are
+        left behind.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPRegressor
+            Fitted if this one is. Nothing is shared with it.
+
+        Raises
+        ------
+        ValueError
+            For what scikit-learn's model cannot be: another ``loss`` than
+            squared error and poisson, ``dropout``, different activations.
+        """
+        return to_sklearn(self, "MLPRegressor")
+
     def _target_of_one(self, y: Any, settled: Settled) -> Any:
         network = settled.network
         if network.layer_sizes[-1] == 1:
@@ -255,7 +222,9 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         return as_numbers("y", y[0], network.dtype)
 
     def _check_parameters(self, partial: bool) -> tuple[int, ...]:
-        check_choice("loss", self.loss, ("squared_error", "absolute_error", "poisson"))
+        check_choice("loss", self.loss, LOSSES)
+        check_number("huber_delta", self.huber_delta, above=0)
+        check_number("quantile", self.quantile, above=0, below=1)
         return super()._check_parameters(partial)
 
     def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
@@ -268,9 +237,33 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
                 f"{targets.shape}"
             )
         n_outputs = 1 if targets.ndim == 1 else targets.shape[1]
-        return Task(targets, sample_weight, n_outputs, None, self.loss)
+        own = {"huber": "huber_delta", "quantile": "quantile"}.get(self.loss)
+        parameters = {} if own is None else {own: getattr(self, own)}
+        return Task(targets, sample_weight, n_outputs, None, self.loss, loss_parameters=parameters)
+
+    def _held_out_task(self, y: Any, sample_weight: Any, task: Task) -> Task:
+        own = self._task(y, sample_weight, Call(go_on=False))
+        if own.n_outputs != task.n_outputs:
+            raise ValueError(f"y has {task.n_outputs} outputs, but y_val has {own.n_outputs}")
+        return own
+
+    def _score_of(self, task: Task) -> Callable[[NDArray[Any]], float] | None:
+        if task.loss != "squared_error":
+            return None
+        if len(task.targets) < 2:
+            raise ValueError(
+                "R2 of rows held out needs at least two of them: choose a larger "
+                "validation_fraction, or pass X_val and y_val"
+            )
+        return lambda outputs: float(
+            r2_score(task.targets, outputs, sample_weight=task.sample_weight)
+        )
+
+    def _classes_to_divide(self, task: Task) -> None:
+        return None
 
 
+@with_shared_parts
 class BackpropClassifier(ClassifierMixin, Backprop):
     """Multilayer perceptron for classification, trained row by row by backpropagation.
 
@@ -280,108 +273,25 @@ class BackpropClassifier(ClassifierMixin, Backprop):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
-        Units of each hidden layer; empty for a linear model.
-    activation : {"identity", "logistic", "tanh", "relu"} or list of these, default="relu"
-        Activation of the hidden layers; a list names one for each.
-    solver : {"sgd", "adam"}, default="sgd"
-        Gradient descent; or Adam (Kingma and Ba, 2015), which wants larger batches, scales every
-        parameter's step by its own past gradients and takes no ``momentum``.
-    alpha : float, default=0.0
-        Strength of the L2 penalty on weights: a batch of b rows moves along
-        ``(sum of row gradients + alpha W) / b``. Biases are not penalised.
-    batch_size : int, default=1
-        Rows a step.
-    learning_rate_init : float, default=0.001
-        Length of a step relative to the gradient. If training diverges, try a tenth.
-    max_iter : int, default=200
-        Most epochs (passes over the rows) that `fit` makes.
-    shuffle : bool, default=True
-        Visit the rows in a new random order in every epoch. The model that `fit` makes then does
-        not depend on the order of the rows in ``X``.
-    random_state : int, RandomState or None, default=None
-        Draws the initial weights and shuffles. The same int gives the same bits in every run.
-    tol : float, default=1e-4
-        `fit` ends early once the loss has not improved by ``tol`` for more than
-        ``n_iter_no_change`` epochs in a row.
-    n_iter_no_change : int, default=10
-        See ``tol``.
-    verbose : bool, default=False
-        Print the loss of each epoch.
-    warm_start : bool, default=False
-        `fit` goes on from the weights of the call before.
-    momentum : float in [0, 1), default=0.0
-        Share of the last step that is added to the next one.
-    nesterovs_momentum : bool, default=True
-        With momentum: Nesterov's, which looks one step ahead.
-    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
-        With Adam: how slowly its means of gradients and of their squares forget.
-    epsilon : float, > 0, default=1e-8
-        With Adam: added to the root of the mean of squares.
-    n_threads : int, default=1
-        Most threads to share large batches, and predictions for many rows, among; training row by
-        row takes one. The model and its predictions are the same, to the bit, for every count.
-    n_init : int, default=1
-        Random initialisations from which `fit` trains, all in the same order of rows; the network
-        whose last epoch has the smallest loss is kept. Each stops by its own ``tol``, and ends as
-        it would alone. The first is that of ``n_init=1``, so that more never end in a larger loss.
-        Where they are small, they are trained side by side, in a fraction of the time of as many
-        fits. ``warm_start`` and `partial_fit` go on from the one that was kept.
+    $layers
+    $training
     class_weight : dict, "balanced" or None, default=None
-        Factor on the weights of each class's rows, 1 for a class that the dict leaves out.
-        "balanced" gives every class the same sum of weights (in `fit` only). Not for several
-        labels a row.
+        Factor on the weights of each class's rows, 1 for a class that the dict leaves out; also of
+        rows held out. "balanced" gives every class the same sum of weights (in `fit` only). Not for
+        several labels a row.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, in order; numbers of the columns where a row can have several labels.
-    network_ : Network
-        The fitted network; ``coefs_`` and ``intercepts_`` share its memory.
-    coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer. Writable, and can be assigned to: values are copied in.
-    intercepts_ : list of ndarray of shape (n_out,)
-        Biases of each layer, likewise.
-    loss_curve_ : list of float
-        Loss of each epoch since the weights were drawn: the mean over the visited rows of the
-        row's loss just before its own step, a sum over outputs. The penalty is not in it. Infinite
-        for an epoch in which training diverged.
-    loss_, best_loss_ : float
-        Its last and its smallest value.
-    init_losses_ : ndarray of shape (n_init,)
-        Last loss of each initialisation that `fit` has drawn; infinite where training diverged.
-    best_init_ : int
-        Position in it of the one that was kept.
-    n_iter_ : int
-        Number of epochs since the weights were drawn.
-    t_ : int
-        Number of rows visited in them.
-    n_layers_ : int
-        Number of layers, inputs and outputs included.
-    n_outputs_ : int
-        Number of units of the output layer.
-    out_activation_ : str
-        Activation of the output layer.
-    n_features_in_ : int
-        Number of features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where ``X`` was a DataFrame with text as column names.
+    $attributes
+    validation_scores_ : list of float, or None
+        Accuracy on the rows held out after each epoch: the share of their weight that is
+        predicted right. ``early_stopping`` holds out the same share of every class.
 
     Notes
     -----
-    A row of weight w is visited ceil(w) times an epoch, each time with weight w / ceil(w): a whole
-    weight gives, to the bit, the model of that many copies of the row. Weights whose mean is above
-    8, rows of weight 0 aside, are scaled down to that mean.
-
-    Rows may be dense or sparse. float32 is computed in float32, everything else in float64; an
-    array of either whose rows are contiguous is not copied. So ``X`` may be a `numpy.memmap` larger
-    than memory: choose ``shuffle=False`` if reading it in random places is slow. Training converts
-    any other array as a whole (of integers, in Fortran order, not aligned), predictions a block of
-    rows after the other.
-
-    Row by row, `partial_fit` and `predict_one` take microseconds. For that `partial_fit` needs a
-    contiguous array (1, n_features) of the dtype of the network, and ``y`` of one item; parameters
-    are checked anew only where they have changed.
+    $notes
     Training is at its best on inputs of mean 0 and standard deviation 1; see
     `sklearn.preprocessing.StandardScaler`.
 
@@ -399,6 +309,9 @@ class BackpropClassifier(ClassifierMixin, Backprop):
     True
     """
 
+    class_weight: Mapping[Any, float] | str | None
+    classes_: NDArray[Any]
+
     def __init__(
         self,
         *,
@@ -407,12 +320,16 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         solver: str = "sgd",
         alpha: float = 0.0,
         batch_size: int = 1,
+        learning_rate: str = "constant",
         learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
         max_iter: int = 200,
         shuffle: bool = True,
         random_state: Any = None,
         tol: float = 1e-4,
         n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
         verbose: bool = False,
         warm_start: bool = False,
         momentum: float = 0.0,
@@ -420,33 +337,12 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
+        dropout: float | Sequence[float] = 0.0,
         n_threads: int = 1,
         n_init: int = 1,
         class_weight: Mapping[Any, float] | str | None = None,
     ) -> None:
-        super().__init__(
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate_init=learning_rate_init,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            n_iter_no_change=n_iter_no_change,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_threads=n_threads,
-            n_init=n_init,
-        )
-        self.class_weight = class_weight
+        self._keep(locals())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -554,6 +450,51 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         np.log(probabilities, out=probabilities)
         return probabilities
 
+    @classmethod
+    def from_sklearn(cls, mlp: Any) -> Self:
+        """Return a model that is as scikit-learn's is, and goes on training from there.
+
+        Weights, predictions (to rounding), the solver's state and curves go across; parameters
+        keep their meaning (`docs/migration.md` has the differences). ``batch_size="auto"`` becomes
+        200. Curves keep scikit-learn's numbers, which include the L2 penalty.
+
+        Parameters
+        ----------
+        mlp : sklearn.neural_network.MLPClassifier
+            Or of a subclass; fitted or not. It is not changed, and nothing is shared with it.
+
+        Returns
+        -------
+        BackpropClassifier
+
+        Raises
+        ------
+        TypeError
+            For anything else.
+        ValueError
+            For ``solver="lbfgs"``, which there is not here.
+        """
+        return from_sklearn(cls, mlp, "MLPClassifier")
+
+    def to_sklearn(self) -> Any:
+        """Return scikit-learn's model that is as this one is, and goes on training from there.
+
+        The opposite of `from_sklearn`. ``n_threads`` and ``n_init`` have no counterpart and are
+        left behind.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier
+            Fitted if this one is. Nothing is shared with it.
+
+        Raises
+        ------
+        ValueError
+            For what scikit-learn's model cannot be: ``dropout``,
+            ``class_weight``, different activations.
+        """
+        return to_sklearn(self, "MLPClassifier")
+
     def _labels(self, outputs: NDArray[Any]) -> Any:
         """Return the most probable label of each row of outputs, (n, n_outputs)."""
         if self._is_multilabel():
@@ -613,3 +554,33 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         columns = np.arange(y.shape[1])
         check_same_classes(call.classes, columns)
         return Task(y, sample_weight, len(columns), "logistic", "log_loss", columns)
+
+    def _held_out_task(self, y: Any, sample_weight: Any, task: Task) -> Task:
+        y, is_indicator = checked_labels(y)
+        if is_indicator != _is_multilabel(task) or (is_indicator and y.shape[1] != task.n_outputs):
+            raise ValueError(f"y_val has shape {y.shape}, which does not go with y")
+        if is_indicator:
+            return dataclasses.replace(task, targets=y, sample_weight=sample_weight)
+        assert task.classes is not None  # a classifier has some
+        numbers = class_numbers(y, task.classes, "y_val")
+        weights = weights_with_classes(sample_weight, self.class_weight, numbers, task.classes)
+        return dataclasses.replace(task, targets=numbers, sample_weight=weights)
+
+    def _score_of(self, task: Task) -> Callable[[NDArray[Any]], float]:
+        def accuracy(outputs: NDArray[Any]) -> float:
+            if _is_multilabel(task):
+                right = ((outputs > 0.5) == (task.targets > 0.5)).all(axis=1)
+            elif outputs.shape[1] == 1:
+                right = (outputs[:, 0] > 0.5) == task.targets
+            else:
+                right = outputs.argmax(axis=1) == task.targets
+            return float(np.average(right, weights=task.sample_weight))
+
+        return accuracy
+
+    def _classes_to_divide(self, task: Task) -> NDArray[np.intp] | None:
+        return None if _is_multilabel(task) else task.targets
+
+
+def _is_multilabel(task: Task) -> bool:
+    return task.out_activation == "logistic"  # which is named for several labels only

@@ -69,14 +69,14 @@ def known_numbers(y: Any, numbers: Mapping[Any, int]) -> NDArray[np.intp] | None
     return None if None in found else np.array(found, dtype=np.intp)
 
 
-def class_numbers(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+def class_numbers(y: NDArray[Any], classes: NDArray[Any], name: str = "y") -> NDArray[np.intp]:
     """Return the position of each label in ``classes``."""
     labels, positions = np.unique(y, return_inverse=True)
     number_of = numbers_of(classes)
     unseen = [label for label in labels.tolist() if label not in number_of]
     if unseen:
         raise ValueError(
-            f"y contains classes that this model does not know: {unseen[:10]}. It knows "
+            f"{name} contains classes that this model does not know: {unseen[:10]}. It knows "
             f"{classes.tolist()[:10]}{' and others' if len(classes) > 10 else ''}."
         )
     numbers = np.array([number_of[label] for label in labels.tolist()], dtype=np.intp)

@@ -28,6 +28,8 @@ class Snapshot:
         Rows of the next step, none after the last.
     loss_sum, weight : float
         Of the rows visited since the snapshot before.
+    learning_rate : float
+        Of the next step.
     """
 
     step: int
@@ -35,6 +37,7 @@ class Snapshot:
     rows: NDArray[np.int64]
     loss_sum: float
     weight: float
+    learning_rate: float
 
     @property
     def n_bytes(self) -> int:
@@ -82,7 +85,7 @@ class Recorder:
         self.snapshots: list[Snapshot] = []
         self.epoch_losses: list[float] = []
         self.n_steps = self.steps_an_epoch = 0
-        self._loss_sum = self._weight = 0.0
+        self._loss_sum = self._weight = self._learning_rate = 0.0
 
     def __call__(
         self,
@@ -94,11 +97,13 @@ class Recorder:
     ) -> float:
         """Run an epoch; see `Network._run_epoch`."""
         batch = min(solver.batch_size, len(visit))
+        self._learning_rate = solver.learning_rate
         if not self.snapshots:
             self._check_memory(network)
             self._keep(network, visit[:batch])
         elif self.snapshots[-1].step == self.n_steps:
             self.snapshots[-1].rows = visit[:batch].copy()
+            self.snapshots[-1].learning_rate = solver.learning_rate
         self.steps_an_epoch = -(-len(visit) // batch)
         loss_sum, weight = self._run_twin(network, rows, visit, solver, batch)
         loss = network._run_epoch(rows, visit, solver, n_threads)
@@ -159,7 +164,9 @@ class Recorder:
 
     def _take(self, network: Network, rows: NDArray[np.int64], step: int) -> None:
         saved = network.__getstate__()
-        self.snapshots.append(Snapshot(step, saved, rows.copy(), self._loss_sum, self._weight))
+        self.snapshots.append(
+            Snapshot(step, saved, rows.copy(), self._loss_sum, self._weight, self._learning_rate)
+        )
         self._loss_sum = self._weight = 0.0
 
     def _thin_out(self) -> None:
@@ -195,7 +202,7 @@ class Runs:
 
     def __init__(self, every: int | None, max_snapshots: int, max_bytes: int) -> None:
         self._limits = every, max_snapshots, max_bytes
-        self._network: Network | None = None
+        self._networks: list[Network] = []
         self.recorders: list[Recorder] = []
 
     def __call__(
@@ -207,18 +214,17 @@ class Runs:
         n_threads: int,
     ) -> float:
         """Run an epoch; see `Network._run_epoch`."""
-        if network is not self._network:
+        if not self._networks or network is not self._networks[-1]:
             self._finish()
-            self._network = network
+            self._networks.append(network)
             self.recorders.append(Recorder(*self._limits))
         return self.recorders[-1](network, rows, visit, solver, n_threads)
 
     def of(self, network: Network) -> Recorder:
         """Return what was recorded of the network that training ended with."""
         self._finish()
-        for recorder in reversed(self.recorders):
-            last = recorder.snapshots[-1].network()
-            if np.array_equal(last._arena.values, network._arena.values):
+        for recorded, recorder in zip(self._networks, self.recorders, strict=True):
+            if recorded is network:
                 return recorder
         raise RuntimeError(
             "The model is trained, but how could not be recorded: several small networks "
@@ -226,5 +232,5 @@ class Runs:
         )
 
     def _finish(self) -> None:
-        if self._network is not None:
-            self.recorders[-1].finish(self._network)
+        if self._networks:
+            self.recorders[-1].finish(self._networks[-1])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from ._training import Ending, History, Patience, train_epochs
+from ._training import Ending, History, Patience, Schedule, Validation, train_epochs
 from .network import Network, Solver, _total_weight
 
 # Where lanes pay: numbers a lane that the first cache holds for all of them, and the share of the
@@ -35,6 +35,8 @@ class Restart:
     network : Network
     history : History
     patience : Patience
+    schedule : Schedule or None
+    validation : Validation or None
     shuffle : RandomState or None
         What shuffles its rows; where its training ended, for going on from there.
     ending : str or None
@@ -44,6 +46,8 @@ class Restart:
     network: Network
     history: History
     patience: Patience
+    schedule: Schedule | None = None
+    validation: Validation | None = None
     shuffle: Any = None
     ending: Ending | None = None
 
@@ -51,6 +55,13 @@ class Restart:
     def loss(self) -> float:
         """Loss of its last whole epoch; infinite before the first."""
         return self.history.loss_curve[-1] if self.history.loss_curve else math.inf
+
+    @property
+    def shortfall(self) -> float:
+        """What the best has least of: its loss, or minus its best validation score."""
+        if self.validation is not None and self.validation.stops:
+            return -self.validation.best_score
+        return self.loss
 
     def take(self, loss: float, n_rows: int) -> None:
         """Note an epoch, and whether training ends with it."""
@@ -70,13 +81,21 @@ def draw_restarts(first: Restart, n_init: int, random: np.random.RandomState) ->
     for seed in copy.deepcopy(random).randint(2**31 - 1, size=n_init - 1) if n_init > 1 else ():
         network = first.network.copy()
         network._initialise(np.random.RandomState(seed))
-        restarts.append(Restart(network, History(), dataclasses.replace(first.patience)))
+        restarts.append(
+            Restart(
+                network,
+                History(),
+                dataclasses.replace(first.patience),
+                first.schedule and dataclasses.replace(first.schedule),
+                first.validation and dataclasses.replace(first.validation),
+            )
+        )
     return restarts
 
 
 def best_of(restarts: list[Restart]) -> int:
-    """Return which restart has the smallest loss; of equal ones the first."""
-    return int(np.argmin([restart.loss for restart in restarts]))
+    """Return which restart has the smallest loss, or best score; of equal ones the first."""
+    return int(np.argmin([restart.shortfall for restart in restarts]))
 
 
 def train_restarts(
@@ -87,6 +106,7 @@ def train_restarts(
     *,
     max_iter: int,
     shuffle: Any = None,
+    epochs: Any = None,
     verbose: bool = False,
     n_threads: int = 1,
 ) -> None:
@@ -96,7 +116,9 @@ def train_restarts(
     ``shuffle`` is as training the best alone would have left it. An interrupt leaves every
     network as far as it has come.
     """
-    done = _train_in_lanes(restarts, rows, order, solver, max_iter, shuffle, verbose)
+    done = 0
+    if epochs is None:  # which is told of the epochs of one network
+        done = _train_in_lanes(restarts, rows, order, solver, max_iter, shuffle, verbose)
     running = [restart for restart in restarts if restart.ending is None]
     for restart in running:
         if done == max_iter:
@@ -114,6 +136,9 @@ def train_restarts(
             max_iter=max_iter - done,
             shuffle=restart.shuffle,
             patience=restart.patience,
+            schedule=restart.schedule,
+            validation=restart.validation,
+            epochs=epochs,
             verbose=verbose,
             n_threads=n_threads,
         )
@@ -133,6 +158,9 @@ def _train_in_lanes(
 ) -> int:
     """Train all restarts side by side for as long as that pays; return the number of epochs."""
     running, epoch = restarts, 0
+    schedule = restarts[0].schedule or Schedule("constant", solver.learning_rate)
+    if restarts[0].validation is not None or schedule.kind == "adaptive":  # restarts part ways
+        return 0
     visit = order if shuffle is None else np.empty_like(order)
     team = None
     try:
@@ -145,7 +173,7 @@ def _train_in_lanes(
             if shuffle is not None:
                 np.copyto(visit, order)
                 _core.shuffle(visit, shuffle)
-            losses = team.run_epoch(rows, visit)
+            losses = team.run_epoch(rows, visit, schedule.rate(running[0].history.n_rows))
             epoch += 1
             for number, restart in enumerate(members):
                 if restart.ending is None:
@@ -175,6 +203,7 @@ def _lanes_pay(n: int, network: Network, rows: _core.Rows, solver: Solver) -> bo
         and not rows.sparse
         and solver.batch_size == 1
         and solver.solver == "sgd"
+        and not solver.drops_units
         and len(set(network.activation)) == 1
         and network.n_parameters <= MOST_VALUES
         and n >= LEAST_SHARE * n_lanes
@@ -212,6 +241,7 @@ class Team:
             first.activation[0],
             first.out_activation,
             first._kernel_loss,
+            first._loss_parameter,
             first.dtype,
             len(networks),
             solver.momentum > 0,
@@ -235,8 +265,12 @@ class Team:
             for lane, array in self._pairs(number, network):
                 array[...] = lane
 
-    def run_epoch(self, rows: _core.Rows, order: NDArray[np.int64]) -> NDArray[np.float64]:
+    def run_epoch(
+        self, rows: _core.Rows, order: NDArray[np.int64], learning_rate: float | None = None
+    ) -> NDArray[np.float64]:
         """Run `Network.train_epoch` in all lanes; return their losses.
+
+        Where no learning rate is given, with that of the solver.
 
         One that diverges leaves, with the weights from before the piece in which it did.
         """
@@ -250,7 +284,7 @@ class Team:
                 order,
                 start,
                 stop,
-                solver.learning_rate,
+                solver.learning_rate if learning_rate is None else learning_rate,
                 solver.momentum,
                 solver.nesterov,
                 solver.alpha,

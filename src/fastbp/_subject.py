@@ -70,9 +70,14 @@ def network_of(model: Any) -> Network:
     return network
 
 
+def is_model(model: Any) -> bool:
+    """Return whether it is a `Network` or an estimator of fastbp."""
+    return isinstance(model, Network) or hasattr(model, "_encoded_again")
+
+
 def check_is_model(model: Any) -> None:
-    """Refuse what is neither a `Network` nor an estimator of fastbp."""
-    if isinstance(model, Network) or hasattr(model, "_encoded_again"):
+    """Refuse anything else."""
+    if is_model(model):
         return
     of_pipeline = ""
     if hasattr(model, "steps"):

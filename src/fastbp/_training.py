@@ -19,7 +19,8 @@ from ._validation import as_weights
 from .network import Network, Solver
 
 MOST_VISITS = 8.0  # an epoch, on average over the rows that have a weight at all
-Ending = Literal["converged", "diverged", "max_iter"]
+Ending = Literal["converged", "diverged", "max_iter", "stopped"]
+SCHEDULES = ("constant", "invscaling", "adaptive")
 # Runs an epoch in place of `Network._run_epoch` and looks on: see _recorder.py.
 Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int], float]
 WATCHER: contextvars.ContextVar[Watcher | None] = contextvars.ContextVar("watcher", default=None)
@@ -80,8 +81,30 @@ def canonical_order(rows: _core.Rows) -> NDArray[np.int64]:
     for start in range(0, rows.n, size):
         rows.hash(start, min(start + size, rows.n), hashes)
     if rows.sample_weight is None:
-        return np.argsort(hashes)
+        return order_of(hashes)
     return np.lexsort((rows.sample_weight, hashes))
+
+
+def order_of(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return ``np.argsort(hashes)`` in about half its time: numbers alone are sorted faster.
+
+    Each hash has its last bits replaced by its number, which are then read off what is sorted. Only
+    those that agree in all other bits are left to `numpy.argsort`.
+    """
+    n = len(hashes)
+    last_bits = np.uint64((1 << n.bit_length()) - 1)
+    keys = hashes & ~last_bits
+    keys |= np.arange(n, dtype=np.uint64)
+    keys.sort()
+    order = (keys & last_bits).astype(np.int64)
+    alike = (keys[1:] ^ keys[:-1]) <= last_bits
+    if alike.any():
+        near = np.zeros(n, dtype=bool)
+        near[1:] = alike
+        near[:-1] |= alike
+        numbers = order[near]
+        order[near] = numbers[np.argsort(hashes[numbers])]
+    return order
 
 
 @dataclasses.dataclass
@@ -94,15 +117,32 @@ class History:
         Loss of each whole epoch: infinite if training diverged in it.
     n_rows : int
         Rows visited in these epochs.
+    validation_losses, validation_scores : list of float
+        After each epoch for which there were held-out rows, on these.
     """
 
     loss_curve: list[float] = dataclasses.field(default_factory=list)
     n_rows: int = 0
+    validation_losses: list[float] = dataclasses.field(default_factory=list)
+    validation_scores: list[float] = dataclasses.field(default_factory=list)
 
     def add(self, loss: float, n_rows: int) -> None:
         """Note one epoch."""
         self.n_rows += n_rows
         self.loss_curve.append(loss)
+
+    def add_validation(self, loss: float, score: float) -> None:
+        """Note what held-out rows showed after it."""
+        self.validation_losses.append(loss)
+        self.validation_scores.append(score)
+
+    def last_line(self) -> str:
+        """Return the last epoch as a line to print."""
+        line = f"Iteration {len(self.loss_curve)}, loss = {self.loss_curve[-1]:.8f}"
+        if self.validation_losses:
+            line += f", validation loss = {self.validation_losses[-1]:.8f}"
+            line += f", score = {self.validation_scores[-1]:.6f}"
+        return line
 
 
 @dataclasses.dataclass
@@ -121,6 +161,80 @@ class Patience:
         return self.n_without > self.n_iter_no_change
 
 
+@dataclasses.dataclass
+class Schedule:
+    """The learning rate from epoch to epoch.
+
+    Attributes
+    ----------
+    kind : {"constant", "invscaling", "adaptive"}
+        "invscaling": ``initial / (1 + rows visited) ** power_t``. "adaptive": ``initial``, and a
+        fifth of it each time that training would end for want of progress, down to 1e-6.
+    initial, power_t : float
+    factor : float
+        What "adaptive" has come to.
+    """
+
+    kind: str
+    initial: float
+    power_t: float = 0.5
+    factor: float = 1.0
+
+    def rate(self, n_rows: int) -> float:
+        """Return the learning rate of an epoch that so many rows were visited before."""
+        if self.kind == "invscaling":
+            return float(self.initial / (1.0 + n_rows) ** self.power_t)
+        return self.initial * self.factor
+
+    def lower(self) -> bool:
+        """Go on with a smaller rate instead of ending, if there is one."""
+        if self.kind != "adaptive" or self.rate(0) <= 1e-6:
+            return False
+        self.factor /= 5
+        return True
+
+
+@dataclasses.dataclass
+class Validation:
+    """Held-out rows, which show how a network does on rows that it is not trained on.
+
+    Attributes
+    ----------
+    rows : Rows
+    score : callable, or None
+        Makes a score, larger is better, of the outputs for these rows; None is minus the loss.
+    stops : bool
+        Training ends by the score, and with the parameters that had the best.
+    best_score : float
+    best : ndarray or None
+        The parameters that had it, where they are to be kept.
+    """
+
+    rows: _core.Rows
+    score: Callable[[NDArray[Any]], float] | None = None
+    stops: bool = True
+    best_score: float = -math.inf
+    best: NDArray[Any] | None = None
+
+    def look(self, network: Network, n_threads: int = 1) -> tuple[float, float]:
+        """Return the mean loss of the rows, and the score."""
+        loss = network._loss_of(self.rows)
+        score = -loss
+        if self.score is not None:
+            outputs = network._forward_rows(self.rows, self.rows.n, n_threads)
+            score = self.score(outputs) if np.isfinite(outputs).all() else -math.inf
+        if score > self.best_score:
+            self.best_score = score
+            self.best = network._arena.values.copy() if self.stops else None
+        return loss, score
+
+    def restore(self, network: Network) -> None:
+        """Give a network the best parameters back; what its solver knows of others goes."""
+        if self.best is not None and not np.array_equal(self.best, network._arena.values):
+            np.copyto(network._arena.values, self.best)
+            network.reset_solver()
+
+
 def train_epochs(
     network: Network,
     rows: _core.Rows,
@@ -131,6 +245,9 @@ def train_epochs(
     max_iter: int,
     shuffle: Any = None,
     patience: Patience | None = None,
+    schedule: Schedule | None = None,
+    validation: Validation | None = None,
+    epochs: Any = None,
     verbose: bool = False,
     n_threads: int = 1,
 ) -> Ending:
@@ -149,7 +266,14 @@ def train_epochs(
     shuffle : RandomState, default=None
         Shuffles ``order`` anew for every epoch; None keeps it.
     patience : Patience, default=None
-        Ends training early.
+        Ends training early, by the loss or, of a validation that stops, by its score.
+    schedule : Schedule, default=None
+        Learning rate of each epoch; None is that of the solver.
+    validation : Validation, default=None
+        Held-out rows that are looked at after every epoch.
+    epochs : default=None
+        Is told when an epoch begins, ``begin()``, and when it ends, where ``end()`` may return True
+        to stop training.
     verbose : bool, default=False
         Print a line an epoch.
     n_threads : int, default=1
@@ -157,26 +281,59 @@ def train_epochs(
 
     Returns
     -------
-    {"converged", "diverged", "max_iter"}
-        Why training ended: the loss no longer fell, it is not finite, or all epochs were made.
+    {"converged", "diverged", "max_iter", "stopped"}
+        Why training ended: the loss no longer fell (or the score no longer rose), the loss is not
+        finite, all epochs were made, or ``epochs`` said so.
     """
     run_epoch = WATCHER.get() or Network._run_epoch
     visit = order if shuffle is None else np.empty_like(order)
-    for _ in range(max_iter):
-        if shuffle is not None:
-            np.copyto(visit, order)
-            _core.shuffle(visit, shuffle)
-        loss = run_epoch(network, rows, visit, solver, n_threads)
-        history.add(loss, len(visit))
-        if verbose:
-            print(f"Iteration {len(history.loss_curve)}, loss = {loss:.8f}", flush=True)
-        if not math.isfinite(loss):
-            return "diverged"
-        if patience is not None and patience.is_lost(loss):
+    try:
+        for _ in range(max_iter):
+            if epochs is not None:
+                epochs.begin()
+            if shuffle is not None:
+                np.copyto(visit, order)
+                _core.shuffle(visit, shuffle)
+            if schedule is not None:
+                rate = schedule.rate(history.n_rows)
+                if rate != solver.learning_rate:
+                    solver = dataclasses.replace(solver, learning_rate=rate)
+            loss = run_epoch(network, rows, visit, solver, n_threads)
+            history.add(loss, len(visit))
+            if validation is not None:
+                history.add_validation(*validation.look(network, n_threads))
             if verbose:
-                print(
-                    f"Training loss did not improve more than tol={patience.tol:f} for "
-                    f"{patience.n_iter_no_change} consecutive epochs. Stopping."
-                )
-            return "converged"
-    return "max_iter"
+                print(history.last_line(), flush=True)
+            if epochs is not None and epochs.end():
+                return "stopped"
+            if not math.isfinite(loss):
+                return "diverged"
+            if patience is not None and patience.is_lost(_judged(loss, validation, history)):
+                if verbose:
+                    print(_why_stopped(patience, schedule, validation), flush=True)
+                if schedule is None or not schedule.lower():
+                    return "converged"
+                patience.n_without = 0
+        return "max_iter"
+    finally:
+        if validation is not None:
+            validation.restore(network)
+
+
+def _judged(loss: float, validation: Validation | None, history: History) -> float:
+    """Return what an epoch is judged by: the smaller, the better."""
+    if validation is None or not validation.stops:
+        return loss
+    return -history.validation_scores[-1]
+
+
+def _why_stopped(
+    patience: Patience, schedule: Schedule | None, validation: Validation | None
+) -> str:
+    what = "Validation score" if validation is not None and validation.stops else "Training loss"
+    lowers = schedule is not None and dataclasses.replace(schedule).lower()
+    then = "A fifth of the learning rate from here on." if lowers else "Stopping."
+    return (
+        f"{what} did not improve more than tol={patience.tol:f} for "
+        f"{patience.n_iter_no_change} consecutive epochs. {then}"
+    )

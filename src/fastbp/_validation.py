@@ -65,6 +65,20 @@ def check_number(
     return number
 
 
+def check_dropout(dropout: Any, n_hidden: int | None = None) -> tuple[float, ...]:
+    """Return one probability a hidden layer; how many layers there are may not be known."""
+    if isinstance(dropout, (numbers.Real, str)) or not hasattr(dropout, "__iter__"):
+        return (check_number("dropout", dropout, at_least=0, below=1),) * (n_hidden or 0)
+    listed = tuple(dropout)
+    if n_hidden is not None and len(listed) != n_hidden:
+        raise ValueError(
+            f"dropout lists {len(listed)} numbers, but the network has {n_hidden} hidden layers"
+        )
+    return tuple(
+        check_number(f"dropout[{i}]", one, at_least=0, below=1) for i, one in enumerate(listed)
+    )
+
+
 def check_flag(name: str, value: Any) -> bool:
     """Return ``value`` as a bool, if it is True or False."""
     if not isinstance(value, (bool, np.bool_)):
@@ -293,24 +307,26 @@ def _class_numbers(values: NDArray[Any], n_outputs: int) -> NDArray[np.int32]:
     return numbers_
 
 
-def as_weights(sample_weight: Any, n_rows: int) -> NDArray[np.float64] | None:
+def as_weights(
+    sample_weight: Any, n_rows: int, name: str = "sample_weight"
+) -> NDArray[np.float64] | None:
     """Return the weights as float64 (n_rows,), finite, none negative, not all zero; or None."""
     if sample_weight is None:
         return None
-    weights = as_numbers("sample_weight", sample_weight, np.dtype(np.float64))
+    weights = as_numbers(name, sample_weight, np.dtype(np.float64))
     if weights.ndim == 0:
         weights = np.full(n_rows, float(weights))
     if weights.shape != (n_rows,):
-        raise ValueError(f"sample_weight has shape {weights.shape}, but X has {n_rows} rows")
+        raise ValueError(f"{name} has shape {weights.shape}, but X has {n_rows} rows")
     weights = np.ascontiguousarray(weights)
-    check_finite("sample_weight", weights)
+    check_finite(name, weights)
     if np.any(weights < 0):
         raise ValueError(
-            f"sample_weight must not be negative; sample_weight[{int(np.argmax(weights < 0))}] is "
+            f"{name} must not be negative; {name}[{int(np.argmax(weights < 0))}] is "
             f"{weights[weights < 0][0]}"
         )
     if not weights.any():
-        raise ValueError("Every sample_weight is zero: there is nothing to learn from")
+        raise ValueError(f"Every {name} is zero: there is nothing to learn from")
     return weights
 
 

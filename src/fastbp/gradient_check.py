@@ -113,6 +113,8 @@ def _in_float64(network: Network) -> Network:
         activation=network.activation,
         out_activation=network.out_activation,
         loss=network.loss_name,
+        huber_delta=network.huber_delta,
+        quantile=network.quantile,
         random_state=0,
     )
     twin.weights, twin.biases = network.weights, network.biases

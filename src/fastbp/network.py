@@ -6,12 +6,15 @@ are views on it. The algorithm itself is in ``_core.pyx``.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +23,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arena import Arena
 from ._jacobian import sensitivities
-from ._threads import helpers, team_size
+from ._threads import Trial, team_size
 from ._validation import (
     as_numbers,
     as_order,
@@ -28,6 +31,7 @@ from ._validation import (
     as_targets,
     as_weights,
     check_choice,
+    check_dropout,
     check_finite,
     check_layer_sizes,
     check_number,
@@ -37,20 +41,25 @@ from .exceptions import DivergenceWarning
 
 HIDDEN_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 SOLVERS = ("sgd", "adam")
-LOSSES = ("squared_error", "absolute_error", "log_loss", "poisson")
+MOST_DECAY = 0.5  # in a row, of weights that decay by a scale, as those of small networks do
+LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson")
 # Output activations each loss can be used with, the usual one first.
 OUT_ACTIVATIONS = {
     "squared_error": HIDDEN_ACTIVATIONS,
     "absolute_error": HIDDEN_ACTIVATIONS,
+    "huber": HIDDEN_ACTIVATIONS,
+    "quantile": HIDDEN_ACTIVATIONS,
     "log_loss": ("softmax", "logistic"),
     "poisson": ("exp",),
 }
 
 # A row whose loss is above this has met a network that has diverged: outputs ten thousand times as
-# large as the largest target, or a class that counts as certain to ten thousand digits of e.
+# large as the largest target, or a class that counts as certain to ten thousand digits of e. For
+# huber, which grows as the one or as the other, see `Network._largest_loss`.
 LARGEST_LOSSES: dict[str, Callable[[float], float]] = {
     "squared_error": lambda target: 1e8 * (1 + target) * (1 + target),
     "absolute_error": lambda target: 1e4 * (1 + target),
+    "quantile": lambda target: 1e4 * (1 + target),
     "log_loss": lambda target: 1e4,
     "poisson": lambda target: 1e8 * (1 + target),
 }
@@ -71,7 +80,8 @@ class Plan:
     isa, lanes, dtype
         Instruction set, numbers in one of its vectors, and their type.
     n_threads : int
-        Threads that it pays to share the work of a batch among.
+        Most threads to share the work of a batch among. Training times itself with and without the
+        others, and goes on alone where that is faster: on a machine that has much else to do.
     """
 
     path: str
@@ -93,7 +103,8 @@ class Solver:
     """What a step does with a gradient; the names are those of `Network.train_epoch`.
 
     ``by_weight``: a batch's mean is per weight of its rows, not per row, for gradients and losses,
-    and its loss includes the L2 penalty.
+    and its loss includes the L2 penalty. ``dropout_seed`` and the number of a row's visit, which
+    the network counts, decide which units are dropped.
     """
 
     learning_rate: float
@@ -106,6 +117,8 @@ class Solver:
     beta_2: float = 0.999
     epsilon: float = 1e-8
     by_weight: bool = False
+    dropout: float | Sequence[float] = 0.0
+    dropout_seed: int = 0
 
     def __post_init__(self) -> None:
         check_number("learning_rate", self.learning_rate, above=0)
@@ -116,6 +129,15 @@ class Solver:
         check_number("beta_1", self.beta_1, at_least=0, below=1)
         check_number("beta_2", self.beta_2, at_least=0, below=1)
         check_number("epsilon", self.epsilon, above=0)
+        check_dropout(self.dropout)
+        check_whole("dropout_seed", self.dropout_seed, at_least=0)
+        if self.dropout_seed >= 2**32:
+            raise ValueError(f"dropout_seed must be below 2**32; got {self.dropout_seed}")
+
+    @property
+    def drops_units(self) -> bool:
+        """Whether there is any dropout."""
+        return bool(np.any(self.dropout))
 
     @property
     def n_moments(self) -> int:
@@ -126,11 +148,13 @@ class Solver:
     def is_plain(self) -> bool:
         """Whether the step of a row is its gradient's and the L2 penalty's alone."""
         decays_in_loss = self.by_weight and self.alpha > 0
-        return self.batch_size == 1 and self.n_moments == 0 and not decays_in_loss
+        simple = self.n_moments == 0 and not decays_in_loss and not self.drops_units
+        return self.batch_size == 1 and simple
 
-    def options(self) -> dict[str, Any]:
-        """Return what `_core.Engine.train` is told."""
+    def options(self, n_hidden: int) -> dict[str, Any]:
+        """Return what `_core.Engine.train` is told for a network of so many hidden layers."""
         options = dict(vars(self))
+        options["dropout"] = check_dropout(self.dropout, n_hidden) if self.drops_units else ()
         options["adam"] = options.pop("solver") == "adam"
         if options["adam"]:
             options["momentum"] = 0.0
@@ -156,11 +180,19 @@ class Network:
         Activation of the hidden layers; a list names one for each.
     out_activation : str, default=None
         Activation of the output layer. None takes the one that belongs to the loss: "identity" for
-        squared and absolute error, "logistic" for log loss with one output and "softmax" with
-        more ("logistic" there means one yes or no per output), "exp" for poisson.
-    loss : {"squared_error", "absolute_error", "log_loss", "poisson"}, default="squared_error"
-        Loss of one row, a sum over its outputs: ``1/2 (a - y)**2``; ``|a - y|``; cross-entropy;
-        half the Poisson deviance ``y log(y / a) - y + a``.
+        squared and absolute error, huber and quantile, "logistic" for log loss with one output and
+        "softmax" with more ("logistic" there means one yes or no per output), "exp" for poisson.
+    loss : {"squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson"}, \
+            default="squared_error"
+        Loss of one row, a sum over its outputs: ``1/2 (a - y)**2``; ``|a - y|``; see
+        ``huber_delta`` and ``quantile``; cross-entropy; half the Poisson deviance
+        ``y log(y / a) - y + a``.
+    huber_delta : float, > 0, default=1.0
+        Of huber: with ``r = |a - y|`` the loss is ``1/2 r**2`` up to this error, and beyond it
+        ``huber_delta r - 1/2 huber_delta**2`` (Huber, 1964).
+    quantile : float in (0, 1), default=0.5
+        Of quantile: the loss is ``quantile (y - a)`` where a is too small and
+        ``(1 - quantile) (a - y)`` where it is too large (Koenker and Bassett, 1978).
     dtype : {"float64", "float32"}, default="float64"
         Type of parameters and arithmetic.
     random_state : int, RandomState, Generator or None, default=None
@@ -195,6 +227,8 @@ class Network:
         activation: str | Sequence[str] = "relu",
         out_activation: str | None = None,
         loss: str = "squared_error",
+        huber_delta: float = 1.0,
+        quantile: float = 0.5,
         dtype: DTypeLike = "float64",
         random_state: Any = None,
     ) -> None:
@@ -202,7 +236,10 @@ class Network:
         self.layer_sizes = check_layer_sizes(layer_sizes, self.dtype.itemsize)
         self.activation = hidden_activations(activation, len(self.layer_sizes) - 2)
         self.loss_name = check_choice("loss", loss, LOSSES)
+        self.huber_delta = check_number("huber_delta", huber_delta, above=0)
+        self.quantile = check_number("quantile", quantile, above=0, below=1)
         self.out_activation = _out_activation(out_activation, loss, self.layer_sizes[-1])
+        self._n_visits = 0  # in training with dropout
         self._allocate()
         self._initialise(_random(random_state))
 
@@ -211,9 +248,13 @@ class Network:
     def _allocate(self) -> None:
         """Make room for the parameters and open it for the kernels."""
         self._arena = Arena(self.layer_sizes, self.dtype)
+        self._n_parameters = sum(n_out * (n_in + 1) for n_in, n_out in pairwise(self.layer_sizes))
+        self._dtype_name = self.dtype.name  # which is slow to ask for
         self._in_training = threading.Lock()
         self._moments: dict[int, Moments] = {}
         self._batch: _core.Batch | None = None
+        self._before: list[NDArray[Any]] = []
+        self._trials: dict[tuple[int, int], Trial] = {}
         self._blocks: dict[tuple[bool, bool], _core.Block] = {}
         self._engine = _core.Engine(
             self._arena.values,
@@ -221,6 +262,7 @@ class Network:
             list(self.biases),
             [*self.activation, self.out_activation],
             self._kernel_loss,
+            self._loss_parameter,
             self.loss_name in ("log_loss", "poisson"),
             _core.isa_for(self.layer_sizes, self.dtype),
         )
@@ -230,6 +272,17 @@ class Network:
         """Name of the loss among the kernels, where log loss has two."""
         binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
         return "binary_log_loss" if binary else self.loss_name
+
+    @property
+    def _loss_parameter(self) -> float:
+        return {"huber": self.huber_delta, "quantile": self.quantile}.get(self.loss_name, 0.0)
+
+    def _largest_loss(self, target: float) -> float:
+        """Return what a row's loss may be where the largest target is this: LARGEST_LOSSES."""
+        if self.loss_name == "huber":
+            near, far = (LARGEST_LOSSES[name] for name in ("squared_error", "absolute_error"))
+            return min(near(target), self.huber_delta * far(target))
+        return LARGEST_LOSSES[self.loss_name](target)
 
     def _initialise(self, random: Any) -> None:
         for W, b, activation in zip(
@@ -260,7 +313,7 @@ class Network:
     @property
     def n_parameters(self) -> int:
         """Number of weights and biases."""
-        return sum(W.size + b.size for W, b in zip(self.weights, self.biases, strict=True))
+        return self._n_parameters
 
     # -- using the network -------------------------------------------------------------------
 
@@ -299,9 +352,9 @@ class Network:
             self._engine.forward(rows, 0, n, out)
             return out
         team = team_size(n_threads, 2.0 * self._used_parameters(rows) * n)
-        batch = _core.Batch(self._engine, rows.sparse, -1, n, team)
-        with helpers(team - 1) as others:
-            for start, stop in self._slices(rows, n):
+        batch, trial = _core.Batch(self._engine, rows.sparse, -1, n, team), self._trial(-1, team)
+        for start, stop in self._slices(rows, n):
+            with _piece(trial, stop - start) as others:
                 self._engine.forward_all(batch, others, rows, start, stop, out)
         return out
 
@@ -319,6 +372,10 @@ class Network:
         float
         """
         rows = self._rows(X, y, sample_weight, needs_y=True)
+        return self._loss_of(rows)
+
+    def _loss_of(self, rows: _core.Rows) -> float:
+        """Return the (weighted) mean loss of rows that were checked before."""
         total = sum(self._engine.loss_sum(rows, *piece) for piece in self._slices(rows, rows.n))
         return total / _total_weight(rows)
 
@@ -429,6 +486,8 @@ class Network:
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
+        dropout: float | Sequence[float] = 0.0,
+        dropout_seed: int = 0,
         n_threads: int = 1,
     ) -> float:
         """Train on every row once, in place.
@@ -460,6 +519,13 @@ class Network:
             ``-learning_rate sqrt(1 - beta_2**t) / (1 - beta_1**t) m / (sqrt(s) + epsilon)``.
         beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
         epsilon : float, > 0, default=1e-8
+        dropout : float in [0, 1) or sequence of these, default=0.0
+            Probability with which a row leaves out each hidden unit, or one for each hidden layer;
+            the others count for ``1 / (1 - dropout)`` as much (Srivastava et al., 2014). It takes
+            the path "rows" or "batches" of `plan`.
+        dropout_seed : int in [0, 2**32), default=0
+            Which units a row leaves out follows from this and from how many rows the network was
+            trained on with dropout before, whatever the batch size.
         n_threads : int, default=1
             Most threads to share the work of a batch among, which pays for large ones only; row by
             row it is one. The numbers are the same for every count.
@@ -482,6 +548,8 @@ class Network:
             beta_1,
             beta_2,
             epsilon,
+            dropout=dropout,
+            dropout_seed=dropout_seed,
         )
         n_threads = check_whole("n_threads", n_threads)
         rows = self._rows(X, y, sample_weight, needs_y=True)
@@ -490,8 +558,10 @@ class Network:
             warn_of_divergence("learning_rate", learning_rate)
         return loss
 
-    def _run_row(self, x: Any, y: Any, solver: Solver) -> float | None:
+    def _run_row(self, x: Any, y: Any, solver: Solver, rate: float) -> float | None:
         """Run an epoch of one row as `_run_epoch` does, or change nothing and return None.
+
+        With the learning rate given instead of the solver's.
 
         None stands for everything out of the ordinary about data, loss or solver, which is for
         `_rows` and `_run_epoch` to look into.
@@ -499,8 +569,8 @@ class Network:
         if not self._in_training.acquire(blocking=False):
             return None
         try:
-            largest_loss = LARGEST_LOSSES[self.loss_name](0.0)  # whatever the target is
-            loss = self._engine.step(x, y, solver.learning_rate, solver.alpha, largest_loss)
+            largest_loss = self._largest_loss(0.0)  # whatever the target is
+            loss = self._engine.step(x, y, rate, solver.alpha, largest_loss)
         finally:
             self._in_training.release()
         return loss if loss is not None and loss <= largest_loss else None
@@ -516,60 +586,66 @@ class Network:
             )
         try:
             plan = self._plan(len(order), solver, rows, n_threads)
-            with helpers(plan.n_threads - 1) as others:
-                return self._run_slices(rows, order, solver, plan, others)
+            return self._run_slices(rows, order, solver, plan)
         finally:
             self._in_training.release()
 
     def _run_slices(
-        self,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        plan: Plan,
-        others: Executor | None,
+        self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, plan: Plan
     ) -> float:
         """Run an epoch piece by piece; Ctrl-C is honoured in between."""
         block = self._block(rows, solver) if plan.path in ("registers", "blocks") else None
         batch_size = min(solver.batch_size, len(order))
         batch = self._team(rows, solver, batch_size, plan) if plan.path == "batches" else None
+        trial = self._trial(batch_size, plan.n_threads)
         moments = self._moments_of(solver)
 
         total_weight = len(order) if solver.by_weight else _total_weight(rows, order)
         if total_weight == 0:
             raise ValueError("Every row of order has sample_weight 0: nothing to learn from")
-        options = solver.options()
+        options = solver.options(len(self.layer_sizes) - 2)
         options["batch_size"] = batch_size
         options["largest_loss"] = rows.largest_loss
-        before, loss_sum = np.empty_like(self._arena.values), 0.0
+        options["block"], options["batch"] = block, batch
+        values, loss_sum = self._arena.values, 0.0
+        state = [values, *([] if moments is None else [moments.values])]
+        before = self._state_before(state)
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         for start, stop in self._slices(rows, len(order), plan.rows, per_row):
-            np.copyto(before, self._arena.values)
+            _copy_each(before, state)
+            options["first_visit"] = self._n_visits
+            if moments is not None:
+                options["moments"], options["n_steps"] = moments.values, moments.n_steps
             sound = False
             try:
-                stopped, slice_loss = self._engine.train(
-                    rows,
-                    order,
-                    start,
-                    stop,
-                    moments=None if moments is None else moments.values,
-                    n_steps=0 if moments is None else moments.n_steps,
-                    block=block,
-                    batch=batch,
-                    helpers=others,
-                    **options,
-                )
-                sound = stopped == stop and _core.all_finite(self._arena.values)
+                with _piece(trial, stop - start) as others:
+                    stopped, slice_loss = self._engine.train(
+                        rows, order, start, stop, helpers=others, **options
+                    )
+                sound = stopped == stop and _core.all_finite(values)
             finally:
                 if not sound:  # it diverged, or was interrupted in the middle of a piece
-                    np.copyto(self._arena.values, before)
+                    _copy_each(state, before)
             if not sound:
                 self.reset_solver()
                 return math.inf
             loss_sum += slice_loss
             if moments is not None:
                 moments.n_steps += -(-(stop - start) // batch_size)
+            self._n_visits += (stop - start) * solver.drops_units
         return loss_sum / total_weight
+
+    def _state_before(self, state: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Return memory for parameters and moments as they were, kept from epoch to epoch."""
+        if [kept.shape for kept in self._before] != [values.shape for values in state]:
+            self._before = [np.empty_like(values) for values in state]
+        return self._before
+
+    def _trial(self, batch_size: int, n_threads: int) -> Trial | None:
+        """Return what is known of helpers' worth for such batches (-1: predictions)."""
+        if n_threads == 1:
+            return None
+        return self._trials.setdefault((batch_size, n_threads), Trial())
 
     def _moments_of(self, solver: Solver) -> Moments | None:
         """Return what the solver keeps beside the weights; zeros at first."""
@@ -613,6 +689,7 @@ class Network:
         momentum: float = 0.0,
         sparse: bool = False,
         solver: str = "sgd",
+        dropout: float | Sequence[float] = 0.0,
         n_threads: int = 1,
     ) -> Plan:
         """Return how `train_epoch` runs n_rows rows: code path, instruction set, dtype, threads.
@@ -620,7 +697,7 @@ class Network:
         Parameters
         ----------
         n_rows : int, default=1000
-        batch_size, momentum, solver, n_threads
+        batch_size, momentum, solver, dropout, n_threads
             As given to `train_epoch`.
         sparse : bool, default=False
             Whether X is a CSR matrix.
@@ -629,36 +706,38 @@ class Network:
         -------
         Plan
         """
-        follow = Solver(1.0, momentum=momentum, batch_size=batch_size, solver=solver)
+        follow = Solver(
+            1.0, momentum=momentum, batch_size=batch_size, solver=solver, dropout=dropout
+        )
         return self._plan(n_rows, follow, sparse, n_threads)
 
     def _plan(self, n_rows: int, solver: Solver, rows: _core.Rows | bool, n_threads: int) -> Plan:
         """Return the plan for these rows, or only told whether they are sparse."""
-        engine, n_together = self._engine, self._engine.block_rows
         sparse = rows if isinstance(rows, bool) else rows.sparse
-        lanes = _core.lanes(engine.isa, self.dtype)
-        together = n_rows >= 2 * n_together
+        used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
         weighted = not isinstance(rows, bool) and rows.sample_weight is not None
         # Steps that a row's gradient alone does not say, or a loss that is not the row's alone.
-        everything = solver.solver == "adam" or (
-            solver.by_weight and (solver.alpha > 0 or weighted)
+        everything = (
+            solver.solver == "adam"
+            or solver.drops_units
+            or (solver.by_weight and (solver.alpha > 0 or weighted))
         )
-        path, n_together, team = "rows", 1, 1
-        if solver.batch_size > 1 or (
-            sparse and (everything or (solver.n_moments and not together))
-        ):
-            path, n_together = "batches", solver.batch_size
-            used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
-            team = team_size(n_threads, 6.0 * used * min(solver.batch_size, n_rows))
-        elif everything:
-            pass
-        elif (engine.tiny_with_momentum if solver.n_moments else engine.tiny) and not sparse:
-            # There, without momentum, weights have a scale, which must not decay within a few rows.
-            if n_rows > 1 and solver.alpha * solver.learning_rate <= 0.5:
-                path = "registers"
-        elif together and (lanes > 1 or sparse or solver.n_moments):
-            path, n_together = "blocks", engine.block_rows  # which do not pay for plain numbers
-        return Plan(path, n_together, engine.isa, lanes, self.dtype.name, team)
+        operations = 6.0 * used * min(solver.batch_size, n_rows)
+        team = team_size(n_threads, operations) if n_threads > 1 else 1
+        engine = self._engine
+        return _plan(
+            engine.isa,
+            self._dtype_name,
+            engine.block_rows,
+            engine.tiny_with_momentum if solver.n_moments else engine.tiny,
+            solver.alpha * solver.learning_rate <= MOST_DECAY,
+            n_rows,
+            solver.batch_size,
+            sparse,
+            everything,
+            solver.n_moments > 0,
+            team,
+        )
 
     def copy(self) -> Network:
         """Return an independent network with the same parameters and solver state."""
@@ -672,6 +751,9 @@ class Network:
             "activation": self.activation,
             "out_activation": self.out_activation,
             "loss_name": self.loss_name,
+            "huber_delta": self.huber_delta,
+            "quantile": self.quantile,
+            "_n_visits": self._n_visits,
             "dtype": self.dtype,
             "parameters": self._arena.arrays(),
             "moments": {
@@ -721,7 +803,7 @@ class Network:
         values = targets[0] if isinstance(targets, tuple) else targets
         if values is not None and values.size:
             largest = max(float(values.max()), -float(values.min()))
-            rows.largest_loss = min(1e300, LARGEST_LOSSES[self.loss_name](largest))
+            rows.largest_loss = min(1e300, self._largest_loss(largest))
         return rows
 
     def _check_parameters(self) -> None:
@@ -760,6 +842,49 @@ class Network:
         size = max(1, int(seconds / (2e-8 + 2.5e-10 * used)) // multiple) * multiple
         for start in range(0, n, size):
             yield start, min(start + size, n)
+
+
+@functools.lru_cache(maxsize=64)
+def _plan(
+    isa: str,
+    dtype: str,
+    block_rows: int,
+    is_tiny: bool,
+    decays_slowly: bool,
+    n_rows: int,
+    batch_size: int,
+    is_sparse: bool,
+    everything: bool,
+    has_moments: bool,
+    team: int,
+) -> Plan:
+    """Return the plan for a network of such sizes; see `Network._plan`."""
+    lanes = _core.lanes(isa, dtype)
+    together = n_rows >= 2 * block_rows
+    path, rows, n_threads = "rows", 1, 1
+    if batch_size > 1 or (is_sparse and (everything or (has_moments and not together))):
+        path, rows, n_threads = "batches", batch_size, team
+    elif everything:
+        pass
+    elif is_tiny and not is_sparse:
+        if n_rows > 1 and (decays_slowly or has_moments):
+            path = "registers"
+    elif together and (lanes > 1 or is_sparse or has_moments):
+        path, rows = "blocks", block_rows  # which do not pay for plain numbers
+    return Plan(path, rows, isa, lanes, dtype, n_threads)
+
+
+def _piece(trial: Trial | None, n_rows: int) -> contextlib.AbstractContextManager[Executor | None]:
+    """Return the context of a piece of work on so many rows: who helps with it."""
+    return _NO_HELP if trial is None else trial.piece(n_rows)
+
+
+_NO_HELP = contextlib.nullcontext()
+
+
+def _copy_each(to: list[NDArray[Any]], arrays: list[NDArray[Any]]) -> None:
+    for place, values in zip(to, arrays, strict=True):
+        np.copyto(place, values)
 
 
 def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._json import jsonable
+from ._page.data import data_of_recording
+from ._page.document import document, embedded, written
+from ._page.widget import widget
 from ._recorder import Recorder, Runs, Snapshot
 from ._subject import (
     Names,
@@ -26,6 +29,9 @@ from .network import Network, Solver, warn_of_divergence
 from .sensitivity import LossSensitivity
 from .trace import StepTrace, solver_of, trace_of
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
@@ -40,6 +46,7 @@ class Recording:
     names : Names
         ``names.features`` and ``names.outputs``, numbers where there are no names.
     solver : Solver
+        Its learning rate is that of the first step.
     every : int
         Steps between snapshots: as asked for, or doubled until the limits were kept.
     n_steps : int
@@ -67,6 +74,7 @@ class Recording:
     Snapshots at the ends of epochs are, to the bit, where training was. Those within come from a
     copy that takes the same steps from the start of the epoch: the same to rounding. (Training
     holds back some updates and is not stopped for a snapshot, so there need not be such a place.)
+    With ``early_stopping`` the last is where training ended, not the best, which the model keeps.
     """
 
     layer_sizes: tuple[int, ...]
@@ -117,8 +125,9 @@ class Recording:
         subject = self._next[k]
         if subject is None:
             raise ValueError(f"snapshot {k} is the last: no step follows it")
-        subject = dataclasses.replace(subject, network=self.network(k))
-        return trace_of(subject, self.solver)
+        subject = dataclasses.replace(subject, network=self.network(k), names=self.names)
+        rate = self._snapshots[k].learning_rate
+        return trace_of(subject, dataclasses.replace(self.solver, learning_rate=rate))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as dicts, lists and numbers, ready for `json.dumps`.
@@ -130,8 +139,9 @@ class Recording:
             and ``probe`` (``X``, ``y``) are dicts. ``snapshots`` is a list of dicts: ``step``,
             ``epoch``, ``loss``, ``running_loss``, ``gradient_norms``; ``layers``, a list of
             ``{"W": ..., "b": ...}``; ``state``, ``{name: layers}``; ``next``, the step that
-            follows, ``{"rows": [...], "x": [...], "y": [...], "weight": 1.0}``, of which x, y and
-            weight are those of its first row, or None. Numbers that are not finite are None.
+            follows, ``{"rows": [...], "x": [...], "y": [...], "weight": 1.0, "learning_rate":
+            0.01}``, of which x, y and weight are those of its first row, or None. Numbers that are
+            not finite are None.
         """
         names = (
             "layer_sizes", "activation", "loss_name", "dtype", "every", "n_steps", "epoch_losses"
@@ -148,6 +158,68 @@ class Recording:
         )
         return result
 
+    def to_html(self, path: Any = None) -> Path | str:
+        """Write training as an interactive page: one file, which needs no network.
+
+        The page of `StepTrace.to_html` for the step that follows each snapshot, with the loss to
+        scrub along; for rows of two features also the rows and what the network answers between
+        them. It holds up to some 1.5 MB: of long training, or of large networks, evenly spaced
+        snapshots, and layers of more than 12 units are drawn in part. The page says so.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write it; a file that is there is replaced. None returns the text instead.
+
+        Returns
+        -------
+        pathlib.Path or str
+
+        Raises
+        ------
+        OSError
+            If it cannot be written there, such as FileNotFoundError where there is no such folder.
+        """
+        title = f"Training, step by step: {'-'.join(map(str, self.layer_sizes))}"
+        page = document(self._page_data(), title, self._summary())
+        return page if path is None else written(page, path)
+
+    def to_widget(self) -> Any:
+        """Return the same page as a widget for notebooks. Needs anywidget (extra ``widget``).
+
+        Its traits ``frame`` and ``idea`` are the step and the idea shown; set them to go there.
+
+        Returns
+        -------
+        anywidget.AnyWidget
+
+        Raises
+        ------
+        ImportError
+            Without anywidget.
+        """
+        return widget(self._page_data())
+
+    def _repr_html_(self) -> str:
+        return embedded(str(self.to_html()), "Training, step by step")
+
+    def _page_data(self) -> dict[str, Any]:
+        return data_of_recording(self, self._trace_or_one_more)
+
+    def _trace_or_one_more(self, k: int) -> StepTrace:
+        """Return the step that follows snapshot k; of the last, one that training did not take."""
+        if self._next[k] is not None:
+            return self.trace(k)
+        row = self.probe_X[:1], self.probe_y[:1]
+        return trace_of(Subject(self.network(k), *row, None, self.solver, self.names), self.solver)
+
+    def _summary(self) -> str:
+        return (
+            f"Training of a network of {'-'.join(map(str, self.layer_sizes))} units: "
+            f"{self.n_steps} steps, "
+            f"loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after."
+        )
+
     def _snapshot_dict(self, k: int) -> dict[str, Any]:
         network, subject = self.network(k), self._next[k]
         following = None
@@ -155,6 +227,7 @@ class Recording:
             weight = 1.0 if subject.sample_weight is None else subject.sample_weight[0]
             following = {"x": subject.X[0], "y": subject.y[0], "weight": weight}
             following["rows"] = self.rows[k]
+            following["learning_rate"] = self._snapshots[k].learning_rate
         return {
             "step": self.steps[k],
             "epoch": self.epochs[k],
@@ -210,8 +283,8 @@ def record(
     epochs : int, default=None
         For a network: how many, 10 by default.
     **solver
-        For a network: ``learning_rate``, which it needs, ``momentum``, ``nesterov``, ``alpha`` and
-        ``batch_size``.
+        For a network: ``learning_rate``, which it needs, ``momentum``, ``nesterov``, ``alpha``,
+        ``batch_size``, ``dropout`` and so on, as of `Network.train_epoch`.
 
     Returns
     -------
@@ -298,7 +371,7 @@ def _recording(recorder: Recorder, subject: Subject, solver: Solver, n_probe: in
         loss_name=network.loss_name,
         dtype=network.dtype.name,
         names=subject.names,
-        solver=solver,
+        solver=dataclasses.replace(solver, learning_rate=snapshots[0].learning_rate),
         every=recorder.every,
         n_steps=recorder.n_steps,
         epoch_losses=recorder.epoch_losses,

@@ -13,6 +13,9 @@ from . import _core
 from ._chain_rule import Factors, LayerTrace, chain_rule
 from ._derivation import derivation
 from ._json import jsonable
+from ._page.data import data_of_step
+from ._page.document import document, embedded, written
+from ._page.widget import widget
 from ._subject import (
     Names,
     Pair,
@@ -29,6 +32,8 @@ from ._training import Visits
 from .network import Network, Solver, warn_of_divergence
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas
 
 
@@ -151,6 +156,50 @@ class StepTrace:
         frame = pandas.concat([pandas.DataFrame(table) for table in tables], ignore_index=True)
         return frame.astype({"i": "Int64"}) if of == "parameters" else frame
 
+    def to_html(self, path: Any = None) -> Path | str:
+        """Write the step as an interactive page: one file, which needs no network.
+
+        The network drawn, with play, step and rewind through forward, loss, backward and update;
+        the chain rule of any weight; sliders for the learning rate and the weights. Layers of more
+        than 12 units are drawn in part, which the page says.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write it; a file that is there is replaced. None returns the text instead.
+
+        Returns
+        -------
+        pathlib.Path or str
+
+        Raises
+        ------
+        OSError
+            If it cannot be written there, such as FileNotFoundError where there is no such folder.
+        """
+        title = f"One step of backpropagation: {'-'.join(map(str, self.layer_sizes))}"
+        page = document(data_of_step(self), title, str(self))
+        return page if path is None else written(page, path)
+
+    def to_widget(self) -> Any:
+        """Return the same page as a widget for notebooks. Needs anywidget (extra ``widget``).
+
+        Its traits ``frame`` and ``idea`` are the step and the idea shown; set them to go there.
+
+        Returns
+        -------
+        anywidget.AnyWidget
+
+        Raises
+        ------
+        ImportError
+            Without anywidget.
+        """
+        return widget(data_of_step(self))
+
+    def _repr_html_(self) -> str:
+        return embedded(str(self.to_html()), "One step of backpropagation")
+
     def __str__(self) -> str:
         return derivation(self)
 
@@ -237,6 +286,12 @@ def solver_of(subject: Subject, learning_rate: float | None, options: dict[str, 
 
 def trace_of(subject: Subject, solver: Solver) -> StepTrace:
     """Trace one step on the only row of a subject."""
+    if solver.drops_units:
+        raise ValueError(
+            "A trace shows the step of the whole network, but training drops units at random. "
+            "Trace the step without that, trace_step(model, x, y, dropout=0); of a recording, with "
+            "the network of a snapshot, recording.network(k)"
+        )
     network = subject.network
     dense = Table(subject).rows([0])
     x, y = dense.X[0], dense.y
@@ -321,6 +376,7 @@ def _z(network: Network, row: _core.Rows) -> list[NDArray[Any]]:
             network.biases[:n],
             [*names[: n - 1], "identity"],
             "squared_error",
+            0.0,
             False,
             network._engine.isa,
         )
@@ -376,6 +432,10 @@ def _loss_derivative(network: Network, a: NDArray[Any], y: NDArray[Any]) -> NDAr
             return np.asarray(a - y)
         if network.loss_name == "absolute_error":
             return np.asarray(np.sign(a - y))
+        if network.loss_name == "huber":
+            return np.asarray(np.clip(a - y, -network.huber_delta, network.huber_delta))
+        if network.loss_name == "quantile":
+            return np.asarray((a > y) - network.quantile * (a != y), dtype=a.dtype)
         if network.loss_name == "poisson":
             return np.asarray(1 - y / a)
         if network.out_activation == "softmax":

@@ -24,6 +24,8 @@
 static void test_vectors(int64_t lanes) {
     for (int64_t n = 0; n <= 4 * lanes + 1; n++) {
         test_list_active(n);
+        test_dropout(n, 0.5);
+        test_dropout(n, 0.1);
         for (int f = 0; f < FBP_N_ACTIVATION; f++) {
             if (n == 0 && f == FBP_SOFTMAX) continue;
             test_activate(f, n, 1);

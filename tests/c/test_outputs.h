@@ -92,10 +92,16 @@ static void test_derive(int f, int64_t n) {
     free(expected), free(size);
 }
 
-static const char *const losses[] = {"squared error", "absolute error", "binary log loss",
-                                     "log loss", "poisson"};
+static const char *const losses[] = {"squared error", "absolute error", "huber", "quantile",
+                                     "binary log loss", "log loss", "poisson", "mean squared error",
+                                     "clipped binary log loss", "clipped log loss"};
+
+/* -log p, of p clipped as in clipped_log_loss_delta. */
+static double clipped_to_eps(double loss) { return fmin(fmax(loss, -log1p(-eps)), -log(eps)); }
 
 static double log_of_logistic(double z) { return fmin(z, 0) - log1p(exp(-fabs(z))); }
+
+#define LOSS_PARAMETER 0.375 /* of huber and quantile; a float holds it */
 
 /* The loss of output k and, in `delta`, its derivative; z and a belong to the loss. */
 static double output_loss(int loss, const double *z, const double *a, const double *y, int64_t n,
@@ -107,16 +113,29 @@ static double output_loss(int loss, const double *z, const double *a, const doub
     case FBP_ABSOLUTE_ERROR:
         *delta = (a[k] > y[k]) - (a[k] < y[k]);
         return fabs(a[k] - y[k]);
+    case FBP_HUBER:
+        if (fabs(*delta) <= LOSS_PARAMETER) return *delta * *delta / 2;
+        *delta = *delta > 0 ? LOSS_PARAMETER : -LOSS_PARAMETER;
+        return LOSS_PARAMETER * (fabs(a[k] - y[k]) - LOSS_PARAMETER / 2);
+    case FBP_QUANTILE:
+        *delta = (a[k] > y[k]) - LOSS_PARAMETER * (a[k] != y[k]);
+        return fmax(LOSS_PARAMETER * (y[k] - a[k]), (LOSS_PARAMETER - 1) * (y[k] - a[k]));
     case FBP_BINARY_LOG_LOSS:
         return -y[k] * log_of_logistic(z[k]) - (1 - y[k]) * log_of_logistic(-z[k]);
+    case FBP_MEAN_SQUARED_ERROR: return (a[k] - y[k]) * (a[k] - y[k]) / 2 / (double)n;
+    case FBP_CLIPPED_BINARY_LOG_LOSS:
+        sum = -log_of_logistic(y[k] == 1 ? z[k] : -z[k]);
+        return clipped_to_eps(sum > 8 && y[k] == 0 ? -log(1 - a[k]) : sum);
     case FBP_LOG_LOSS:
+    case FBP_CLIPPED_LOG_LOSS:
         for (int64_t j = 0; j < n; j++) {
             top = z[j] > top ? z[j] : top;
             sum_y += y[j];
         }
         for (int64_t j = 0; j < n; j++) sum += exp(z[j] - top);
         *delta = sum_y * a[k] - y[k];
-        return y[k] == 0 ? 0 : -y[k] * (z[k] - top - log(sum));
+        sum = -y[k] * (z[k] - top - log(sum));
+        return y[k] == 0 ? 0 : loss == FBP_LOG_LOSS ? sum : clipped_to_eps(sum);
     default: return (y[k] == 0 ? 0 : y[k] * (log(y[k]) - z[k])) - y[k] + a[k];
     }
 }
@@ -125,13 +144,17 @@ static double random_target(int loss, int64_t k) {
     switch (loss) {
     case FBP_BINARY_LOG_LOSS: return k % 3 == 0 ? 0 : k % 3 == 1 ? 1 : uniform(0, 1);
     case FBP_LOG_LOSS: return k % 2 ? 0 : uniform(0, 1);
+    case FBP_CLIPPED_BINARY_LOG_LOSS: return k % 2;
+    case FBP_CLIPPED_LOG_LOSS: return k == 0;
     case FBP_POISSON: return k % 3 ? floor(uniform(0, 9)) : 0;
     default: return uniform(-2, 2);
     }
 }
 
 static void test_output_delta(int loss, int64_t n, double spread_over, int shift) {
-    static const int paired[] = {FBP_IDENTITY, FBP_IDENTITY, FBP_LOGISTIC, FBP_SOFTMAX, FBP_EXP};
+    static const int paired[] = {FBP_IDENTITY, FBP_IDENTITY, FBP_IDENTITY, FBP_IDENTITY,
+                                 FBP_LOGISTIC, FBP_SOFTMAX, FBP_EXP, FBP_IDENTITY,
+                                 FBP_LOGISTIC, FBP_SOFTMAX};
     describe("%s of %ld outputs, z up to %g, shift %d", losses[loss], (long)n, spread_over, shift);
     array z = scratch("z", n), a = scratch("a", n), delta = scratch("delta", n);
     array y = unpadded("y", n, shift);
@@ -144,7 +167,8 @@ static void test_output_delta(int loss, int64_t n, double spread_over, int shift
         put(&y, k, random_target(loss, k));
     }
     ops->activate[paired[loss]](a.at, n);
-    if (loss == FBP_ABSOLUTE_ERROR && n > 2) put(&y, 2, get(a.at, 2)); /* equal: derivative 0 */
+    const int is_kinked = loss == FBP_ABSOLUTE_ERROR || loss == FBP_QUANTILE;
+    if (is_kinked && n > 2) put(&y, 2, get(a.at, 2)); /* equal: derivative 0 */
     memcpy(a.before, a.block, a.n_bytes);
     for (int64_t k = 0; k < n; k++)
         dz[k] = get(z.at, k), da[k] = get(a.at, k), dy[k] = get(y.at, k);
@@ -154,10 +178,42 @@ static void test_output_delta(int loss, int64_t n, double spread_over, int shift
         total_size += fabs(one) + fabs(da[k]) + fabs(dy[k]) * (1 + fabs(dz[k]));
         size[k] = fabs(da[k]) * (double)n + fabs(dy[k]);
     }
-    const double got = ops->output_delta[loss](delta.at, z.at, a.at, y.at, n);
-    expect_close(&delta, expected, size, loss == FBP_ABSOLUTE_ERROR ? 0 : 4);
+    const double got = ops->output_delta[loss](delta.at, z.at, a.at, y.at, n, LOSS_PARAMETER);
+    expect_close(&delta, expected, size, is_kinked ? 0 : 4);
     check(fabs(got - total) <= 8 * (eps * total_size + (double)n * smallest), "loss is %.17g, expected %.17g", got, total);
     finish(&delta, 1);
     finish_inputs(inputs, 3);
     free(dz), free(da), free(dy), free(expected), free(size);
+}
+
+/* Dropout: csrc/dropout.inc.h. Which units go is the reference's own draw; a comes back to rounding. */
+static uint64_t splitmix(uint64_t k) {
+    k = (k ^ (k >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    k = (k ^ (k >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return k ^ (k >> 31);
+}
+
+static void test_dropout(int64_t n, double dropout) {
+    const uint64_t seed = UINT64_C(0x3000000ff), visit = UINT64_C(1) << 40;
+    const fbp_layer layer = {.n_out = n, .dropout = dropout, .dropout_seed = seed};
+    describe("dropout %g of %ld units", dropout, (long)n);
+    array a = scratch("a", n), delta = scratch("delta", n);
+    double *expected = numbers(n), *size = numbers(n), *factor = numbers(n);
+    uint64_t draw = splitmix(splitmix(seed) + visit);
+    for (int64_t j = 0; j < n; j++) {
+        draw += UINT64_C(0x9E3779B97F4A7C15);
+        factor[j] = ldexp((double)(splitmix(draw) >> 11), -53) < dropout ? 0 : 1 / (1 - dropout);
+        put(&a, j, uniform(-1, 1)), put(&delta, j, uniform(-1, 1));
+        expected[j] = factor[j] * get(a.at, j), size[j] = fabs(expected[j]);
+    }
+    memcpy(a.before, a.block, a.n_bytes), memcpy(delta.before, delta.block, delta.n_bytes);
+    ops->drop_units(&layer, a.at, visit);
+    expect_close(&a, expected, size, 4);
+    ops->drop_deltas(&layer, delta.at, a.at, visit);
+    for (int64_t j = 0; j < n; j++) expected[j] = factor[j] ? before(&a, j) : 0, size[j] = fabs(expected[j]);
+    expect_close(&a, expected, size, 4);
+    for (int64_t j = 0; j < n; j++) expected[j] = factor[j] * before(&delta, j), size[j] = fabs(expected[j]);
+    expect_close(&delta, expected, size, 4);
+    finish(&a, 1), finish(&delta, 1);
+    free(expected), free(size), free(factor);
 }

@@ -49,7 +49,8 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
         {.n_in = n_hidden, .n_out = 1, .W = all.W2.at, .b = all.b2.at, .a = a2.at, .delta = delta2.at}};
     const fbp_lanes net = {.layers = layers, .n_layers = 2, .activate = ops->activate[f],
                            .derive = ops->derive[f], .out_activation = outputs[output].activation,
-                           .loss = outputs[output].loss, .values = all.W1.at, .n_values = n_in * n_hidden};
+                           .loss = outputs[output].loss, .loss_parameter = LOSS_PARAMETER,
+                           .values = all.W1.at, .n_values = n_in * n_hidden};
     const fbp_data data = {.X = X.at, .X_row_bytes = n_in * ops->itemsize, .n_features = n_in,
                            .itemsize = ops->itemsize, .y = y.at, .y_row_bytes = ops->itemsize,
                            .weights = alpha ? weights : NULL};
@@ -69,7 +70,8 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
         for (int t = 0; t < TINY_VISITS; t++) {
             const double weight = alpha ? weights[order[t]] : 1;
             for (int64_t i = 0; i < n_in; i++) x[i] = get(X.at, order[t] * n_in + i);
-            expected += weight * naive_network_step(&first[lane], &last[lane], x, get(y.at, order[t]), f,
+            const double target = get(y.at, order[t]);
+            expected += weight * naive_network_step(&first[lane], &last[lane], x, &target, f,
                                                     output, weight, &step);
         }
         if (lane == lost) {
@@ -96,7 +98,7 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
 static void test_restarts(void) {
     for (int64_t n_hidden = 1; n_hidden <= 17; n_hidden++)
         for (int f = FBP_IDENTITY; f <= FBP_RELU; f++)
-            for (int output = 0; output < N_OUTPUTS; output++)
+            for (int output = 0; output < SOFTMAX_OUTPUT; output++)
                 for (int64_t n_in = 1; n_in <= 3; n_in++) {
                     test_train_lanes(n_in, n_hidden, f, output, 0);
                     test_train_lanes(n_in, n_hidden, f, output, 0.5);

@@ -3,6 +3,7 @@
 enum { TINY_ROWS = 5, TINY_VISITS = 9 };
 static const struct { fbp_loss loss; fbp_activation activation; } outputs[] = {
     {FBP_SQUARED_ERROR, FBP_IDENTITY}, {FBP_SQUARED_ERROR, FBP_TANH}, {FBP_ABSOLUTE_ERROR, FBP_RELU},
+    {FBP_HUBER, FBP_TANH}, {FBP_QUANTILE, FBP_IDENTITY},
     {FBP_BINARY_LOG_LOSS, FBP_LOGISTIC}, {FBP_POISSON, FBP_EXP}, {FBP_LOG_LOSS, FBP_SOFTMAX}};
 enum { N_OUTPUTS = sizeof outputs / sizeof *outputs, SOFTMAX_OUTPUT = N_OUTPUTS - 1 };
 
@@ -35,7 +36,7 @@ static double naive_network_step(naive_layer *first, naive_layer *last, const do
     double value = 0;
     for (int64_t k = 0; k < n_out; k++) {
         value += output_loss((int)loss, z_out, a_out, y, n_out, k, &delta_out[k]);
-        if (loss <= FBP_ABSOLUTE_ERROR) delta_out[k] *= derivative((int)f_out, a_out[k]);
+        if (loss < FBP_BINARY_LOG_LOSS) delta_out[k] *= derivative((int)f_out, a_out[k]);
     }
     if (isfinite(value)) {
         for (int64_t j = 0; j < n_hidden; j++) {
@@ -87,12 +88,13 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int64_t n_out, int f
         {.n_in = n_hidden, .n_out = n_out, .width = n_out, .scale = 1, .W = W2.at, .b = b2.at, .to_b = b2.at,
          .V_W = momentum ? V_W2.at : NULL, .V_b = V_b2.at, .z = z2.at, .a = a2.at,
          .delta = delta2.at, .activate = ops->activate[f_out],
-         .derive = ops->derive[outputs[output].loss <= FBP_ABSOLUTE_ERROR ? f_out : FBP_IDENTITY]}};
+         .derive = ops->derive[outputs[output].loss < FBP_BINARY_LOG_LOSS ? f_out : FBP_IDENTITY]}};
     fbp_layer packed = {.n_in = n_hidden, .n_out = n_out, .W = w2.at, .V_W = V_w2.at, .width = width,
                         .transposed = 1};
     fbp_net net = {.ops = ops, .output_delta = ops->output_delta[outputs[output].loss],
                    .layers = layers, .n_layers = 2, .first_activation = (fbp_activation)f,
-                   .last_activation = f_out, .loss = outputs[output].loss};
+                   .last_activation = f_out, .loss = outputs[output].loss,
+                   .loss_parameter = LOSS_PARAMETER};
     const fbp_data data = {.X = X.at, .X_row_bytes = row_length * ops->itemsize, .n_features = n_in,
                            .itemsize = ops->itemsize, .y = y.at, .y_row_bytes = n_out * ops->itemsize,
                            .weights = which ? weights : NULL};

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import io
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from .task import Task, UserError
+from .._console import exit_code_of, say
+from .task import Task
 
 if TYPE_CHECKING:
     from .compare import Comparison
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 PICTURE = Path("fastbp_learning_curves.png")
 QUICK_EPOCHS = 3
 
-USER_MISTAKE, DIVERGED, INTERRUPTED = 2, 1, 130  # exit codes
+DIVERGED = 1  # exit code
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,19 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.data is None and (options.target or options.task != "auto"):
         parser.error("--target and --task need --data FILE")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # names of columns that a terminal cannot show
-    try:
-        return _run(options)
-    except (UserError, ImportError) as error:  # the latter says so of a wrong FASTBP_ISA
-        print(f"fastbp: {error}", file=sys.stderr)
-        return USER_MISTAKE
-    except KeyboardInterrupt:
-        print("\nfastbp: stopped", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # nobody reads on, for instance after `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return exit_code_of(lambda: _run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m fastbp",
         description="Train neural networks row by row, next to scikit-learn's own: on three data "
         "sets that come with scikit-learn, or on a file of yours.",
+        epilog="To see every number of a training step in the browser: python -m fastbp explain "
+        "--help.",
     )
     add = parser.add_argument
     add("--data", type=Path, metavar="FILE", help="a CSV or Parquet file to learn from")
@@ -67,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help=f"only {QUICK_EPOCHS} epochs: a few seconds")
     add("--epochs", type=_whole, metavar="N", help="passes over the rows")
     add("--hidden", type=_sizes, metavar="N[,N...]", help="units of the hidden layers")
-    add("--learning-rate", type=_positive, metavar="ETA", help="length of a step")
+    add("--learning-rate", type=positive, metavar="ETA", help="length of a step")
     add("--seed", type=_seed, default=0, help="of the split and the first weights (default: 0)")
     add("--output", type=Path, metavar="FILE", help=f"the picture (default: {PICTURE})")
     add("--version", action="version", version=f"fastbp {__version__}")
@@ -90,7 +78,8 @@ def _sizes(text: str) -> tuple[int, ...]:
     return tuple(_whole(size.strip()) for size in text.split(","))
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """Read an option that must be a finite number above 0."""
     try:
         number = float(text)
     except ValueError:
@@ -105,23 +94,23 @@ def _run(options: argparse.Namespace) -> int:
 
     path = options.output or PICTURE
     draws = picture.is_possible(path)
-    _say(
+    say(
         f"fastbp {__version__} next to scikit-learn's MLP: the same network, one row at a time,",
         "plain gradient descent, the same learning rate and number of epochs.",
     )
     if not draws:
-        _say("matplotlib is not installed: no picture of the learning curves.")
+        say("matplotlib is not installed: no picture of the learning curves.")
     tasks = _tasks(options)
     comparisons = [_compare(_as_asked(task, options), options.seed) for task in tasks]
-    _say("", report.table(comparisons), "")
+    say("", report.table(comparisons), "")
     if draws:
-        _say(_draw(comparisons, path))
+        say(_draw(comparisons, path))
     for default, comparison in zip(tasks, comparisons, strict=True):
-        _say(*report.remarks(comparison, default.learning_rate))
+        say(*report.remarks(comparison, default.learning_rate))
     if any(one.fastbp.diverged for one in comparisons):
         return DIVERGED
     if options.data is not None:
-        _say("", *report.in_python(comparisons[0].task, options.seed))
+        say("", *report.in_python(comparisons[0].task, options.seed))
     return 0
 
 
@@ -144,9 +133,9 @@ def _tasks(options: argparse.Namespace) -> list[Task]:
         return bundled_tasks(options.seed)
     from .table import table_task
 
-    _say("", f"Reading {options.data}")
+    say("", f"Reading {options.data}")
     task, notes = table_task(options.data, options.target, options.task, options.seed)
-    _say(*notes)
+    say(*notes)
     return [task]
 
 
@@ -167,7 +156,7 @@ def _compare(task: Task, seed: int) -> Comparison:
     from .report import run_line
 
     X = task.preprocessing.fit_transform(task.X_train)
-    _say(
+    say(
         "",
         f"{task.name}: {len(task.y_train):,} rows to train on, {len(task.y_test):,} held out "
         f"(guessing has {task.score_name} {task.guess:.3f})",
@@ -175,12 +164,7 @@ def _compare(task: Task, seed: int) -> Comparison:
         f"{task.epochs} epochs, learning rate {task.learning_rate:g}",
     )
     ours = train_fastbp(task, X, seed)
-    _say(run_line("fastbp", ours, task.score_name))
+    say(run_line("fastbp", ours, task.score_name))
     theirs = train_scikit_learn(task, X, seed)
-    _say(run_line("scikit-learn", theirs, task.score_name))
+    say(run_line("scikit-learn", theirs, task.score_name))
     return Comparison(task, ours, theirs)
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        print(line, flush=True)

@@ -76,10 +76,15 @@ class Comparison:
 
 def fastbp_model(task: Task, epochs: int, seed: int) -> Any:
     """Return fastbp's estimator for a task, to be trained for exactly so many epochs."""
+    return _for_target(fastbp_estimator(task, epochs, seed), task)
+
+
+def fastbp_estimator(task: Task, epochs: int, seed: int) -> Any:
+    """Return the same for a target that is scaled already."""
     from .. import BackpropClassifier, BackpropRegressor
 
     kind = BackpropClassifier if task.is_classification else BackpropRegressor
-    return _for_target(kind(**_settings(task, epochs, seed)), task)
+    return kind(**_settings(task, epochs, seed))
 
 
 def scikit_learn_model(task: Task, epochs: int, seed: int) -> Any:
@@ -166,7 +171,7 @@ def _fit(model: Any, X: Any, y: Any) -> tuple[float, bool]:
 
     diverged = False
     began = time.perf_counter()
-    with _warnings_for_users():
+    with warnings_for_users():
         try:
             model.fit(X, y)
         except DivergenceWarning:
@@ -179,7 +184,7 @@ def _fit(model: Any, X: Any, y: Any) -> tuple[float, bool]:
 
 
 @contextmanager
-def _warnings_for_users() -> Iterator[None]:
+def warnings_for_users() -> Iterator[None]:
     """Leave out warnings about what the demo asks for; heed divergence and Ctrl-C.
 
     scikit-learn turns Ctrl-C into a warning and ends training as if nothing had happened.

@@ -6,9 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from .._console import UserError
 from .compare import Comparison, Run
 from .report import duration
-from .task import UserError
 
 OURS, THEIRS, GREY = "#d1495b", "#30638e", "#5c6370"  # distinct for colour-blind readers too
 

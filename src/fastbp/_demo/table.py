@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .._console import UserError
 from .columns import (
     DECIMAL_COMMA,
     MOST_CATEGORIES,
     NOTATIONS,
+    TEXT,
     Column,
     is_missing,
     is_text,
@@ -19,7 +21,7 @@ from .columns import (
     why_useless,
 )
 from .table_file import read_table
-from .task import Task, UserError, split
+from .task import Task, split
 
 FEWEST_ROWS = 10
 MOST_CLASSES = 20  # different whole numbers that are still taken for classes
@@ -51,8 +53,8 @@ def table_task(path: Path, target: str | None, kind: str, seed: int) -> tuple[Ta
         If the file cannot be read or the column cannot be learned.
     """
     frame = read_table(path)
-    target = _checked_target(target, list(frame.columns), path)
-    columns = _columns(frame, path)
+    target = checked_target(target, list(frame.columns), path)
+    columns = columns_of(frame, path)
     read = columns.pop(target)
     missing = is_missing(read.values)
     y = read.values[~missing]
@@ -65,7 +67,8 @@ def table_task(path: Path, target: str | None, kind: str, seed: int) -> tuple[Ta
         notes.append(f"left out: {_counted(missing.sum(), 'row')} without a {target}")
 
     X = _features(columns, ~missing, notes)
-    labels = np.unique(y, return_inverse=True)[1] if is_classification else y.to_numpy()
+    classes, numbers = np.unique(y, return_inverse=True) if is_classification else ((), None)
+    labels = y.to_numpy() if numbers is None else numbers
     parts = split(X, labels, is_classification=is_classification, seed=seed)
     task = Task(
         path.name.split(".")[0],
@@ -75,11 +78,12 @@ def table_task(path: Path, target: str | None, kind: str, seed: int) -> tuple[Ta
         hidden_layer_sizes=HIDDEN_LAYER_SIZES,
         epochs=EPOCHS,
         learning_rate=min(0.01, 1 / X.shape[1]),  # a step grows with the squares of the inputs
+        class_names=tuple(f"{name:g}" if read.kind != TEXT else name for name in classes),
     )
     return task, notes
 
 
-def _columns(frame: Any, path: Path) -> dict[str, Column]:
+def columns_of(frame: Any, path: Path) -> dict[str, Column]:
     """Return what the columns hold; where one has decimal commas, read all in this light."""
     columns = {name: read_column(frame[name]) for name in frame.columns}
     if all(read.kind != DECIMAL_COMMA for read in columns.values()):
@@ -88,7 +92,7 @@ def _columns(frame: Any, path: Path) -> dict[str, Column]:
     return {name: read_column(frame[name], has_decimal_comma=True) for name in frame.columns}
 
 
-def _checked_target(target: str | None, columns: list[str], path: Path) -> str:
+def checked_target(target: str | None, columns: list[str], path: Path) -> str:
     """Return the column's name if the table has it; else tell the names that come near."""
     if target in columns:
         return target
@@ -180,10 +184,11 @@ def _preprocessing(X: Any) -> Any:
 
     texts = [name for name in X.columns if is_text(X[name])]
     numbers = [name for name in X.columns if name not in texts]
+    bounds = {"a_min": -CLIP, "a_max": CLIP}
     scale = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True),
         StandardScaler(),
-        FunctionTransformer(np.clip, kw_args={"a_min": -CLIP, "a_max": CLIP}),
+        FunctionTransformer(np.clip, kw_args=bounds, feature_names_out="one-to-one"),
     )
     # The rarest categories share an input, and so do those not seen in training.
     encode = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES)

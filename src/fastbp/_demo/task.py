@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from .._console import UserError
+
 HELD_OUT = 0.25  # share of the rows
 FEWEST_OF_A_CLASS = 4  # rarer classes are only trained on: too few rows to hold some out
-
-
-class UserError(Exception):
-    """Something the user can put right; shown as one line, without a traceback."""
 
 
 @dataclasses.dataclass
@@ -28,6 +26,8 @@ class Task:
     hidden_layer_sizes : tuple of int
     epochs : int
     learning_rate : float
+    class_names : tuple of str
+        Of a classification, what the numbers in y stand for, where they stand for something.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Task:
     hidden_layer_sizes: tuple[int, ...]
     epochs: int
     learning_rate: float
+    class_names: tuple[str, ...] = ()
 
     @property
     def score_name(self) -> str:

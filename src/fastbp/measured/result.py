@@ -5,10 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .._page.document import document, embedded, written
+from .._page.tuning import data_of_tuning
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Purpose = Literal["start", "repeat", "probe", "move"]
 Status = Literal[
@@ -109,6 +115,34 @@ class TuningResult:
         import pandas as pd
 
         return pd.DataFrame(self.history).set_index("evaluation")
+
+    def to_html(self, path: Any = None) -> Path | str:
+        """Write how it went as an interactive page: one file, which needs no network.
+
+        The system drawn, with the settings and what was observed; play, step and rewind through
+        the evaluations, with the change divided by a change that each of them gave; the error to
+        scrub along; the chain of sensitivities from every knob to the target. Of many stages the
+        first few are drawn, which the page says.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to write it; a file that is there is replaced. None returns the text instead.
+
+        Returns
+        -------
+        pathlib.Path or str
+
+        Raises
+        ------
+        OSError
+            If it cannot be written there, such as FileNotFoundError where there is no such folder.
+        """
+        page = document(data_of_tuning(self), "Tuning, one look at a time", str(self))
+        return page if path is None else written(page, path)
+
+    def _repr_html_(self) -> str:
+        return embedded(str(self.to_html()), "Tuning, one look at a time")
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the targets' stages, the knobs and the error against the number of evaluations.

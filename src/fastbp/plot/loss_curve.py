@@ -23,26 +23,40 @@ class LossCurveDisplay(Display):
         A loss that is not finite (training diverged) is left out and said in the legend.
     name : str, default=None
         For the legend.
+    validation_losses : array-like of shape (m,), default=None
+        Loss of held-out rows after each of the last m epochs: a dashed line.
 
     Attributes
     ----------
     ax_, figure_
         What was drawn on last.
     line_ : matplotlib.lines.Line2D
+    validation_line_ : matplotlib.lines.Line2D, or None
     """
 
     line_: Any
+    validation_line_: Any
 
-    def __init__(self, *, epochs: ArrayLike, losses: ArrayLike, name: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        epochs: ArrayLike,
+        losses: ArrayLike,
+        name: str | None = None,
+        validation_losses: ArrayLike | None = None,
+    ) -> None:
         self.epochs: NDArray[np.float64] = np.asarray(epochs, dtype=np.float64)
         self.losses: NDArray[np.float64] = np.asarray(losses, dtype=np.float64)
         self.name = name
+        self.validation_losses: NDArray[np.float64] = np.asarray(
+            () if validation_losses is None else validation_losses, dtype=np.float64
+        )
 
     @classmethod
     def from_estimator(
         cls, estimator: Any, *, ax: Any = None, name: str | None = None, **line: Any
     ) -> Self:
-        """Draw the ``loss_curve_`` of a fitted estimator.
+        """Draw the ``loss_curve_`` of a fitted estimator, and its ``validation_loss_curve_``.
 
         Parameters
         ----------
@@ -65,7 +79,12 @@ class LossCurveDisplay(Display):
             )
         losses = estimator.loss_curve_
         epochs = np.arange(1, len(losses) + 1)
-        display = cls(epochs=epochs, losses=losses, name=name_of(estimator, name))
+        display = cls(
+            epochs=epochs,
+            losses=losses,
+            name=name_of(estimator, name),
+            validation_losses=estimator.validation_loss_curve_,
+        )
         return display.plot(ax, **line)
 
     @classmethod
@@ -88,7 +107,7 @@ class LossCurveDisplay(Display):
         return cls(epochs=recording.epochs, losses=recording.losses, name=name).plot(ax, **line)
 
     def plot(self, ax: Any = None, **line: Any) -> Self:
-        """Draw the curve; on a logarithmic axis if it falls far.
+        """Draw the curves; on a logarithmic axis if the first falls far.
 
         Parameters
         ----------
@@ -109,6 +128,7 @@ class LossCurveDisplay(Display):
         marker = "o" if finite.sum() == 1 else None  # a line needs two points
         options = {"label": label, "marker": marker, **line}
         (self.line_,) = ax.plot(self.epochs[finite], self.losses[finite], **options)
+        self.validation_line_ = self._draw_validation(ax) if self.validation_losses.size else None
         lowest, highest = (
             self.losses[finite].min(initial=np.inf),
             self.losses[finite].max(initial=0),
@@ -118,6 +138,19 @@ class LossCurveDisplay(Display):
         ax.set_xlabel("epoch")
         ax.set_ylabel("mean loss of a row")
         tidy(ax)
-        if label is not None:
+        if label is not None or self.validation_line_ is not None:
             ax.legend(frameon=False)
         return self
+
+    def _draw_validation(self, ax: Any) -> Any:
+        finite = np.isfinite(self.validation_losses)
+        epochs = self.epochs[len(self.epochs) - len(finite) :]
+        (line,) = ax.plot(
+            epochs[finite],
+            self.validation_losses[finite],
+            color=self.line_.get_color(),
+            linestyle="--",
+            marker=self.line_.get_marker(),
+            label=f"{self.name or 'training'}, held-out rows",
+        )
+        return line

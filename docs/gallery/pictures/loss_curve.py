@@ -1,0 +1,32 @@
+"""
+LossCurveDisplay: is it still learning?
+=======================================
+
+Three layers of eight logistic units learn the iris data. For twenty epochs nothing seems to happen;
+then they find a way. :ref:`sphx_glr_auto_gallery_pictures_gradient_flow.py` shows why.
+"""
+
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import StandardScaler
+
+from fastbp import BackpropClassifier
+from fastbp.plot import LossCurveDisplay
+
+X, y = load_iris(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+model = BackpropClassifier(
+    hidden_layer_sizes=(8, 8, 8),
+    activation="logistic",
+    learning_rate_init=0.02,
+    max_iter=40,
+    tol=0,
+    random_state=0,
+)
+model.fit(X, y)
+display = LossCurveDisplay.from_estimator(model, name="8-8-8, logistic")
+
+# %%
+# ``ax=`` draws several trainings into one picture. Momentum gets over the flat part sooner:
+
+model.set_params(momentum=0.8).fit(X, y)
+LossCurveDisplay.from_estimator(model, name="with momentum 0.8", ax=display.ax_)

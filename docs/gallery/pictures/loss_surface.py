@@ -1,0 +1,35 @@
+"""
+LossSurfaceDisplay: the ground that training walks on
+=====================================================
+
+The loss as a function of one weight, all others left as they are: the step goes against the slope
+of the tangent. After one epoch there is a good deal of slope left.
+"""
+
+import numpy as np
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import StandardScaler
+
+from fastbp import BackpropClassifier, record, sensitivity_of_loss
+from fastbp.plot import LossSurfaceDisplay
+
+X, y = load_iris(return_X_y=True)
+X = StandardScaler().fit_transform(X)
+model = BackpropClassifier(
+    hidden_layer_sizes=(5,), activation="tanh", learning_rate_init=0.02, tol=0, random_state=0
+)
+early = model.set_params(max_iter=1).fit(X, y)
+slopes = np.abs(sensitivity_of_loss(early, X, y).weights[1])
+i, j = np.unravel_index(slopes.argmax(), slopes.shape)  # the steepest weight of layer 2
+LossSurfaceDisplay.from_estimator(early, X, y, parameters=[(2, i, j)])
+
+# %%
+# Two weights at once:
+
+LossSurfaceDisplay.from_estimator(early, X, y, parameters=[(2, i, j), (2, None, j)])
+
+# %%
+# And the way that forty epochs took, along the two directions in which they moved most:
+
+recording = record(model.set_params(max_iter=40), X, y, max_snapshots=60)
+LossSurfaceDisplay.from_estimator(model, X, y, recording=recording)

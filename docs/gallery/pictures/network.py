@@ -1,0 +1,27 @@
+"""
+NetworkDisplay: the network itself
+==================================
+
+Blue is positive, red negative; width is size; units are filled with their bias.
+``figure_.savefig("network.svg")`` writes it as a drawing that stays sharp at any size.
+"""
+
+from sklearn.datasets import load_digits, load_iris
+from sklearn.preprocessing import StandardScaler
+
+from fastbp import BackpropClassifier
+from fastbp.plot import NetworkDisplay
+
+iris = load_iris(as_frame=True)
+X = StandardScaler().set_output(transform="pandas").fit_transform(iris.data)
+y = iris.target_names[iris.target]
+common = {"learning_rate_init": 0.02, "max_iter": 40, "tol": 0, "random_state": 0}
+model = BackpropClassifier(hidden_layer_sizes=(5,), activation="tanh", **common).fit(X, y)
+NetworkDisplay.from_estimator(model)
+
+# %%
+# Large networks are drawn in part, the strongest units of each layer, and say so:
+
+X, y = load_digits(return_X_y=True)
+model = BackpropClassifier(hidden_layer_sizes=(32,), **common).fit(X / 16, y)
+NetworkDisplay.from_estimator(model)

@@ -1,0 +1,148 @@
+// The ideas of one step, in order: forward, loss, backward, update. One is shown at a time.
+
+import { ACTIVATIONS } from "./activations.js";
+import { lossOf } from "./losses.js";
+
+export const PHASES = [
+  { name: "forward", title: "Forward", says: "from the row to a prediction" },
+  { name: "loss", title: "Loss", says: "how far off it is" },
+  { name: "backward", title: "Backward", says: "who is to blame, layer by layer" },
+  { name: "update", title: "Update", says: "every weight moves a little" },
+];
+
+/** Returns the ideas of a network's step: { key, phase, layer, title, says, formula }. */
+export function ideasOf({ nLayers, data }) {
+  const loss = lossOf(data.loss_name, data.activation.at(-1));
+  const ofLayers = (make) => Array.from({ length: nLayers }, (_, l) => make(l + 1, data.activation[l]));
+  const backwards = ofLayers((layer, activation) => backward(layer, activation, nLayers, loss)).reverse();
+  return [
+    ROW,
+    ...ofLayers(forward).flat(),
+    {
+      key: "loss",
+      phase: "loss",
+      layer: nLayers,
+      title: "The loss",
+      says: `The ${loss.name} compares the prediction with the target. One number, which learning makes smaller.`,
+      formula: `{loss:E} = ${loss.formula}`,
+    },
+    ...backwards.flat(),
+    ...ofLayers((layer) => update(layer, data.solver)),
+    AFTER,
+  ];
+}
+
+const ROW = {
+  key: "row",
+  phase: "forward",
+  layer: 0,
+  title: "One row",
+  says: "The numbers of one row enter the network. Blue is positive and red negative, everywhere on this page.",
+  formula: "{forward:x},  and the target {loss:y}",
+};
+
+const AFTER = {
+  key: "after",
+  phase: "update",
+  layer: null,
+  title: "The same row again",
+  says: "With the new weights, the loss of this row is another one. Training goes on with the next row.",
+  formula: "{loss:E} before → {loss:E} after",
+};
+
+function forward(layer, activation) {
+  const f = ACTIVATIONS[activation];
+  const input = layer === 1 ? "{forward:x}" : "{forward:a} of the layer below";
+  return [
+    {
+      key: "z",
+      phase: "forward",
+      layer,
+      title: `Layer ${layer}: weighted sums`,
+      says: "Each unit multiplies every input by the weight of its line, adds all of it up, and adds its bias.",
+      formula: `{forward:z} = sum of ${input} × {weight:W} + {weight:b}`,
+    },
+    {
+      key: "a",
+      phase: "forward",
+      layer,
+      title: `Layer ${layer}: activation`,
+      says: `The unit answers with ${activation} of its sum${activation === "identity" ? ": the sum itself" : ""}.`,
+      formula: `{forward:a} = f({forward:z}) = ${f.formula}`,
+    },
+  ];
+}
+
+function backward(layer, activation, nLayers, loss) {
+  const f = ACTIVATIONS[activation];
+  const last = layer === nLayers;
+  const fused = last && loss.matches;
+  return [
+    {
+      key: "slope",
+      phase: "backward",
+      layer,
+      title: last ? "How the loss depends on the output" : `Layer ${layer}: its share of the blame`,
+      says: last
+        ? "The slope of the loss: how much it would grow if the output grew a little."
+        : "Each unit collects what the units above pass back, each along its line.",
+      formula: last
+        ? `{backward:dE/da} = ${loss.slopeFormula}`
+        : `{backward:dE/da} = sum of {weight:W} × {backward:δ} of the layer above`,
+    },
+    {
+      key: "delta",
+      phase: "backward",
+      layer,
+      title: `Layer ${layer}: delta`,
+      says: fused
+        ? `This loss and ${activation} belong together: multiplied out, their slopes are the difference alone.`
+        : `Times the slope of ${activation} at z, it becomes the blame for the unit's sum.`,
+      formula: fused
+        ? "{backward:δ} = dE/dz = a − y"
+        : `{backward:δ} = {backward:dE/da} × f′(z),  f′(z) = ${f.slopeFormula}`,
+    },
+    {
+      key: "gradient",
+      phase: "backward",
+      layer,
+      title: `Layer ${layer}: gradients`,
+      says: "The slope of the loss along one weight: what came in along its line, times the delta that it goes to.",
+      formula: `{backward:dE/dW} = ${layer === 1 ? "{forward:x}" : "{forward:a}"} × {backward:δ},   {backward:dE/db} = {backward:δ}`,
+    },
+  ];
+}
+
+function update(layer, solver) {
+  return {
+    key: "update",
+    phase: "update",
+    layer,
+    title: `Layer ${layer}: update`,
+    says: `Against the slope, hence the minus sign: ${says(solver)}`,
+    formula: ruleOf(solver),
+  };
+}
+
+function says(solver) {
+  if (solver.solver === "adam") return "Adam divides a mean of the gradients by their usual size.";
+  if (solver.momentum > 0) return "the step keeps some of the speed of those before.";
+  return "a positive slope moves the weight down, a negative one up.";
+}
+
+/** Returns the update's formula, with the solver's options. */
+export function ruleOf(solver) {
+  const g = solver.alpha ? "({backward:dE/dW} + α {weight:W})" : "{backward:dE/dW}";
+  if (solver.solver === "adam") {
+    return (
+      `m′ = β_1 m + (1 − β_1) ${g},   s′ = β_2 s + (1 − β_2) ${g}^2^,   ` +
+      "{update:W′} = {weight:W} − {update:η} √(1 − β_2^t^) / (1 − β_1^t^) × m′ / (√s′ + ε)"
+    );
+  }
+  if (solver.momentum > 0) {
+    const v = `v′ = μ v − {update:η} ${g}`;
+    const ahead = solver.nesterov ? `μ v′ − {update:η} ${g}` : "v′";
+    return `${v},   {update:W′} = {weight:W} + ${ahead}`;
+  }
+  return `{update:W′} = {weight:W} − {update:η} ${g}`;
+}

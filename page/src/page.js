@@ -1,0 +1,71 @@
+// The page: its parts put together around one store.
+
+import { changesView } from "./changes-view.js";
+import { curveView } from "./curve-view.js";
+import { dataView } from "./data-view.js";
+import { element } from "./dom.js";
+import { ideaView } from "./idea-view.js";
+import { lossOf } from "./losses.js";
+import { networkView } from "./network-view.js";
+import { count, number } from "./number.js";
+import { parameterView } from "./parameter-view.js";
+import { playerView } from "./player.js";
+import { Steps } from "./steps.js";
+import { Store } from "./store.js";
+import { weightView } from "./weight-view.js";
+
+/**
+ * Shows the data of a page in a node, and returns the store, which says what is shown.
+ * `keys` is where keys are listened for: the document, where the page is alone.
+ */
+export function mount(node, data, keys = node) {
+  const steps = new Steps(data);
+  const store = new Store(steps);
+  const isPlane = steps.sizes[0] === 2 && steps.canCompute;
+  const plane = isPlane && dataView(store);
+  const [weight, changes, parameter] = [weightView(store), changesView(store), parameterView(store)];
+  const isTraining = Boolean(data.curve);
+  const first = isTraining ? [curveView(store), plane, changes] : [weight, changes, plane];
+  const second = isTraining ? [weight, parameter] : [parameter];
+  const views = [first, second].map((column) => element("div", { class: "column" }, column.filter(Boolean)));
+  const stage = element("div", { class: "stage" }, element("div", { class: "card left" }, networkView(store), playerView(store, keys)), ideaView(store));
+  const page = element("div", { class: "fastbp" }, heading(store), stage, element("div", { class: "views" }, views), footer());
+  node.replaceChildren(page);
+  return store;
+}
+
+function heading(store) {
+  const { steps } = store;
+  const { data } = steps;
+  const { solver } = data;
+  const edited = element("p", { class: "edited", hidden: true, role: "status" }, "Computed here with your numbers, not the recorded ones.");
+  store.onChange((changed) => {
+    if (changed.has("edits") || changed.has("frame")) edited.hidden = !store.isEdited;
+  });
+  const title = data.kind === "step" ? "One step of backpropagation" : "Training, step by step";
+  const parts = [
+    `${steps.sizes.join("-")} units`,
+    data.activation.join(", "),
+    lossOf(data.loss_name, data.activation.at(-1)).name,
+    `${count(steps.nParameters)} parameters`,
+    `${solverName(solver)}, learning rate ${number(solver.learning_rate)}`,
+    data.dtype,
+  ];
+  return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · ")), edited);
+}
+
+function solverName(solver) {
+  if (solver.solver === "adam") return "Adam";
+  const name = solver.momentum > 0 ? `${solver.nesterov ? "Nesterov's momentum" : "momentum"} ${number(solver.momentum)}` : "plain steps";
+  return solver.alpha ? `${name}, L2 ${number(solver.alpha)}` : name;
+}
+
+function footer() {
+  const key = (role, name, says) => element("li", {}, element("span", { class: `swatch role-${role}` }), element("b", {}, name), ` ${says}`);
+  return element("footer", {},
+    element("ul", { class: "legend" },
+      key("positive", "blue", "positive"), key("negative", "red", "negative"),
+      key("forward", "forward", "z, a, what goes in"), key("loss", "loss", "E and the target"),
+      key("backward", "backward", "slopes, δ, gradients"), key("update", "update", "η and new weights")),
+    element("p", { class: "quiet" }, "Keys: → and ← one idea on or back, space plays, Home rewinds. All numbers are printed in five digits; point at one for all of them."));
+}

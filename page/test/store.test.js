@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Store } from "../src/store.js";
+import { onePage } from "./pages.js";
+
+const keys = (store) => store.ideas.map(({ key }) => key);
+
+test("the ideas of a step go forward, then to the loss, back, and to the update", () => {
+  const store = new Store(onePage());
+  assert.deepEqual(keys(store), ["row", "z", "a", "loss", "slope", "delta", "gradient", "update", "after"]);
+});
+
+test("after the last idea comes the next recorded step, and before the first the one before", () => {
+  const store = new Store(onePage());
+  while (store.frame === 0) assert.ok(store.move(1));
+  assert.equal(store.idea, 0);
+  assert.ok(store.move(-1));
+  assert.deepEqual([store.frame, store.idea], [0, 8]);
+  store.set({ frame: 1 });
+  assert.equal(store.move(1), false);
+});
+
+test("a changed weight gives the step worked by hand, and reset the recorded one", () => {
+  const store = new Store(onePage());
+  store.setParameter({ layer: 1, i: 0, j: 0 }, 1); // a = 2, E = 1/2, gradient = -2
+  assert.equal(store.step.loss, 0.5);
+  assert.deepEqual(store.step.layers[0].grad_W, [[-2]]);
+  assert.deepEqual(store.step.layers[0].new_W, [[1.2]]);
+  store.setLearningRate(0.5);
+  assert.deepEqual(store.step.layers[0].new_W, [[2]]);
+  store.reset();
+  assert.equal(store.step, store.steps.frames[0]);
+});
+
+test("another recorded step takes back changed weights, but not the learning rate", () => {
+  const store = new Store(onePage());
+  store.setParameter({ layer: 1, i: 0, j: 0 }, 1);
+  store.setLearningRate(0.5);
+  store.set({ frame: 1 });
+  assert.equal(store.learningRate, 0.5);
+  assert.deepEqual(store.step.layers[0].W, [[0.5]]);
+});
+
+test("null stands for what is not finite, and is shown as such", () => {
+  const steps = onePage();
+  const [frame] = steps.data.frames;
+  const broken = onePage({ frames: [{ ...frame, loss: null, layers: [{ ...frame.layers[0], W: [[null]] }] }] });
+  assert.ok(Number.isNaN(broken.frames[0].loss));
+  assert.ok(Number.isNaN(broken.subject(0).network.layers[0].W[0]));
+});
+
+test("a page of another format is refused", () => {
+  assert.throws(() => onePage({ format: "fastbp.page/9" }), /format fastbp.page\/9/);
+});

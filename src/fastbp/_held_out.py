@@ -1,0 +1,65 @@
+"""Rows that training leaves out, to see how a network does on rows it has not learnt from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
+
+
+def held_out_rows(
+    order: NDArray[np.int64],
+    fraction: float,
+    seed: int,
+    weights: NDArray[np.float64] | None,
+    classes: NDArray[np.intp] | None,
+) -> NDArray[np.int64]:
+    """Return the numbers of a share of the rows, ascending.
+
+    Parameters
+    ----------
+    order : ndarray of int64
+        All rows. The same rows in the same order are divided alike.
+    fraction : float in (0, 1)
+    seed : int
+    weights : ndarray of shape (n_rows,), or None
+        Rows of weight 0 are not held out: they would show nothing.
+    classes : ndarray of int of shape (n_rows,), or None
+        Of each class the same share is held out.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows, or too few of a class.
+    """
+    eligible = order if weights is None else order[weights[order] > 0]
+    try:
+        _, held_out = train_test_split(
+            eligible,
+            test_size=fraction,
+            random_state=seed,
+            stratify=None if classes is None else classes[eligible],
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping cannot hold out validation_fraction={fraction:g} of {len(eligible)} "
+            f"rows: {error} Choose another validation_fraction, or hold out rows yourself and pass "
+            "them to fit as X_val and y_val."
+        ) from error
+    return np.sort(held_out)
+
+
+def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> Any:
+    """Return X_val as an array or CSR matrix, with the features of X, which `fit` was given.
+
+    Whether its values are finite is left to the network.
+    """
+    fitted = estimator.__class__.__new__(estimator.__class__)  # the estimator stays as it is
+    fitted.__dict__.update(estimator.get_params(deep=False))
+    validate_data(fitted, X, skip_check_array=True)
+    return validate_data(
+        fitted, X_val, reset=False, dtype=dtype, accept_sparse="csr", ensure_all_finite=False
+    )

@@ -1,0 +1,193 @@
+"""What a page holds, ready for `json.dumps`: steps, of large networks and long training a part."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._chain_rule import LayerTrace, strongest
+from .._json import jsonable
+
+MOST_UNITS = 12  # of a layer that are drawn
+MOST_BYTES = 1_150_000  # of data; a page has some 0.15 MB besides
+FEWEST_FRAMES = 24  # below so many steps, whole networks are left out first, then drawn units
+MOST_POINTS = 256  # rows of the 2-D view
+
+Shown = list[list[int]]  # numbers of the units drawn of each layer, inputs first
+Frame = dict[str, Any]
+
+
+def data_of_step(trace: Any) -> dict[str, Any]:
+    """Return what the page of a `StepTrace` holds."""
+    shown = _shown([trace])
+    frame = _frame(trace, shown)
+    whole = None if _is_all(shown, trace) else _packed(trace)
+    frame["whole"] = whole if whole is not None and len(whole) <= MOST_BYTES else None
+    return {**_head("step", trace, shown), "frames": [frame]}
+
+
+def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[str, Any]:
+    """Return what the page of a `Recording` holds.
+
+    Parameters
+    ----------
+    recording : Recording
+    trace_at : callable
+        Snapshot's number to `StepTrace`. For the last one it is a step that training did not take.
+
+    Returns
+    -------
+    dict
+        Of the steps that follow snapshots as many as fit, evenly spaced, first and last included.
+    """
+    n = len(recording)
+    first, last = trace_at(0), trace_at(n - 1)
+    shown = _shown([trace_at(k) for k in spread(n, 8)])
+    needs_whole = not _is_all(shown, first)
+    of_slices = max(len(json.dumps(jsonable(_frame(trace, shown)))) for trace in (first, last))
+    size = of_slices + 40
+    with_whole = size + (len(_packed(last)) if needs_whole else 0)
+    holds_whole = needs_whole and with_whole * min(n, FEWEST_FRAMES) <= MOST_BYTES
+    most = max(2, MOST_BYTES // (with_whole if holds_whole else size))
+    frames = []
+    for k in spread(n, most):
+        trace = trace_at(k)
+        frame = {
+            **_frame(trace, shown),
+            "snapshot": k,
+            "step": recording.steps[k],
+            "epoch": recording.epochs[k],
+            "rows": recording.rows[k],
+            "whole": _packed(trace) if holds_whole else None,
+        }
+        frames.append(jsonable(frame))
+    return {
+        **_head("recording", first, shown),
+        "frames": frames,
+        "n_snapshots": n,
+        "n_steps": recording.n_steps,
+        "curve": _curve(recording),
+        "points": _points(recording),
+    }
+
+
+def _head(kind: str, trace: Any, shown: Shown) -> dict[str, Any]:
+    """Return what is the same for all steps."""
+    features, outputs = trace.names.features, trace.names.outputs
+    head: dict[str, Any] = jsonable(
+        {
+            "format": "fastbp.page/1",
+            "kind": kind,
+            "layer_sizes": trace.layer_sizes,
+            "activation": [layer.activation for layer in trace.layers],
+            "loss_name": trace.loss_name,
+            "dtype": trace.dtype,
+            "solver": dataclasses.asdict(trace.solver),
+            "shown": shown,
+            "names": {
+                "features": [features[i] for i in shown[0]],
+                "outputs": [outputs[j] for j in shown[-1]],
+            },
+        }
+    )
+    return head
+
+
+def _shown(traces: Iterable[Any]) -> Shown:
+    """Return the units to draw: those that pass on most in these steps, outputs by their delta."""
+    strengths: list[Any] = []
+    for trace in traces:
+        of_links = [np.abs(layer.x[:, np.newaxis] * layer.W).sum(axis=1) for layer in trace.layers]
+        ones = [*of_links, np.abs(trace.layers[-1].delta)]
+        ones = [np.nan_to_num(one.astype(np.float64)) for one in ones]
+        strengths = [a + b for a, b in zip(strengths, ones, strict=True)] if strengths else ones
+    return [strongest(strength, MOST_UNITS)[0] for strength in strengths]
+
+
+def _is_all(shown: Shown, trace: Any) -> bool:
+    return [len(units) for units in shown] == list(trace.layer_sizes)
+
+
+def _frame(trace: Any, shown: Shown) -> Frame:
+    """Return a step, of each layer the units that are drawn."""
+    frame: Frame = jsonable(
+        {
+            "x": trace.x[shown[0]],
+            "y": trace.y[shown[-1]],
+            "weight": trace.weight,
+            "n_steps": trace.n_steps,
+            "loss": trace.loss,
+            "new_loss": trace.new_loss,
+            "layers": [
+                _part(layer, shown[layer.layer - 1], shown[layer.layer]) for layer in trace.layers
+            ],
+        }
+    )
+    return frame
+
+
+def _part(layer: LayerTrace, inputs: list[int], units: list[int]) -> dict[str, Any]:
+    """Return the numbers of these inputs and units of a layer."""
+    links = np.ix_(inputs, units)
+    derivative = layer.derivative
+    return {
+        **{name: getattr(layer, name)[units] for name in ("z", "a", "dE_da", "delta")},
+        "derivative": derivative[np.ix_(units, units) if derivative.ndim == 2 else units],
+        **{name: getattr(layer, name)[links] for name in ("W", "grad_W", "new_W")},
+        **{name: getattr(layer, name)[units] for name in ("b", "grad_b", "new_b")},
+        **{
+            when: {
+                name: {"W": W[links], "b": b[units]}
+                for name, (W, b) in getattr(layer, when).items()
+            }
+            for when in ("state", "new_state")
+        },
+    }
+
+
+def _packed(trace: Any) -> str:
+    """Return x, y and all parameters, then the solver's state, as base64 of little-endian numbers.
+
+    What the page computes steps of a network from that it draws in part.
+    """
+    arrays: list[NDArray[Any]] = [trace.x, trace.y]
+    arrays += [array for layer in trace.layers for array in (layer.W, layer.b)]
+    for name in trace.layers[0].state:
+        arrays += [array for layer in trace.layers for array in layer.state[name]]
+    dtype = np.dtype(trace.dtype).newbyteorder("<")
+    flat = np.concatenate([np.ravel(array) for array in arrays]).astype(dtype)
+    return base64.b64encode(flat.tobytes()).decode("ascii")
+
+
+def spread(n: int, most: int) -> list[int]:
+    """Return at most so many of the numbers 0 to n - 1, evenly spaced, both ends included."""
+    numbers: list[int] = np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)).tolist()
+    return numbers
+
+
+def _curve(recording: Any) -> dict[str, Any]:
+    curve: dict[str, Any] = jsonable(
+        {
+            "epochs": recording.epochs,
+            "steps": recording.steps,
+            "losses": recording.losses,
+            "running_losses": recording.running_losses,
+            "n_probe": len(recording.probe_X),
+        }
+    )
+    return curve
+
+
+def _points(recording: Any) -> dict[str, Any] | None:
+    """Return rows for the 2-D view, or None if rows are no points in a plane."""
+    if recording.layer_sizes[0] != 2:
+        return None
+    some = spread(len(recording.probe_X), MOST_POINTS)
+    points: dict[str, Any] = jsonable({"X": recording.probe_X[some], "y": recording.probe_y[some]})
+    return points

@@ -1,0 +1,91 @@
+"""The page as a file, as text, and isolated within another page."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import json
+import os
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+HEIGHT = 820  # of an embedded page, in CSS pixels
+
+
+def program() -> str:
+    """Return the page's program, a JavaScript module with its style and licences."""
+    return resources.files(__package__).joinpath("page.js").read_text(encoding="utf-8")
+
+
+def document(data: dict[str, Any], title: str, without_scripts: str) -> str:
+    """Return the page of some data as one HTML document that needs nothing else.
+
+    Parameters
+    ----------
+    data : dict
+        Of `data_of_step` or `data_of_recording`.
+    title : str
+    without_scripts : str
+        What is shown where scripts do not run.
+    """
+    template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    parts = {
+        "title": html.escape(title),
+        "without_scripts": html.escape(without_scripts),
+        # No text can end the element that it stands in: < is written as an escape of JSON's.
+        "data": json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "program": program(),
+    }
+    pieces = template.split("@@")
+    return "".join(parts.get(piece, piece) for piece in pieces)
+
+
+def written(text: str, where: Any) -> Path:
+    """Write a page to a file, all of it or nothing, and return its path.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If it cannot be written there.
+    """
+    path = Path(where)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"cannot write {path}: there is no folder {path.parent}. Make it first, or choose "
+            "another path"
+        )
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write {path}: it is a folder; add a name, such as "
+                                f"{path / 'page.html'}")  # fmt: skip
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise type(error)(error.errno, f"cannot write {path}: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+    return path
+
+
+def _umask() -> int:
+    """Return the mask of new files' permissions, which mkstemp does not heed."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def embedded(page: str, title: str) -> str:
+    """Return an element that shows a page within another, kept apart from it."""
+    return (
+        f'<iframe srcdoc="{html.escape(page)}" title="{html.escape(title)}" '
+        f'sandbox="allow-scripts" style="width: 100%; height: {HEIGHT}px; border: 0" '
+        'loading="lazy"></iframe>'
+    )

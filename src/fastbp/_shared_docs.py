@@ -1,0 +1,149 @@
+"""What the docstrings of the two estimators have in common, written once."""
+
+from __future__ import annotations
+
+import inspect
+import string
+from typing import TypeVar
+
+Class = TypeVar("Class", bound=type)
+
+PARTS = {
+    "layers": """
+hidden_layer_sizes : int or sequence of int, default=(100,)
+    Units of each hidden layer; empty for a linear model.
+activation : {"identity", "logistic", "tanh", "relu"} or list of these, default="relu"
+    Activation of the hidden layers; a list names one for each.
+""",
+    "training": """
+solver : {"sgd", "adam"}, default="sgd"
+    Gradient descent; or Adam (Kingma and Ba, 2015), which wants larger batches, scales every
+    parameter's step by its own past gradients and takes no ``momentum``.
+alpha : float, default=0.0
+    Strength of the L2 penalty on weights: a batch of b rows moves along
+    ``(sum of row gradients + alpha W) / b``. Biases are not penalised.
+batch_size : int, default=1
+    Rows a step.
+learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+    With ``solver="sgd"``: how the learning rate goes on from ``learning_rate_init``. "invscaling"
+    divides it by ``(1 + t) ** power_t`` before each epoch, t being the rows visited before
+    (``t_``), in `partial_fit` as well. "adaptive" divides it by 5 each time that `fit` would end
+    (see ``tol``), and ends only once it is 1e-6; `fit` begins with ``learning_rate_init`` again,
+    `partial_fit` goes on with the rate that `fit` has come to.
+learning_rate_init : float, default=0.001
+    Length of a step relative to the gradient. If training diverges, try a tenth.
+power_t : float, default=0.5
+    See ``learning_rate``.
+max_iter : int, default=200
+    Most epochs (passes over the rows) that `fit` makes.
+shuffle : bool, default=True
+    Visit the rows in a new random order in every epoch. The model that `fit` makes then does
+    not depend on the order of the rows in ``X``.
+random_state : int, RandomState or None, default=None
+    Draws the initial weights, and shuffles; also chooses the rows held out by
+    ``early_stopping`` and the units of ``dropout``. The same int gives the same bits in every run.
+tol : float, default=1e-4
+    `fit` ends early once the loss has not improved by ``tol`` for more than
+    ``n_iter_no_change`` epochs in a row; with ``early_stopping`` once the validation score has
+    not.
+n_iter_no_change : int, default=10
+    See ``tol``.
+early_stopping : bool, default=False
+    Hold out rows, end by the score on them (see ``validation_scores_``), and keep the weights of
+    the epoch that had the best. Not in `partial_fit`.
+validation_fraction : float in (0, 1), default=0.1
+    Share of the rows to hold out, unless `fit` is given ``X_val`` and ``y_val``. A warm start
+    holds out the same rows of the same data.
+verbose : bool, default=False
+    Print the loss of each epoch, and of rows held out.
+warm_start : bool, default=False
+    `fit` goes on from the weights of the call before.
+momentum : float in [0, 1), default=0.0
+    Share of the last step that is added to the next one.
+nesterovs_momentum : bool, default=True
+    With momentum: Nesterov's, which looks one step ahead.
+beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
+    With Adam: how slowly its means of gradients and of their squares forget.
+epsilon : float, > 0, default=1e-8
+    With Adam: added to the root of the mean of squares.
+dropout : float in [0, 1) or list of these, default=0.0
+    Probability with which a row leaves out a unit while training; a list has one for each hidden
+    layer. The units that stay count for ``1 / (1 - dropout)`` as much (Srivastava et al., 2014),
+    so that predictions, which use all of them, need no correction. ``loss_curve_`` is that of the
+    thinned networks; ``validation_loss_curve_`` is not.
+n_threads : int, default=1
+    Most threads to share large batches, and predictions for many rows, among; training row by
+    row takes one. The model and its predictions are the same, to the bit, for every count.
+n_init : int, default=1
+    Random initialisations from which `fit` trains, all in the same order of rows; the network
+    whose last epoch has the smallest loss is kept, or with ``early_stopping`` that of the best
+    score. Each stops by its own ``tol``, and ends as it would alone. The first is that of
+    ``n_init=1``, so that more never end in a larger loss. Where they are small, and neither
+    dropout, held-out rows, "adaptive" nor callbacks are asked for, they are trained side by side,
+    in a fraction of the time of as many fits. ``warm_start`` and `partial_fit` go on from the one
+    that was kept.
+""",
+    "attributes": """
+network_ : Network
+    The fitted network; ``coefs_`` and ``intercepts_`` share its memory.
+coefs_ : list of ndarray of shape (n_in, n_out)
+    Weights of each layer. Writable, and can be assigned to: values are copied in.
+intercepts_ : list of ndarray of shape (n_out,)
+    Biases of each layer, likewise.
+loss_curve_ : list of float
+    Loss of each epoch since the weights were drawn: the mean over the visited rows of the
+    row's loss just before its own step, a sum over outputs. The penalty is not in it. Infinite
+    for an epoch in which training diverged.
+loss_, best_loss_ : float
+    Its last and its smallest value.
+validation_loss_curve_ : list of float, or None
+    Mean loss of the rows held out (``early_stopping``, or ``X_val`` of `fit`) after each epoch.
+best_validation_score_ : float or None
+    Largest of ``validation_scores_``.
+init_losses_ : ndarray of shape (n_init,)
+    Last loss of each initialisation that `fit` has drawn; infinite where training diverged.
+best_init_ : int
+    Position in it of the one that was kept.
+n_iter_ : int
+    Number of epochs since the weights were drawn.
+t_ : int
+    Number of rows visited in them.
+n_layers_ : int
+    Number of layers, inputs and outputs included.
+n_outputs_ : int
+    Number of units of the output layer.
+out_activation_ : str
+    Activation of the output layer.
+n_features_in_ : int
+    Number of features seen in `fit`.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Names of the features, where ``X`` was a DataFrame with text as column names.
+""",
+    "notes": """
+A row of weight w is visited ceil(w) times an epoch, each time with weight w / ceil(w): a whole
+weight gives, to the bit, the model of that many copies of the row. Weights whose mean is above
+8, rows of weight 0 aside, are scaled down to that mean.
+
+Rows may be dense or sparse. float32 is computed in float32, everything else in float64; an
+array of either whose rows are contiguous is not copied. So ``X`` may be a `numpy.memmap` larger
+than memory: choose ``shuffle=False`` if reading it in random places is slow. Training converts
+any other array as a whole (of integers, in Fortran order, not aligned), predictions a block of
+rows after the other.
+
+Row by row, `partial_fit` and `predict_one` take microseconds. For that `partial_fit` needs a
+contiguous array (1, n_features) of the dtype of the network, and ``y`` of one item; parameters
+are checked anew only where they have changed.
+
+With scikit-learn 1.9 and newer, ``set_callbacks`` takes its callbacks, such as
+`sklearn.callback.ProgressBar` and `sklearn.callback.ScoringMonitor`: `fit` tells them of every
+epoch.
+""",
+}
+
+
+def with_shared_parts(one: Class) -> Class:
+    """Put the parts that a class's docstring names, such as ``$layers``, into it."""
+    if one.__doc__ is not None:  # python -OO leaves none
+        parts = {name: text.strip() for name, text in PARTS.items()}
+        one.__doc__ = string.Template(inspect.cleandoc(one.__doc__)).substitute(parts)
+    return one

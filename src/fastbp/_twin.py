@@ -1,0 +1,364 @@
+"""`Twin`: a network of fastbp that computes what a perceptron of scikit-learn would.
+
+The model's own arrays stay what counts: its parameters and its optimiser's moments are copied into
+the network, which trains for an epoch, and back.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn import get_config
+
+from . import _core, _host
+from ._threads import available_threads
+from ._validation import blocks_of_rows
+from .network import HIDDEN_ACTIVATIONS, Network, Solver
+
+# Loss and output activation that belong together.
+PAIRS = (
+    ("squared_error", "identity"),
+    ("log_loss", "logistic"),
+    ("log_loss", "softmax"),
+    ("poisson", "exp"),
+)
+REPORTED = {
+    "squared_error": "mean_squared_error",
+    "binary_log_loss": "clipped_binary_log_loss",
+    "log_loss": "clipped_log_loss",
+}
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+
+
+class ReportingNetwork(Network):
+    """A network whose losses are those that scikit-learn reports: see csrc/losses.inc.h."""
+
+    @property
+    def _kernel_loss(self) -> str:
+        name = super()._kernel_loss
+        if name == "squared_error" and self.layer_sizes[-1] == 1:
+            return name  # the same
+        return REPORTED.get(name, name)
+
+    def _initialise(self, random: Any) -> None:
+        """Leave the parameters at 0: the model's are copied in."""
+
+    @classmethod
+    def like(cls, model: Any) -> ReportingNetwork:
+        """Return a network with the layers and the parameters of a model."""
+        network = cls(
+            [len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_)],
+            activation=model.activation,
+            out_activation=model.out_activation_,
+            loss=model.loss,
+            dtype=model.coefs_[0].dtype,
+            random_state=np.random,  # which is not asked for anything
+        )
+        network.load(model)
+        return network
+
+    def fits(self, model: Any) -> bool:
+        """Whether this is what `like` would return, but for the parameters."""
+        return (
+            self.layer_sizes == (len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_))
+            and all(name == model.activation for name in self.activation)
+            and (self.loss_name, self.out_activation) == (model.loss, model.out_activation_)
+            and self.dtype == model.coefs_[0].dtype
+        )
+
+    def is_finite(self) -> bool:
+        """Whether no parameter is NaN or infinite."""
+        return _core.all_finite(self._arena.values)
+
+    def load(self, model: Any) -> None:
+        """Copy the model's parameters in."""
+        copy_all(self.weights, model.coefs_)
+        copy_all(self.biases, model.intercepts_)
+
+    def store(self, model: Any) -> None:
+        """Copy the parameters back into the model's own arrays."""
+        copy_all(model.coefs_, self.weights)
+        copy_all(model.intercepts_, self.biases)
+
+
+class Twin:
+    """A model's network, laid open for training on some rows.
+
+    Parameters
+    ----------
+    model : MLPClassifier or MLPRegressor
+        For which `obstacle` has found nothing in the way.
+    X : ndarray or sparse matrix of shape (n, n_features)
+    y : ndarray of shape (n, n_outputs)
+    sample_weight : ndarray of shape (n,), or None
+    batch_size : int
+        Rows a step.
+    """
+
+    def __init__(
+        self, model: Any, X: Any, y: NDArray[Any], sample_weight: Any, batch_size: int
+    ) -> None:
+        self.model, self.optimizer = model, model._optimizer
+        self.batch_size = batch_size
+        self.n_threads = available_threads()
+        self.network = ReportingNetwork.like(model)
+        self.rows = self.network._rows(X, _targets(model, y), sample_weight)
+        # Beyond this the host's own arithmetic may overflow, and has to say how.
+        self.rows.largest_loss = 1e100 if self.network.dtype == np.float64 else 1e18
+        self._has_weightless_rows = sample_weight is not None and bool(np.any(sample_weight == 0))
+        self._dtypes = self._dtypes_of_state(X, y, sample_weight)
+        self._load_moments()
+
+    def _dtypes_of_state(self, X: Any, y: Any, weights: Any) -> list[list[np.dtype[Any]]]:
+        n_layers = len(self.model.coefs_)
+        if self.network.dtype == np.float32:
+            return _host.dtypes_of_state(self.optimizer, X.dtype, y.dtype, weights, n_layers)
+        return [[self.network.dtype] * 2 * n_layers] * 2
+
+    def run_epoch(self, order: NDArray[np.int64]) -> float | None:
+        """Train on these rows, batch by batch, and bring the model up to date.
+
+        Returns
+        -------
+        float or None
+            The loss as scikit-learn reckons it; or None, and the model as it was, where a weight
+            or a loss was no longer finite, or something else has come up that the host's own code
+            has to deal with.
+        """
+        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
+        if solver is None or self._has_weightless_batch(order):
+            return None
+        try:
+            loss = self.network._run_epoch(self.rows, order, solver, self.n_threads)
+        except BaseException:  # Ctrl-C: what was learnt so far is kept
+            self._store(solver)
+            raise
+        if not math.isfinite(loss):
+            return None
+        self._store(solver)
+        return loss
+
+    def _has_weightless_batch(self, order: NDArray[np.int64]) -> bool:
+        """Whether the rows of a batch have no weight together, over which none can be a mean."""
+        weights = self.rows.sample_weight
+        if weights is None or not self._has_weightless_rows:
+            return False
+        starts = np.arange(0, len(order), self.batch_size)
+        return not np.all(np.add.reduceat(weights[order], starts) > 0)
+
+    def _load_moments(self) -> None:
+        """Copy the optimiser's moments into the network."""
+        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
+        moments = None if solver is None else self.network._moments_of(solver)
+        if moments is None:
+            return
+        n_layers = len(self.model.coefs_)
+        moments.n_steps = getattr(self.optimizer, "t", 0)
+        for arena, name in zip(moments.arenas, _host.moments_of(self.optimizer), strict=True):
+            arrays = getattr(self.optimizer, name)
+            copy_all(arena.weights, arrays[:n_layers])
+            copy_all(arena.biases, arrays[n_layers:])
+
+    def _store(self, solver: Solver) -> None:
+        """Copy parameters and moments back, the latter with the dtypes that they have there."""
+        self.network.store(self.model)
+        moments = self.network._moments_of(solver)
+        if moments is None:
+            return
+        names = _host.moments_of(self.optimizer)
+        for arena, name, dtypes in zip(moments.arenas, names, self._dtypes, strict=False):
+            views = [*arena.weights, *arena.biases]
+            arrays = [np.array(view, dtype) for view, dtype in zip(views, dtypes, strict=True)]
+            setattr(self.optimizer, name, arrays)
+        if isinstance(self.optimizer, _host.AdamOptimizer):
+            optimizer, t = self.optimizer, moments.n_steps
+            optimizer.t = t
+            if t:  # steps taken
+                optimizer.learning_rate = (
+                    optimizer.learning_rate_init
+                    * np.sqrt(1 - optimizer.beta_2**t)
+                    / (1 - optimizer.beta_1**t)
+                )
+
+
+def solver_of(optimizer: Any, alpha: float, batch_size: int) -> Solver | None:
+    """Return what steps the optimiser takes, or None for one that the engine does not know."""
+    own: tuple[Any, ...]
+    if isinstance(optimizer, _host.AdamOptimizer):
+        rate, solver = optimizer.learning_rate_init, "adam"
+        own = 0.0, False, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
+    else:
+        rate, solver = optimizer.learning_rate, "sgd"
+        own = optimizer.momentum, bool(optimizer.nesterov), 0.9, 0.999, 1e-8
+    return _solver(rate, alpha, batch_size, solver, *own)
+
+
+@functools.lru_cache(maxsize=16)
+def _solver(
+    rate: float,
+    alpha: float,
+    batch_size: int,
+    solver: str,
+    momentum: float,
+    nesterov: bool,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> Solver | None:
+    """Return the solver, checked once for all its epochs, or None for what the engine refuses."""
+    try:
+        return Solver(
+            rate,
+            momentum=momentum,
+            nesterov=nesterov,
+            alpha=alpha,
+            batch_size=batch_size,
+            solver=solver,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            by_weight=True,
+        )
+    except (ValueError, TypeError):  # a momentum of 1, a rate that has shrunk to 0
+        return None
+
+
+def obstacle(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -> str | None:
+    """Return why this training must be left to scikit-learn's own code, or None."""
+    method = _host.overridden(model)
+    if method is not None:
+        return f"{method} is overridden"
+    if type(model._optimizer) not in (_host.AdamOptimizer, _host.SGDOptimizer):
+        return "the optimiser is not scikit-learn's"
+    if solver_of(model._optimizer, model.alpha, 1) is None:
+        return "the solver's parameters are out of the engine's range"
+    return (
+        obstacle_in_parameters(model, X)
+        or _obstacle_in_state(model)
+        or _obstacle_in_data(model, X, y, sample_weight)
+    )
+
+
+def obstacle_in_parameters(model: Any, X: Any) -> str | None:
+    """Return why the engine cannot compute with these parameters on this X, or None."""
+    arrays = [*model.coefs_, *model.intercepts_]
+    dtype = getattr(arrays[0], "dtype", None) if arrays else None
+    if dtype not in FLOATS or any(type(a) is not np.ndarray or a.dtype != dtype for a in arrays):
+        return "parameters are not arrays of one floating type"
+    if np.result_type(X.dtype, dtype) != dtype:
+        return "X is more precise than the parameters"
+    shapes = [W.shape for W in model.coefs_]
+    joined = all(
+        len(shape) == 2 and shape[0] == n_in
+        for shape, n_in in zip(shapes, [X.shape[1], *(shape[-1] for shape in shapes)], strict=False)
+    )
+    biases_fit = [b.shape for b in model.intercepts_] == [shape[-1:] for shape in shapes]
+    if not (joined and biases_fit and model.n_layers_ == len(shapes) + 1):
+        return "shapes of the parameters do not fit together"
+    pair = model.loss, model.out_activation_
+    if model.activation not in HIDDEN_ACTIVATIONS or pair not in PAIRS:
+        return "loss and activations do not belong together"
+    if pair[1] == "softmax" and shapes[-1][1] < 2:
+        return "softmax of one output"
+    return None
+
+
+def _obstacle_in_state(model: Any) -> str | None:
+    """Return why the engine cannot write to the parameters or take up the moments, or None."""
+    arrays = [*model.coefs_, *model.intercepts_]
+    if not all(array.flags.writeable for array in arrays):
+        return "a parameter is read-only"
+    shapes = [array.shape for array in arrays]
+    for name in _host.moments_of(model._optimizer):
+        if [np.shape(array) for array in getattr(model._optimizer, name)] != shapes:
+            return "the optimiser belongs to other parameters"
+    if not all(np.isfinite(array).all() for array in arrays):
+        return "a parameter is not finite"
+    return None
+
+
+def _obstacle_in_data(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -> str | None:
+    if get_config()["assume_finite"] and not _is_finite(X):
+        return "X is not finite"
+    if y.dtype.kind not in "bfiu" or y.shape[1] != model.coefs_[-1].shape[1]:
+        return "y is not an array of numbers, one column an output"
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        return "y is not finite"
+    if model.loss == "poisson" and y.min() < 0:
+        return "y is negative"
+    if model.out_activation_ == "softmax" and not np.all(np.count_nonzero(y, axis=1) == 1):
+        return "y is not of one class a row"
+    if sample_weight is not None:
+        weights = np.asarray(sample_weight)
+        if weights.ndim != 1 or not (np.isfinite(weights).all() and weights.min() >= 0):
+            return "a weight is negative or not finite"
+        if not 0 < weights.max() < 1e100:
+            return "weights are all zero, or too large to add up"
+    return None
+
+
+def _is_finite(X: Any) -> bool:
+    values = X.data if issparse(X) else X
+    if not issparse(X):
+        return all(bool(np.isfinite(values[start:stop]).all()) for start, stop in blocks_of_rows(X))
+    return bool(np.isfinite(values).all())
+
+
+def _targets(model: Any, y: NDArray[Any]) -> NDArray[Any]:
+    """Return y as `Network` takes it: numbers of classes for softmax, not a column a class."""
+    return y.argmax(axis=1) if model.out_activation_ == "softmax" else y
+
+
+def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
+    """Return the activations of the output layer, (n, n_outputs), or why the engine cannot.
+
+    Reads an array a block of rows after the other: no temporary is larger than one.
+    """
+    found = obstacle_in_parameters(model, X)
+    if found is None and may_be_infinite and not _is_finite(X):
+        found = "X is not finite"
+    if found is not None:
+        return found
+    network, n_threads = _network_of(model), available_threads()
+    if not network.is_finite():
+        return "a parameter is not finite"
+    if issparse(X):
+        out = network._forward_rows(network._rows(X), X.shape[0], n_threads)
+    else:
+        out = np.empty((len(X), network.layer_sizes[-1]), dtype=network.dtype)
+        for start, stop in blocks_of_rows(X):
+            block = np.ascontiguousarray(X[start:stop], dtype=network.dtype)
+            rows = _core.Rows(block, network.layer_sizes[0])
+            out[start:stop] = network._forward_rows(rows, rows.n, n_threads)
+    if network.out_activation == "exp" and not out.max() < np.sqrt(np.finfo(out.dtype).max):
+        return "an output overflows, or nearly"
+    return out
+
+
+# Networks of models that were asked for predictions: for one row, making one takes longest.
+_networks: weakref.WeakKeyDictionary[Any, ReportingNetwork] = weakref.WeakKeyDictionary()
+MOST_KEPT = 100_000  # parameters
+
+
+def _network_of(model: Any) -> ReportingNetwork:
+    """Return a network with the present parameters of a model."""
+    network = _networks.get(model)
+    if network is not None and network.fits(model):
+        network.load(model)
+        return network
+    network = ReportingNetwork.like(model)
+    if network.n_parameters <= MOST_KEPT:
+        _networks[model] = network
+    return network
+
+
+def copy_all(to: Any, arrays: Any) -> None:
+    """Copy each array into its counterpart."""
+    for target, array in zip(to, arrays, strict=True):
+        np.copyto(target, array, casting="same_kind")

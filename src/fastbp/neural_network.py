@@ -1,0 +1,317 @@
+"""scikit-learn's `MLPClassifier` and `MLPRegressor`, with the engine inside.
+
+Each is a subclass of scikit-learn's own, with the epochs and the forward pass inside replaced: the
+same parameters, attributes, messages and, from the same ``random_state``, the same model.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import dataclasses
+import warnings
+from typing import Any
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing, gen_batches
+from sklearn.utils.validation import validate_data
+
+from . import _core, _host
+from ._callbacks import CallbackSupport, Epochs, announced_fit
+from ._host import calls
+from ._twin import Twin, obstacle, outputs
+
+__all__ = ["MLPClassifier", "MLPRegressor", "calls"]
+
+# The epochs of the fit that is under way, for its callbacks.
+EPOCHS: contextvars.ContextVar[Epochs] = contextvars.ContextVar("epochs")
+IS_KNOWN = _host.is_as_known()
+
+
+@dataclasses.dataclass
+class Data:
+    """Rows to train on, or to hold out: X, y and sample_weight as scikit-learn has checked them."""
+
+    X: Any
+    y: NDArray[Any]
+    sample_weight: NDArray[Any] | None
+
+    def batch(self, rows: Any) -> tuple[Any, Any, Any]:
+        """Return some of the rows: numbers of rows in an array, or a slice."""
+        X = self.X[rows] if isinstance(rows, slice) else _safe_indexing(self.X, rows)
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return X, self.y[rows], weights
+
+
+class FastTraining(CallbackSupport):
+    """What the classifier and the regressor replace of scikit-learn's: epochs and predictions."""
+
+    _doc_link_module = "fastbp"
+    _no_improvement_count: int
+
+    def _doc_link_url_param_generator(self) -> dict[str, str]:
+        return {
+            "estimator_module": "sklearn.neural_network",
+            "estimator_name": type(self).__name__,
+        }
+
+    # -- training ----------------------------------------------------------------------------
+
+    def _fit(self, X: Any, y: Any, *args: Any, **options: Any) -> Any:
+        """Train by fit or partial_fit; callbacks are told of the former."""
+        if options.get("incremental"):
+            return super()._fit(X, y, *args, **options)
+        weights = options.get("sample_weight")
+        with announced_fit(self, self.max_iter, self._as_stopped, X, y, weights) as epochs:
+            token = EPOCHS.set(epochs)
+            try:
+                return super()._fit(X, y, *args, **options)
+            finally:
+                EPOCHS.reset(token)
+
+    def _as_stopped(self) -> dict[str, Any]:
+        """Return copies of the parameters that fit would leave if it stopped here."""
+        best = self.early_stopping and self.solver != "lbfgs"
+        coefs = self._best_coefs if best else self.coefs_
+        intercepts = self._best_intercepts if best else self.intercepts_
+        return {
+            "coefs_": [np.array(W) for W in coefs],
+            "intercepts_": [np.array(b) for b in intercepts],
+        }
+
+    def _fit_stochastic(self, *args: Any, **kwargs: Any) -> None:
+        """Train by SGD or Adam: in compiled code, or by scikit-learn's own where that cannot be."""
+        if not IS_KNOWN:
+            calls["scikit-learn has changed inside"] += 1
+            warnings.warn(
+                f"fastbp does not know scikit-learn {sklearn.__version__} from inside: training "
+                "is left to scikit-learn's own code. Results are right, but not fast.",
+                stacklevel=2,
+            )
+            super()._fit_stochastic(*args, **kwargs)
+            return
+        call = _host.Arguments.of(*args, **kwargs)
+        given = self.__dict__.get("_optimizer")
+        if not call.incremental or given is None:
+            self._optimizer = self._new_optimizer()
+        reason = obstacle(self, call.X, call.y, call.sample_weight)
+        calls[reason or "fast"] += 1
+        if reason is None:
+            self._train(call)
+        else:
+            super()._fit_stochastic(*args, **kwargs)
+
+    def _new_optimizer(self) -> Any:
+        """Return scikit-learn's own, which keeps the state of the solver between calls."""
+        parameters = self.coefs_ + self.intercepts_
+        if self.solver == "adam":
+            return _host.AdamOptimizer(
+                parameters, self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon
+            )
+        return _host.SGDOptimizer(
+            parameters,
+            self.learning_rate_init,
+            self.learning_rate,
+            self.momentum,
+            self.nesterovs_momentum,
+            self.power_t,
+        )
+
+    def _train(self, call: _host.Arguments) -> None:
+        """Run the epochs of one call of fit, or the one of partial_fit."""
+        if self.early_stopping and call.incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        data, held_out = self._split(Data(call.X, call.y, call.sample_weight))
+        batch_size = self._rows_a_step(data.X.shape[0])
+        epochs = Epochs() if call.incremental else EPOCHS.get(Epochs())
+        try:
+            self._run_epochs(call, data, held_out, batch_size, epochs)
+        except KeyboardInterrupt:
+            _host.warn("Training interrupted by user.")
+        if self.early_stopping:
+            self.coefs_ = self._best_coefs
+            self.intercepts_ = self._best_intercepts
+
+    def _split(self, data: Data) -> tuple[Data, tuple[Any, Any, Any]]:
+        """Return the rows to train on, and with early stopping those held out: X, y, weights."""
+        if not self.early_stopping:
+            return data, (None, None, None)
+        weights = [] if data.sample_weight is None else [data.sample_weight]
+        parts = train_test_split(
+            data.X,
+            data.y,
+            *weights,
+            random_state=self._random_state,
+            test_size=self.validation_fraction,
+            stratify=data.y if is_classifier(self) and self.n_outputs_ == 1 else None,
+        )
+        X, X_val, y, y_val, weights, weights_val = [*parts, None, None][:6]
+        if _host.REFUSES_SMALL_VALIDATION and X_val.shape[0] < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        if is_classifier(self):
+            y_val = self._label_binarizer.inverse_transform(y_val)
+        return Data(X, y, weights), (X_val, y_val, weights_val)
+
+    def _rows_a_step(self, n_rows: int) -> Any:
+        """Return the size of a batch: of the type, too, that scikit-learn makes it."""
+        if self.batch_size == "auto":
+            return min(200, n_rows)
+        if self.batch_size > n_rows:
+            _host.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
+            )
+        return np.clip(self.batch_size, 1, n_rows)
+
+    def _run_epochs(
+        self,
+        call: _host.Arguments,
+        data: Data,
+        held_out: tuple[Any, Any, Any],
+        batch_size: Any,
+        epochs: Epochs,
+    ) -> None:
+        """Train epoch by epoch, until the model, a callback or the user has had enough."""
+        n_rows = data.X.shape[0]
+        order = np.arange(n_rows)
+        twin: Twin | None = None
+        if data.sample_weight is None or data.sample_weight.any():
+            twin = Twin(self, data.X, data.y, data.sample_weight, int(batch_size))
+        reported = self._type_of_loss(data, batch_size)
+        self.n_iter_ = 0
+        for _ in range(self.max_iter):
+            epochs.begin()
+            if self.shuffle:
+                order = self._shuffled(order)
+            loss = None if twin is None else twin.run_epoch(order)
+            if loss is None:  # from here on, as long as this call lasts
+                calls["an epoch out of the ordinary"] += twin is not None
+                twin, loss = None, self._run_plain_epoch(call, data, order, batch_size)
+            else:
+                loss = reported(loss)
+            self.n_iter_ += 1
+            self.loss_ = loss
+            self.t_ += n_rows
+            self.loss_curve_.append(loss)
+            if self.verbose:
+                print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+            _host.update_no_improvement_count(self, self.early_stopping, held_out)
+            self._optimizer.iteration_ends(self.t_)
+            enough = self._has_enough()
+            if epochs.end() or enough or call.incremental:
+                return
+        _host.warn(
+            f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+            "optimization hasn't converged yet.",
+            ConvergenceWarning,
+        )
+
+    def _shuffled(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return another order of the rows: a permutation of the last one."""
+        permutation = np.arange(len(order))
+        _core.shuffle(permutation, self._random_state)
+        return order[permutation]
+
+    def _has_enough(self) -> bool:
+        """Whether training should end; if not, its rate may have been lowered for a new try."""
+        if self._no_improvement_count <= self.n_iter_no_change:
+            return False
+        subject = "Validation score" if self.early_stopping else "Training loss"
+        message = (
+            f"{subject} did not improve more than tol={self.tol:f} for "
+            f"{self.n_iter_no_change:d} consecutive epochs."
+        )
+        if self._optimizer.trigger_stopping(message, self.verbose):
+            return True
+        self._no_improvement_count = 0
+        return False
+
+    def _run_plain_epoch(
+        self, call: _host.Arguments, data: Data, order: NDArray[np.int64], batch_size: Any
+    ) -> Any:
+        """Run an epoch by scikit-learn's own arithmetic; return its loss."""
+        parameters, loss_sum = self.coefs_ + self.intercepts_, 0.0
+        for batch in gen_batches(len(order), batch_size):
+            X, y, sample_weight = data.batch(order[batch] if self.shuffle else batch)
+            loss, *gradients = call.gradients(self, X, y, sample_weight)
+            loss_sum += loss * (batch.stop - batch.start)
+            self._optimizer.update_params(parameters, gradients[0] + gradients[1])
+        return loss_sum / len(order)
+
+    def _type_of_loss(self, data: Data, batch_size: Any) -> type:
+        """Return the type that scikit-learn's arithmetic gives the loss of an epoch.
+
+        With float32 data it depends on the types of everything that is multiplied.
+        """
+        a = np.full((1, self.n_outputs_), 0.5, self.coefs_[0].dtype)
+        weights = None if data.sample_weight is None else np.ones(1, data.sample_weight.dtype)
+        loss = _host.loss_of(self, data.y[:1], a, weights) + 0.5 * self.alpha * a[0, 0]
+        return type(0.0 + loss * batch_size)
+
+    # -- predictions -------------------------------------------------------------------------
+
+    def _forward_pass_fast(self, X: Any, check_input: bool = True) -> NDArray[Any]:
+        """Return the activations of the output layer, (n, n_outputs)."""
+        if check_input:
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        is_checked = check_input and not sklearn.get_config()["assume_finite"]
+        found = outputs(self, X, may_be_infinite=not is_checked)
+        if isinstance(found, str):
+            calls[found] += 1
+            plain: NDArray[Any] = super()._forward_pass_fast(X, check_input=False)
+            return plain
+        calls["fast"] += 1
+        return found
+
+    # -- pickling ----------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Note the version of scikit-learn, as its own estimators do."""
+        return {**super().__getstate__(), "_sklearn_version": sklearn.__version__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        version = state.pop("_sklearn_version", "pre-0.18")
+        if version != sklearn.__version__:
+            warnings.warn(
+                InconsistentVersionWarning(
+                    estimator_name=type(self).__name__,
+                    current_sklearn_version=sklearn.__version__,
+                    original_sklearn_version=version,
+                ),
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+
+
+def described(kind: Any) -> Any:
+    """Give a class the description of scikit-learn's own, with a word on what is different."""
+    summary, _, rest = _host_class(kind).__doc__.partition("\n\n")
+    kind.__doc__ = (
+        f"{summary}\n\n"
+        "    As scikit-learn's own, of which this is a subclass, but trained and asked for\n"
+        "    predictions in compiled code. Parameters, attributes and, from the same\n"
+        "    ``random_state``, the model are the same.\n\n"
+        f"{rest.replace('sklearn.neural_network import', 'fastbp.neural_network import')}"
+    )
+    return kind
+
+
+def _host_class(kind: Any) -> Any:
+    return getattr(_host, kind.__name__)
+
+
+@described
+class MLPClassifier(FastTraining, _host.MLPClassifier):
+    """scikit-learn's MLPClassifier: see `described`."""
+
+
+@described
+class MLPRegressor(FastTraining, _host.MLPRegressor):
+    """scikit-learn's MLPRegressor: see `described`."""

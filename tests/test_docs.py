@@ -1,0 +1,103 @@
+"""The pages of docs/ run as they stand and print what they say; so do the gallery's examples."""
+
+import contextlib
+import doctest
+import importlib
+import io
+import pkgutil
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp._explain.salaries import STUDENTS
+
+DOCS = Path(__file__).parents[1] / "docs"
+GALLERY = sorted((DOCS / "gallery").rglob("*.py"))
+MODULES = [
+    found.name
+    for found in pkgutil.walk_packages(fastbp.__path__, "fastbp.")
+    if found.name not in ("fastbp.__main__", "fastbp._core")
+]
+BLOCK = re.compile(r"^```(python|text)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Examples write their files, and draw their figures, where nobody sees them."""
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("agg")
+    monkeypatch.chdir(tmp_path)
+    yield
+    pyplot.close("all")
+
+
+def run_page(name):
+    """Run a page's code; return what it should print and what it prints, block by block."""
+    page = (DOCS / name).read_text(encoding="utf-8")
+    namespace, printed, pairs = {}, "", []
+    for kind, text in BLOCK.findall(page):
+        if kind == "python":
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                exec(compile(text, name, "exec"), namespace)
+            printed = "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+        elif printed.strip():
+            pairs.append((text, printed))
+            printed = ""
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("name", "n_outputs"), [("guide.md", 4), ("measured.md", 5), ("explain.md", 0), ("index.md", 0)]
+)
+def test_the_page_prints_what_it_says(name, n_outputs):
+    pairs = run_page(name)
+    assert len(pairs) == n_outputs
+    for expected, printed in pairs:
+        assert printed == expected
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
+def test_gallery_example_runs_and_draws(path):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    runpy.run_path(str(path), run_name="__main__")
+    assert pyplot.get_fignums()
+
+
+def test_there_is_an_example_for_every_display():
+    from fastbp import plot
+
+    sources = " ".join(path.read_text(encoding="utf-8") for path in GALLERY)
+    assert [name for name in plot.__all__ if f"{name}.from_" not in sources] == []
+
+
+@pytest.mark.parametrize("path", ["docs/gallery/stories/nine_parameters.py", "examples/salary.py"])
+def test_the_story_the_example_and_explain_have_the_same_students(path):
+    namespace = runpy.run_path(str(DOCS.parent / path))
+    np.testing.assert_array_equal(namespace["students"], STUDENTS)
+
+
+def test_every_file_that_a_page_points_to_exists():
+    for page in DOCS.rglob("*.md"):
+        links = re.findall(r"\]\((?!http)([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if not (page.parent / link).exists()] == [], page.name
+
+
+def test_every_public_name_is_in_the_reference():
+    from fastbp import measured, plot
+
+    page = (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
+    names = {*fastbp.__all__, *measured.__all__, *plot.__all__} - {"__version__"}
+    assert [name for name in sorted(names) if not re.search(rf"^   {name}$", page, re.M)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_in_docstrings_print_what_they_say(module):
+    failed, _ = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
+    assert not failed

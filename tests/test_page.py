@@ -1,0 +1,263 @@
+"""What a page holds, and how it is written."""
+
+import html
+import json
+import math
+import os
+import re
+import stat
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases import random_case
+
+from fastbp import BackpropClassifier, DivergenceWarning, Network, record, trace_step
+from fastbp._page.data import MOST_UNITS
+from fastbp.measured import ChainTuner, Knob, Stage
+
+ROOT = Path(__file__).parents[1]
+MOST_BYTES = 1_500_000
+EVIL = "</script><script>alert('x')</script><img src=x onerror=alert(1)> & \" ' @@data@@ \u2028"
+
+
+def held(page):
+    """The data of a page, read as a browser reads it."""
+    (text,) = re.findall(
+        r'<script type="application/json" id="fastbp-data">(.*?)</script>', page, re.DOTALL
+    )
+    return json.loads(text)
+
+
+@pytest.fixture(scope="module")
+def small():
+    network, X, y = random_case("squared_error", "identity", (2, 3, 1), 6)
+    return record(network, X, y, epochs=3, learning_rate=0.05)
+
+
+# -- what it holds ---------------------------------------------------------------------------------
+
+
+def test_the_page_of_a_step_holds_the_numbers_of_the_trace_to_the_bit(small):
+    for dtype in ("float64", "float32"):
+        network, X, y = random_case("poisson", "exp", (3, 5, 2), 1, dtype=dtype)
+        trace = trace_step(network, X[0], y[0], 0.1, solver="adam")
+        page, plain = held(trace.to_html()), trace.to_dict()
+        (frame,) = page["frames"]
+        assert page["shown"] == [[0, 1, 2], [0, 1, 2, 3, 4], [0, 1]]
+        for name in ("x", "y", "weight", "n_steps", "loss", "new_loss"):
+            assert frame[name] == plain[name]
+        for layer, expected in zip(frame["layers"], plain["layers"], strict=True):
+            assert layer == {name: expected[name] for name in layer}
+            assert set(expected) - set(layer) == {"layer", "activation", "x"}
+        assert page["solver"] == plain["solver"]
+        assert frame["whole"] is None
+
+
+def test_the_page_of_a_recording_holds_the_trace_of_every_snapshot(small):
+    page = held(small.to_html())
+    assert [frame["snapshot"] for frame in page["frames"]] == list(range(len(small)))
+    for k in range(len(small) - 1):
+        frame, plain = page["frames"][k], small.trace(k).to_dict()
+        assert frame["loss"] == plain["loss"]
+        assert frame["rows"] == small.rows[k].tolist()
+        for layer, expected in zip(frame["layers"], plain["layers"], strict=True):
+            assert layer == {name: expected[name] for name in layer}
+    assert page["curve"]["losses"] == small.losses.tolist()
+    assert page["points"]["X"] == small.probe_X.tolist()
+
+
+def test_the_last_snapshot_shows_a_step_that_training_did_not_take(small):
+    last = held(small.to_html())["frames"][-1]
+    assert last["rows"] == []
+    assert last["layers"][0]["W"] == small.weights(len(small) - 1)[0].tolist()
+    trace = trace_step(small.network(len(small) - 1), small.probe_X[0], small.probe_y[0], 0.05)
+    assert last["layers"][0]["new_W"] == trace.layers[0].new_W.tolist()
+
+
+def test_of_large_layers_the_units_that_pass_on_most_are_held():
+    network, X, y = random_case("log_loss", "softmax", (40, 20, 15), 1)
+    trace = trace_step(network, X[0], y[0], 0.1)
+    page = held(trace.to_html())
+    assert [len(units) for units in page["shown"]] == [MOST_UNITS] * 3
+    passed_on = np.abs(trace.x[:, np.newaxis] * trace.layers[0].W).sum(axis=1)
+    assert page["shown"][0] == sorted(np.argsort(-passed_on)[:MOST_UNITS].tolist())
+    units = page["shown"][1]
+    assert page["frames"][0]["layers"][0]["z"] == trace.layers[0].z[units].tolist()
+    expected = trace.layers[0].new_W[np.ix_(page["shown"][0], units)]
+    assert page["frames"][0]["layers"][0]["new_W"] == expected.tolist()
+
+
+def test_pages_are_smaller_than_a_megabyte_and_a_half():
+    random = np.random.default_rng(0)
+    network = Network(
+        (784, 128, 10), activation="relu", out_activation="softmax", loss="log_loss", random_state=0
+    )
+    X = random.uniform(size=(150, 784))
+    y = np.eye(10)[random.integers(0, 10, 150)]
+    step = trace_step(network, X[0], y[0], 0.01).to_html()
+    assert len(step.encode()) < MOST_BYTES
+    assert held(step)["frames"][0]["whole"] is not None
+    recording = record(network, X, y, epochs=2, learning_rate=0.01, every=1)
+    page = recording.to_html()
+    assert len(page.encode()) < MOST_BYTES
+    frames = held(page)["frames"]
+    assert frames[0]["snapshot"] == 0
+    assert frames[-1]["snapshot"] == len(recording) - 1
+    assert frames[0]["whole"] is None  # many whole networks would not fit
+    assert len(frames) > 20
+
+
+def test_numbers_that_are_not_finite_are_null(small):
+    network = Network((1, 1), out_activation="identity", random_state=0)
+    with pytest.warns(DivergenceWarning):
+        trace = trace_step(network, [1e200], 1e200, 0.1)
+    frame = held(trace.to_html())["frames"][0]
+    assert frame["loss"] is None
+    assert frame["layers"][0]["grad_W"] == [[None]]
+
+
+def test_names_cannot_end_the_element_they_stand_in():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=[EVIL, "b"])
+    y = np.where(X["b"] > 0, EVIL, "other")
+    model = BackpropClassifier(hidden_layer_sizes=(2,), random_state=0)
+    model.partial_fit(X, y, classes=sorted({EVIL, "other"}))
+    page = trace_step(model, X.iloc[0], y[0]).to_html()
+    assert held(page)["names"]["features"] == [EVIL, "b"]
+    scripts = re.findall(r"<script[^>]*>", page)
+    assert len(scripts) == 2
+    assert "<img" not in page
+
+
+# -- how it is written -----------------------------------------------------------------------------
+
+
+def test_to_html_writes_the_text_and_returns_the_path(small, tmp_path):
+    for one in (small, small.trace(0)):
+        path = one.to_html(tmp_path / "page.html")
+        assert path == tmp_path / "page.html"
+        assert path.read_text(encoding="utf-8") == one.to_html()
+        assert path == one.to_html(str(path)), "a page that is there is replaced"
+        assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_a_page_may_be_read_like_any_new_file(small, tmp_path):
+    (tmp_path / "other").touch()
+    path = small.trace(0).to_html(tmp_path / "page.html")
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_folder_that_is_not_there_is_named(small, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+        small.to_html(tmp_path / "nowhere" / "page.html")
+    with pytest.raises(IsADirectoryError, match="add a name"):
+        small.to_html(tmp_path)
+    with pytest.raises(TypeError):
+        small.to_html(3.5)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_a_folder_that_must_not_be_written_to_is_said(small, tmp_path):
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    with pytest.raises(PermissionError, match=r"cannot write .*page\.html"):
+        small.to_html(tmp_path / "page.html")
+
+
+def test_a_page_that_cannot_be_written_leaves_the_old_one(small, tmp_path, monkeypatch):
+    path = small.to_html(tmp_path / "page.html")
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        small.to_html(path)
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_page_asks_for_nothing_and_says_what_it_holds_without_scripts(small):
+    trace = small.trace(0)
+    page = trace.to_html()
+    program = page[page.rindex("<script") :]
+    assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", page[: -len(program)])
+    assert "default-src 'none'" in page
+    assert html.escape(str(trace)) in page
+    assert "Training of a network of 2-3-1 units" in small.to_html()
+
+
+def test_the_licences_of_what_is_bundled_are_in_the_page(small):
+    page = small.to_html()
+    for package in ("d3-array", "d3-axis", "d3-contour", "d3-scale", "d3-selection", "d3-shape"):
+        assert re.search(rf"^{package} \d", page, re.MULTILINE), package
+    assert page.count("Permission to use, copy, modify, and/or distribute this software") >= 6
+
+
+# -- a tuned system --------------------------------------------------------------------------------
+
+
+def street(n_houses):
+    yield Stage("main", lambda m: 8 * (1 - math.exp(-m / 4)), Knob("main_valve", 0, 10, start=3))
+    for i in range(n_houses):
+        handle = Knob(f"handle_{i}", 0, 10, start=3)
+        yield Stage(f"shower_{i}", lambda x, h: x * (h / 10) ** 1.5, handle, upstream="main")
+
+
+def test_the_page_of_a_tuned_system_holds_every_look(tmp_path):
+    result = ChainTuner(street(2), target=1.0, learning_rate="auto").tune()
+    page = held(result.to_html())
+    assert page["error"] == result.history["error"].tolist()
+    for name in ("main_valve", "handle_0", "handle_1", "main", "shower_0", "shower_1"):
+        assert page["columns"][name] == result.history[name].tolist()
+    assert page["sensitivities"] == result.sensitivities
+    assert page["message"] == result.message
+    assert result.to_html(tmp_path / "tuned.html").read_text(encoding="utf-8") == result.to_html()
+    assert html.escape(str(result)) in result.to_html()
+    assert result._repr_html_().startswith("<iframe ")
+
+
+def test_of_many_stages_and_looks_a_part_is_held():
+    result = ChainTuner(street(50), target=1.0, learning_rate=1e-4).tune(max_evaluations=6000)
+    page = held(result.to_html())
+    assert page["n_stages"] == 51
+    assert page["stages"] == ["main", *(f"shower_{i}" for i in range(6))]
+    assert page["evaluation"][0] == 1
+    assert page["evaluation"][-1] == result.n_evaluations == page["n_evaluations"]
+    assert len(page["evaluation"]) < result.n_evaluations
+    assert len(result.to_html().encode()) < MOST_BYTES
+
+
+# -- in notebooks ----------------------------------------------------------------------------------
+
+
+def test_a_page_within_another_is_kept_apart_from_it(small):
+    for one in (small, small.trace(0)):
+        text = one._repr_html_()
+        (frame,) = re.findall(r"<iframe [^>]*></iframe>", text)
+        assert frame == text
+        assert 'sandbox="allow-scripts"' in frame
+        (srcdoc,) = re.findall(r'srcdoc="([^"]*)"', frame)
+        assert html.unescape(srcdoc) == one.to_html()
+
+
+def test_a_widget_holds_the_page_and_can_be_moved(small):
+    pytest.importorskip("anywidget")
+    for one in (small, small.trace(0)):
+        widget = one.to_widget()
+        assert json.loads(widget.page) == held(one.to_html())
+        widget.frame, widget.idea = 2, 3
+        assert "export" in str(widget._esm)
+        widget.close()
+
+
+def test_without_anywidget_it_is_said_what_to_install(small, monkeypatch):
+    from fastbp._page import widget
+
+    widget._widget_class.cache_clear()
+    monkeypatch.setitem(__import__("sys").modules, "anywidget", None)
+    with pytest.raises(ImportError, match=r"fastbp\[widget\]"):
+        small.to_widget()
+    widget._widget_class.cache_clear()

@@ -1,0 +1,658 @@
+"""The page in Chromium: its numbers, its controls, its looks. Needs the extra `browser`.
+
+Skipped without Chromium and its driver; `.ci/run page` installs them, and there nothing is skipped.
+"""
+
+import base64
+import itertools
+import json
+import math
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from cases import random_case
+from sklearn.datasets import make_moons
+from sklearn.exceptions import ConvergenceWarning
+
+from fastbp import BackpropClassifier, DivergenceWarning, Network, record, trace_step
+from fastbp._page.document import program
+from fastbp.measured import ChainTuner, Knob, Stage
+
+AXE = Path(__file__).parents[1] / "page" / "node_modules" / "axe-core" / "axe.min.js"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+QUANTITIES = """return [...document.querySelectorAll("[data-of]")].map((node) => ({
+    of: node.dataset.of, text: node.textContent, short: node.dataset.short ?? null,
+    value: node.dataset.short ?? node.value }))"""
+
+
+def missing(what):
+    """Skip, or fail where the run promised a browser."""
+    if os.environ.get("FASTBP_BROWSER_TESTS") == "required":
+        pytest.fail(f"{what} is missing, and these tests are required here")
+    pytest.skip(f"{what} is not installed; .ci/run page runs this")
+
+
+class Browser:
+    """Chromium without a window."""
+
+    def __init__(self):
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = CHROMIUM
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        self.driver.set_page_load_timeout(60)
+
+    def open(self, page, folder, width=1440, height=1000, **media):
+        """Show the text of a page."""
+        path = folder / "page.html"
+        path.write_text(page, encoding="utf-8")
+        self.size(width, height)
+        features = [
+            {"name": name.replace("_", "-"), "value": value} for name, value in media.items()
+        ]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        for kind in ("browser", "performance"):
+            self.driver.get_log(kind)
+        self.driver.get(path.as_uri())
+        self.settle()
+
+    def size(self, width, height=1000):
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def settle(self):
+        """Wait until what was asked for is drawn."""
+        self.driver.execute_async_script(
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))"
+        )
+
+    def run(self, script, *arguments):
+        result = self.driver.execute_script(script, *arguments)
+        self.settle()
+        return result
+
+    def text(self, selector):
+        return self.run("return document.querySelector(arguments[0]).innerText", selector)
+
+    def click(self, selector):
+        self.driver.find_element("css selector", selector).click()
+        self.settle()
+
+    def keys(self, *keys, to=None):
+        from selenium.webdriver.common.keys import Keys
+
+        target = (
+            self.driver.find_element("css selector", to)
+            if to
+            else self.driver.switch_to.active_element
+        )
+        target.send_keys(*[getattr(Keys, key, key) for key in keys])
+        self.settle()
+
+    def choose(self, select, value):
+        """Choose an option as a reader does who uses the keyboard or the pointer."""
+        script = """const list = document.querySelectorAll(".pickers select")[arguments[0]];
+            list.value = arguments[1]; list.dispatchEvent(new Event("change"))"""
+        self.run(script, select, str(value))
+
+    def step(self):
+        self.click("[aria-label=Step]")
+
+    def complaints(self):
+        return [
+            entry for entry in self.driver.get_log("browser") if "favicon" not in entry["message"]
+        ]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    try:
+        import selenium  # noqa: F401
+    except ImportError:
+        missing("selenium (extra browser)")
+    if CHROMIUM is None or DRIVER is None:
+        missing("Chromium or chromedriver")
+    browser = Browser()
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """The same browser, which must have nothing to complain of in the end."""
+    yield chromium
+    assert chromium.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def nine():
+    """The network of nine parameters: grades and a profile's score to a salary."""
+    X = np.array([[8, 8], [7, 9], [6, 10], [5, 12], [7.5, 6], [9, 7]])
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    network = Network((2, 2, 1), activation="tanh", random_state=1)
+    return record(network, X, [4, 5, 6, 7, 4.2, 6.5], epochs=6, learning_rate=0.05)
+
+
+@pytest.fixture(scope="module")
+def moons():
+    X, y = make_moons(120, noise=0.2, random_state=0)
+    frame = pd.DataFrame(X, columns=["left to right", "height"])
+    model = BackpropClassifier(
+        hidden_layer_sizes=(6, 3), solver="adam", max_iter=5, tol=0, random_state=0
+    )
+    with pytest.warns(ConvergenceWarning):
+        return record(model, frame, np.array(["lower", "upper"])[y])
+
+
+# -- every number is the trace's -------------------------------------------------------------------
+
+
+def number(value):
+    """A number as the page prints it, to compare with: five digits, as in the terminal."""
+    if value is None:
+        return "not finite"
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.4e}")
+    if 1e-4 <= abs(rounded) < 1e5:
+        text = np.format_float_positional(rounded, trim="-")
+    else:
+        digits, exponent = np.format_float_scientific(rounded, trim="-", exp_digits=1).split("e")
+        text = f"{digits}e{exponent.replace('+', '')}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def looked_up(plain, path):
+    for key in path.split("."):
+        plain = plain[int(key) if isinstance(plain, list) else key]
+    return plain
+
+
+def check_numbers(browser, plain):
+    """Compare what is on the page with the trace, and return where it is from."""
+    found = browser.run(QUANTITIES)
+    for one in found:
+        expected = looked_up(plain, one["of"])
+        if expected is None:
+            assert one["text"] in ("not finite", "?")
+            continue
+        assert float(one["value"]) == expected, one
+        if one["short"] is None:
+            assert one["text"] == number(expected), one
+        else:
+            shown = float(one["text"].replace("\N{MINUS SIGN}", "-"))
+            has_room = 0.00995 < abs(expected) < 999.5  # else it is one digit and a power of ten
+            assert shown == pytest.approx(expected, rel=0.06 if has_room else 0.35)
+    return {one["of"] for one in found}
+
+
+def check_all(browser, plain, every=1):
+    """Go through all ideas, then through (some) weights, and return all that was shown."""
+    seen = set()
+    n_ideas = int(browser.text(".phase").split()[-1])
+    for idea in range(n_ideas):
+        seen |= check_numbers(browser, plain)
+        assert (
+            browser.text(".phase").split(" \N{MIDDLE DOT} ")[1].lower()
+            == f"{idea + 1} of {n_ideas}"
+        )
+        if idea < n_ideas - 1:
+            browser.step()
+    for layer in range(1, len(plain["layer_sizes"])):
+        browser.choose(0, layer)
+        n_in, n_out = plain["layer_sizes"][layer - 1 : layer + 1]
+        for source in [*range(0, min(n_in, 12), every), "bias"]:
+            for unit in range(0, min(n_out, 12), every):
+                browser.choose(1, source)
+                browser.choose(2, unit)
+                seen |= check_numbers(browser, plain)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"alpha": 0.1, "momentum": 0.9, "nesterov": True}, {"solver": "adam", "alpha": 0.1}],
+    ids=str,
+)
+def test_every_number_on_the_page_is_the_traces(browser, tmp_path, options):
+    for loss, out, sizes in (
+        ("squared_error", "identity", (2, 2, 1)),
+        ("log_loss", "softmax", (3, 2, 3)),
+    ):
+        network, X, y = random_case(loss, out, sizes, 3)
+        network.train_epoch(X, y, 0.05, **options)
+        trace = trace_step(network, X[0], y[0], 0.1, **options)
+        browser.open(trace.to_html(), tmp_path)
+        seen = check_all(browser, trace.to_dict())
+        for l, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+            names = ["W", "new_W", "grad_W"]
+            links = {
+                f"layers.{l}.{name}.{i}.{j}"
+                for name in names
+                for i in range(n_in)
+                for j in range(n_out)
+            }
+            units = {
+                f"layers.{l}.{name}.{j}"
+                for name in ("z", "a", "b", "dE_da", "delta", "grad_b", "new_b")
+                for j in range(n_out)
+            }
+            state = {f"layers.{l}.new_state.{name}.W.0.0" for name in trace.layers[0].state}
+            assert links | units | state <= seen
+        assert {"x.0", "y.0", "loss", "new_loss", "solver.learning_rate"} <= seen
+
+
+def test_numbers_of_a_network_drawn_in_part_are_the_traces(browser, tmp_path):
+    network, X, y = random_case("log_loss", "logistic", (30, 20, 1), 1, dtype="float32")
+    trace = trace_step(network, X[0], y[0], 0.1)
+    browser.open(trace.to_html(), tmp_path)
+    seen = check_all(browser, trace.to_dict(), every=4)
+    assert sum(of.startswith("layers.0.grad_W") for of in seen) >= 16
+    assert "12 of 30 inputs, 12 of 20 units of layer 1 shown" in browser.text("figcaption")
+
+
+def test_every_step_of_a_recording_is_its_trace_and_its_loss(browser, tmp_path, nine):
+    browser.open(nine.to_html(), tmp_path)
+    for k in range(0, len(nine) - 1, 5):
+        browser.run(
+            "const one = document.querySelector('.scrub input'); one.value = arguments[0];"
+            "one.dispatchEvent(new Event('input'))",
+            k,
+        )
+        plain = {**nine.trace(k).to_dict(), "curve": {"losses": nine.losses.tolist()}}
+        assert f"curve.losses.{k}" in check_numbers(browser, plain)
+
+
+# -- controls --------------------------------------------------------------------------------------
+
+
+def test_play_step_and_rewind_by_mouse(browser, tmp_path, nine):
+    browser.open(nine.trace(0).to_html(), tmp_path)
+    assert browser.text(".idea h2") == "One row"
+    assert browser.run("return document.querySelector('[aria-label=Back]').disabled")
+    browser.step()
+    assert browser.text(".idea h2") == "Layer 1: weighted sums"
+    browser.click("[aria-label=Back]")
+    assert browser.text(".idea h2") == "One row"
+    browser.click(".jump[data-phase=backward]")
+    assert browser.text(".idea h2") == "How the loss depends on the output"
+    assert (
+        browser.run("return document.querySelector('[aria-current=step]').dataset.phase")
+        == "backward"
+    )
+    browser.click("[aria-label=Rewind]")
+    assert browser.text(".idea h2") == "One row"
+    browser.run("document.querySelector('[aria-label=Pace]').value = 'fast'")
+    browser.click("[aria-label=Play]")
+    until(lambda: browser.text(".idea h2") != "One row")
+    browser.click("[aria-label=Pause]")
+    browser.click(".jump[data-phase=update]")
+    for _ in range(2):
+        browser.step()
+    assert browser.text(".idea h2") == "The same row again"
+    assert browser.run("return document.querySelector('[aria-label=Step]').disabled")
+
+
+def until(holds, seconds=10):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.05)
+
+
+def test_play_step_and_rewind_by_keyboard(browser, tmp_path, nine):
+    browser.open(nine.trace(0).to_html(), tmp_path)
+    browser.keys("ARROW_RIGHT", "ARROW_RIGHT", to="body")
+    assert browser.text(".idea h2") == "Layer 1: activation"
+    browser.keys("ARROW_LEFT", to="body")
+    assert browser.text(".idea h2") == "Layer 1: weighted sums"
+    browser.keys("HOME", to="body")
+    assert browser.text(".idea h2") == "One row"
+    browser.keys("SPACE", to="body")
+    assert browser.run("return document.querySelector('[aria-label=Pause]') !== null")
+    browser.keys("SPACE", to="body")
+    assert browser.run("return document.querySelector('[aria-label=Play]') !== null")
+
+
+def test_every_weight_is_reached_by_keyboard(browser, tmp_path, nine):
+    trace = nine.trace(0)
+    browser.open(trace.to_html(), tmp_path)
+    browser.run("document.querySelector('.link[tabindex=\"0\"]').focus()")
+    seen = []
+    for _ in range(4):
+        browser.keys("ARROW_DOWN")
+        seen.append(browser.text(".change").split(" = ")[0])
+        assert browser.run("return document.activeElement.getAttribute('aria-pressed')") == "true"
+    assert sorted(seen) == ["W[1][0, 0]", "W[1][0, 1]", "W[1][1, 0]", "W[1][1, 1]"]
+    browser.keys("ARROW_RIGHT")
+    assert browser.text(".change").startswith("W[2][0, 0]")
+    label = browser.run("return document.activeElement.getAttribute('aria-label')")
+    assert label.startswith("Weight from unit 0 to output: ")
+    assert len(browser.run("return [...document.querySelectorAll('.link[tabindex=\"0\"]')]")) == 1
+
+
+def test_pointing_at_a_weight_shows_its_chain_rule(browser, tmp_path, nine):
+    from selenium.webdriver import ActionChains
+
+    browser.open(nine.trace(0).to_html(), tmp_path)
+    place = """const path = document.querySelectorAll(".link .target")[arguments[0]];
+        const p = path.getPointAtLength(path.getTotalLength() / 4);
+        const box = path.ownerSVGElement.getBoundingClientRect();
+        return [Math.round(box.x + p.x), Math.round(box.y + p.y)]"""
+    first = browser.text(".change").split(" = ")[0]
+    chain = ActionChains(browser.driver)
+    chain.w3c_actions.pointer_action.move_to_location(*browser.run(place, 4))
+    chain.perform()
+    browser.settle()
+    assert browser.text(".change").startswith("W[2][0, 0]")
+    assert "dE/dW[2][0, 0]" in browser.text(".weight .worked").replace("\n", "")
+    chain = ActionChains(browser.driver)
+    chain.w3c_actions.pointer_action.move_to_location(2, 2)
+    chain.perform()
+    browser.settle()
+    assert browser.text(".change").split(" = ")[0] == first, "pointing chooses nothing"
+    chain = ActionChains(browser.driver)
+    chain.w3c_actions.pointer_action.move_to_location(*browser.run(place, 4)).click()
+    chain.w3c_actions.pointer_action.move_to_location(2, 2)
+    chain.perform()
+    browser.settle()
+    assert browser.text(".change").startswith("W[2][0, 0]"), "a click does"
+
+
+def test_sliders_compute_the_step_that_fastbp_takes(browser, tmp_path, nine):
+    trace = nine.trace(0)
+    browser.open(trace.to_html(), tmp_path)
+    browser.choose(0, 1)
+    browser.choose(1, 1)
+    browser.choose(2, 0)
+    browser.keys(*["ARROW_RIGHT"] * 20, to=".slider:nth-of-type(1) input")
+    browser.keys(*["ARROW_LEFT"] * 10, to=".slider:nth-of-type(2) input")
+    assert "not the recorded ones" in browser.text(".edited")
+    rate = 0.05 * 10**0.2
+    network = nine.network(0)
+    reach = max(2, 2 * abs(network.weights[0][1, 0]))
+    network.weights[0][1, 0] -= 10 * reach / 200
+    x, y = trace.x, trace.y
+    right = trace_step(network, x, y, rate).to_dict()
+    found = {one["of"]: float(one["value"]) for one in browser.run(QUANTITIES)}
+    at = "layers.0.new_W.1.0"
+    for of in (at, "layers.0.grad_W.1.0", "layers.0.W.1.0"):
+        assert found[of] == pytest.approx(looked_up(right, of), rel=1e-9)
+    losses = browser.run(
+        "return [...document.querySelectorAll('.outcome data')].map((d) => Number(d.value))"
+    )
+    assert losses == pytest.approx([right["loss"], right["new_loss"]], rel=1e-9)
+    browser.click(".changes button")
+    assert check_numbers(browser, trace.to_dict()) >= {at}
+    assert not browser.driver.find_element("css selector", ".edited").is_displayed()
+
+
+def test_the_loss_is_scrubbed_with_the_network(browser, tmp_path, nine):
+    browser.open(nine.to_html(), tmp_path)
+    before = browser.text(".change")
+    browser.keys("ARROW_RIGHT", "ARROW_RIGHT", to=".scrub input")
+    assert "After step 2," in browser.text(".where")
+    assert browser.text(".change") != before
+    mark = "return Number(document.querySelector('.curve .mark').getAttribute('cx'))"
+    at_two = browser.run(mark)
+    browser.keys("END", to=".scrub input")
+    assert browser.run(mark) > at_two
+    assert "Training has ended here" in browser.text(".where")
+    browser.run("document.querySelector('[aria-label=Pace]').value = 'fast'")
+    browser.click(".scrub button")
+    until(lambda: "Training has ended" in browser.text(".where"), 20)
+    place = """const box = document.querySelector(".curve svg").getBoundingClientRect();
+        return [Math.round(box.x + box.width / 2), Math.round(box.y + 80)]"""
+    from selenium.webdriver import ActionChains
+
+    browser.run("document.querySelector('.curve svg').scrollIntoView({ block: 'center' })")
+    chain = ActionChains(browser.driver)
+    chain.w3c_actions.pointer_action.move_to_location(*browser.run(place)).click()
+    chain.perform()
+    browser.settle()
+    assert "epoch 3" in browser.text(".where") or "epoch 2" in browser.text(".where")
+
+
+def test_three_rates_are_drawn_and_named(browser, tmp_path, nine):
+    browser.open(nine.trace(0).to_html(), tmp_path)
+    browser.choose(0, 2)
+    browser.choose(1, "bias")
+    browser.settle()
+    figures = browser.run(
+        "return [...document.querySelectorAll('.three figure')].map((f) => f.dataset.rate)"
+    )
+    assert figures == ["small", "right", "large"]
+    # Along the output's bias E = 1/2 (z - y)^2: one step of rate 1 lands in the minimum.
+    rates = browser.run(
+        "return [...document.querySelectorAll('.three data')].map((d) => Number(d.value))"
+    )
+    assert rates[:2] == pytest.approx([0.06, 0.6], rel=1e-4)
+    assert rates[2] > 2
+    slope = browser.run("return Number(document.querySelector('.parameter .role-backward').value)")
+    assert slope == pytest.approx(nine.trace(0).layers[1].grad_b[0], rel=1e-12)
+
+
+# -- a tuned system --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shower():
+    def house_flow(main_valve):
+        return 8 * (1 - math.exp(-main_valve / 4))
+
+    stages = [
+        Stage("house", house_flow, Knob("main valve", 1, 10, start=4)),
+        Stage("shower", lambda x, h: x * (h / 10) ** 1.5, Knob("handle {loss:x}", 1, 10, start=4)),
+    ]
+    return ChainTuner(stages, target=3, learning_rate="auto").tune()
+
+
+def test_every_number_of_a_tuned_system_is_the_results(browser, tmp_path, shower):
+    browser.open(shower.to_html(), tmp_path)
+    columns = {name: values.tolist() for name, values in shower.history.items()}
+    plain = {
+        "columns": columns,
+        "error": columns["error"],
+        "target": shower.target,
+        "sensitivities": shower.sensitivities,
+    }
+    seen = set()
+    for number_of_look in range(shower.n_evaluations):
+        assert f"{number_of_look + 1} of {shower.n_evaluations}" in browser.text(".phase").lower()
+        seen |= check_numbers(browser, plain)
+        if number_of_look + 1 < shower.n_evaluations:
+            browser.step()
+    for name in ("house", "shower", "main valve", "handle {loss:x}"):
+        assert {f"columns.{name}.{k}" for k in range(shower.n_evaluations)} <= seen
+    assert {"sensitivities.shower.house", "target.shower"} <= seen
+    product = shower.sensitivities["shower"]["house"] * shower.sensitivities["house"]["main valve"]
+    shown = browser.run(
+        "return [...document.querySelectorAll('.chains data')].map((d) => +d.value)"
+    )
+    assert product in shown
+    assert "d shower / d handle {loss:x} = " in browser.text(".chains")
+
+
+def test_a_tuned_system_is_played_and_scrubbed(browser, tmp_path, shower):
+    browser.open(shower.to_html(), tmp_path)
+    browser.keys("ARROW_RIGHT", "ARROW_RIGHT", to="body")
+    assert browser.text(".idea h2") == "A knob is moved, to learn"
+    assert "d house / d main valve \N{ALMOST EQUAL TO} (" in browser.text(".idea .worked")
+    browser.keys("END", to=".scrub input")
+    assert browser.text(".idea h2") == "A move towards the target"
+    browser.click("[aria-label=Rewind]")
+    assert browser.text(".idea h2") == "First settings"
+    browser.run("document.querySelector('[aria-label=Pace]').value = 'fast'")
+    browser.click("[aria-label=Play]")
+    until(lambda: browser.text(".idea h2") == "The same again")
+    browser.click("[aria-label=Pause]")
+
+
+# -- what it looks like ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_nothing_is_wider_than_the_window(browser, tmp_path, nine, moons, shower, width):
+    random = np.random.default_rng(0)
+    large = Network((784, 128, 10), out_activation="softmax", loss="log_loss", random_state=0)
+    x = random.uniform(size=784)
+    for one in (shower, nine, moons, trace_step(large, x, np.eye(10)[3], 0.1)):
+        browser.open(one.to_html(), tmp_path, width=width)
+        for _ in range(4):
+            assert browser.run("return document.documentElement.scrollWidth") == width
+            if one is not shower:
+                browser.click(".jump[data-phase=backward]")
+            browser.step()
+        smallest = """const hasText = (node) => !["SUP", "SUB"].includes(node.tagName) &&
+                [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+            return Math.min(...[...document.querySelectorAll(".fastbp *")]
+                .filter((node) => node.checkVisibility() && hasText(node))
+                .map((node) => parseFloat(getComputedStyle(node).fontSize)))"""
+        assert browser.run(smallest) >= 11
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility_rules_hold_in_light_and_dark(browser, tmp_path, moons, shower, scheme):
+    if not AXE.exists():
+        missing("axe-core (npm ci in page/)")
+    browser.open(shower.to_html(), tmp_path, prefers_color_scheme=scheme)
+    assert violations(browser) == []
+    browser.open(moons.to_html(), tmp_path, prefers_color_scheme=scheme)
+    background = browser.run(
+        "return getComputedStyle(document.querySelector('.fastbp')).backgroundColor"
+    )
+    lightness = np.mean([int(part) for part in background[4:-1].split(",")])
+    assert (lightness > 200) == (scheme == "light")
+    for phase in ("forward", "loss", "backward", "update"):
+        browser.click(f".jump[data-phase={phase}]")
+        assert violations(browser) == []
+
+
+def violations(browser):
+    """What axe finds against the rules of WCAG and good practice."""
+    browser.run(AXE.read_text(encoding="utf-8"))
+    found = browser.driver.execute_async_script(
+        "const done = arguments[0]; axe.run(document).then((r) => done(r.violations))"
+    )
+    return [(one["id"], one["help"], [n["html"][:200] for n in one["nodes"]]) for one in found]
+
+
+def test_motion_is_reduced_where_asked_for(browser, tmp_path, nine):
+    animation = "return getComputedStyle(document.querySelector('.link.flows .flow')).animationName"
+    for value, expected in (("reduce", "none"), ("no-preference", "fastbp-flow")):
+        browser.open(nine.trace(0).to_html(), tmp_path, prefers_reduced_motion=value)
+        browser.step()
+        assert browser.run(animation) == expected
+
+
+def test_the_plane_shows_the_rows_and_follows_the_weights(browser, tmp_path, moons):
+    browser.open(moons.to_html(), tmp_path)
+    n_rows = "return document.querySelectorAll('.data path.row').length"
+    assert browser.run(n_rows) == len(moons.probe_X)
+    surface = "return document.querySelector('.data .boundary path').getAttribute('d')"
+    before = browser.run(surface)
+    browser.keys("END", to=".scrub input")
+    browser.settle()
+    assert browser.run(surface) != before
+    assert "upper as the network answers it" in browser.text(".data")
+
+
+# -- alone, within others, and with bad data -------------------------------------------------------
+
+
+def test_the_page_requests_nothing(browser, tmp_path, nine):
+    browser.open(nine.to_html(), tmp_path)
+    browser.click("[aria-label=Step]")
+    events = [
+        json.loads(entry["message"])["message"] for entry in browser.driver.get_log("performance")
+    ]
+    sent = [
+        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
+    ]
+    assert [url.split(":")[0] for url in sent if not url.startswith("data:,")] == ["file"]
+
+
+def test_names_are_text_only(browser, tmp_path):
+    evil = "</script><script>window.evil = 1</script><img src=x onerror='window.evil = 1'>"
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=[evil, "b"])
+    y = np.where(X["b"] > 0, evil, "{backward:x}^2^")
+    model = BackpropClassifier(hidden_layer_sizes=(2,), random_state=0)
+    model.partial_fit(X, y, classes=sorted(set(y)))
+    browser.open(trace_step(model, X.iloc[0], y[0]).to_html(), tmp_path)
+    for _ in range(8):
+        browser.step()
+    assert browser.run("return window.evil ?? null") is None
+    assert browser.run("return document.querySelectorAll('img').length") == 0
+    assert evil in browser.run("return document.querySelector('.pickers').textContent")
+
+
+def test_numbers_that_are_not_finite_leave_no_blank_page(browser, tmp_path):
+    network = Network((2, 2, 1), out_activation="identity", random_state=0)
+    with pytest.warns(DivergenceWarning):
+        trace = trace_step(network, [1e200, 1e200], 1e300, 0.1)
+    browser.open(trace.to_html(), tmp_path)
+    check_all(browser, trace.to_dict())
+    browser.choose(0, 1)
+    browser.choose(1, 0)
+    assert "not finite" in browser.text("section.weight")
+
+
+def test_an_embedded_page_runs_within_its_frame(browser, tmp_path, nine):
+    browser.open(f"<!doctype html><body>{nine.trace(0)._repr_html_()}", tmp_path)
+    until(lambda: frame_says(browser, "One step of backpropagation"))
+    assert browser.run("return document.querySelectorAll('.fastbp').length") == 0
+
+
+def frame_says(browser, title):
+    browser.driver.switch_to.frame(0)
+    try:
+        return (
+            browser.driver.execute_script("return document.querySelector('h1')?.innerText") == title
+        )
+    finally:
+        browser.driver.switch_to.default_content()
+
+
+def test_the_widget_shows_the_page_and_tells_where_it_is(browser, tmp_path, nine):
+    browser.open("<!doctype html><html lang=en><body><div id=cell></div>", tmp_path)
+    source = "data:text/javascript;base64," + base64.b64encode(program().encode()).decode()
+    script = """const [source, page, done] = arguments;
+        const values = { page, frame: 0, idea: 0 }, handlers = {};
+        window.model = {
+            get: (name) => values[name],
+            set: (name, value) => { values[name] = value; },
+            save_changes: () => { window.saved = { ...values }; },
+            on: (name, handler) => { handlers[name] = handler; },
+            move: (name, value) => { values[name] = value; handlers["change:" + name](); } };
+        import(source).then((module) => {
+            module.default.render({ model: window.model, el: document.querySelector("#cell") });
+            window.shadow = document.querySelector("#cell").shadowRoot; done(); })"""
+    page = json.dumps(nine.trace(0).to_html().split('id="fastbp-data">')[1].split("</script>")[0])
+    browser.driver.execute_async_script(script, source, json.loads(page))
+    title = "return window.shadow.querySelector('.idea h2').innerText"
+    assert browser.run(title) == "One row"
+    browser.run("window.shadow.querySelector('[aria-label=Step]').click()")
+    assert browser.run("return window.saved.idea") == 1
+    browser.run("window.model.move('idea', 3)")
+    assert browser.run(title) == "Layer 2: weighted sums"
+
+
+def test_what_cannot_be_shown_is_said(chromium, tmp_path, nine):
+    page = nine.trace(0).to_html().replace("fastbp.page/1", "fastbp.page/9", 1)
+    broken = page.replace('"format":"fastbp.page/1"', '"format":"fastbp.page/9"')
+    chromium.open(broken, tmp_path)
+    assert "This page cannot be shown: a page of the format fastbp.page/9" in chromium.text(
+        "[role=alert]"
+    )
+    chromium.complaints()

@@ -1,0 +1,145 @@
+"""Helpers: who is asked, whether they pay, and that nothing depends on them."""
+
+import multiprocessing
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import _threads
+from fastbp._threads import LEAST_PATIENCE, MOST_PATIENCE, Trial, team_size
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(600, 20))
+NUMBERS = RANDOM.integers(0, 3, 600)
+
+
+@pytest.fixture(autouse=True)
+def _small_shares(monkeypatch):
+    monkeypatch.setattr(_threads, "LEAST_SHARE", 1)
+
+
+def trained(n_threads, n_epochs=6):
+    """The parameters after some epochs of batches that are not a whole number of blocks."""
+    network = fastbp.Network((20, 30, 3), loss="log_loss", random_state=0)
+    for _ in range(n_epochs):
+        network.train_epoch(X, NUMBERS, 0.01, solver="adam", batch_size=57, n_threads=n_threads)
+    return network._arena.values
+
+
+def test_a_team_is_as_large_as_there_is_work_for(monkeypatch):
+    monkeypatch.setattr(_threads, "LEAST_SHARE", 1e5)
+    assert team_size(8, 99_000) == 1
+    assert team_size(8, 250_000) == 2
+    assert team_size(2, 1e9) == 2
+
+
+def choices(trial, seconds, n):
+    """What is chosen for n pieces, where helpers' and the one thread's times are as given."""
+    made = []
+    for _ in range(n):
+        made.append(trial.wants_helpers())
+        trial.note(made[-1], seconds[made[-1]])
+    return made
+
+
+def test_helpers_that_pay_stay_and_are_questioned_ever_more_seldom():
+    trial = Trial()
+    assert choices(trial, {True: 1.0, False: 2.0}, 2) == [True, False]
+    for patience in (2 * LEAST_PATIENCE, 4 * LEAST_PATIENCE, 8 * LEAST_PATIENCE):
+        made = choices(trial, {True: 1.0, False: 2.0}, patience + 1)
+        assert made == [True] * patience + [False]
+    choices(trial, {True: 1.0, False: 2.0}, 10 * MOST_PATIENCE)
+    made = choices(trial, {True: 1.0, False: 2.0}, 10 * (MOST_PATIENCE + 1))
+    assert made.count(False) == 10
+
+
+def test_helpers_that_do_not_pay_go_and_come_back_when_they_do():
+    trial = Trial()
+    choices(trial, {True: 3.0, False: 2.0}, 2)
+    assert choices(trial, {True: 3.0, False: 2.0}, LEAST_PATIENCE) == [False] * LEAST_PATIENCE
+    later = choices(trial, {True: 1.0, False: 2.0}, LEAST_PATIENCE + 2)
+    assert later == [True] * (LEAST_PATIENCE + 1) + [False]
+
+
+def test_pieces_are_timed_and_get_helpers_in_turns():
+    trial, given = Trial(), []
+    for _ in range(2):
+        with trial.piece(10) as others:
+            given.append(others)
+    assert isinstance(given[0], ThreadPoolExecutor)
+    assert given[1] is None
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 16])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_with_helpers_or_without_the_bits_are_the_same(n_threads, wanted, monkeypatch):
+    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: wanted)
+    np.testing.assert_array_equal(trained(n_threads), trained(1))
+
+
+def test_helpers_take_part(monkeypatch):
+    """Every thread that is asked for comes, even where one alone could do all."""
+    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
+    names, submit = [], ThreadPoolExecutor.submit
+
+    def noting(executor, call, *args):
+        def work():
+            names.append(threading.current_thread().name)
+            call(*args)
+
+        return submit(executor, work)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", noting)
+    trained(3, n_epochs=20)
+    assert names
+    assert all(name.startswith("fastbp") for name in names)
+
+
+def test_predictions_of_many_rows_do_not_depend_on_helpers(monkeypatch):
+    network = fastbp.Network((20, 30, 3), loss="log_loss", random_state=0)
+    alone = network.forward(X)
+    for wanted in (True, False):
+        monkeypatch.setattr(Trial, "wants_helpers", lambda trial, wanted=wanted: wanted)
+        np.testing.assert_array_equal(network.forward(X, n_threads=5), alone)
+
+
+def test_where_no_more_threads_are_to_be_had_training_goes_on_without(monkeypatch):
+    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
+    expected = trained(1)
+
+    class Nobody(ThreadPoolExecutor):
+        def submit(self, *args, **kwargs):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_threads, "helpers", lambda: Nobody(1))
+    np.testing.assert_array_equal(trained(3), expected)
+
+
+def test_many_models_in_threads_that_all_want_helpers(monkeypatch):
+    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
+    expected = trained(1)
+    with ThreadPoolExecutor(4) as pool:
+        for parameters in pool.map(trained, [2, 3, 4, 5] * 3):
+            np.testing.assert_array_equal(parameters, expected)
+
+
+def in_child(queue):
+    queue.put(trained(2).tobytes())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks, as Linux does safely")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_has_helpers_of_its_own(monkeypatch):
+    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
+    expected = trained(2)  # the parent's helpers are up
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=in_child, args=[queue])
+    child.start()
+    assert queue.get(timeout=60) == expected.tobytes()
+    child.join(60)
+    assert child.exitcode == 0
