@@ -250,8 +250,10 @@ struct fbp_ops {
                             int64_t n_inputs);
     void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer);
 
-    /* Whole networks of one hidden layer of up to tiny_units and one output: see tiny.inc.h. */
-    int tiny_units;
+    /* Whole networks of one small hidden layer, whose last layer layer_load has transposed: of up to
+     * tiny_units hidden units, other than identity, and one output; or without momentum of
+     * tiny_units_at_rest of any kind, and of as many outputs as the scratch of a layer has room for. See tiny.inc.h. */
+    int tiny_units, tiny_units_at_rest;
     fbp_train_tiny *train_tiny;
 
     /* Networks side by side: adds each lane's weighted losses to loss_sums, which become infinite

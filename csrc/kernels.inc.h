@@ -41,6 +41,7 @@ const fbp_ops FBP_TABLE = {
     .batch_penalty = batch_penalty,
     .batch_unload = batch_unload,
     .tiny_units = TINY_VECTORS * VL,
+    .tiny_units_at_rest = MOST_VECTORS * VL,
     .train_tiny = train_tiny,
     .train_lanes = train_lanes,
     .activate = {activate_identity, activate_logistic, activate_tanh, activate_relu,

@@ -1,19 +1,24 @@
-/* A network of one small hidden layer and one output: the whole step in registers, with the first
- * layer one row behind.
+/* A network of one small hidden layer: the whole step of a row in one piece, as much of it in
+ * registers as they hold, with the first layer one row behind.
  *
  * A row's step is so short that what takes time is waiting for the row before. So nothing waits for
  * a row's delta but what must: with x, x' this row and the next, `keep` and `take` of the step
- * (fbp_step; without momentum there is no V) and D = weight delta w2 f'(a),
+ * (fbp_step; without momentum there is no V) and D = weight f'(a) sum over outputs of delta w2,
  *
  *     z' = Z + (x . x' + 1) take[0] D                                              exact
  *     Z  = keep[0][0] x' W + keep[0][1] x' V + b, kept likewise, without this row's step
  *
  * where Z comes from the pass over W and V that the row before was owed, and only D has to wait for
- * delta. Whatever there is one of, such as delta, stands in every lane of a vector.
+ * delta. Whatever there is one of, such as a delta, stands in every lane of a vector.
  *
- * W stands as W[input][NV * VL], with momentum W[input][2 * NV * VL] = [W | V], zero behind n_out;
- * there b, w2 and D stay zero too, because every unit is 0 there: logistic(0), which is not, is
- * made so. */
+ * Of several outputs, or of units that are a single vector, the weights are scale * W and scale * w2,
+ * and L2 shrinks the scale alone. So a step divides by it, and what is read is multiplied, both where
+ * nothing waits for it.
+ *
+ * W stands in tiles of some vectors of units, W[tile][input][vectors * VL], with momentum as many of
+ * V behind those of each input; zero behind n_out. There b, w2 and D stay zero too, because every
+ * unit is 0 there: logistic(0), which is not, is made so. w2 is that of the layer, transposed
+ * (layer_load): vectors run over units there as well. */
 
 INLINE const real *dense_row(const fbp_data *data, int64_t r) {
     return (const real *)(data->X + r * data->X_row_bytes);
@@ -54,19 +59,8 @@ INLINE vec tiny_derive(vec w, vec a, const fbp_activation activation) {
     }
 }
 
-/* Delta and loss of the single output. Nothing waits for the loss. */
-static vec tiny_output(const fbp_net *net, vec z, const real *y, double *loss) {
-    const fbp_layer *layer = net->layers + 1;
-    const vec a = net->last_activation == FBP_EXP ? v_exp(z) : tiny_activate(z, net->last_activation);
-    v_store(layer->z, z);
-    v_store(layer->a, a);
-    *loss = net->output_delta(layer->delta, layer->z, layer->a, y, 1, net->loss_parameter);
-    if (net->loss >= FBP_BINARY_LOG_LOSS) return v_sub(a, v_set1(*y)); /* a pair */
-    return tiny_derive(v_set1(*(const real *)layer->delta), a, net->last_activation);
-}
-
-/* What there is besides gradients. */
-enum { DECAYS = 1, MOVES = 2 }; /* neither: PLAIN */
+/* What a template has besides gradients. What is SCALED decays by way of the scale of all weights. */
+enum { DECAYS = 1, MOVES = 2, SCALED = 4 }; /* none: PLAIN */
 
 /* w' and v' for the gradient whose steps are x D and x E */
 INLINE void tiny_step(vec *w, vec *v, vec x, vec D, vec E, const vec_step *s, const int KIND) {
@@ -86,11 +80,53 @@ INLINE vec tiny_kept(vec w, vec v, const vec_step *s, const int KIND) {
     return KIND & MOVES ? v_fma(s->keep[0][1], v, kept) : kept;
 }
 
-/* NQ vectors of columns: every input's W takes the step of the row x_last; returns in Z what the
- * row `next` makes of that, W and V kept once more. */
-INLINE void tiny_pass(vec *Z, real *W, int64_t stride, int64_t n_in, const real *x_last, const real *next,
+enum {
+    MOST_VECTORS = 2 * TINY_VECTORS, /* of hidden units */
+    FEW_OUTPUTS = 4,                 /* whose deltas stay in registers */
+    TILE_VECTORS = 6,                /* of W that a pass has registers for */
+};
+
+/* What a row leaves to the next. w2 and b2 stand here where there is one output, else in its layer. */
+typedef struct {
+    vec z[MOST_VECTORS], Z[MOST_VECTORS], a[MOST_VECTORS], D[MOST_VECTORS], E[MOST_VECTORS];
+    vec b[MOST_VECTORS], V_b[MOST_VECTORS], w2[TINY_VECTORS], V_w2[TINY_VECTORS], b2, V_b2;
+} tiny_state;
+
+/* What a row's gradients are multiplied by, in every lane: as W and w2 want it, which are scaled; as b
+ * and z do, whose gradients are worked out of a w2 without its scale; as b2 does; and velocities. */
+typedef struct {
+    vec W, w2, b, b2, V;
+} tiny_takes;
+
+INLINE tiny_takes takes_of(const fbp_step *step, double weight, double scale, double keep, const int KIND) {
+    const double take = step->take[0] * weight;
+    const vec same = v_set1((real)take);
+    tiny_takes takes = {same, same, same, same, v_set1((real)(step->take[1] * weight))};
+    if (KIND & SCALED) {
+        takes.W = v_set1((real)(take / keep));
+        takes.w2 = v_set1((real)(take / (scale * keep)));
+        takes.b = v_set1((real)(take * scale));
+    }
+    return takes;
+}
+
+/* How many of NV vectors are a tile; what remains is the last one. */
+INLINE int tiny_tile(int NV, int moves) {
+    if (moves) return NV == 4 ? 2 : NV;
+    return NV <= TILE_VECTORS ? NV : 4;
+}
+
+/* BODY(q, NQ) for each tile: its first vector, and how many. */
+#define EACH_TILE(BODY)                                                  \
+    do {                                                                 \
+        UNROLL for (int q = 0; q + TILE <= NV; q += TILE) BODY(q, TILE); \
+        if (NV % TILE) BODY((NV - NV % TILE), (NV % TILE));              \
+    } while (0)
+
+/* A tile of NQ vectors: every input's W takes the step of the row x_last; Z = next W, Z_V = next V. */
+INLINE void tiny_pass(vec *Z, vec *Z_V, real *W, int64_t n_in, const real *x_last, const real *next,
                       const vec *D, const vec *E, const vec_step *s, const int NQ, const int KIND) {
-    vec Z_V[4];
+    const int64_t stride = KIND & MOVES ? 2 * NQ * VL : NQ * VL;
     UNROLL for (int q = 0; q < NQ; q++) Z[q] = Z_V[q] = v_set1(0);
     for (int64_t i = 0; i < n_in; i++, W += stride) {
         const vec to_last = v_set1(x_last[i]), to_next = v_set1(next[i]);
@@ -106,157 +142,338 @@ INLINE void tiny_pass(vec *Z, real *W, int64_t stride, int64_t n_in, const real 
             }
         }
     }
-    UNROLL for (int q = 0; q < NQ; q++) Z[q] = tiny_kept(Z[q], Z_V[q], s, KIND);
 }
 
-/* The sum over inputs of x W, one vector of columns. */
-INLINE vec tiny_product(const real *W, int64_t stride, const real *x, int64_t n_in) {
-    vec sum = v_set1(0);
-    for (int64_t i = 0; i < n_in; i++) sum = v_fma(v_set1(x[i]), v_load(W + i * stride), sum);
-    return sum;
+/* The same without a step. */
+INLINE void tiny_forward(vec *Z, vec *Z_V, const real *W, int64_t n_in, const real *next, const int NQ,
+                         const int KIND) {
+    const int64_t stride = KIND & MOVES ? 2 * NQ * VL : NQ * VL;
+    UNROLL for (int q = 0; q < NQ; q++) Z[q] = Z_V[q] = v_set1(0);
+    for (int64_t i = 0; i < n_in; i++, W += stride) {
+        const vec x = v_set1(next[i]);
+        UNROLL for (int q = 0; q < NQ; q++) {
+            Z[q] = v_fma(x, v_load(W + q * VL), Z[q]);
+            if (KIND & MOVES) Z_V[q] = v_fma(x, v_load(W + q * VL + stride / 2), Z_V[q]);
+        }
+    }
 }
 
-/* a = f(z), 0 behind the last unit */
-INLINE void tiny_activate_all(vec *a, const vec *z, vec last_units, const int NV,
-                              const fbp_activation ACTIVATION) {
-    UNROLL for (int q = 0; q < NV; q++) a[q] = tiny_activate(z[q], ACTIVATION);
-    if (ACTIVATION == FBP_LOGISTIC) a[NV - 1] = v_mul(a[NV - 1], last_units);
+/* a = f(z), 0 behind the last unit; KNOWN: when compiled. */
+INLINE void tiny_activate_all(vec *a, const vec *z, const fbp_layer *layer, vec last_units, const int NV,
+                              const fbp_activation activation, const int KNOWN) {
+    real values[MOST_VECTORS * VL];
+    if (KNOWN || activation == FBP_RELU) {
+        UNROLL for (int q = 0; q < NV; q++) a[q] = tiny_activate(z[q], KNOWN ? activation : FBP_RELU);
+    } else {
+        UNROLL for (int q = 0; q < NV; q++) v_store(values + q * VL, z[q]);
+        layer->activate(values, NV * VL);
+        UNROLL for (int q = 0; q < NV; q++) a[q] = v_load(values + q * VL);
+    }
+    if (activation == FBP_LOGISTIC) a[NV - 1] = v_mul(a[NV - 1], last_units);
 }
 
-/* Parameters that stay in registers, each with its velocity. */
-typedef struct {
-    vec b[4], V_b[4], w2[4], V_w2[4], b2, V_b2;
-} tiny_parameters;
+/* sums[k]: lanes that add up to a . w2[k], for OUTPUTS outputs */
+INLINE void tiny_products(vec *sums, const real *w2, int64_t width, const vec *a, const int NV,
+                          const int OUTPUTS) {
+    vec odd[4];
+    UNROLL for (int k = 0; k < OUTPUTS; k++) {
+        sums[k] = v_mul(a[0], v_load(w2 + k * width));
+        odd[k] = v_set1(0);
+    }
+    UNROLL for (int q = 1; q < NV; q++)
+        UNROLL for (int k = 0; k < OUTPUTS; k++) {
+            vec *sum = q % 2 ? odd + k : sums + k;
+            *sum = v_fma(a[q], v_load(w2 + k * width + q * VL), *sum);
+        }
+    UNROLL for (int k = 0; k < OUTPUTS; k++) sums[k] = v_add(sums[k], odd[k]);
+}
 
-INLINE void tiny_load(tiny_parameters *p, const fbp_net *net, const fbp_block *block, const int NV,
+/* Delta and loss of a single output, from z. Nothing waits for the loss. A call, not inline: what it
+ * calls itself would else cost the commonest output registers. */
+static vec tiny_output(const fbp_net *net, vec z, const real *y, double *loss) {
+    const fbp_layer *layer = net->layers + 1;
+    const vec a = net->last_activation == FBP_EXP ? v_exp(z) : tiny_activate(z, net->last_activation);
+    v_store(layer->z, z);
+    v_store(layer->a, a);
+    *loss = net->output_delta(layer->delta, layer->z, layer->a, y, 1, net->loss_parameter);
+    if (net->loss >= FBP_BINARY_LOG_LOSS) return v_sub(a, v_set1(*y)); /* a pair */
+    return tiny_derive(v_set1(*(const real *)layer->delta), a, net->last_activation);
+}
+
+/* The same from a, where w2 and b2 are in registers. */
+INLINE vec tiny_one_output(const fbp_net *net, const tiny_state *p, vec scale, const real *y, double *loss,
+                           int is_difference, const int NV, const int KIND) {
+    vec product = v_mul(p->a[0], p->w2[0]);
+    UNROLL for (int q = 1; q < NV; q++) product = v_fma(p->a[q], p->w2[q], product);
+    product = v_total(product);
+    if (!is_difference)
+        return tiny_output(net, KIND & SCALED ? v_fma(scale, product, p->b2) : v_add(product, p->b2), y, loss);
+    const vec rest = v_sub(p->b2, v_set1(*y));
+    const vec delta = KIND & SCALED ? v_fma(scale, product, rest) : v_add(product, rest);
+    *loss = 0.5 * (double)v_first(delta) * v_first(delta);
+    return delta;
+}
+
+/* Loss and delta = z - y of n outputs, a few at most, in every lane of a vector each and in the layer. */
+INLINE double tiny_few_outputs(vec *delta, const fbp_layer *layer, const vec *a, vec scale, const real *y,
+                               int n, const int NV) {
+    const real *b = layer->b;
+    double loss = 0;
+    switch (n) {
+    case 1: tiny_products(delta, layer->W, layer->width, a, NV, 1); break;
+    case 2: tiny_products(delta, layer->W, layer->width, a, NV, 2); break;
+    case 3: tiny_products(delta, layer->W, layer->width, a, NV, 3); break;
+    default: tiny_products(delta, layer->W, layer->width, a, NV, 4);
+    }
+    UNROLL for (int k = 0; k < FEW_OUTPUTS; k++) {
+        if (k == n) break;
+        delta[k] = v_fma(scale, v_total(delta[k]), v_set1(b[k] - y[k]));
+        const real d = v_first(delta[k]);
+        ((real *)layer->delta)[k] = d;
+        loss += (double)d * d;
+    }
+    return 0.5 * loss;
+}
+
+/* The layer's delta and loss, from z, of any outputs. A call, for the same reason. */
+static double tiny_output_delta(const fbp_net *net, const real *y) {
+    const fbp_layer *layer = net->layers + 1;
+    memcpy(layer->a, layer->z, (size_t)layer->n_out * sizeof(real));
+    layer->activate(layer->a, layer->n_out);
+    const double loss = net->output_delta(layer->delta, layer->z, layer->a, y,
+                                          layer->n_out, net->loss_parameter);
+    layer->derive(layer->delta, layer->a, layer->n_out);
+    return loss;
+}
+
+/* The same from a. */
+INLINE double tiny_outputs(const fbp_net *net, const vec *a, real scale, const real *y, int is_difference,
+                           const int NV) {
+    const fbp_layer *layer = net->layers + 1;
+    const int64_t n = layer->n_out, width = layer->width;
+    const real *w2 = layer->W, *b = layer->b;
+    real *z = layer->z, *delta = layer->delta, totals[4];
+    vec sums[4];
+    double loss = 0;
+    int64_t k = 0;
+    for (; k + 4 <= n; k += 4, w2 += 4 * width) {
+        tiny_products(sums, w2, width, a, NV, 4);
+        v_sums(totals, sums[0], sums[1], sums[2], sums[3]);
+        UNROLL for (int u = 0; u < 4; u++) z[k + u] = b[k + u] + scale * totals[u];
+    }
+    for (; k < n; k++, w2 += width) {
+        tiny_products(sums, w2, width, a, NV, 1);
+        z[k] = b[k] + scale * v_sum(sums[0]);
+    }
+    if (!is_difference) return tiny_output_delta(net, y);
+    for (k = 0; k < n; k++) {
+        delta[k] = z[k] - y[k];
+        loss += (double)delta[k] * delta[k];
+    }
+    return 0.5 * loss;
+}
+
+/* back = sum over outputs of delta w2, and w2 takes its step: NQ vectors from q on, of one output whose
+ * w2 is in registers, */
+INLINE void tiny_back_one(vec *back, tiny_state *p, vec delta, const tiny_takes *take, const vec_step *s,
+                          int q, const int NQ, const int KIND) {
+    UNROLL for (int u = 0; u < NQ; u++) {
+        const vec a = p->a[q + u];
+        back[u] = v_mul(delta, p->w2[q + u]);
+        tiny_step(&p->w2[q + u], &p->V_w2[q + u], delta, v_mul(take->w2, a), v_mul(take->V, a), s, KIND);
+    }
+}
+
+/* or of the layer's outputs: n_few, whose deltas are in registers, or if that is 0 all. */
+INLINE void tiny_back(vec *back, const fbp_layer *layer, const vec *delta, int n_few, const vec *a, vec take,
+                      int q, const int NQ) {
+    const real *deltas = layer->delta;
+    real *w2 = (real *)layer->W + q * VL;
+    vec taken[TILE_VECTORS];
+    UNROLL for (int u = 0; u < NQ; u++) {
+        back[u] = v_set1(0);
+        taken[u] = v_mul(take, a[q + u]);
+    }
+#define OUTPUT(DELTA)                                \
+    const vec d = DELTA;                             \
+    UNROLL for (int u = 0; u < NQ; u++) {            \
+        const vec w = v_load(w2 + u * VL);           \
+        back[u] = v_fma(d, w, back[u]);              \
+        v_store(w2 + u * VL, v_fma(d, taken[u], w)); \
+    }                                                \
+    w2 += layer->width
+    if (n_few) {
+        UNROLL for (int k = 0; k < FEW_OUTPUTS; k++) {
+            if (k == n_few) break;
+            OUTPUT(delta[k]);
+        }
+    } else {
+        for (int64_t k = 0; k < layer->n_out; k++) {
+            OUTPUT(v_set1(deltas[k]));
+        }
+    }
+#undef OUTPUT
+}
+
+/* D, the next row's z and b's step, for NQ vectors from q on. */
+INLINE void tiny_turn(tiny_state *p, const vec *back, const tiny_takes *take, vec gram, vec kept,
+                      const vec_step *s_bias, int q, const int NQ, const fbp_activation activation,
                       const int KIND) {
-    const fbp_layer *last = net->layers + 1;
-    const real *b = block->b, *V_b = block->V_b, *w2 = block->Z;
-    UNROLL for (int q = 0; q < NV; q++) {
-        p->b[q] = v_load(b + q * VL);
-        p->w2[q] = v_load(w2 + q * VL);
-        p->V_b[q] = KIND & MOVES ? v_load(V_b + q * VL) : v_set1(0);
-        p->V_w2[q] = KIND & MOVES ? v_load(w2 + (NV + q) * VL) : v_set1(0);
+    const int BIAS = KIND & MOVES; /* biases do not decay */
+    UNROLL for (int u = 0; u < NQ; u++) {
+        const vec slope = tiny_derive(back[u], p->a[q + u], activation);
+        vec *z = &p->z[q + u], *b = &p->b[q + u], *V_b = &p->V_b[q + u];
+        p->D[q + u] = v_mul(take->W, slope);
+        p->E[q + u] = KIND & MOVES ? v_mul(take->V, slope) : p->D[q + u];
+        if (KIND & SCALED) *z = v_fma(kept, p->Z[q + u], *b);
+        else *z = v_add(p->Z[q + u], tiny_kept(*b, *V_b, s_bias, BIAS));
+        *z = v_fma(slope, v_mul(take->b, gram), *z);
+        tiny_step(b, V_b, v_set1(1), v_mul(take->b, slope), p->E[q + u], s_bias, BIAS);
     }
-    p->b2 = v_set1(*(const real *)last->b);
-    p->V_b2 = v_set1(KIND & MOVES ? *(const real *)last->V_b : 0);
 }
 
-INLINE void tiny_store(const tiny_parameters *p, const fbp_net *net, fbp_block *block, const int NV,
-                       const int KIND) {
-    const fbp_layer *last = net->layers + 1;
-    real *b = block->b, *V_b = block->V_b, *w2 = block->Z;
+/* W and w2 become what they stand for, and D what W is owed then. */
+INLINE void tiny_unscale(tiny_state *p, const fbp_net *net, fbp_block *block, double factor, const int NV,
+                         const int ONE) {
+    const fbp_layer *layer = net->layers + 1;
+    const vec f = v_set1((real)factor);
+    scale(block->W, block->W, factor, net->layers->n_in * NV * VL);
     UNROLL for (int q = 0; q < NV; q++) {
-        v_store(b + q * VL, p->b[q]);
-        v_store(w2 + q * VL, p->w2[q]);
-        if (KIND & MOVES) v_store(V_b + q * VL, p->V_b[q]);
-        if (KIND & MOVES) v_store(w2 + (NV + q) * VL, p->V_w2[q]);
+        p->D[q] = v_mul(f, p->D[q]);
+        if (ONE) p->w2[q] = v_mul(f, p->w2[q]);
     }
-    *(real *)last->b = v_first(p->b2);
-    if (KIND & MOVES) *(real *)last->V_b = v_first(p->V_b2);
+    if (!ONE) scale(layer->W, layer->W, factor, layer->n_out * layer->width);
 }
 
-/* fbp_train_tiny for NV vectors of hidden units. */
+/* Parameters that stay in registers, from or to where they belong. */
+INLINE void tiny_move(vec *parameter, real *at, const int NV, int loading) {
+    UNROLL for (int q = 0; q < NV; q++) {
+        if (loading) parameter[q] = v_load(at + q * VL);
+        else v_store(at + q * VL, parameter[q]);
+    }
+}
+
+INLINE void tiny_move_all(tiny_state *p, const fbp_net *net, const fbp_block *block, const int NV,
+                          const int KIND, const int ONE, int loading) {
+    const fbp_layer *last = net->layers + 1;
+    real *b2 = last->b, *V_b2 = last->V_b;
+    tiny_move(p->b, block->b, NV, loading);
+    if (KIND & MOVES) tiny_move(p->V_b, block->V_b, NV, loading);
+    if (!ONE) return;
+    tiny_move(p->w2, last->W, NV, loading);
+    if (KIND & MOVES) tiny_move(p->V_w2, last->V_W, NV, loading);
+    if (loading) {
+        p->b2 = v_set1(*b2);
+        p->V_b2 = v_set1(KIND & MOVES ? *V_b2 : 0);
+    } else {
+        *b2 = v_first(p->b2);
+        if (KIND & MOVES) *V_b2 = v_first(p->V_b2);
+    }
+}
+
+/* train_tiny for NV vectors of hidden units; ONE: a single output, and the activation is known when
+ * compiled. */
 INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, const int64_t *order,
                          int64_t start, int64_t stop, const fbp_step *step, double largest_loss,
-                         double *loss_sum, const int NV, const fbp_activation ACTIVATION, const int KIND) {
-    const int BIAS = KIND & MOVES; /* biases do not decay */
-    const int NQ = KIND & MOVES && NV == 4 ? 2 : NV; /* what a pass has registers for */
-    const int64_t n_in = net->layers->n_in, stride = KIND & MOVES ? 2 * NV * VL : NV * VL;
+                         double *loss_sum, const int NV, const fbp_activation activation, const int KIND,
+                         const int ONE) {
+    const int TILE = tiny_tile(NV, KIND & MOVES);
+    /* What comes first is taken up first: several vectors or outputs wait for one another for longer
+     * than a pass takes, which fills the gaps that they leave. */
+    const int PASS_FIRST = NV == 1 && ONE;
+    const fbp_layer *last = net->layers + 1;
+    const int64_t n_in = net->layers->n_in, per_vector = (KIND & MOVES ? 2 : 1) * n_in * VL;
+    const int is_difference = net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY;
+    const int n_few = is_difference && last->n_out <= FEW_OUTPUTS ? (int)last->n_out : 0;
+    const double keep = KIND & SCALED ? step->keep[0][0] : 1;
     const vec_step s = step_times(step, 1, 0), s_bias = step_times(step, 1, 1);
-    const vec one = v_set1(1);
-    real *W = block->W, units[4 * VL];
-    const real *x = dense_row(data, order[start]), *x_last = x;
-    tiny_parameters p;
-    vec z[4], Z[4], D[4], E[4];
-    double sum = 0;
+    const real *x = dense_row(data, order[start]), *x_last = x, *next = x;
+    real *W = block->W, units[VL];
+    tiny_state p;
+    vec Z_V[MOST_VECTORS], back[TILE_VECTORS], delta[FEW_OUTPUTS];
+    double sum = 0, scale = 1;
     int64_t r = start;
 
-    for (int64_t j = 0; j < NV * VL; j++) units[j] = j < net->layers->n_out;
-    const vec last_units = v_load(units + (NV - 1) * VL);
-    tiny_load(&p, net, block, NV, KIND);
+    for (int j = 0; j < VL; j++) units[j] = (NV - 1) * VL + j < net->layers->n_out;
+    const vec last_units = v_load(units);
+    tiny_move_all(&p, net, block, NV, KIND, ONE, 1);
+#define FORWARD(q, NQ) tiny_forward(p.Z + q, Z_V + q, W + q * per_vector, n_in, next, NQ, KIND)
+#define PASS(q, NQ) \
+    tiny_pass(p.Z + q, Z_V + q, W + q * per_vector, n_in, x_last, next, p.D + q, p.E + q, &s, NQ, KIND)
+#define PASS_OVER_W()                                       \
+    do {                                                    \
+        if (KIND & ~SCALED && r == start) EACH_TILE(FORWARD); \
+        else EACH_TILE(PASS);                               \
+    } while (0)
+#define TURN(q, NQ)                                                               \
+    do {                                                                          \
+        if (ONE) tiny_back_one(back, &p, delta[0], &take, &s, q, NQ, KIND);       \
+        else tiny_back(back, last, delta, n_few, p.a, take.w2, q, NQ);            \
+        tiny_turn(&p, back, &take, gram, kept, &s_bias, q, NQ, activation, KIND); \
+    } while (0)
+    EACH_TILE(FORWARD);
     UNROLL for (int q = 0; q < NV; q++) {
-        z[q] = v_add(tiny_product(W + q * VL, stride, x, n_in), p.b[q]);
-        Z[q] = D[q] = E[q] = v_set1(0);
+        p.z[q] = v_add(p.Z[q], p.b[q]);
+        p.D[q] = p.E[q] = v_set1(0);
     }
     for (;; r++) {
-        const real *next = dense_row(data, order[r + 1 < stop ? r + 1 : start]);
-        vec a[4], product, gram = one, delta;
+        vec gram = v_set1(1);
         double loss;
-
+        next = dense_row(data, order[r + 1 < stop ? r + 1 : start]);
         if (r + AHEAD < stop) fetch_row(data, order[r + AHEAD]);
-
-        /* What comes first is taken up first: the activations of several vectors take longer than
-         * the pass, which fills the gaps they leave. */
-        if (NV > 1) tiny_activate_all(a, z, last_units, NV, ACTIVATION);
-        if (r > start)
-            UNROLL for (int q = 0; q < NV; q += NQ)
-                tiny_pass(Z + q, W + q * VL, stride, n_in, x_last, next, D + q, E + q, &s, NQ, KIND);
-        else
-            UNROLL for (int q = 0; q < NV; q++)
-                Z[q] = tiny_kept(tiny_product(W + q * VL, stride, next, n_in),
-                                 KIND & MOVES ? tiny_product(W + (NV + q) * VL, stride, next, n_in) : one,
-                                 &s, KIND);
+        if (PASS_FIRST || r == stop) PASS_OVER_W();
         if (r == stop) break;
-        if (NV == 1) tiny_activate_all(a, z, last_units, NV, ACTIVATION);
-        for (int64_t i = 0; i < n_in; i++) gram = v_fma(v_set1(x[i]), v_set1(next[i]), gram);
 
         const int64_t row = order[r];
         const real *y = target_row(data, row);
         const double weight = data->weights ? data->weights[row] : 1;
-        const vec take = v_set1((real)(step->take[0] * weight));
-        const vec take_V = v_set1((real)(step->take[1] * weight));
-        product = v_mul(a[0], p.w2[0]);
-        UNROLL for (int q = 1; q < NV; q++) product = v_fma(a[q], p.w2[q], product);
-        product = v_total(product);
-        if (net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY) {
-            delta = v_add(product, v_sub(p.b2, v_set1(*y)));
-            loss = 0.5 * (double)v_first(delta) * v_first(delta);
-        } else {
-            delta = tiny_output(net, v_add(product, p.b2), y, &loss);
-        }
+        const tiny_takes take = takes_of(step, weight, scale, keep, KIND);
+        const vec scales = v_set1((real)scale), kept = v_set1((real)(scale * keep));
+        tiny_activate_all(p.a, p.z, net->layers, last_units, NV, activation, ONE);
+        for (int64_t i = 0; i < n_in; i++) gram = v_fma(v_set1(x[i]), v_set1(next[i]), gram);
+        if (ONE) delta[0] = tiny_one_output(net, &p, scales, y, &loss, is_difference, NV, KIND);
+        else if (n_few) loss = tiny_few_outputs(delta, last, p.a, scales, y, n_few, NV);
+        else loss = tiny_outputs(net, p.a, (real)scale, y, is_difference, NV);
+        if (!PASS_FIRST) PASS_OVER_W();
         if (!(loss <= largest_loss)) break;
         sum += weight * loss;
-        UNROLL for (int q = 0; q < NV; q++) {
-            const vec slope = tiny_derive(p.w2[q], a[q], ACTIVATION);
-            D[q] = v_mul(v_mul(take, delta), slope);
-            E[q] = KIND & MOVES ? v_mul(v_mul(take_V, delta), slope) : D[q];
-            z[q] = v_add(Z[q], tiny_kept(p.b[q], p.V_b[q], &s_bias, BIAS));
-            z[q] = v_fma(delta, v_mul(v_mul(take, gram), slope), z[q]);
-            tiny_step(&p.b[q], &p.V_b[q], one, D[q], E[q], &s_bias, BIAS);
-            tiny_step(&p.w2[q], &p.V_w2[q], delta, v_mul(take, a[q]), v_mul(take_V, a[q]), &s, KIND);
+
+        UNROLL for (int q = 0; q < NV; q++) p.Z[q] = tiny_kept(p.Z[q], Z_V[q], &s, KIND);
+        EACH_TILE(TURN);
+        if (ONE) tiny_step(&p.b2, &p.V_b2, delta[0], take.b2, take.V, &s_bias, KIND & MOVES);
+        else update_bias(last, weight, step, 0);
+        if (KIND & SCALED) scale *= keep;
+        if (KIND & SCALED && scale < LEAST_SCALE) {
+            tiny_unscale(&p, net, block, scale, NV, ONE);
+            scale = 1;
         }
-        tiny_step(&p.b2, &p.V_b2, delta, take, take_V, &s_bias, BIAS);
         x_last = x;
         x = next;
     }
-    tiny_store(&p, net, block, NV, KIND);
+#undef FORWARD
+#undef PASS
+#undef PASS_OVER_W
+#undef TURN
+    if (KIND & SCALED) tiny_unscale(&p, net, block, scale, NV, ONE);
+    tiny_move_all(&p, net, block, NV, KIND, ONE, 0);
     *loss_sum += sum;
     return r;
 }
 
-/* Rows of `width` numbers, every `stride` in the block, from or to rows of n in a layer. */
-INLINE void tiny_copy_rows(real *packed, int64_t stride, int64_t width, real *own, int64_t n,
-                           int64_t n_rows, int loading) {
-    for (int64_t i = 0; i < n_rows; i++, packed += stride, own += n)
-        for (int64_t j = 0; j < width; j++) {
-            if (loading) packed[j] = j < n ? own[j] : 0;
-            else if (j < n) own[j] = packed[j];
-        }
-}
-
-/* W, b and the output's weights, with their velocities, to and from the layers. */
-INLINE void tiny_copy(fbp_net *net, fbp_block *block, int64_t width, int momentum, int loading) {
-    const fbp_layer *first = net->layers, *last = net->layers + 1;
-    const int64_t n_in = first->n_in, n = first->n_out, stride = momentum ? 2 * width : width;
-    real *W = block->W, *w2 = block->Z;
-    tiny_copy_rows(W, stride, width, first->W, n, n_in, loading);
-    tiny_copy_rows(block->b, width, width, first->b, n, 1, loading);
-    tiny_copy_rows(w2, width, width, last->W, n, 1, loading);
-    if (!momentum) return;
-    tiny_copy_rows(W + width, stride, width, first->V_W, n, n_in, loading);
-    tiny_copy_rows(block->V_b, width, width, first->V_b, n, 1, loading);
-    tiny_copy_rows(w2 + width, width, width, last->V_W, n, 1, loading);
+/* W and b, with their velocities, to and from the first layer. */
+INLINE void tiny_copy(const fbp_net *net, fbp_block *block, int NV, int moves, int loading) {
+    const fbp_layer *first = net->layers;
+    const int64_t n_in = first->n_in, n_out = first->n_out, kinds = moves ? 2 : 1;
+    const int most = tiny_tile(NV, moves);
+    for (int64_t q = 0; q < NV; q++) {
+        const int64_t tile = q / most * most, width = (NV - tile < most ? NV - tile : most) * VL;
+        real *W = (real *)block->W + tile * VL * n_in * kinds + (q - tile) * VL;
+        copy_columns(W, kinds * width, first->W, n_in, n_out, q * VL, loading);
+        copy_columns((real *)block->b + q * VL, VL, first->b, 1, n_out, q * VL, loading);
+        if (!moves) continue;
+        copy_columns(W + width, kinds * width, first->V_W, n_in, n_out, q * VL, loading);
+        copy_columns((real *)block->V_b + q * VL, VL, first->V_b, 1, n_out, q * VL, loading);
+    }
 }
 
 static int64_t train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data, const int64_t *order,
@@ -264,43 +481,58 @@ static int64_t train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data, 
                           double *loss_sum) {
     const int n_vectors = (int)((net->layers->n_out + VL - 1) / VL);
     const int kind = (step->keep[0][0] != 1 ? DECAYS : 0) | (step->momentum ? MOVES : 0);
+    const int one = net->layers[1].n_out == 1 && n_vectors <= TINY_VECTORS &&
+                    net->first_activation != FBP_IDENTITY;
     int64_t stopped = start;
     if (start == stop) return start;
-    tiny_copy(net, block, n_vectors * VL, step->momentum, 1);
-#define ROWS(NV, ACTIVATION, KIND)                                                                \
-    case KIND:                                                                                    \
-        stopped = tiny_rows(net, block, data, order, start, stop, step, largest_loss, loss_sum, NV, \
-                            ACTIVATION, KIND);                                                    \
+    tiny_copy(net, block, n_vectors, step->momentum, 1);
+#define ROWS(NV, ACTIVATION, KIND, ONE)                                                           \
+    stopped = tiny_rows(net, block, data, order, start, stop, step, largest_loss, loss_sum, NV,    \
+                        ACTIVATION, KIND, ONE);                                                   \
+    break
+#define WITH_ACTIVATION(NV, ACTIVATION)                                      \
+    case ACTIVATION:                                                         \
+        switch (kind) {                                                      \
+        case PLAIN: ROWS(NV, ACTIVATION, PLAIN, 1);                          \
+        case DECAYS: ROWS(NV, ACTIVATION, (NV == 1 ? SCALED : DECAYS), 1);   \
+        case MOVES: ROWS(NV, ACTIVATION, MOVES, 1);                          \
+        case DECAYS | MOVES: ROWS(NV, ACTIVATION, (DECAYS | MOVES), 1);      \
+        }                                                                    \
         break;
-#define WITH_ACTIVATION(NV, ACTIVATION)            \
-    case ACTIVATION:                               \
-        switch (kind) {                            \
-            ROWS(NV, ACTIVATION, PLAIN)            \
-            ROWS(NV, ACTIVATION, DECAYS)           \
-            ROWS(NV, ACTIVATION, MOVES)            \
-            ROWS(NV, ACTIVATION, (DECAYS | MOVES)) \
-        }                                          \
-        break;
-#define WITH_VECTORS(NV)                         \
+#define ONE_OUTPUT(NV)                           \
     case NV:                                     \
         switch ((int)net->first_activation) {    \
-            WITH_ACTIVATION(NV, FBP_IDENTITY)    \
             WITH_ACTIVATION(NV, FBP_LOGISTIC)    \
             WITH_ACTIVATION(NV, FBP_TANH)        \
             WITH_ACTIVATION(NV, FBP_RELU)        \
         }                                        \
         break;
-    switch (n_vectors) {
-        WITH_VECTORS(1)
-        WITH_VECTORS(2)
+#define ANY_OUTPUTS(NV) \
+    case NV: ROWS(NV, net->first_activation, SCALED, 0);
+    switch (one ? n_vectors : 0) {
+        ONE_OUTPUT(1)
+        ONE_OUTPUT(2)
 #if TINY_VECTORS == 4
-        WITH_VECTORS(3)
-        WITH_VECTORS(4)
+        ONE_OUTPUT(3)
+        ONE_OUTPUT(4)
+#endif
+    }
+    switch (one ? 0 : n_vectors) {
+        ANY_OUTPUTS(1)
+        ANY_OUTPUTS(2)
+        ANY_OUTPUTS(3)
+        ANY_OUTPUTS(4)
+#if TINY_VECTORS == 4
+        ANY_OUTPUTS(5)
+        ANY_OUTPUTS(6)
+        ANY_OUTPUTS(7)
+        ANY_OUTPUTS(8)
 #endif
     }
 #undef ROWS
 #undef WITH_ACTIVATION
-#undef WITH_VECTORS
-    tiny_copy(net, block, n_vectors * VL, step->momentum, 0);
+#undef ONE_OUTPUT
+#undef ANY_OUTPUTS
+    tiny_copy(net, block, n_vectors, step->momentum, 0);
     return stopped;
 }

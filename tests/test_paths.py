@@ -85,11 +85,16 @@ def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activatio
         "out_activation": out_activation,
         "random_state": 0,
     }
-    for sizes in ((7, 30, 3), (7, 30, 20, 3)):
+    for sizes in ((7, 70, 3), (7, 30, 20, 3)):
         assert_same_as_plain(Network(sizes, **settings), "blocks", 2003, **options)
         network = Network(sizes, **settings)
         assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
-    assert_same_as_plain(Network((7, 3, 1), **settings), "registers", 2003, **options)
+    for sizes in ((7, 3, 1), (7, 5, 3), (7, 6, 6), (7, 7, 1)):
+        network = Network(sizes, **settings)
+        path = network.plan(momentum=options.get("momentum", 0.0)).path
+        any_kind = sizes == (7, 3, 1) and activation != "identity"
+        assert path == ("registers" if any_kind or "momentum" not in options else "blocks")
+        assert_same_as_plain(network, path, 2003, **options)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -98,7 +103,9 @@ def test_every_width_follows_the_plain_path(n_hidden, dtype, isa):
     for sizes in ((n_hidden % 13 + 1, n_hidden, 2), (71 - n_hidden, n_hidden, 5, 1)):
         for density in (None, 0.4):
             network = Network(sizes, dtype=dtype, random_state=0)
-            assert_same_as_plain(network, "blocks", 45, density=density, alpha=0.1)
+            path = network.plan(45, sparse=density is not None).path
+            assert path == "blocks" or (density is None and len(sizes) == 3)
+            assert_same_as_plain(network, path, 45, density=density, alpha=0.1)
         for density in (None, 0.2):
             network = Network(sizes, dtype=dtype, random_state=0)
             assert_same_as_plain(network, "blocks", 45, density=density, **NESTEROV)
@@ -123,9 +130,39 @@ def test_batches_of_every_width_are_summed_up_rows(n_hidden, dtype, isa):
 def test_every_small_network_follows_the_plain_path(dtype, isa):
     for n_hidden in range(1, 17):
         network = Network((n_hidden % 5 + 1, n_hidden, 1), dtype=dtype, random_state=0)
-        if network.plan().path == "registers":
-            for options in ({}, {"alpha": 0.1, "weighted": True}, MOMENTUM, NESTEROV):
+        for options in ({}, {"alpha": 0.1, "weighted": True}, MOMENTUM, NESTEROV):
+            if network.plan(momentum=options.get("momentum", 0.0)).path == "registers":
                 assert_same_as_plain(network.copy(), "registers", 30, **options)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_every_small_network_of_several_outputs_follows_the_plain_path(dtype, isa):
+    for n_hidden in range(1, 33):
+        sizes = (n_hidden % 5 + 1, n_hidden, n_hidden % 11 + 1)
+        network = Network(sizes, dtype=dtype, random_state=0)
+        if network.plan().path == "registers":
+            for options in ({}, {"alpha": 0.1, "weighted": True}, {"alpha": 40.0}):
+                assert_same_as_plain(network.copy(), "registers", 75, **options)
+
+
+def test_small_networks_run_in_registers_and_others_in_blocks():
+    plans = {sizes: Network(sizes).plan() for sizes in ((3, 8, 2), (3, 8, 17), (600, 8, 2))}
+    if plans[3, 8, 2].lanes > 1:
+        assert [plan.path for plan in plans.values()] == ["registers", "blocks", "blocks"]
+    else:
+        assert {plan.path for plan in plans.values()} == {"rows"}
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "log_loss"])
+def test_a_small_network_whose_weights_vanish_within_a_few_rows_is_run_row_by_row(loss):
+    for sizes in ((3, 4, 2), (3, 4, 1)):
+        network = Network(sizes, loss=loss if sizes[-1] > 1 else "squared_error", random_state=0)
+        X, y = data(network, 45)
+        plain = network.copy()
+        train_plainly(plain, X, y, np.arange(45), alpha=90.0)
+        network.train_epoch(X, y, RATE, alpha=90.0)
+        for ours, theirs in zip(network._arena.arrays(), plain._arena.arrays(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
 def test_layers_of_many_panels_and_chunks(isa):

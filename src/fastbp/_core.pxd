@@ -181,7 +181,7 @@ cdef extern from "fastbp.h" nogil:
         double (*batch_penalty)(const fbp_batch *batch, const fbp_layer *layer,
                                 int64_t first_input, int64_t n_inputs) noexcept nogil
         void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer) noexcept nogil
-        int tiny_units
+        int tiny_units, tiny_units_at_rest
         fbp_train_tiny *train_tiny
         void (*train_lanes)(const fbp_lanes *net, const fbp_data *data, const int64_t *order,
                             int64_t start, int64_t stop, const fbp_step *step,

@@ -52,6 +52,7 @@ class Batch:
 class Engine:
     isa: str
     tiny: bool
+    tiny_with_momentum: bool
     block_rows: int
     def __init__(
         self,

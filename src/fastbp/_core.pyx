@@ -461,8 +461,10 @@ cdef enum:
     ROWS_BETWEEN_SIGNALS = 1024
     CHUNK_BYTES = 4 << 20
     PIECES_A_THREAD = 4        # of the weights, so that threads finish at about the same time
-    LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves
+    LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves,
+    LEAST_UNITS_TO_LIST = 64   # as it does of fewer units, whose layer above can be transposed
     MOST_OUTPUTS_ACROSS = 16   # of a layer whose W is transposed: see layer_load
+    MOST_TINY_VECTORS = 200    # of W[1], with several outputs: past it, blocks of rows cost less
 
 cdef int check_signals() except -1 with gil:
     """Raises KeyboardInterrupt if Ctrl-C was pressed."""
@@ -835,6 +837,7 @@ cdef class Block:
     cdef fbp_block block
     cdef fbp_layer *packed  # the layers above
     cdef list memory
+    cdef bint tiny          # or the whole network, one row behind: csrc/tiny.inc.h
 
     def __init__(self, Engine engine not None, bint sparse, bint momentum):
         cdef const fbp_ops *ops = engine.net.ops
@@ -860,19 +863,22 @@ cdef class Block:
         self.packed = <fbp_layer *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_layer))
         if self.packed == NULL:
             raise MemoryError()
+        self.tiny = not sparse and (engine.tiny_with_momentum if momentum else engine.tiny)
         for l in range(1, engine.net.n_layers):
             self.pack(engine, l, momentum)
 
     cdef pack(self, Engine engine, int l, bint momentum):
         """Lay out layer l: whole vectors of outputs, or of inputs where outputs are few.
 
-        Inputs that are listed (ReLU, unless weights move anyway) need the former.
+        Inputs that are listed (ReLU, unless weights move anyway) need the former; in the smallest
+        networks none are.
         """
         cdef const fbp_ops *ops = engine.net.ops
         cdef fbp_layer *layer = self.packed + l
         cdef void **places[2]
         layer[0] = engine.net.layers[l]
-        listed = engine.net.layers[l - 1].active_values != NULL and not momentum
+        listed = (engine.net.layers[l - 1].active_values != NULL and not momentum
+                  and not self.tiny)
         layer.transposed = not listed and layer.n_out <= MOST_OUTPUTS_ACROSS
         if layer.transposed:
             layer.width, n_rows = padded_to(layer.n_in, ops.lanes), layer.n_out
@@ -1095,7 +1101,7 @@ cdef class Engine:
     cdef double least_target, most_target, large
     cdef fbp_activation out_activation
     cdef readonly str isa
-    cdef readonly bint tiny        # may run in registers: csrc/tiny.inc.h
+    cdef readonly bint tiny, tiny_with_momentum  # may run in registers: csrc/tiny.inc.h
     cdef readonly int block_rows   # of csrc/first_layer.inc.h
 
     def __init__(self, arena, weights, biases, activations, loss, double loss_parameter, paired,
@@ -1130,15 +1136,24 @@ cdef class Engine:
             self.scratch_bytes += 5 * scratch_bytes_of(layer, self.net.ops, l)
         for l in range(self.net.n_layers - 1):
             layer = self.net.layers + l
-            if activations[l] == "relu" and layer[1].n_out >= LEAST_OUTPUTS_TO_LIST:
+            if (activations[l] == "relu" and layer[1].n_out >= LEAST_OUTPUTS_TO_LIST
+                    and (layer.n_out >= LEAST_UNITS_TO_LIST
+                         or layer[1].n_out > MOST_OUTPUTS_ACROSS)):
                 layer.active_values = layer.W
         self.takes_classes = activations[self.net.n_layers - 1] == "softmax"
         self.net.first_activation = ACTIVATIONS[activations[0]]
         self.out_activation = ACTIVATIONS[activations[self.net.n_layers - 1]]
         self.net.last_activation = self.out_activation
         self.net.loss, self.net.loss_parameter = LOSSES[loss], loss_parameter
-        self.tiny = (len(weights) == 2 and self.net.layers.n_out <= self.net.ops.tiny_units
-                     and self.net.layers[1].n_out == 1)
+        units, n_outputs = self.net.layers.n_out, self.net.layers[self.net.n_layers - 1].n_out
+        self.tiny_with_momentum = (len(weights) == 2 and n_outputs == 1
+                                   and units <= self.net.ops.tiny_units
+                                   and activations[0] != "identity")
+        self.tiny = self.tiny_with_momentum or (
+            len(weights) == 2 and n_outputs <= MOST_OUTPUTS_ACROSS and self.net.ops.lanes > 1
+            and units <= self.net.ops.tiny_units_at_rest
+            and self.net.layers.n_in * padded_to(units, self.net.ops.lanes)
+            <= MOST_TINY_VECTORS * self.net.ops.lanes)
         layer = self.net.layers + self.net.n_layers - 1
         if paired:  # the loss hands back dE/dz itself
             layer.derive = self.net.ops.derive[<int> FBP_IDENTITY]
@@ -1233,10 +1248,12 @@ cdef class Engine:
         net.visit = first_visit
         try:
             with nogil:
-                if block is not None and self.tiny and not rows.sparse:
+                if block is not None and block.tiny:
                     step = step_of(&solver, 1, 1)
+                    net.ops.layer_load(&net.layers[1], &block.packed[1])
                     stopped = net.ops.train_tiny(&net, &block.block, &rows.data, visits, start,
                                                  stop, &step, largest_loss, &loss_sum)
+                    net.ops.layer_unload(&net.layers[1], &block.packed[1])
                 elif block is not None:
                     stopped = train_blocks(&net, &block.block, block.packed, &rows.data, visits,
                                            start, stop, &solver, &loss_sum)

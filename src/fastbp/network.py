@@ -41,6 +41,7 @@ from .exceptions import DivergenceWarning
 
 HIDDEN_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 SOLVERS = ("sgd", "adam")
+MOST_DECAY = 0.5  # in a row, of weights that decay by a scale, as those of small networks do
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson")
 # Output activations each loss can be used with, the usual one first.
 OUT_ACTIVATIONS = {
@@ -71,9 +72,9 @@ class Plan:
     Attributes
     ----------
     path : {"registers", "blocks", "rows", "batches"}
-        "registers": the whole network, its first layer one row behind; "blocks": the first layer
-        one block of rows behind; "rows": every layer row by row; "batches": one step a batch. The
-        first three give the same numbers, to rounding.
+        "registers": the whole network, which is small, its first layer one row behind; "blocks":
+        the first layer one block of rows behind; "rows": every layer row by row; "batches": one
+        step a batch. The first three give the same numbers, to rounding.
     rows : int
         Rows that the first layer takes together.
     isa, lanes, dtype
@@ -728,7 +729,8 @@ class Network:
             engine.isa,
             self._dtype_name,
             engine.block_rows,
-            engine.tiny,
+            engine.tiny_with_momentum if solver.n_moments else engine.tiny,
+            solver.alpha * solver.learning_rate <= MOST_DECAY,
             n_rows,
             solver.batch_size,
             sparse,
@@ -848,6 +850,7 @@ def _plan(
     dtype: str,
     block_rows: int,
     is_tiny: bool,
+    decays_slowly: bool,
     n_rows: int,
     batch_size: int,
     is_sparse: bool,
@@ -863,8 +866,9 @@ def _plan(
         path, rows, n_threads = "batches", batch_size, team
     elif everything:
         pass
-    elif is_tiny and n_rows > 1 and not is_sparse:
-        path = "registers"
+    elif is_tiny and not is_sparse:
+        if n_rows > 1 and (decays_slowly or has_moments):
+            path = "registers"
     elif together and (lanes > 1 or is_sparse or has_moments):
         path, rows = "blocks", block_rows  # which do not pay for plain numbers
     return Plan(path, rows, isa, lanes, dtype, n_threads)

@@ -70,7 +70,8 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
         for (int t = 0; t < TINY_VISITS; t++) {
             const double weight = alpha ? weights[order[t]] : 1;
             for (int64_t i = 0; i < n_in; i++) x[i] = get(X.at, order[t] * n_in + i);
-            expected += weight * naive_network_step(&first[lane], &last[lane], x, get(y.at, order[t]), f,
+            const double target = get(y.at, order[t]);
+            expected += weight * naive_network_step(&first[lane], &last[lane], x, &target, f,
                                                     output, weight, &step);
         }
         if (lane == lost) {
@@ -97,7 +98,7 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
 static void test_restarts(void) {
     for (int64_t n_hidden = 1; n_hidden <= 17; n_hidden++)
         for (int f = FBP_IDENTITY; f <= FBP_RELU; f++)
-            for (int output = 0; output < N_OUTPUTS; output++)
+            for (int output = 0; output < SOFTMAX_OUTPUT; output++)
                 for (int64_t n_in = 1; n_in <= 3; n_in++) {
                     test_train_lanes(n_in, n_hidden, f, output, 0);
                     test_train_lanes(n_in, n_hidden, f, output, 0.5);
