@@ -12,8 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import random_case
+from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropClassifier, DivergenceWarning, Network, record, trace_step
+from fastbp import (
+    BackpropClassifier,
+    BackpropRegressor,
+    DivergenceWarning,
+    Network,
+    record,
+    trace_step,
+)
 from fastbp._page.data import MOST_UNITS
 from fastbp.measured import ChainTuner, Knob, Stage
 
@@ -34,6 +42,22 @@ def held(page):
 def small():
     network, X, y = random_case("squared_error", "identity", (2, 3, 1), 6)
     return record(network, X, y, epochs=3, learning_rate=0.05)
+
+
+@pytest.fixture(scope="module")
+def scheduled():
+    """A recording whose learning rate falls from epoch to epoch."""
+    _, X, y = random_case("squared_error", "identity", (2, 3, 1), 12)
+    model = BackpropRegressor(
+        hidden_layer_sizes=(3,),
+        learning_rate="invscaling",
+        learning_rate_init=0.1,
+        max_iter=8,
+        tol=0,
+        random_state=0,
+    )
+    with pytest.warns(ConvergenceWarning):
+        return record(model, X, y.ravel())
 
 
 # -- what it holds ---------------------------------------------------------------------------------
@@ -74,6 +98,19 @@ def test_the_last_snapshot_shows_a_step_that_training_did_not_take(small):
     assert last["layers"][0]["W"] == small.weights(len(small) - 1)[0].tolist()
     trace = trace_step(small.network(len(small) - 1), small.probe_X[0], small.probe_y[0], 0.05)
     assert last["layers"][0]["new_W"] == trace.layers[0].new_W.tolist()
+
+
+def test_every_step_under_a_schedule_has_its_own_learning_rate(scheduled):
+    frames = held(scheduled.to_html())["frames"]
+    rates = [frame["learning_rate"] for frame in frames]
+    last = len(scheduled) - 1
+    assert rates[:last] == [scheduled.trace(k).solver.learning_rate for k in range(last)]
+    assert rates[0] == 0.1
+    assert rates[-1] == rates[-2] < 0.05  # training would go on with the rate that it ended with
+    for frame in frames:
+        for layer in frame["layers"]:
+            moved = np.array(layer["b"]) - frame["learning_rate"] * np.array(layer["grad_b"])
+            np.testing.assert_allclose(layer["new_b"], moved, rtol=1e-12, atol=1e-15)
 
 
 def test_of_large_layers_the_units_that_pass_on_most_are_held():

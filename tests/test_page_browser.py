@@ -19,7 +19,14 @@ from cases import random_case
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropClassifier, DivergenceWarning, Network, record, trace_step
+from fastbp import (
+    BackpropClassifier,
+    BackpropRegressor,
+    DivergenceWarning,
+    Network,
+    record,
+    trace_step,
+)
 from fastbp._page.document import program
 from fastbp.measured import ChainTuner, Knob, Stage
 
@@ -29,6 +36,9 @@ DRIVER = shutil.which("chromedriver")
 QUANTITIES = """return [...document.querySelectorAll("[data-of]")].map((node) => ({
     of: node.dataset.of, text: node.textContent, short: node.dataset.short ?? null,
     value: node.dataset.short ?? node.value }))"""
+
+SCRUB = """const one = document.querySelector(".scrub input"); one.value = arguments[0];
+    one.dispatchEvent(new Event("input"))"""
 
 
 def missing(what):
@@ -265,13 +275,32 @@ def test_numbers_of_a_network_drawn_in_part_are_the_traces(browser, tmp_path):
 def test_every_step_of_a_recording_is_its_trace_and_its_loss(browser, tmp_path, nine):
     browser.open(nine.to_html(), tmp_path)
     for k in range(0, len(nine) - 1, 5):
-        browser.run(
-            "const one = document.querySelector('.scrub input'); one.value = arguments[0];"
-            "one.dispatchEvent(new Event('input'))",
-            k,
-        )
+        browser.run(SCRUB, k)
         plain = {**nine.trace(k).to_dict(), "curve": {"losses": nine.losses.tolist()}}
         assert f"curve.losses.{k}" in check_numbers(browser, plain)
+
+
+def test_every_step_under_a_schedule_is_printed_with_its_own_rate(browser, tmp_path):
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    model = BackpropRegressor(
+        hidden_layer_sizes=(3,),
+        learning_rate="invscaling",
+        learning_rate_init=0.1,
+        max_iter=4,
+        tol=0,
+        random_state=0,
+    )
+    with pytest.warns(ConvergenceWarning):
+        recording = record(model, X, X[:, 0] - X[:, 1])
+    browser.open(recording.to_html(), tmp_path)
+    browser.click(".jump[data-phase=update]")
+    for k in (0, len(recording) // 2, len(recording) - 2):
+        browser.run(SCRUB, k)
+        trace = recording.trace(k)
+        plain = {**trace.to_dict(), "curve": {"losses": recording.losses.tolist()}}
+        assert "solver.learning_rate" in check_numbers(browser, plain)
+        assert f"learning rate {number(trace.solver.learning_rate)}" in browser.text("header")
+    assert trace.solver.learning_rate < 0.06
 
 
 # -- controls --------------------------------------------------------------------------------------

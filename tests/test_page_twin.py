@@ -11,7 +11,7 @@ from cases import HIDDEN_ACTIVATIONS, PAIRS, SOLVERS, random_case
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropClassifier, record, trace_step
+from fastbp import BackpropClassifier, BackpropRegressor, record, trace_step
 from fastbp._page import data as page_data
 
 TAKE_STEPS = Path(__file__).parents[1] / "page" / "test" / "take-steps.js"
@@ -143,3 +143,24 @@ def test_every_step_of_a_recording_can_be_computed():
     page = page_data.data_of_recording(recording, recording._trace_or_one_more)
     for frame in page["frames"]:
         assert_same(computed([{**page, "frames": [frame]}])[0], frame, 1e-11)
+
+
+def test_every_step_under_a_schedule_is_computed_with_its_own_rate():
+    _, X, y = random_case("squared_error", "identity", (2, 3, 1), 12)
+    model = BackpropRegressor(
+        hidden_layer_sizes=(3,),
+        learning_rate="invscaling",
+        learning_rate_init=0.1,
+        momentum=0.5,
+        max_iter=8,
+        tol=0,
+        random_state=0,
+    )
+    with pytest.warns(ConvergenceWarning):
+        recording = record(model, X, y.ravel())
+    page = page_data.data_of_recording(recording, recording._trace_or_one_more)
+    for frame in page["frames"]:
+        (step,) = computed([{**page, "frames": [frame]}])
+        assert step["learning_rate"] == frame["learning_rate"]
+        assert_same(step, frame, 1e-11)
+    assert page["frames"][-1]["learning_rate"] < 0.5 * page["solver"]["learning_rate"]

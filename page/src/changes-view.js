@@ -9,7 +9,7 @@ const DECADES = 3; // to both sides of the learning rate
 export function changesView(store) {
   const { steps } = store;
   if (!steps.canCompute) return card("changes", "Try other numbers", element("p", {}, tooLarge(steps)));
-  const rate = slider("Learning rate", (position) => store.setLearningRate(rateAt(steps, position)));
+  const rate = slider("Learning rate", (position) => store.setLearningRate(rateAt(store, position)));
   const weight = slider("Weight", (position) => store.setParameter(store.chosen, position));
   rate.input.min = -DECADES;
   rate.input.max = DECADES;
@@ -19,7 +19,7 @@ export function changesView(store) {
   const node = card("changes", "Try other numbers",
     element("p", { class: "quiet" }, "All of the page follows: the step is computed again as you move these."), rate.node, weight.node, outcome, reset);
   const draw = (changed) => {
-    rate.input.value = Math.log10(store.learningRate / steps.data.solver.learning_rate);
+    rate.input.value = Math.log10(store.learningRate / store.recordedRate);
     rate.show(formula("{update:η} = ", { value: store.learningRate, of: store.edits.learningRate === null ? "solver.learning_rate" : null, role: "update" }));
     if (changed.has("chosen") || changed.has("frame")) range(weight.input, parameterOf(steps.frames[store.frame], store.chosen));
     const value = parameterOf(store.step, store.chosen);
@@ -44,8 +44,8 @@ function tooLarge(steps) {
   );
 }
 
-function rateAt(steps, position) {
-  return position === 0 ? null : steps.data.solver.learning_rate * 10 ** position;
+function rateAt({ recordedRate }, position) {
+  return position === 0 ? null : recordedRate * 10 ** position;
 }
 
 /** A weight may go to both sides by twice its size, and by 2 at least. */

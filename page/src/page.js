@@ -42,19 +42,23 @@ function heading(store) {
   const { data } = steps;
   const { solver } = data;
   const edited = element("p", { class: "edited", hidden: true, role: "status" }, "Computed here with your numbers, not the recorded ones.");
-  store.onChange((changed) => {
-    if (changed.has("edits") || changed.has("frame")) edited.hidden = !store.isEdited;
-  });
+  const rate = element("span", { class: "rate" });
+  const draw = () => {
+    edited.hidden = !store.isEdited;
+    rate.textContent = number(store.recordedRate);
+  };
+  draw();
+  store.onChange((changed) => (changed.has("edits") || changed.has("frame")) && draw());
   const title = data.kind === "step" ? "One step of backpropagation" : "Training, step by step";
   const parts = [
     `${steps.sizes.join("-")} units`,
     data.activation.join(", "),
     lossOf(data.loss_name, data.activation.at(-1)).name,
     `${count(steps.nParameters)} parameters`,
-    `${solverName(solver)}, learning rate ${number(solver.learning_rate)}`,
     data.dtype,
+    `${solverName(solver)}, learning rate `,
   ];
-  return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · ")), edited);
+  return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · "), rate), edited);
 }
 
 function solverName(solver) {

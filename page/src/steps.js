@@ -59,9 +59,9 @@ export class Steps {
     return { ...parts, weight: frame.weight };
   }
 
-  network(layers, state, nSteps) {
+  network(layers, state, { n_steps: nSteps, learning_rate }) {
     const { activation, loss_name, loss_parameter, solver } = this.data;
-    return { activation, lossName: loss_name, lossParameter: loss_parameter, solver: { ...solver }, layers, state, nSteps };
+    return { activation, lossName: loss_name, lossParameter: loss_parameter, solver: { ...solver, learning_rate }, layers, state, nSteps };
   }
 
   gathered(frame) {
@@ -72,7 +72,7 @@ export class Steps {
     for (const name of Object.keys(frame.layers[0].state)) {
       state[name] = frame.layers.map((layer) => ({ W: typed(layer.state[name].W), b: typed(layer.state[name].b) }));
     }
-    return { network: this.network(layers, state, frame.n_steps), x: typed(frame.x), y: typed(frame.y) };
+    return { network: this.network(layers, state, frame), x: typed(frame.x), y: typed(frame.y) };
   }
 
   unpacked(frame) {
@@ -86,7 +86,7 @@ export class Steps {
     const all = () => sizes.slice(1).map((nOut, l) => ({ nIn: sizes[l], nOut, W: take(sizes[l] * nOut), b: take(nOut) }));
     const layers = all();
     const state = Object.fromEntries(Object.keys(frame.layers[0].state).map((name) => [name, all()]));
-    return { network: this.network(layers, state, frame.n_steps), x, y };
+    return { network: this.network(layers, state, frame), x, y };
   }
 
   /** Returns the step that follows frame k with other parameters or another learning rate. */
@@ -95,7 +95,7 @@ export class Steps {
     const step = takeStep(network, x, y, weight);
     const { snapshot, step: taken, epoch, rows, n_steps } = this.frames[k];
     return {
-      ...{ snapshot, step: taken, epoch, rows, n_steps, weight },
+      ...{ snapshot, step: taken, epoch, rows, n_steps, weight, learning_rate: network.solver.learning_rate },
       x: this.frames[k].x,
       y: this.frames[k].y,
       loss: step.loss,

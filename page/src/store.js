@@ -29,14 +29,19 @@ export class Store extends Observable {
     return this.edits.learningRate !== null || this.edits.parameters.size > 0;
   }
 
+  /** The learning rate of the recorded step, which a schedule may change from step to step. */
+  get recordedRate() {
+    return this.steps.frames[this.frame].learning_rate;
+  }
+
   get learningRate() {
-    return this.edits.learningRate ?? this.steps.data.solver.learning_rate;
+    return this.edits.learningRate ?? this.recordedRate;
   }
 
   /** The step shown: the recorded one, or computed here where the reader has changed something. */
   get step() {
     if (!this.isEdited) return this.steps.frames[this.frame];
-    this.computed ??= { ...this.steps.changed(this.frame, this.edits), learning_rate: this.learningRate };
+    this.computed ??= this.steps.changed(this.frame, this.edits);
     return this.computed;
   }
 

@@ -31,9 +31,9 @@ export class Quantities {
     return { value: this.frame.y[j], of: `y.${this.steps.shown.at(-1)[j]}`, role: "loss" };
   }
 
-  /** The learning rate of this step: the reader's, or the solver's. */
+  /** The learning rate of this step: the reader's, or the recorded one, which a schedule may change. */
   get rate() {
-    return this.frame.learning_rate ?? this.steps.data.solver.learning_rate;
+    return this.frame.learning_rate;
   }
 
   whole(name, role) {

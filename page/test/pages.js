@@ -7,7 +7,7 @@ export function onePage(changes = {}) {
     z: [1], a: [1], derivative: [1], dE_da: [-2], delta: [-2], W: [[0.5]], b: [0], grad_W: [[-4]], grad_b: [-2],
     new_W: [[0.9]], new_b: [0.2], state: {}, new_state: {},
   };
-  const frame = { x: [2], y: [3], weight: 1, n_steps: 0, loss: 2, new_loss: 0.5, layers: [layer], whole: null };
+  const frame = { x: [2], y: [3], weight: 1, n_steps: 0, learning_rate: 0.1, loss: 2, new_loss: 0.5, layers: [layer], whole: null };
   return new Steps({
     format: "fastbp.page/1",
     kind: "step",

@@ -122,8 +122,7 @@ class Recording(Shown):
         if subject is None:
             raise ValueError(f"snapshot {k} is the last: no step follows it")
         subject = dataclasses.replace(subject, network=self.network(k), names=self.names)
-        rate = self._snapshots[k].learning_rate
-        return trace_of(subject, dataclasses.replace(self.solver, learning_rate=rate))
+        return trace_of(subject, self._solver_at(k))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as dicts, lists and numbers, ready for `json.dumps`.
@@ -172,7 +171,13 @@ class Recording(Shown):
         if self._next[k] is not None:
             return self.trace(k)
         row = self.probe_X[:1], self.probe_y[:1]
-        return trace_of(Subject(self.network(k), *row, None, self.solver, self.names), self.solver)
+        solver = self._solver_at(k)
+        return trace_of(Subject(self.network(k), *row, None, solver, self.names), solver)
+
+    def _solver_at(self, k: int) -> Solver:
+        """Return the solver with the learning rate at snapshot k, which a schedule may change."""
+        rate = self._snapshots[k].learning_rate
+        return dataclasses.replace(self.solver, learning_rate=rate)
 
     def _snapshot_dict(self, k: int) -> dict[str, Any]:
         network, subject = self.network(k), self._next[k]

@@ -123,6 +123,7 @@ def _frame(trace: Any, shown: Shown) -> Frame:
             "y": trace.y[shown[-1]],
             "weight": trace.weight,
             "n_steps": trace.n_steps,
+            "learning_rate": trace.solver.learning_rate,
             "loss": trace.loss,
             "new_loss": trace.new_loss,
             "layers": [
