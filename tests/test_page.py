@@ -155,6 +155,37 @@ def test_numbers_that_are_not_finite_are_null(small):
     assert frame["layers"][0]["grad_W"] == [[None]]
 
 
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"solver": "adam"}], ids=str)
+def test_a_refused_first_step_is_said_and_leaves_all_as_it_was(options):
+    network = Network((2, 2, 1), out_activation="identity", random_state=0)
+    with pytest.warns(DivergenceWarning):
+        trace = trace_step(network, [1.0, 2.0], 1e200, 0.1, **options)
+    assert trace.refused
+    assert "This step is refused" in str(trace)
+    (frame,) = held(trace.to_html())["frames"]
+    assert frame["refused"]
+    kept = {"adam": {"first_moments", "second_moments"}}.get(
+        options.get("solver"), {"velocities"} if options else set()
+    )
+    for layer in trace.layers:
+        np.testing.assert_array_equal(layer.new_W, layer.W)
+        assert set(layer.state) == set(layer.new_state) == kept
+        assert not any(np.any(array) for pair in layer.new_state.values() for array in pair)
+
+
+def test_a_training_that_diverged_is_told_from_one_that_did_not(small):
+    network = Network((2, 2, 1), out_activation="identity", random_state=0)
+    X = np.random.default_rng(0).normal(size=(4, 2))
+    with pytest.warns(DivergenceWarning):
+        recording = record(network, X, X[:, 0], epochs=50, learning_rate=3.0)
+    for one, diverged in ((recording, True), (small, False)):
+        assert one.diverged is one.to_dict()["diverged"] is held(one.to_html())["diverged"]
+        assert one.diverged is diverged
+        assert ("Training diverged" in one._page_text()) is diverged
+    assert not small.trace(0).refused
+    assert "refused" not in str(small.trace(0))
+
+
 def test_names_cannot_end_the_element_they_stand_in():
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=[EVIL, "b"])
     y = np.where(X["b"] > 0, EVIL, "other")

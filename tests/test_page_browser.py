@@ -639,6 +639,47 @@ def test_numbers_that_are_not_finite_leave_no_blank_page(browser, tmp_path):
     assert "not finite" in browser.text("section.weight")
 
 
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"solver": "adam"}], ids=str)
+def test_a_refused_first_step_is_shown_and_said(browser, tmp_path, options):
+    network = Network((2, 2, 1), out_activation="identity", random_state=0)
+    with pytest.warns(DivergenceWarning):
+        trace = trace_step(network, [1.0, 2.0], 1e200, 0.1, **options)
+    browser.open(trace.to_html(), tmp_path)
+    assert "This step is refused" in browser.text("header [role=note]")
+    seen = check_all(browser, trace.to_dict())
+    assert {"layers.0.new_W.0.0", "layers.1.new_b.0"} <= seen
+    browser.click(".jump[data-phase=update]")
+    assert "This step is refused" in browser.text(".idea")
+
+
+def test_the_end_of_a_training_that_diverged_is_said(browser, tmp_path):
+    browser.open(diverged().to_html(), tmp_path)
+    assert "Training diverged" in browser.text("header [role=note]")
+    browser.keys("END", to=".scrub input")
+    assert "Training diverged, and ended with these weights" in browser.text(".where")
+
+
+def test_a_step_of_a_batch_is_said_to_be_that_of_its_first_row(browser, tmp_path):
+    network, X, y = random_case("squared_error", "identity", (2, 3, 1), 12)
+    recording = record(network, X, y, epochs=2, learning_rate=0.05, batch_size=4)
+    browser.open(recording.to_html(), tmp_path)
+    says = "Training moved along the mean of 4 rows here; this is what the first of them alone"
+    assert says in browser.text("header [role=note]")
+    assert says not in browser.text(".idea"), "the passes are those of the row"
+    browser.click(".jump[data-phase=update]")
+    assert says in browser.text(".idea")
+    browser.keys("END", to=".scrub input")
+    assert not browser.run("return document.querySelectorAll('.remark').length")
+
+
+def diverged():
+    """A recording of steps so large that the second epoch is not finished."""
+    network = Network((2, 2, 1), out_activation="identity", random_state=0)
+    X = np.random.default_rng(0).normal(size=(4, 2))
+    with pytest.warns(DivergenceWarning):
+        return record(network, X, X[:, 0], epochs=50, learning_rate=3.0)
+
+
 def test_an_embedded_page_runs_within_its_frame(browser, tmp_path, nine):
     browser.open(f"<!doctype html><body>{nine.trace(0)._repr_html_()}", tmp_path)
     until(lambda: frame_says(browser, "One step of backpropagation"))

@@ -51,7 +51,8 @@ function lossAt({ steps, frame }) {
 function whereOf(store, curve) {
   const { step, epoch, snapshot, rows } = store.steps.frames[store.frame];
   const ofEnd = !rows.length;
-  const next = ofEnd ? "Training has ended here; the step shown would be one more." : `Next: row ${rows[0]}${rows.length > 1 ? `, the first of a batch of ${rows.length}` : ""}.`;
+  const end = store.steps.data.diverged ? "Training diverged, and ended with these weights" : "Training has ended here";
+  const next = ofEnd ? `${end}; the step shown would be one more.` : `Next: row ${rows[0]}${rows.length > 1 ? `, the first of a batch of ${rows.length}` : ""}.`;
   return [`After step ${count(step)}, epoch `, element("span", {}, number(epoch)), ": loss ",
     quantity({ value: curve.losses[snapshot] ?? NaN, of: `curve.losses.${snapshot}`, role: "loss" }), `. ${next}`];
 }

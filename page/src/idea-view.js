@@ -2,6 +2,7 @@
 
 import { element, formula, quantity } from "./dom.js";
 import { PHASES } from "./ideas.js";
+import { remarksOnStep } from "./remarks.js";
 import { tableOf, workedLines } from "./worked.js";
 
 export function ideaView(store) {
@@ -28,6 +29,7 @@ function words(store, idea) {
     element("h2", {}, idea.title),
     element("p", {}, idea.says),
     element("p", { class: "rule" }, formula(idea.formula)),
+    ...(idea.phase === "update" ? remarksOnStep(store) : []).map((says) => element("p", { class: "remark" }, says)),
   ];
 }
 

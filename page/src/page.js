@@ -11,6 +11,7 @@ import { networkView } from "./network-view.js";
 import { count, number } from "./number.js";
 import { parameterView } from "./parameter-view.js";
 import { playerView } from "./player.js";
+import { remarks } from "./remarks.js";
 import { Steps } from "./steps.js";
 import { Store } from "./store.js";
 import { weightView } from "./weight-view.js";
@@ -43,8 +44,10 @@ function heading(store) {
   const { solver } = data;
   const edited = element("p", { class: "edited", hidden: true, role: "status" }, "Computed here with your numbers, not the recorded ones.");
   const rate = element("span", { class: "rate" });
+  const notes = element("div", { class: "remarks" });
   const draw = () => {
     edited.hidden = !store.isEdited;
+    notes.replaceChildren(...remarks(store).map((says) => element("p", { class: "remark", role: "note" }, says)));
     rate.textContent = number(store.recordedRate);
   };
   draw();
@@ -58,7 +61,7 @@ function heading(store) {
     data.dtype,
     `${solverName(solver)}, learning rate `,
   ];
-  return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · "), rate), edited);
+  return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · "), rate), notes, edited);
 }
 
 function solverName(solver) {

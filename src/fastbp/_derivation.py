@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from ._chain_rule import LayerTrace, number, strongest
 
+REFUSED = """\
+This step is refused: it leads to numbers that are not finite, or to a loss beyond all bounds.
+The parameters after it are those before."""
 MOST_UNITS, MOST_PARAMETERS, MOST_VALUES = 8, 25, 10  # that are printed, of a layer or a row
 
 LOSSES = {
@@ -52,6 +55,8 @@ def derivation(trace: Any) -> str:
     for layer in trace.layers:
         parts += _parameters(layer)
     parts.append(f"\nLoss after the step: {number(trace.new_loss)} (before: {number(trace.loss)})")
+    if trace.refused:
+        parts.append(REFUSED)
     return "\n".join(parts)
 
 

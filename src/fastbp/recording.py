@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,11 @@ class Recording(Shown):
     def __len__(self) -> int:
         return len(self.steps)
 
+    @property
+    def diverged(self) -> bool:
+        """Whether training diverged: it stopped, with the last finite weights from before."""
+        return not all(map(math.isfinite, self.epoch_losses))
+
     def network(self, k: int) -> Network:
         """Return a new network with the parameters and the solver's state of snapshot k."""
         return self._snapshots[k].network()
@@ -130,7 +136,7 @@ class Recording(Shown):
         Returns
         -------
         dict
-            ``format`` is ``"fastbp.recording/1"``. The attributes by name; ``solver``, ``names``
+            ``format`` is ``"fastbp.recording/1"``. The attributes by name, and ``diverged``; ``solver``, ``names``
             and ``probe`` (``X``, ``y``) are dicts. ``snapshots`` is a list of dicts: ``step``,
             ``epoch``, ``loss``, ``running_loss``, ``gradient_norms``; ``layers``, a list of
             ``{"W": ..., "b": ...}``; ``state``, ``{name: layers}``; ``next``, the step that
@@ -145,6 +151,7 @@ class Recording(Shown):
             {
                 "format": "fastbp.recording/1",
                 **{name: getattr(self, name) for name in names},
+                "diverged": self.diverged,
                 "names": dataclasses.asdict(self.names),
                 "solver": dataclasses.asdict(self.solver),
                 "probe": {"X": self.probe_X, "y": self.probe_y},
@@ -164,6 +171,8 @@ class Recording(Shown):
             f"Training of a network of {'-'.join(map(str, self.layer_sizes))} units: "
             f"{self.n_steps} steps, "
             f"loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after."
+            + " Training diverged; these are the last finite weights from before."
+            * self.diverged
         )
 
     def _trace_or_one_more(self, k: int) -> StepTrace:

@@ -16,6 +16,7 @@ from ._json import jsonable
 from ._page.data import data_of_step
 from ._page.shown import Shown
 from ._subject import (
+    MOMENTS,
     Names,
     Pair,
     Subject,
@@ -61,6 +62,9 @@ class StepTrace(Shown):
         Steps that the solver had taken before, where it counts them: Adam.
     loss, new_loss : float
         Loss of the row before and after the step, without the penalty.
+    refused : bool
+        Whether the step would have led to numbers that are not finite, or to a loss beyond all
+        bounds: parameters and the solver's state are then left as they were.
     layers : tuple of LayerTrace
         ``layers[0]`` is layer 1, the first.
     """
@@ -77,6 +81,7 @@ class StepTrace(Shown):
     n_steps: int
     loss: float
     new_loss: float
+    refused: bool
     layers: tuple[LayerTrace, ...]
 
     def factors(self, layer: int, i: int | None, j: int) -> Factors:
@@ -265,7 +270,7 @@ def trace_of(subject: Subject, solver: Solver) -> StepTrace:
     loss, deltas = _gradients(network, row)
     _, gradients = _gradients(network, visit)
     twin = network.copy()
-    _take_step(twin, subject, visit, solver)
+    refused = not math.isfinite(_take_step(twin, subject, visit, solver))
     return StepTrace(
         layer_sizes=network.layer_sizes,
         loss_name=network.loss_name,
@@ -279,13 +284,17 @@ def trace_of(subject: Subject, solver: Solver) -> StepTrace:
         n_steps=_n_steps(network, solver),
         loss=loss,
         new_loss=twin._engine.loss_sum(row, 0, 1),
-        layers=_layers(network, twin, x, y[0], z, [delta for _, delta in deltas], gradients),
+        refused=refused,
+        layers=_layers(
+            network, twin, solver, x, y[0], z, [delta for _, delta in deltas], gradients
+        ),
     )
 
 
 def _layers(
     network: Network,
     twin: Network,
+    solver: Solver,
     x: NDArray[Any],
     y: NDArray[Any],
     zs: list[NDArray[Any]],
@@ -297,7 +306,7 @@ def _layers(
     isa = network._engine.isa
     a = [x, *(_core.apply_activation(f, z, isa) for f, z in zip(names, zs, strict=True))]
     before, after = list(pairs_of(network._arena)), list(pairs_of(twin._arena))
-    states, new_states = _states(network, twin), _states(twin, network)
+    states, new_states = _states(network, twin, solver), _states(twin, network, solver)
     layers: list[LayerTrace] = []
     dE_da = _loss_derivative(network, a[-1], y)
     for l in range(len(names) - 1, -1, -1):
@@ -357,12 +366,14 @@ def _gradients(network: Network, row: _core.Rows) -> tuple[float, list[Pair]]:
     return loss, list(pairs_of(gradients))
 
 
-def _take_step(twin: Network, subject: Subject, visit: _core.Rows, solver: Solver) -> None:
-    """Take the step that the model itself would take; see `trace_step`."""
+def _take_step(twin: Network, subject: Subject, visit: _core.Rows, solver: Solver) -> float:
+    """Take the step that the model itself would take; its loss is not finite if it is refused."""
     if subject.solver is None and solver == Solver(solver.learning_rate) and not visit.sparse:
-        twin.step(np.asarray(subject.X)[0], np.asarray(subject.y)[0], solver.learning_rate)
-    elif not math.isfinite(twin._run_epoch(visit, np.zeros(1, dtype=np.int64), solver)):
+        return twin.step(np.asarray(subject.X)[0], np.asarray(subject.y)[0], solver.learning_rate)
+    loss = twin._run_epoch(visit, np.zeros(1, dtype=np.int64), solver)
+    if not math.isfinite(loss):
         warn_of_divergence("learning_rate", solver.learning_rate, stacklevel=5)
+    return loss
 
 
 def _n_steps(network: Network, solver: Solver) -> int:
@@ -370,12 +381,15 @@ def _n_steps(network: Network, solver: Solver) -> int:
     return 0 if moments is None else moments.n_steps
 
 
-def _states(network: Network, other: Network) -> dict[str, list[Pair]]:
-    """Return the network's solver state, zeros for what only the other one has."""
-    own, others = solver_state(network), solver_state(other)
+def _states(network: Network, other: Network, solver: Solver) -> dict[str, list[Pair]]:
+    """Return the network's solver state, zeros for what only the other one or the solver has.
+
+    A first step that is refused leaves none behind.
+    """
+    own, names = solver_state(network), MOMENTS.get(solver.n_moments, ())
     return {
-        name: list(pairs_of(own[name] if name in own else others[name].like()))
-        for name in sorted({*own, *others})
+        name: list(pairs_of(own[name] if name in own else network._arena.like()))
+        for name in sorted({*own, *solver_state(other), *names})
     }
 
 

@@ -72,6 +72,7 @@ def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[st
         "frames": frames,
         "n_snapshots": n,
         "n_steps": recording.n_steps,
+        "diverged": recording.diverged,
         "curve": _curve(recording),
         "points": _points(recording),
     }
@@ -126,6 +127,7 @@ def _frame(trace: Any, shown: Shown) -> Frame:
             "learning_rate": trace.solver.learning_rate,
             "loss": trace.loss,
             "new_loss": trace.new_loss,
+            "refused": trace.refused,
             "layers": [
                 _part(layer, shown[layer.layer - 1], shown[layer.layer]) for layer in trace.layers
             ],
