@@ -354,6 +354,23 @@ def test_play_step_and_rewind_by_keyboard(browser, tmp_path, nine):
     assert browser.run("return document.querySelector('[aria-label=Play]') !== null")
 
 
+def test_keys_go_on_after_a_button_was_clicked(browser, tmp_path, nine, shower):
+    for one in (nine, shower):
+        browser.open(one.to_html(), tmp_path)
+        browser.step()
+        place = browser.text(".idea .phase")
+        browser.keys("ARROW_RIGHT")
+        assert browser.text(".idea .phase") != place
+        browser.keys("ARROW_LEFT")
+        assert browser.text(".idea .phase") == place
+        browser.keys("SPACE")  # presses the button that was clicked, once
+        assert browser.run("return document.querySelector('[aria-label=Play]') !== null")
+        assert browser.text(".idea .phase") != place
+        browser.keys("HOME")
+        browser.keys("ARROW_RIGHT")
+        assert browser.text(".idea .phase") == place
+
+
 def test_every_weight_is_reached_by_keyboard(browser, tmp_path, nine):
     trace = nine.trace(0)
     browser.open(trace.to_html(), tmp_path)

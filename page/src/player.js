@@ -105,12 +105,13 @@ export function keepTime(store, advance, pace) {
   });
 }
 
-/** Arrow keys, space and Home, where no control wants them for itself. */
+/** Arrow keys, space and Home, where no control wants them for itself: a button wants space alone. */
 export function listenToKeys(actions, target) {
   target.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const within = event.composedPath()[0];
-    if (within.closest?.("input, select, button, textarea, .scrolls, [role=button]")) return;
+    if (within.closest?.("input, select, textarea, .scrolls, [role=button]")) return;
+    if (within.closest?.("button") && event.key === " ") return;
     const action = { ArrowRight: actions.on, ArrowLeft: actions.back, " ": actions.play, Home: actions.rewind }[event.key];
     if (!action) return;
     event.preventDefault();
