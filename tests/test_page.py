@@ -22,7 +22,7 @@ from fastbp import (
     record,
     trace_step,
 )
-from fastbp._page.data import MOST_UNITS
+from fastbp._page.data import MOST_OF_CURVE, MOST_UNITS, _shown
 from fastbp.measured import ChainTuner, Knob, Stage
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +85,9 @@ def test_the_page_of_a_recording_holds_the_trace_of_every_snapshot(small):
     for k in range(len(small) - 1):
         frame, plain = page["frames"][k], small.trace(k).to_dict()
         assert frame["loss"] == plain["loss"]
-        assert frame["rows"] == small.rows[k].tolist()
+        assert [frame["row"]] == small.rows[k].tolist()
+        assert frame["n_rows"] == 1
+        assert frame["probe_loss"] == small.losses[k]
         for layer, expected in zip(frame["layers"], plain["layers"], strict=True):
             assert layer == {name: expected[name] for name in layer}
     assert page["curve"]["losses"] == small.losses.tolist()
@@ -94,7 +96,8 @@ def test_the_page_of_a_recording_holds_the_trace_of_every_snapshot(small):
 
 def test_the_last_snapshot_shows_a_step_that_training_did_not_take(small):
     last = held(small.to_html())["frames"][-1]
-    assert last["rows"] == []
+    assert last["row"] is None
+    assert last["n_rows"] == 0
     assert last["layers"][0]["W"] == small.weights(len(small) - 1)[0].tolist()
     trace = trace_step(small.network(len(small) - 1), small.probe_X[0], small.probe_y[0], 0.05)
     assert last["layers"][0]["new_W"] == trace.layers[0].new_W.tolist()
@@ -144,6 +147,61 @@ def test_pages_are_smaller_than_a_megabyte_and_a_half():
     assert frames[-1]["snapshot"] == len(recording) - 1
     assert frames[0]["whole"] is None  # many whole networks would not fit
     assert len(frames) > 20
+
+
+@pytest.mark.parametrize(("n_rows", "batch_size", "epochs"), [(40, 1, 300), (30_000, 30_000, 30)])
+def test_pages_of_many_snapshots_and_of_large_batches_are_no_larger(n_rows, batch_size, epochs):
+    network = Network((2, 2, 1), out_activation="identity", random_state=0)
+    X = np.random.default_rng(0).normal(size=(n_rows, 2))
+    recording = record(
+        network,
+        X,
+        X[:, 0] - X[:, 1],
+        epochs=epochs,
+        learning_rate=1e-3,
+        batch_size=batch_size,
+        every=1,
+        max_snapshots=50_000,
+        n_probe=8,
+    )
+    page = recording.to_html()
+    assert len(page.encode()) < MOST_BYTES
+    data = held(page)
+    kept = [frame["snapshot"] for frame in data["frames"]]
+    assert (kept[0], kept[-1]) == (0, len(recording) - 1)
+    assert len(kept) > min(300, len(recording) - 1)
+    gaps = np.diff(kept)
+    assert gaps.max() - gaps.min() <= 1, "frames are evenly spaced"
+    assert [frame["n_rows"] for frame in data["frames"][:-1]] == [batch_size] * (len(kept) - 1)
+    curve = data["curve"]
+    assert len(curve["epochs"]) == len(curve["losses"]) == min(len(recording), MOST_OF_CURVE)
+    assert curve["losses"][0] == recording.losses[0]
+    assert curve["losses"][-1] == recording.losses[-1]
+    assert np.isin(curve["losses"], recording.losses).all()
+    gaps = np.diff(curve["epochs"])
+    assert gaps.max() - gaps.min() <= 1.001 / recording.n_steps * epochs
+
+
+def test_what_is_drawn_is_ranked_over_all_of_a_training():
+    """Units that matter at the end only are drawn, too."""
+    first, last = (rank_trace(unit) for unit in (0, 19))
+    assert _shown([first])[0] == list(range(MOST_UNITS))
+    assert {0, 19} <= set(_shown([first, last])[0])
+
+
+def rank_trace(strong):
+    """A step of a network of 20 inputs of which one passes on much more than the others."""
+    network = Network((20, 1), out_activation="identity", random_state=0)
+    network.weights[0][...] = 0.01
+    network.weights[0][strong] = 5
+    return trace_step(network, np.ones(20), 1.0, 0.1)
+
+
+def test_points_in_the_plane_have_the_targets_of_the_outputs_that_are_drawn():
+    network, X, y = random_case("squared_error", "identity", (2, 4, 20), 12)
+    recording = record(network, X, y, epochs=1, learning_rate=0.01)
+    page = held(recording.to_html())
+    assert page["points"]["y"] == recording.probe_y[:, page["shown"][-1]].tolist()
 
 
 def test_numbers_that_are_not_finite_are_null(small):

@@ -14,7 +14,6 @@ const HEIGHT = 210;
 const LOG_FROM = 50; // times as large as the smallest, the largest loss is
 
 export function curveView(store) {
-  const { curve } = store.steps.data;
   const picture = element("div", { class: "drawing" });
   const slider = element("input", {
     type: "range", min: 0, max: store.steps.length - 1, step: 1, value: 0, "aria-label": "Recorded step",
@@ -34,7 +33,7 @@ export function curveView(store) {
     slider.value = store.frame;
     slider.setAttribute("aria-valuetext", `step ${step}, epoch ${number(epoch)}, loss ${number(lossAt(store))}`);
     play.textContent = store.playing === "training" ? "Pause training" : "Play training";
-    where.replaceChildren(...whereOf(store, curve));
+    where.replaceChildren(...whereOf(store));
     place();
   };
   draw();
@@ -45,22 +44,23 @@ export function curveView(store) {
 }
 
 function lossAt({ steps, frame }) {
-  return steps.data.curve.losses[steps.frames[frame].snapshot];
+  return steps.frames[frame].probe_loss;
 }
 
-function whereOf(store, curve) {
-  const { step, epoch, snapshot, rows } = store.steps.frames[store.frame];
-  const ofEnd = !rows.length;
+function whereOf(store) {
+  const { step, epoch, snapshot, row, n_rows: nRows } = store.steps.frames[store.frame];
+  const ofEnd = !nRows;
   const end = store.steps.data.diverged ? "Training diverged, and ended with these weights" : "Training has ended here";
-  const next = ofEnd ? `${end}; the step shown would be one more.` : `Next: row ${rows[0]}${rows.length > 1 ? `, the first of a batch of ${rows.length}` : ""}.`;
+  const next = ofEnd ? `${end}; the step shown would be one more.` : `Next: row ${row}${nRows > 1 ? `, the first of a batch of ${count(nRows)}` : ""}.`;
   return [`After step ${count(step)}, epoch `, element("span", {}, number(epoch)), ": loss ",
-    quantity({ value: curve.losses[snapshot] ?? NaN, of: `curve.losses.${snapshot}`, role: "loss" }), `. ${next}`];
+    quantity({ value: lossAt(store), of: `curve.losses.${snapshot}`, role: "loss" }), `. ${next}`];
 }
 
 function notes({ steps }) {
   const { curve, n_snapshots, n_steps } = steps.data;
-  const kept = steps.length < n_snapshots ? ` Of ${n_snapshots} snapshots, ${steps.length} fit into this page with all their numbers.` : "";
-  return `Mean loss of ${count(curve.n_probe)} rows, at ${count(n_snapshots)} places in ${count(n_steps)} steps of training.${kept} Drag along the curve, or use the slider.`;
+  const drawn = curve.losses.length < n_snapshots ? `${count(curve.losses.length)} of ${count(n_snapshots)}` : count(n_snapshots);
+  const kept = steps.length < n_snapshots ? ` Of ${count(n_snapshots)} snapshots, ${count(steps.length)} fit into this page with all their numbers.` : "";
+  return `Mean loss of ${count(curve.n_probe)} rows, at ${drawn} places in ${count(n_steps)} steps of training.${kept} Drag along the curve, or use the slider.`;
 }
 
 /** Draws the curve, and returns a function that puts the mark where the page is. */

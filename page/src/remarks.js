@@ -9,11 +9,11 @@ const DIVERGED =
 
 /** Returns sentences about the update of the step shown. */
 export function remarksOnStep({ step, isEdited }) {
-  const { rows, refused } = step;
+  const { n_rows: nRows, refused } = step;
   const remarks = [];
   if (refused && !isEdited) remarks.push(REFUSED);
-  if (rows?.length > 1) {
-    remarks.push(`Training moved along the mean of ${count(rows.length)} rows here; this is what the first of them alone would do.`);
+  if (nRows > 1) {
+    remarks.push(`Training moved along the mean of ${count(nRows)} rows here; this is what the first of them alone would do.`);
   }
   return remarks;
 }

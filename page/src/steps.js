@@ -93,9 +93,9 @@ export class Steps {
   changed(k, edits) {
     const { network, x, y, weight } = this.subject(k, edits);
     const step = takeStep(network, x, y, weight);
-    const { snapshot, step: taken, epoch, rows, n_steps } = this.frames[k];
+    const { snapshot, step: taken, epoch, n_rows, n_steps } = this.frames[k];
     return {
-      ...{ snapshot, step: taken, epoch, rows, n_steps, weight, learning_rate: network.solver.learning_rate },
+      ...{ snapshot, step: taken, epoch, n_rows, n_steps, weight, learning_rate: network.solver.learning_rate },
       x: this.frames[k].x,
       y: this.frames[k].y,
       loss: step.loss,

@@ -137,10 +137,10 @@ class Recording(Shown):
         -------
         dict
             ``format`` is ``"fastbp.recording/1"``. The attributes by name, and ``diverged``;
-            ``solver``, ``names`` and ``probe`` (``X``, ``y``) are dicts. ``snapshots`` is a list of dicts: ``step``,
-            ``epoch``, ``loss``, ``running_loss``, ``gradient_norms``; ``layers``, a list of
-            ``{"W": ..., "b": ...}``; ``state``, ``{name: layers}``; ``next``, the step that
-            follows, ``{"rows": [...], "x": [...], "y": [...], "weight": 1.0, "learning_rate":
+            ``solver``, ``names`` and ``probe`` (``X``, ``y``) are dicts. ``snapshots`` is a list of
+            dicts: ``step``, ``epoch``, ``loss``, ``running_loss``, ``gradient_norms``; ``layers``,
+            a list of ``{"W": ..., "b": ...}``; ``state``, ``{name: layers}``; ``next``, the step
+            that follows, ``{"rows": [...], "x": [...], "y": [...], "weight": 1.0, "learning_rate":
             0.01}``, of which x, y and weight are those of its first row, or None. Numbers that are
             not finite are None.
         """

@@ -18,6 +18,8 @@ MOST_UNITS = 12  # of a layer that are drawn
 MOST_BYTES = 1_150_000  # of data; a page has some 0.15 MB besides
 FEWEST_FRAMES = 24  # below so many steps, whole networks are left out first, then drawn units
 MOST_POINTS = 256  # rows of the 2-D view
+MOST_OF_CURVE = 2000  # points of the loss curve, more than a screen has columns for it
+BYTES_OF_PLACE = 200  # of a frame: which snapshot it is
 
 Shown = list[list[int]]  # numbers of the units drawn of each layer, inputs first
 Frame = dict[str, Any]
@@ -49,33 +51,46 @@ def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[st
     n = len(recording)
     first, last = trace_at(0), trace_at(n - 1)
     shown = _shown([trace_at(k) for k in spread(n, 8)])
+    curve, points = _curve(recording), _points(recording, shown)
+    room = MOST_BYTES - _n_bytes(curve) - _n_bytes(points)
     needs_whole = not _is_all(shown, first)
-    of_slices = max(len(json.dumps(jsonable(_frame(trace, shown)))) for trace in (first, last))
-    size = of_slices + 40
+    size = max(_n_bytes(_frame(trace, shown)) for trace in (first, last)) + BYTES_OF_PLACE
     with_whole = size + (len(_packed(last)) if needs_whole else 0)
-    holds_whole = needs_whole and with_whole * min(n, FEWEST_FRAMES) <= MOST_BYTES
-    most = max(2, MOST_BYTES // (with_whole if holds_whole else size))
+    holds_whole = needs_whole and with_whole * min(n, FEWEST_FRAMES) <= room
+    most = max(2, room // (with_whole if holds_whole else size))
     frames = []
     for k in spread(n, most):
         trace = trace_at(k)
-        frame = {
-            **_frame(trace, shown),
-            "snapshot": k,
-            "step": recording.steps[k],
-            "epoch": recording.epochs[k],
-            "rows": recording.rows[k],
-            "whole": _packed(trace) if holds_whole else None,
-        }
-        frames.append(jsonable(frame))
+        whole = _packed(trace) if holds_whole else None
+        frames.append({**_frame(trace, shown), **_place(recording, k), "whole": whole})
     return {
         **_head("recording", first, shown),
         "frames": frames,
         "n_snapshots": n,
         "n_steps": recording.n_steps,
         "diverged": recording.diverged,
-        "curve": _curve(recording),
-        "points": _points(recording),
+        "curve": curve,
+        "points": points,
     }
+
+
+def _n_bytes(data: Any) -> int:
+    return len(json.dumps(data))
+
+
+def _place(recording: Any, k: int) -> dict[str, Any]:
+    """Return where in training snapshot k is, and the rows that follow: their first and number."""
+    place: dict[str, Any] = jsonable(
+        {
+            "snapshot": k,
+            "step": recording.steps[k],
+            "epoch": recording.epochs[k],
+            "probe_loss": recording.losses[k],
+            "row": recording.rows[k][0] if len(recording.rows[k]) else None,
+            "n_rows": len(recording.rows[k]),
+        }
+    )
+    return place
 
 
 def _head(kind: str, trace: Any, shown: Shown) -> dict[str, Any]:
@@ -176,22 +191,23 @@ def spread(n: int, most: int) -> list[int]:
 
 
 def _curve(recording: Any) -> dict[str, Any]:
+    """Return the loss curve, of many snapshots as many as can be told apart."""
+    some = spread(len(recording), MOST_OF_CURVE)
     curve: dict[str, Any] = jsonable(
         {
-            "epochs": recording.epochs,
-            "steps": recording.steps,
-            "losses": recording.losses,
-            "running_losses": recording.running_losses,
+            "epochs": recording.epochs[some],
+            "losses": recording.losses[some],
             "n_probe": len(recording.probe_X),
         }
     )
     return curve
 
 
-def _points(recording: Any) -> dict[str, Any] | None:
+def _points(recording: Any, shown: Shown) -> dict[str, Any] | None:
     """Return rows for the 2-D view, or None if rows are no points in a plane."""
     if recording.layer_sizes[0] != 2:
         return None
     some = spread(len(recording.probe_X), MOST_POINTS)
-    points: dict[str, Any] = jsonable({"X": recording.probe_X[some], "y": recording.probe_y[some]})
+    y = recording.probe_y[np.ix_(some, shown[-1])]
+    points: dict[str, Any] = jsonable({"X": recording.probe_X[some], "y": y})
     return points
