@@ -149,7 +149,7 @@ def test_pages_are_smaller_than_a_megabyte_and_a_half():
     assert len(frames) > 20
 
 
-@pytest.mark.parametrize(("n_rows", "batch_size", "epochs"), [(40, 1, 300), (30_000, 30_000, 30)])
+@pytest.mark.parametrize(("n_rows", "batch_size", "epochs"), [(40, 1, 500), (30_000, 30_000, 30)])
 def test_pages_of_many_snapshots_and_of_large_batches_are_no_larger(n_rows, batch_size, epochs):
     network = Network((2, 2, 1), out_activation="identity", random_state=0)
     X = np.random.default_rng(0).normal(size=(n_rows, 2))

@@ -303,6 +303,27 @@ def test_every_step_under_a_schedule_is_printed_with_its_own_rate(browser, tmp_p
     assert trace.solver.learning_rate < 0.06
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"loss": "huber", "huber_delta": 0.7}, ["Huber loss, m = 0.7", "m = 0.7"]),
+        ({"loss": "quantile", "quantile": 0.9}, ["quantile loss, q = 0.9", "q = 0.9"]),
+    ],
+    ids=str,
+)
+def test_the_number_of_a_loss_is_printed(browser, tmp_path, options, says):
+    network = Network((2, 2, 1), out_activation="identity", random_state=0, **options)
+    trace = trace_step(network, [1.0, 2.0], 3.0, 0.1)
+    browser.open(trace.to_html(), tmp_path)
+    assert says[0] in browser.text("header")
+    browser.click(".jump[data-phase=loss]")
+    assert says[1] in browser.text(".idea .rule")
+    browser.click(".jump[data-phase=backward]")
+    assert says[1] in browser.text(".idea .rule")
+    (name,) = set(options) - {"loss"}
+    assert f"({name} = {options[name]})" in str(trace).splitlines()[0]
+
+
 # -- controls --------------------------------------------------------------------------------------
 
 

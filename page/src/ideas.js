@@ -2,6 +2,7 @@
 
 import { ACTIVATIONS } from "./activations.js";
 import { lossOf } from "./losses.js";
+import { number } from "./number.js";
 
 export const PHASES = [
   { name: "forward", title: "Forward", says: "from the row to a prediction" },
@@ -13,8 +14,9 @@ export const PHASES = [
 /** Returns the ideas of a network's step: { key, phase, layer, title, says, formula }. */
 export function ideasOf({ nLayers, data }) {
   const loss = lossOf(data.loss_name, data.activation.at(-1));
+  const own = loss.own ? `,  ${loss.own} = ${number(data.loss_parameter)}` : "";
   const ofLayers = (make) => Array.from({ length: nLayers }, (_, l) => make(l + 1, data.activation[l]));
-  const backwards = ofLayers((layer, activation) => backward(layer, activation, nLayers, loss)).reverse();
+  const backwards = ofLayers((layer, activation) => backward(layer, activation, nLayers, loss, own)).reverse();
   return [
     ROW,
     ...ofLayers(forward).flat(),
@@ -24,7 +26,7 @@ export function ideasOf({ nLayers, data }) {
       layer: nLayers,
       title: "The loss",
       says: `The ${loss.name} compares the prediction with the target. One number, which learning makes smaller.`,
-      formula: `{loss:E} = ${loss.formula}`,
+      formula: `{loss:E} = ${loss.formula}${own}`,
     },
     ...backwards.flat(),
     ...ofLayers((layer) => update(layer, data.solver)),
@@ -73,7 +75,7 @@ function forward(layer, activation) {
   ];
 }
 
-function backward(layer, activation, nLayers, loss) {
+function backward(layer, activation, nLayers, loss, own) {
   const f = ACTIVATIONS[activation];
   const last = layer === nLayers;
   const fused = last && loss.matches;
@@ -87,7 +89,7 @@ function backward(layer, activation, nLayers, loss) {
         ? "The slope of the loss: how much it would grow if the output grew a little."
         : "Each unit collects what the units above pass back, each along its line.",
       formula: last
-        ? `{backward:dE/da} = ${loss.slopeFormula}`
+        ? `{backward:dE/da} = ${loss.slopeFormula}${own}`
         : `{backward:dE/da} = sum of {weight:W} × {backward:δ} of the layer above`,
     },
     {

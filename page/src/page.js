@@ -56,12 +56,17 @@ function heading(store) {
   const parts = [
     `${steps.sizes.join("-")} units`,
     data.activation.join(", "),
-    lossOf(data.loss_name, data.activation.at(-1)).name,
+    lossName(data),
     `${count(steps.nParameters)} parameters`,
     data.dtype,
     `${solverName(solver)}, learning rate `,
   ];
   return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · "), rate), notes, edited);
+}
+
+function lossName({ loss_name, loss_parameter, activation }) {
+  const { name, own } = lossOf(loss_name, activation.at(-1));
+  return own ? `${name}, ${own} = ${number(loss_parameter)}` : name;
 }
 
 function solverName(solver) {

@@ -64,9 +64,15 @@ def _head(trace: Any) -> str:
     sizes = "-".join(map(str, trace.layer_sizes))
     weight = f"  weight = {number(trace.weight)}" if trace.weight != 1 else ""
     return (
-        f"One step on one row: {sizes}, {trace.loss_name}, {trace.dtype}\n"
+        f"One step on one row: {sizes}, {_loss_name(trace)}, {trace.dtype}\n"
         f"x = {_values(trace.x)}  y = {_values(trace.y)}{weight}"
     )
+
+
+def _loss_name(trace: Any) -> str:
+    own = {"huber": "huber_delta", "quantile": "quantile"}.get(trace.loss_name)
+    name: str = trace.loss_name
+    return f"{name} ({own} = {number(trace.loss_parameter)})" if own else name
 
 
 def _values(values: NDArray[Any]) -> str:
