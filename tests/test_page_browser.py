@@ -637,6 +637,106 @@ def test_the_plane_shows_the_rows_and_follows_the_weights(browser, tmp_path, moo
     assert "upper as the network answers it" in browser.text(".data")
 
 
+# -- what the pictures say -------------------------------------------------------------------------
+
+LINES = """return [...document.querySelectorAll(".link")].map((link) => {
+    const path = link.querySelector(".weight"), n = path.getTotalLength();
+    const [from, to] = [path.getPointAtLength(0), path.getPointAtLength(n)];
+    const canvas = document.createElement("canvas").getContext("2d");
+    canvas.fillStyle = getComputedStyle(path).stroke;
+    canvas.fillRect(0, 0, 1, 1);
+    return { x: from.x, from: from.y, to: to.y, width: Number(path.getAttribute("stroke-width")),
+        names: [...link.classList], hue: [...canvas.getImageData(0, 0, 1, 1).data] } })"""
+TICKS = """return [...document.querySelector(arguments[0]).querySelectorAll(".axis")].map((axis) =>
+    [...axis.querySelectorAll(".tick")].map((tick) => {
+        const { e, f } = tick.transform.baseVal.consolidate().matrix;
+        return [(e || f) - 0.5, tick.textContent] }))"""  # D3 draws ticks half a pixel on
+
+
+def axes_of(browser, picture, is_log=False):
+    """Functions from pixels to the values that a picture's axes give them, read off the ticks."""
+    values = []
+    for ticks, log in zip(browser.run(TICKS, picture), (False, is_log), strict=True):
+        places, texts = zip(*ticks, strict=True)
+        numbers = np.array([float(text.replace("\N{MINUS SIGN}", "-")) for text in texts])
+        slope, start = np.polyfit(places, np.log10(numbers) if log else numbers, 1)
+        values.append(
+            lambda at, a=slope, b=start, log=log: 10 ** (a * at + b) if log else a * at + b
+        )
+    return values
+
+
+def test_hue_and_width_of_lines_are_sign_and_size_of_the_weights(browser, tmp_path, moons):
+    trace = moons.trace(0)
+    browser.open(trace.to_html(), tmp_path)
+    lines = browser.run(LINES)
+    columns = sorted({line["x"] for line in lines})
+    for layer, x in zip(trace.layers, columns, strict=True):
+        own = [line for line in lines if line["x"] == x]
+        froms, tos = (sorted({round(line[end]) for line in own}) for end in ("from", "to"))
+        assert layer.W.shape == (len(froms), len(tos))
+        for line in own:
+            w = layer.W[froms.index(round(line["from"])), tos.index(round(line["to"]))]
+            red, _, blue, _ = line["hue"]
+            assert ("positive" in line["names"], "negative" in line["names"]) == (w >= 0, w < 0)
+            assert (blue > red) == (w >= 0)
+            share = abs(w) / np.abs(layer.W).max()
+            assert line["width"] == pytest.approx(0.6 + 6.4 * share, rel=1e-6)
+
+
+def test_the_curve_goes_through_the_losses(browser, tmp_path, nine):
+    browser.open(nine.to_html(), tmp_path)
+    is_log = "logarithmic" in browser.text(".curve")
+    to_epoch, to_loss = axes_of(browser, ".curve svg", is_log)
+    path = browser.run("return document.querySelector('.curve .curve-line').getAttribute('d')")
+    points = np.array([list(map(float, point.split(","))) for point in path[1:].split("L")])
+    np.testing.assert_allclose(to_epoch(points[:, 0]), nine.epochs, atol=1e-3)
+    np.testing.assert_allclose(to_loss(points[:, 1]), nine.losses, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("layer", "i", "j"), [(1, 0, 1), (2, 1, 0)])
+def test_the_tangent_has_the_slope_of_the_loss(browser, tmp_path, nine, layer, i, j):
+    trace = nine.trace(0)
+    browser.open(trace.to_html(), tmp_path)
+    for picker, value in enumerate((layer, i, j)):
+        browser.choose(picker, value)
+    browser.settle()
+    to_weight, to_loss = axes_of(browser, ".parameter .drawing svg")
+    ends = browser.run(
+        "const line = document.querySelector('.parameter .tangent');"
+        "return ['x1', 'y1', 'x2', 'y2'].map((name) => Number(line.getAttribute(name)))"
+    )
+    (w1, w2), (loss1, loss2) = map(to_weight, ends[::2]), map(to_loss, ends[1::2])
+    at = trace.layers[layer - 1]
+    assert (loss2 - loss1) / (w2 - w1) == pytest.approx(at.grad_W[i, j], rel=0.01)
+    on_tangent = loss1 + (at.W[i, j] - w1) * at.grad_W[i, j]
+    assert on_tangent == pytest.approx(trace.loss, rel=0.01)
+
+
+def test_the_ground_of_the_plane_is_what_the_network_answers(browser, tmp_path, moons):
+    browser.open(moons.to_html(), tmp_path)
+    browser.keys("END", to=".scrub input")
+    browser.settle()
+    script = """const areas = [...document.querySelectorAll(".data .surface path")];
+        return [...document.querySelectorAll(".data path.row")].map((row) => {
+            const { e, f } = row.transform.baseVal.consolidate().matrix;
+            const held = areas.map((area) => area.isPointInFill(new DOMPoint(e, f)));
+            return [e, f, held.lastIndexOf(true)] })"""
+    x, y, band = np.array(browser.run(script)).T
+    X = moons.probe_X
+    assert np.corrcoef(x, X[:, 0])[0, 1] == pytest.approx(1)
+    assert np.corrcoef(y, X[:, 1])[0, 1] == pytest.approx(-1)
+    last = moons.network(len(moons) - 1)
+    low = 0.5 + (band - 16) / 32  # of the band of 1/32 that the point lies in
+
+    def off(answers):
+        return np.maximum(low - answers, answers - low - 1 / 32).max()
+
+    assert off(last.forward(X)[:, 0]) < 0.01
+    assert off(last.forward(X[:, ::-1])[:, 0]) > 0.1, "inputs swapped would be seen"
+    assert len(set(band)) > 4
+
+
 # -- alone, within others, and with bad data -------------------------------------------------------
 
 
