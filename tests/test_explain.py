@@ -364,3 +364,17 @@ def test_options_that_do_not_fit_are_refused(capsys, arguments, said):
     code, _, err = run(capsys, *arguments)
     assert code == 2
     assert said in err
+
+
+def test_a_model_with_balanced_classes_takes_its_step_with_weight_1(capsys):
+    model = BackpropClassifier(class_weight="balanced", **SETTINGS).fit(X[MEASURES], KIND)
+    joblib.dump(model, "model.joblib")
+    for arguments in ((), ("--data", "iris.csv", "--target", "kind", "--row", 77)):
+        code, out, err = run(capsys, "model.joblib", *arguments)
+        assert (code, err) == (0, "")
+        assert "the row with weight 1" in out
+    (frame,) = page_of()["frames"]
+    model.set_params(class_weight=None)
+    expected = trace_step(model, X[MEASURES].iloc[77], KIND[77]).to_dict()
+    assert frame["weight"] == 1
+    assert frame["layers"][0]["new_W"] == expected["layers"][0]["new_W"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def step_of_model(options: argparse.Namespace) -> Any:
             model, row = _row_of_zeros(model)
         else:
             model, row = descend(model, row_of_file(options, model))
+        model = _without_balance(model)
         y = _label(model, row, options.data)
         trace = trace_step(model, row.X, y, _learning_rate(model, options))
     except NotFittedError as error:
@@ -86,6 +88,17 @@ def _learning_rate(model: Any, options: argparse.Namespace) -> float | None:
         return LEARNING_RATE
     rate: float | None = options.learning_rate
     return rate
+
+
+def _without_balance(model: Any) -> Any:
+    """Return the model without balanced class weights, which one row alone does not have."""
+    weights = getattr(model, "class_weight", None)
+    if not (isinstance(weights, str) and weights == "balanced"):
+        return model
+    say(
+        'class_weight="balanced" counts all rows of a training: this step has the row with weight 1'
+    )
+    return copy.copy(model).set_params(class_weight=None)
 
 
 def _label(model: Any, row: Row, path: Path) -> Any:
