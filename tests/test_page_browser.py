@@ -844,10 +844,13 @@ def test_the_widget_shows_the_page_and_tells_where_it_is(browser, tmp_path, nine
             set: (name, value) => { values[name] = value; },
             save_changes: () => { window.saved = { ...values }; },
             on: (name, handler) => { handlers[name] = handler; },
-            move: (name, value) => { values[name] = value; handlers["change:" + name](); } };
+            off: (name, handler) => { if (handlers[name] === handler) delete handlers[name]; },
+            move: (name, value) => { values[name] = value; handlers["change:" + name]?.(); },
+            listens: () => Object.keys(handlers).length };
         import(source).then((module) => {
-            module.default.render({ model: window.model, el: document.querySelector("#cell") });
-            window.shadow = document.querySelector("#cell").shadowRoot; done(); })"""
+            const el = document.querySelector("#cell");
+            window.end = module.default.render({ model: window.model, el });
+            window.shadow = el.shadowRoot; done(); })"""
     page = json.dumps(nine.trace(0).to_html().split('id="fastbp-data">')[1].split("</script>")[0])
     browser.driver.execute_async_script(script, source, json.loads(page))
     title = "return window.shadow.querySelector('.idea h2').innerText"
@@ -856,6 +859,13 @@ def test_the_widget_shows_the_page_and_tells_where_it_is(browser, tmp_path, nine
     assert browser.run("return window.saved.idea") == 1
     browser.run("window.model.move('idea', 3)")
     assert browser.run(title) == "Layer 2: weighted sums"
+    browser.run("window.model.move('page', window.model.get('page'))")
+    assert browser.run("return window.shadow.querySelectorAll('.fastbp').length") == 1
+    assert browser.run(title) == "Layer 2: weighted sums"
+    browser.run("window.shadow.querySelector('[aria-label=Play]').click(); window.end()")
+    assert browser.run("return window.shadow.querySelectorAll('.fastbp').length") == 0
+    assert browser.run("return window.model.listens()") == 0
+    browser.run("window.model.move('idea', 1)")
 
 
 def test_what_cannot_be_shown_is_said(chromium, tmp_path, nine):

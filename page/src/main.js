@@ -26,14 +26,21 @@ function styled(parent) {
   parent.append(sheet);
 }
 
-/** Renders a widget in a shadow tree, so that neither style touches the other. */
+/** Renders a widget in a shadow tree, so that neither style touches the other; returns what ends it. */
 function render({ model, el }) {
   const shadow = el.attachShadow({ mode: "open" });
   styled(shadow);
-  const node = document.createElement("div");
-  shadow.append(node);
+  let node = null; // a new one for every page: it has the page's listeners for keys
   let store = null;
+  const end = () => {
+    store?.set({ playing: null });
+    node?.remove();
+    [node, store] = [null, null];
+  };
   const show = () => {
+    end();
+    node = document.createElement("div");
+    shadow.append(node);
     store = start(node, JSON.parse(model.get("page")), node);
     store?.onChange((changed) => {
       const moved = SYNCED.filter((name) => changed.has(name));
@@ -46,8 +53,12 @@ function render({ model, el }) {
     store?.goTo({ frame: model.get("frame"), idea: model.get("idea") });
   };
   show();
-  model.on("change:page", show);
-  for (const name of SYNCED) model.on(`change:${name}`, follow);
+  const handlers = [["change:page", show], ...SYNCED.map((name) => [`change:${name}`, follow])];
+  for (const [event, handler] of handlers) model.on(event, handler);
+  return () => {
+    for (const [event, handler] of handlers) model.off(event, handler);
+    end();
+  };
 }
 
 export default { render };
