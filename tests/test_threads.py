@@ -158,12 +158,16 @@ def test_ctrl_c_at_any_time_leaves_no_helper_at_work_and_the_network_usable(monk
     monkeypatch.setattr(_threads, "helpers", lambda: executor)
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     network = fastbp.Network((20, 30, 3), loss="log_loss", random_state=0)
+
+    def train_until_interrupted(after):
+        signal.setitimer(signal.ITIMER_REAL, after)
+        while True:
+            network.train_epoch(X, NUMBERS, 0.01, batch_size=57, n_threads=3)
+
     try:
         for after in RANDOM.uniform(0.001, 0.03, size=40):
             with pytest.raises(KeyboardInterrupt):
-                signal.setitimer(signal.ITIMER_REAL, after)
-                while True:
-                    network.train_epoch(X, NUMBERS, 0.01, batch_size=57, n_threads=3)
+                train_until_interrupted(after)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
