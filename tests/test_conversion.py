@@ -6,9 +6,10 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.neural_network
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from fastbp import BackpropClassifier, BackpropRegressor
+from fastbp import BackpropClassifier, BackpropRegressor, patch_sklearn, unpatch_sklearn
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -241,6 +242,22 @@ def test_subclasses_of_either_side_keep_their_class():
     assert type(ours) is Ours
     assert type(ours.to_sklearn()) is MLPClassifier
     assert np.array_equal(ours.predict(X), mlp.predict(X))
+
+
+def test_a_patch_changes_nothing():
+    plain = fitted("two classes")
+    ours = fitted("one output", "ours")
+    patch_sklearn()
+    try:
+        assert isinstance(BackpropClassifier.from_sklearn(plain), BackpropClassifier)
+        assert type(ours.to_sklearn()) is MLPRegressor
+        fast = sklearn.neural_network.MLPClassifier(max_iter=2).fit(X, TARGETS["two classes"])
+        assert type(fast) is not MLPClassifier
+        again = BackpropClassifier.from_sklearn(fast).to_sklearn()
+    finally:
+        unpatch_sklearn()
+    assert type(again) is MLPClassifier
+    assert_same_arrays(again.coefs_, fast.coefs_)
 
 
 # -- what cannot go across -----------------------------------------------------------------------

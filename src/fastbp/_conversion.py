@@ -31,6 +31,13 @@ LARGEST_AUTOMATIC_BATCH = 200  # of scikit-learn's batch_size="auto", which is a
 LOSSES = ("squared_error", "poisson")  # of both regressors
 
 
+def _class_of_scikit_learn(name: str) -> Any:
+    """Return scikit-learn's own class of this name, which `patch_sklearn` does not replace."""
+    from sklearn.neural_network import _multilayer_perceptron as home
+
+    return getattr(home, name)
+
+
 # -- from scikit-learn ---------------------------------------------------------------------------
 
 
@@ -39,9 +46,7 @@ def from_sklearn(kind: type[Model], mlp: Any, expected: str) -> Model:
 
     ``expected`` is the name of the class of scikit-learn that it must be of, or of a subclass.
     """
-    import sklearn.neural_network
-
-    if not isinstance(mlp, getattr(sklearn.neural_network, expected)):
+    if not isinstance(mlp, _class_of_scikit_learn(expected)):
         raise TypeError(
             f"{kind.__name__}.from_sklearn takes a sklearn.neural_network.{expected}; got "
             f"{type(mlp).__name__}"
@@ -115,9 +120,7 @@ def _take_moments(model: Backprop, optimizer: Any) -> None:
 
 def to_sklearn(model: Backprop, name: str) -> Any:
     """Return a model of the class of scikit-learn of this name, fitted if this one is."""
-    import sklearn.neural_network
-
-    kind = getattr(sklearn.neural_network, name)
+    kind = _class_of_scikit_learn(name)
     mlp = kind(**_parameters_for(model, kind))
     if hasattr(model, "network_"):
         _give_what_was_learnt(model, mlp)
