@@ -112,7 +112,8 @@ def train_restarts(
 ) -> None:
     """Train every restart for up to ``max_iter`` epochs, in place, all in the same order of rows.
 
-    Each stops by its own patience. Parameters are those of `train_epochs`; when this returns,
+    Each stops by its own patience; where ``epochs`` asks to stop, the others do not begin, or do not
+    go on. Parameters are those of `train_epochs`; when this returns,
     ``shuffle`` is as training the best alone would have left it. An interrupt leaves every
     network as far as it has come.
     """
@@ -142,6 +143,8 @@ def train_restarts(
             verbose=verbose,
             n_threads=n_threads,
         )
+        if restart.ending == "stopped":  # whoever asks for it means the whole training
+            break
     best = restarts[best_of(restarts)]
     if shuffle is not None and best.shuffle is not shuffle:
         shuffle.set_state(best.shuffle.get_state())
