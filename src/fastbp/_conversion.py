@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._backprop import Backprop
-from ._training import History
+from ._training import History, Patience, Schedule
 from .network import HIDDEN_ACTIVATIONS, SOLVERS, Network
 
 Model = TypeVar("Model", bound=Backprop)
@@ -85,9 +85,11 @@ def _take_what_was_learnt(model: Backprop, mlp: Any) -> None:
     for name in ("classes_", "n_features_in_", "feature_names_in_"):
         if hasattr(mlp, name):
             setattr(model, name, copy.copy(getattr(mlp, name)))
+    losses = [float(loss) for loss in getattr(mlp, "loss_curve_", ())]
     model._history = History(
-        [float(loss) for loss in getattr(mlp, "loss_curve_", ())],
+        losses,
         int(mlp.t_),
+        len(losses) - mlp.n_iter_,  # which scikit-learn counts from 0 in every call
         validation_scores=list(getattr(mlp, "validation_scores_", None) or ()),
     )
     model._random_state = copy.deepcopy(mlp._random_state)
@@ -162,15 +164,18 @@ def _give_what_was_learnt(model: Backprop, mlp: Any) -> None:
     network, history = model.network_, model._history
     mlp.coefs_ = [np.array(W) for W in network.weights]
     mlp.intercepts_ = [np.array(b) for b in network.biases]
-    mlp._best_coefs = [W.copy() for W in mlp.coefs_]
-    mlp._best_intercepts = [b.copy() for b in mlp.intercepts_]
-    for name in ("n_layers_", "n_outputs_", "out_activation_", "n_iter_", "t_", "n_features_in_"):
+    mlp._best_coefs, mlp._best_intercepts = mlp.coefs_, mlp.intercepts_
+    if not model.early_stopping:  # after which scikit-learn leaves them so: the same arrays
+        mlp._best_coefs = [W.copy() for W in mlp.coefs_]
+        mlp._best_intercepts = [b.copy() for b in mlp.intercepts_]
+    for name in ("n_layers_", "n_outputs_", "out_activation_", "t_", "n_features_in_"):
         setattr(mlp, name, getattr(model, name))
     if hasattr(model, "feature_names_in_"):
         mlp.feature_names_in_ = model.feature_names_in_.copy()
     if hasattr(model, "classes_"):
         mlp.classes_ = model.classes_.copy()
         mlp._label_binarizer = _label_binarizer(model)
+    mlp.n_iter_ = len(history.loss_curve) - history.n_before
     mlp.loss_curve_ = [np.float64(loss) for loss in history.loss_curve]
     mlp.loss_, mlp.best_loss_ = np.float64(model.loss_), np.float64(model.best_loss_)
     mlp.validation_scores_ = mlp.best_validation_score_ = None
@@ -178,9 +183,24 @@ def _give_what_was_learnt(model: Backprop, mlp: Any) -> None:
         mlp.best_loss_ = None
         mlp.validation_scores_ = list(history.validation_scores)
         mlp.best_validation_score_ = max(history.validation_scores, default=-np.inf)
-    mlp._no_improvement_count = 0
+    mlp._no_improvement_count = _epochs_without_improvement(model)
     mlp._random_state = copy.deepcopy(model._random_state)
     mlp._optimizer = _optimizer(model, mlp)
+
+
+def _epochs_without_improvement(model: Backprop) -> int:
+    """Return what scikit-learn would have counted on the way, which goes on from call to call."""
+    history = model._history
+    patience = Patience(model.tol, model.n_iter_no_change)
+    schedule = Schedule(model.learning_rate, model.learning_rate_init)
+    for judged in (
+        [-score for score in history.validation_scores]
+        if model.early_stopping
+        else history.loss_curve
+    ):
+        if patience.is_lost(judged) and model.solver == "sgd" and schedule.lower():
+            patience.n_without = 0
+    return patience.n_without
 
 
 def _label_binarizer(model: Any) -> Any:
