@@ -290,7 +290,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         )
         restarts = draw_restarts(first, 1 if go_on else self.n_init, self._random_state)
         if go_on and lesson.validation is not None:
-            lesson.validation.look(self.network_)  # to end with nothing worse
+            lesson.validation.look(self.network_, self.n_threads)  # to end with nothing worse
         most = self.max_iter * len(restarts)
         fitted = functools.partial(self._fitted_so_far, restarts)
         with announced_fit(self, most, fitted, X, y, sample_weight) as epochs:
