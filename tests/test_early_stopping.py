@@ -96,6 +96,19 @@ def test_scores_and_losses_are_those_of_the_model_after_each_epoch_and_the_best_
     assert len(model.loss_curve_) == len(model.validation_scores_) == model.n_iter_ < 40
 
 
+@pytest.mark.parametrize("solver", [{"momentum": 0.9}, {"solver": "adam"}], ids=str)
+def test_the_best_weights_go_on_without_what_the_solver_knew_of_later_ones(solver):
+    X, y = regression()
+    model = regressor(early_stopping=True, n_iter_no_change=3, batch_size=16, **solver).fit(X, y)
+    assert np.argmax(model.validation_scores_) < len(model.validation_scores_) - 1
+    network = fastbp.Network((4, 8, 1), random_state=0)
+    network.weights, network.biases = model.coefs_, model.intercepts_
+    network.train_epoch(X, y, 0.05, batch_size=16, nesterov="momentum" in solver, **solver)
+    model.set_params(early_stopping=False, shuffle=False).partial_fit(X, y)
+    for W, expected in zip(model.coefs_, network.weights, strict=True):
+        np.testing.assert_allclose(W, expected, rtol=1e-12)
+
+
 def test_training_ends_after_too_many_epochs_without_a_better_score():
     X, y = classification()
     with warnings.catch_warnings():

@@ -290,7 +290,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         )
         restarts = draw_restarts(first, 1 if go_on else self.n_init, self._random_state)
         if go_on and lesson.validation is not None:
-            lesson.validation.look(self.network_)  # to end with nothing worse
+            lesson.validation.look(self.network_, self.n_threads)  # to end with nothing worse
         most = self.max_iter * len(restarts)
         fitted = functools.partial(self._fitted_so_far, restarts)
         with announced_fit(self, most, fitted, X, y, sample_weight) as epochs:
@@ -382,6 +382,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         loss = settled.network._run_row(X[0], target, settled.solver, rate)
         if loss is None:
             return False
+        self._history.begin_call()
         self._history.add(loss, 1)
         return True
 
@@ -444,6 +445,7 @@ class Backprop(CallbackSupport, BaseEstimator):
                 self.classes_ = task.classes
             self._random_state, self._history, self.network_ = random, History(), network
             self._seed = seed
+        self._history.begin_call()
         if not call.partial:
             self._rate_factor, self._settled = 1.0, None
         return lesson
