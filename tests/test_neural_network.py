@@ -35,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 HAS_WEIGHTS = "sample_weight" in inspect.signature(host.MLPClassifier.fit).parameters
 HAS_POISSON = "loss" in host.MLPRegressor._parameter_constraints
 N_ROWS, N_FEATURES = 47, 5
-FEW_ROWS = fast.FEW_ROWS
+FEW_TO_PREDICT = fast.FEW_TO_PREDICT
 SOLVERS = {
     "sgd": {"solver": "sgd", "momentum": 0.0},
     "momentum": {"solver": "sgd", "momentum": 0.7, "nesterovs_momentum": False},
@@ -46,7 +46,7 @@ SOLVERS = {
 
 @pytest.fixture(autouse=True)
 def _few_rows_are_predicted_fast_too(monkeypatch):
-    monkeypatch.setattr(fast, "FEW_ROWS", 0)
+    monkeypatch.setattr(fast, "FEW_TO_PREDICT", 0)
 
 
 def rows(target, dtype=np.float64):
@@ -322,9 +322,9 @@ def test_predictions_have_the_values_and_dtype_of_scikit_learns(dtype):
     assert difference([theirs.predict(X)], [ours.predict(X)]) < 1e-6
 
 
-@pytest.mark.parametrize("n", [1, FEW_ROWS - 1, FEW_ROWS])
+@pytest.mark.parametrize("n", [1, FEW_TO_PREDICT - 1, FEW_TO_PREDICT])
 def test_few_rows_are_predicted_by_scikit_learns_own_code(n, monkeypatch):
-    monkeypatch.setattr(fast, "FEW_ROWS", FEW_ROWS)
+    monkeypatch.setattr(fast, "FEW_TO_PREDICT", FEW_TO_PREDICT)
     X, y = rows("classes")
     theirs, ours = pair("classes", max_iter=2)
     theirs.fit(X, y)
@@ -334,8 +334,8 @@ def test_few_rows_are_predicted_by_scikit_learns_own_code(n, monkeypatch):
     calls.clear()
     some = np.resize(X, (n, N_FEATURES))
     predictions = ours.predict_proba(some)
-    assert calls == ({"fast": 1} if n == FEW_ROWS else {})
-    if n < FEW_ROWS:
+    assert calls == ({"fast": 1} if n == FEW_TO_PREDICT else {})
+    if n < FEW_TO_PREDICT:
         np.testing.assert_array_equal(predictions, theirs.predict_proba(some))
 
 
