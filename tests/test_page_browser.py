@@ -467,9 +467,13 @@ def test_every_number_of_a_tuned_system_is_the_results(browser, tmp_path, shower
         "columns": columns,
         "error": columns["error"],
         "target": shower.target,
-        "sensitivities": shower.sensitivities,
+        "sensitivities": {
+            stage: {name: past.tolist() for name, past in inputs.items()}
+            for stage, inputs in shower.sensitivity_history.items()
+        },
     }
     seen = set()
+    assert "Nothing has been measured yet" in browser.text(".chains")
     for number_of_look in range(shower.n_evaluations):
         assert f"{number_of_look + 1} of {shower.n_evaluations}" in browser.text(".phase").lower()
         seen |= check_numbers(browser, plain)
@@ -477,7 +481,9 @@ def test_every_number_of_a_tuned_system_is_the_results(browser, tmp_path, shower
             browser.step()
     for name in ("house", "shower", "main valve", "handle {loss:x}"):
         assert {f"columns.{name}.{k}" for k in range(shower.n_evaluations)} <= seen
-    assert {"sensitivities.shower.house", "target.shower"} <= seen
+    assert {f"sensitivities.shower.house.{k}" for k in range(3, shower.n_evaluations)} <= seen
+    assert not {f"sensitivities.shower.house.{k}" for k in range(2)} & seen
+    assert "target.shower" in seen
     product = shower.sensitivities["shower"]["house"] * shower.sensitivities["house"]["main valve"]
     shown = browser.run(
         "return [...document.querySelectorAll('.chains data')].map((d) => +d.value)"
