@@ -111,7 +111,8 @@ class Recording(Shown):
     def trace(self, k: int) -> StepTrace:
         """Return every number of the step that follows snapshot k.
 
-        Of a batch, that of its first row alone.
+        Of a batch, that of its first row alone; of training with dropout, that of the whole
+        network, with no unit dropped.
 
         Raises
         ------

@@ -89,6 +89,7 @@ def _head(kind: str, trace: Any, shown: Shown) -> dict[str, Any]:
             "loss_name": trace.loss_name,
             "loss_parameter": trace.loss_parameter,
             "dtype": trace.dtype,
+            "dropout_off": trace.dropout_off,
             "solver": dataclasses.asdict(trace.solver),
             "shown": shown,
             "names": {
