@@ -79,15 +79,18 @@ def check_is_model(model: Any) -> None:
     """Refuse anything else."""
     if is_model(model):
         return
-    of_pipeline = ""
+    way = ""
     if hasattr(model, "steps"):
-        of_pipeline = (
+        way = (
             ". Of a pipeline pass the last step, pipeline[-1], with rows that the other steps "
             "have transformed, pipeline[:-1].transform(X)"
         )
+    elif type(model).__name__ in ("MLPClassifier", "MLPRegressor"):
+        kind = type(model).__name__.replace("MLP", "Backprop")
+        way = f". Convert it: {kind}.from_sklearn(model)"
     raise TypeError(
         "model must be a fastbp.Network, or a fitted BackpropClassifier or BackpropRegressor; "
-        f"got {type(model).__name__}{of_pipeline}"
+        f"got {type(model).__name__}{way}"
     )
 
 
