@@ -316,7 +316,9 @@ def test_recording_leaves_the_bits_as_they_are_and_traces_show_the_whole_network
     assert shown.to_dict() == {**whole.to_dict(), "dropout_off": True}
     assert recording.trace(0).dropout_off
     note = '"dropout_off":true'
-    assert note in recording.to_html() and note in shown.to_html() and note not in whole.to_html()
+    assert note in recording.to_html()
+    assert note in shown.to_html()
+    assert note not in whole.to_html()
 
 
 def test_it_keeps_a_network_from_learning_by_heart():

@@ -134,6 +134,18 @@ def test_data_alone_records_a_training(capsys):
     assert page["names"]["outputs"] == ["setosa", "versicolor", "virginica"]
 
 
+def test_the_rows_of_a_training_are_numbered_as_in_the_file(capsys):
+    assert run(capsys, "--data", "iris.csv", "--target", "kind")[0] == 0
+    page = page_of()
+    steps = [frame for frame in page["frames"] if frame["rows"]]
+    rows = [frame["rows"][0] for frame in steps]
+    measured = pd.read_csv("iris.csv")[MEASURES[2]].to_numpy()[rows]
+    scaled = [frame["x"][page["names"]["features"].index(MEASURES[2])] for frame in steps]
+    assert len(set(rows)) > 20
+    assert np.corrcoef(measured, scaled)[0, 1] == pytest.approx(1, abs=1e-6)
+    assert "standardised" in page["note"]
+
+
 @pytest.mark.parametrize("row", [0, 441])
 def test_data_with_a_row_is_a_step_of_the_trained_network(capsys, row):
     table = load_diabetes(as_frame=True, scaled=False).frame

@@ -92,8 +92,8 @@ def test_sensitivities_are_kept_as_they_were_known_after_every_look():
     house, shower = past["house_flow"]["main_valve"], past["shower_flow"]
     assert np.isnan([house[:2], shower["house_flow"][:2], shower["handle"][:2]]).all()
     assert third.settings["main_valve"] != first.settings["main_valve"]
-    assert house[2] == 2 and shower["house_flow"][2] == 1 / 4
-    assert np.isnan(shower["handle"][2]) and shower["handle"][3] == 1 / 2
+    assert (house[2], shower["house_flow"][2], shower["handle"][3]) == (2, 1 / 4, 1 / 2)
+    assert np.isnan(shower["handle"][2])
     assert fourth.purpose == "probe"
     for stage, inputs in result.sensitivities.items():
         assert {name: past[stage][name][-1] for name in inputs} == inputs

@@ -60,7 +60,7 @@ function heading(store) {
 
 /** What a reader must know of the numbers, in sentences. */
 function notesOf(data) {
-  const notes = [];
+  const notes = data.note ? [data.note] : [];
   if (data.dropout_off) notes.push("Training uses dropout. The steps shown here are those of the whole network, with dropout off.");
   return notes;
 }

@@ -64,6 +64,8 @@ class Recording(Shown):
         Some of the rows, evenly spaced, as the network takes them.
     rows : list of ndarray of int
         Numbers of the rows of the step that follows each snapshot; none for the last.
+    note : str
+        What else a reader of the page should know.
 
     Notes
     -----
@@ -92,6 +94,7 @@ class Recording(Shown):
     rows: list[NDArray[np.int64]]
     _snapshots: list[Snapshot] = dataclasses.field(repr=False)
     _next: list[Subject | None] = dataclasses.field(repr=False)
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -66,6 +66,8 @@ class StepTrace(Shown):
     dropout_off : bool
         Whether the model trains with dropout. The step is that of the whole network all the same:
         none of its units is dropped.
+    note : str
+        What else a reader of the page should know.
     """
 
     layer_sizes: tuple[int, ...]
@@ -82,6 +84,7 @@ class StepTrace(Shown):
     new_loss: float
     layers: tuple[LayerTrace, ...]
     dropout_off: bool = False
+    note: str = ""
 
     def factors(self, layer: int, i: int | None, j: int) -> Factors:
         """Return the chain-rule product that is the gradient of one parameter.

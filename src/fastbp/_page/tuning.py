@@ -37,7 +37,9 @@ def data_of_tuning(result: Any) -> dict[str, Any]:
             "target": {name: result.target[name] for name in stages if name in result.target},
             "bounds": {name: result.bounds[name] for name in knobs},
             "sensitivities": {
-                stage: {name: past[kept] for name, past in result.sensitivity_history[stage].items()}
+                stage: {
+                    name: past[kept] for name, past in result.sensitivity_history[stage].items()
+                }
                 for stage in stages
             },
             "noise": {stage: result.noise[stage] for stage in stages},

@@ -86,7 +86,8 @@ class TuningResult(Shown):
     history : dict of str to ndarray of shape (n_evaluations,)
         "evaluation", "purpose", "error", and every knob and stage by name.
     sensitivity_history : dict of str to dict of str to ndarray of shape (n_evaluations,)
-        ``sensitivities`` as they were known after every evaluation, NaN where nothing had been measured yet.
+        ``sensitivities`` as they were known after every evaluation; NaN where nothing had been
+        measured yet.
     bounds : dict of str to (float, float)
         Of the knobs.
     """
