@@ -259,6 +259,11 @@ def test_without_data_the_row_is_all_zeros(capsys, model):
     assert not any(frame_of(page)["x"])
 
 
+def test_without_data_inputs_are_called_what_the_pipeline_was_fitted_with(capsys):
+    model = make_pipeline(StandardScaler(), BackpropClassifier(**SETTINGS)).fit(IRIS.data, KIND)
+    assert explained(capsys, model)["names"]["features"] == MEASURES
+
+
 def test_a_pickle_is_read_too_and_left_as_it_was(capsys, folder):
     model = BackpropClassifier(**SETTINGS).fit(IRIS.data, KIND)
     (folder / "model.pkl").write_bytes(pickle.dumps(model))

@@ -107,6 +107,7 @@ def _row_of_zeros(model: Any) -> tuple[Any, Row]:
 
     The target is the class that the model takes it for, or 0.
     """
+    names_outside = getattr(model, "feature_names_in_", None)
     while not is_model(model):
         model = held(model)
     of_network = isinstance(model, Network)
@@ -123,4 +124,6 @@ def _row_of_zeros(model: Any) -> tuple[Any, Row]:
         y = output if hasattr(model, "classes_") else np.zeros_like(output)
     target = ", ".join(f"{value}" for value in np.atleast_1d(y))
     say(f"No --data: the row is all zeros, as standardised inputs are on average, target {target}.")
-    return model, Row(x, list(np.atleast_1d(y)), None)
+    if names is None and names_outside is not None and len(names_outside) == x.shape[1]:
+        names = list(map(str, names_outside))  # what stands before the network keeps the columns
+    return model, Row(x, list(np.atleast_1d(y)), names)
