@@ -445,6 +445,19 @@ def test_three_rates_are_drawn_and_named(browser, tmp_path, nine):
     assert slope == pytest.approx(nine.trace(0).layers[1].grad_b[0], rel=1e-12)
 
 
+def test_training_that_diverged_says_so_and_its_curve_is_broken(browser, tmp_path):
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    network = Network((2, 4, 1), random_state=0)
+    with pytest.warns(DivergenceWarning):
+        diverged = record(network, X, 100 * X[:, :1], epochs=5, learning_rate=5.0)
+    browser.open(diverged.to_html(), tmp_path)
+    assert "diverged in epoch 1" in browser.text("header")
+    pieces = browser.run("return document.querySelector('.curve-line').getAttribute('d')")
+    assert pieces.count("M") == 2
+    browser.keys("END", to=".scrub input")
+    assert "weights kept from before" in browser.text(".where")
+
+
 # -- a tuned system --------------------------------------------------------------------------------
 
 
@@ -573,7 +586,7 @@ def test_the_plane_shows_the_rows_and_follows_the_weights(browser, tmp_path, moo
     browser.keys("END", to=".scrub input")
     browser.settle()
     assert browser.run(surface) != before
-    assert "upper as the network answers it" in browser.text(".data")
+    assert "“upper” as the network answers it" in browser.text(".data")
 
 
 # -- alone, within others, and with bad data -------------------------------------------------------

@@ -70,6 +70,7 @@ def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[st
     return {
         **_head("recording", first, shown),
         "note": recording.note,
+        "diverged_in": len(recording.epoch_losses) if recording.diverged else None,
         "frames": frames,
         "n_snapshots": n,
         "n_steps": recording.n_steps,
