@@ -17,6 +17,7 @@ from sklearn.compose import (
     make_column_transformer,
 )
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -262,6 +263,8 @@ def test_without_data_the_row_is_all_zeros(capsys, model):
 def test_without_data_inputs_are_called_what_the_pipeline_was_fitted_with(capsys):
     model = make_pipeline(StandardScaler(), BackpropClassifier(**SETTINGS)).fit(IRIS.data, KIND)
     assert explained(capsys, model)["names"]["features"] == MEASURES
+    model = make_pipeline(PCA(), BackpropClassifier(**SETTINGS)).fit(IRIS.data, KIND)
+    assert explained(capsys, model)["names"]["features"] == ["pca0", "pca1", "pca2", "pca3"]
 
 
 def test_a_pickle_is_read_too_and_left_as_it_was(capsys, folder):
