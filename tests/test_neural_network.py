@@ -34,12 +34,18 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 HAS_WEIGHTS = "sample_weight" in inspect.signature(host.MLPClassifier.fit).parameters
 HAS_POISSON = "loss" in host.MLPRegressor._parameter_constraints
 N_ROWS, N_FEATURES = 47, 5
+FEW_ROWS = fast.FEW_ROWS
 SOLVERS = {
     "sgd": {"solver": "sgd", "momentum": 0.0},
     "momentum": {"solver": "sgd", "momentum": 0.7, "nesterovs_momentum": False},
     "nesterov": {"solver": "sgd", "momentum": 0.9},
     "adam": {"solver": "adam"},
 }
+
+
+@pytest.fixture(autouse=True)
+def _few_rows_are_predicted_fast_too(monkeypatch):
+    monkeypatch.setattr(fast, "FEW_ROWS", 0)
 
 
 def rows(target, dtype=np.float64):
@@ -313,6 +319,23 @@ def test_predictions_have_the_values_and_dtype_of_scikit_learns(dtype):
     X = (10 * np.abs(X)).astype(dtype)
     assert theirs.predict(X).dtype == ours.predict(X).dtype
     assert difference([theirs.predict(X)], [ours.predict(X)]) < 1e-6
+
+
+@pytest.mark.parametrize("n", [1, FEW_ROWS - 1, FEW_ROWS])
+def test_few_rows_are_predicted_by_scikit_learns_own_code(n, monkeypatch):
+    monkeypatch.setattr(fast, "FEW_ROWS", FEW_ROWS)
+    X, y = rows("classes")
+    theirs, ours = pair("classes", max_iter=2)
+    theirs.fit(X, y)
+    ours.fit(X, y)
+    for name in ("coefs_", "intercepts_"):
+        setattr(ours, name, getattr(theirs, name))
+    calls.clear()
+    some = np.resize(X, (n, N_FEATURES))
+    predictions = ours.predict_proba(some)
+    assert calls == ({"fast": 1} if n == FEW_ROWS else {})
+    if n < FEW_ROWS:
+        np.testing.assert_array_equal(predictions, theirs.predict_proba(some))
 
 
 def test_predictions_for_more_rows_than_a_block_are_the_same():

@@ -1,6 +1,7 @@
 """Helpers: who is asked, whether they pay, and that nothing depends on them."""
 
 import multiprocessing
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -86,10 +87,10 @@ def test_helpers_take_part(monkeypatch):
     monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
     names, submit = [], ThreadPoolExecutor.submit
 
-    def noting(executor, call, *args):
+    def noting(executor, call):
         def work():
             names.append(threading.current_thread().name)
-            call(*args)
+            call()
 
         return submit(executor, work)
 
@@ -117,6 +118,62 @@ def test_where_no_more_threads_are_to_be_had_training_goes_on_without(monkeypatc
 
     monkeypatch.setattr(_threads, "helpers", lambda: Nobody(1))
     np.testing.assert_array_equal(trained(3), expected)
+
+
+class Interrupted(ThreadPoolExecutor):
+    """Asks for help, and is then interrupted by Ctrl-C, every second time."""
+
+    n_asked = 0
+
+    def submit(self, *args, **kwargs):
+        asked = super().submit(*args, **kwargs)
+        self.n_asked += 1
+        if self.n_asked % 2 == 0:
+            raise KeyboardInterrupt
+        return asked
+
+
+def has_idle_threads(executor):
+    """Whether all that was asked of an executor has ended, or does within seconds."""
+    closing = threading.Thread(target=executor.shutdown, daemon=True)
+    closing.start()
+    closing.join(20)
+    return not closing.is_alive()
+
+
+def test_ctrl_c_while_helpers_are_asked_leaves_none_at_work(monkeypatch):
+    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
+    executor = Interrupted(2)
+    monkeypatch.setattr(_threads, "helpers", lambda: executor)
+    for _ in range(20):
+        with pytest.raises(KeyboardInterrupt):
+            trained(4)
+    assert has_idle_threads(executor)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that interrupt")
+def test_ctrl_c_at_any_time_leaves_no_helper_at_work_and_the_network_usable(monkeypatch):
+    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
+    executor, expected = ThreadPoolExecutor(2), trained(1)
+    monkeypatch.setattr(_threads, "helpers", lambda: executor)
+    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    network = fastbp.Network((20, 30, 3), loss="log_loss", random_state=0)
+
+    def train_until_interrupted(after):
+        signal.setitimer(signal.ITIMER_REAL, after)
+        while True:
+            network.train_epoch(X, NUMBERS, 0.01, batch_size=57, n_threads=3)
+
+    try:
+        for after in RANDOM.uniform(0.001, 0.03, size=40):
+            with pytest.raises(KeyboardInterrupt):
+                train_until_interrupted(after)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    np.testing.assert_array_equal(trained(3), expected)
+    assert np.isfinite(network.forward(X)).all()
+    assert has_idle_threads(executor)
 
 
 def test_many_models_in_threads_that_all_want_helpers(monkeypatch):

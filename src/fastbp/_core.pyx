@@ -503,8 +503,8 @@ cdef struct Team:
     int64_t first_visit        # number of the visit to order[start], over all epochs
     fbp_solver solver
     char *out                  # of predictions
-    # What is being done:
-    fbp_tasks tasks
+    # What is being done, and places for helpers to do it: number 0 is thread 1's.
+    fbp_tasks tasks, places
     TaskKind kind
     Py_ssize_t first_row, n_rows
     bint is_first, is_last     # rows of their batch
@@ -1015,14 +1015,17 @@ cdef class Batch:
             PyMem_Free(self.owed[me])
             self.owed[me] = NULL
 
-    def help(self, int me):
-        """What a helping thread does: tasks, until there are no more."""
-        cdef int task
+    def help(self):
+        """What a helping thread does, if there is a place for it: tasks, until there are no more."""
+        cdef int me, task
         with nogil:
-            task = fbp_wait_and_take(&self.team.tasks)
-            while task >= 0:
-                do_task(&self.team, me, task)
+            me = fbp_take(&self.team.places) + 1
+            if me > 0:
                 task = fbp_wait_and_take(&self.team.tasks)
+                while task >= 0:
+                    do_task(&self.team, me, task)
+                    task = fbp_wait_and_take(&self.team.tasks)
+                fbp_done(&self.team.places)
 
     cdef call(self, helpers, bint trains):
         """Training or prediction, by this thread and, with an executor, the others of the team.
@@ -1031,30 +1034,36 @@ cdef class Batch:
         """
         cdef double loss_sum = 0
         cdef Py_ssize_t stopped = 0
-        cdef int me
-        at_work = []
+        cdef int _me
         fbp_begin_tasks(&self.team.tasks)
-        if helpers is not None:
-            try:
-                for me in range(1, self.team.n_threads):
-                    at_work.append(helpers.submit(self.help, me))
-            except RuntimeError:
-                # No more threads are to be had, and what was submitted last may yet run: for this
-                # object only, which is not to be used again.
-                self.kind = ()
-        with nogil:
-            if trains:
-                stopped = train_batches(&self.team, &loss_sum)
-            else:
-                hand_out(&self.team, PREDICT_ROWS, n_groups(&self.team))
-            fbp_end_tasks(&self.team.tasks)
-        for one in at_work:
-            if not one.cancel():  # it has begun
-                one.result()
+        fbp_begin_tasks(&self.team.places)
+        try:
+            if helpers is not None:
+                fbp_hand_out(&self.team.places, self.team.n_threads - 1)
+                for _me in range(1, self.team.n_threads):
+                    try:
+                        helpers.submit(self.help)
+                    except RuntimeError:                # no more threads are to be had
+                        break
+            with nogil:
+                if trains:
+                    stopped = train_batches(&self.team, &loss_sum)
+                else:
+                    hand_out(&self.team, PREDICT_ROWS, n_groups(&self.team))
+        finally:  # Ctrl-C may come while helpers are asked, too
+            dismiss_helpers(&self.team)
         if self.interruption is not None:
             interruption, self.interruption = self.interruption, None
             raise interruption
         return stopped, loss_sum
+
+
+cdef void dismiss_helpers(Team *team) noexcept nogil:
+    """Waits until all helpers have left; who has not come yet finds no place any more."""
+    fbp_end_tasks(&team.tasks)
+    while fbp_take(&team.places) >= 0:
+        fbp_done(&team.places)
+    fbp_all_done(&team.places)
 
 
 cdef set_dropout(fbp_net *net, tuple dropout, uint64_t seed):

@@ -30,6 +30,8 @@ __all__ = ["MLPClassifier", "MLPRegressor", "calls"]
 # The epochs of the fit that is under way, for its callbacks.
 EPOCHS: contextvars.ContextVar[Epochs] = contextvars.ContextVar("epochs")
 IS_KNOWN = _host.is_as_known()
+# With fewer to predict, scikit-learn's own products are done before the network stands ready.
+FEW_ROWS = 1000
 FEW_ROWS = 100  # for which scikit-learn's checks take longer than training
 
 
@@ -277,6 +279,9 @@ class FastTraining(CallbackSupport):
         """Return the activations of the output layer, (n, n_outputs)."""
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        if X.shape[0] < FEW_ROWS:
+            few: NDArray[Any] = super()._forward_pass_fast(X, check_input=False)
+            return few
         is_checked = check_input and not sklearn.get_config()["assume_finite"]
         found = outputs(self, X, may_be_infinite=not is_checked)
         if isinstance(found, str):
