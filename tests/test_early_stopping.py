@@ -374,12 +374,14 @@ FRAME = pd.DataFrame(X, columns=list("abcd"))
         ({"sample_weight_val": np.ones(240)}, "need both X_val and y_val"),
         (
             {"X_val": X[:, :3], "y_val": Y},
-            "X has 3 features, but BackpropClassifier is expecting 4",
+            "X_val has 3 features, but BackpropClassifier is expecting 4",
         ),
-        ({"X_val": X[:9], "y_val": Y}, "inconsistent numbers of samples"),
+        ({"X_val": X[:9], "y_val": Y}, "X_val or y_val: .*inconsistent numbers of samples"),
         ({"X_val": X, "y_val": np.where(Y == "bee", "elk", Y)}, "y_val contains classes .*'elk'"),
         ({"X_val": X, "y_val": (X > 0).astype(int)}, "y_val has shape .* does not go with y"),
-        ({"X_val": np.full_like(X, np.nan), "y_val": Y}, "NaN"),
+        ({"X_val": np.full_like(X, np.nan), "y_val": Y}, "X_val .*NaN"),
+        ({"X_val": X[:, 0], "y_val": Y}, "X_val: Expected 2D array"),
+        ({"X_val": X, "y_val": [None] * 240}, "y_val"),
         (
             {"X_val": X, "y_val": Y, "sample_weight_val": np.zeros(240)},
             "Every sample_weight_val is zero",
@@ -401,7 +403,7 @@ def test_held_out_rows_that_cannot_be_used(given, message):
 
 
 def test_names_of_features_must_agree():
-    with pytest.raises(ValueError, match="feature names should match"):
+    with pytest.raises(ValueError, match="X_val: The feature names should match"):
         classifier().fit(FRAME, Y, X_val=FRAME[list("dcba")], y_val=Y)
     model = classifier(max_iter=2).fit(FRAME, Y, X_val=FRAME, y_val=Y)
     assert model.feature_names_in_.tolist() == list("abcd")

@@ -14,6 +14,7 @@ import pytest
 from cases import random_case
 
 from fastbp import BackpropClassifier, DivergenceWarning, Network, record, trace_step
+from fastbp._json import jsonable
 from fastbp._page.data import MOST_UNITS
 from fastbp.measured import ChainTuner, Knob, Stage
 
@@ -212,7 +213,11 @@ def test_the_page_of_a_tuned_system_holds_every_look(tmp_path):
     assert page["error"] == result.history["error"].tolist()
     for name in ("main_valve", "handle_0", "handle_1", "main", "shower_0", "shower_1"):
         assert page["columns"][name] == result.history[name].tolist()
-    assert page["sensitivities"] == result.sensitivities
+    assert page["sensitivities"] == {
+        stage: {name: jsonable(past) for name, past in inputs.items()}
+        for stage, inputs in result.sensitivity_history.items()
+    }
+    assert page["sensitivities"]["main"]["main_valve"][:2] == [None, None]  # nothing measured yet
     assert page["message"] == result.message
     assert result.to_html(tmp_path / "tuned.html").read_text(encoding="utf-8") == result.to_html()
     assert html.escape(str(result)) in result.to_html()

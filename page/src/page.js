@@ -54,7 +54,16 @@ function heading(store) {
     `${solverName(solver)}, learning rate ${number(solver.learning_rate)}`,
     data.dtype,
   ];
-  return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · ")), edited);
+  const notes = notesOf(data).map((note) => element("p", { class: "note" }, note));
+  return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · ")), ...notes, edited);
+}
+
+/** What a reader must know of the numbers, in sentences. */
+function notesOf(data) {
+  const notes = data.note ? [data.note] : [];
+  if (data.diverged_in) notes.push(`Training diverged in epoch ${count(data.diverged_in)}: the loss grew beyond all bounds, or a weight was no longer finite. The end shown has the weights that were kept from before that.`);
+  if (data.dropout_off) notes.push("Training uses dropout. The steps shown here are those of the whole network, with dropout off.");
+  return notes;
 }
 
 function solverName(solver) {

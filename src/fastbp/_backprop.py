@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
 from ._callbacks import CallbackSupport, Epochs, announced_fit, with_callbacks
-from ._held_out import checked_like, held_out_rows
+from ._held_out import checked_like, held_out_rows, named_as_held_out
 from ._labels import numbers_of
 from ._restarts import Restart, best_of, draw_restarts, train_restarts
 from ._sparsity import listed
@@ -483,9 +483,10 @@ class Backprop(CallbackSupport, BaseEstimator):
     ) -> Validation:
         """Return the rows that the user holds out of training on X and the task's targets."""
         X_val = checked_like(self, X, held_out.X, network.dtype)
-        check_consistent_length(X_val, held_out.y)
-        weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
-        return self._validation(network, X_val, self._held_out_task(held_out.y, weights, task))
+        with named_as_held_out():
+            check_consistent_length(X_val, held_out.y)
+            weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
+            return self._validation(network, X_val, self._held_out_task(held_out.y, weights, task))
 
     def _validation(self, network: Network, X: Any, task: Task) -> Validation:
         rows = network._rows(X, task.targets, task.sample_weight, needs_y=True)

@@ -58,8 +58,9 @@ def derivation(trace: Any) -> str:
 def _head(trace: Any) -> str:
     sizes = "-".join(map(str, trace.layer_sizes))
     weight = f"  weight = {number(trace.weight)}" if trace.weight != 1 else ""
+    dropout = ", without the dropout of training" if trace.dropout_off else ""
     return (
-        f"One step on one row: {sizes}, {trace.loss_name}, {trace.dtype}\n"
+        f"One step on one row: {sizes}, {trace.loss_name}, {trace.dtype}{dropout}\n"
         f"x = {_values(trace.x)}  y = {_values(trace.y)}{weight}"
     )
 
