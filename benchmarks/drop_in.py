@@ -10,7 +10,7 @@ import platform
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -149,12 +149,16 @@ def shown(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
-def text(results: list[Measured], processor_time: bool) -> str:
-    n_threads = "one thread each, processor time" if processor_time else "all of them for both"
+def text(results: list[Measured], rounds: int, processor_time: bool) -> str:
+    """Return the table, its rows in the order of `FITS`, and how it was made."""
+    results = sorted(results, key=lambda one: FITS.index(one.fit))
+    times = "processor time, one thread each" if processor_time else "time that passed, all threads"
+    n_rounds = "one round" if rounds == 1 else f"the medians of {rounds} rounds"
     packages = ", ".join(f"{name} {version(name)}" for name in ("scikit-learn", "numpy"))
     about = (
-        f"{processor()}, {os.cpu_count()} processors, {n_threads}; {packages}, "
-        f"Python {platform.python_version()}; {time.strftime('%Y-%m-%d', time.gmtime())}"
+        f"{processor()}, {os.cpu_count()} processors; {packages}, "
+        f"Python {platform.python_version()}; {time.strftime('%Y-%m-%d', time.gmtime())}. "
+        f"{times[0].upper()}{times[1:]}: {n_rounds}, after one to warm up"
     )
     return "\n".join([*table(results), "", about + "."])
 
@@ -165,7 +169,7 @@ def renew(page: Path, found: str) -> None:
     page.write_text(f"{before}{BEGIN}\n\n{found}\n\n{END}{rest.partition(END)[2]}")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drop_in", description=__doc__)
     add = parser.add_argument
     add("--rounds", type=int, default=5, metavar="N", help="both in turns, so often (default: 5)")
@@ -176,7 +180,14 @@ def main() -> None:
         action="store_true",
         help="one thread for both, and its processor time: for a machine that others use, too",
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    if options.rounds < 1:
+        parser.error(f"--rounds must be at least 1, not {options.rounds}")
+    if options.only and options.docs:
+        parser.error("--docs needs all rows of the table; --only measures some of them")
+    if not any(options.only in fit.data for fit in FITS):
+        names = ", ".join(dict.fromkeys(fit.data for fit in FITS))
+        parser.error(f"no data set has {options.only!r} in its name; there are: {names}")
     if options.processor_time:
         os.environ |= dict.fromkeys(THREAD_VARIABLES, "1")  # before NumPy's BLAS is first used
         from threadpoolctl import threadpool_limits
@@ -192,7 +203,7 @@ def main() -> None:
                 results.append(one)
                 print(table([one])[-1], flush=True)
     if options.docs:
-        renew(options.docs / "drop_in.md", text(results, options.processor_time))
+        renew(options.docs / "drop_in.md", text(results, options.rounds, options.processor_time))
 
 
 if __name__ == "__main__":

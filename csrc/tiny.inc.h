@@ -397,6 +397,7 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
     for (int j = 0; j < VL; j++) units[j] = (NV - 1) * VL + j < net->layers->n_out;
     const vec last_units = v_load(units);
     tiny_move_all(&p, net, block, NV, KIND, ONE, 1);
+    UNROLL for (int k = 0; k < FEW_OUTPUTS; k++) delta[k] = v_set1(0); /* for compilers: n_few are read */
 #define FORWARD(q, NQ) tiny_forward(p.Z + q, Z_V + q, W + q * per_vector, n_in, next, NQ, KIND)
 #define PASS(q, NQ) \
     tiny_pass(p.Z + q, Z_V + q, W + q * per_vector, n_in, x_last, next, p.D + q, p.E + q, &s, NQ, KIND)

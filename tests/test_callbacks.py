@@ -70,6 +70,25 @@ def test_the_fit_of_a_callback_is_that_without_it(data):
     assert set(vars(with_it)) - set(vars(without)) == {"_skl_callbacks"}
 
 
+def test_weights_that_a_callback_changes_in_place_are_trained_on(data):
+    class Clip(Notes):
+        def on_fit_task_end(self, estimator, context, **told):
+            for W in estimator.coefs_:
+                np.clip(W, -0.1, 0.1, out=W)
+
+    class Clipped(fast.MLPClassifier):
+        def _update_no_improvement_count(self, *args):
+            super()._update_no_improvement_count(*args)
+            for W in self.coefs_:
+                np.clip(W, -0.1, 0.1, out=W)
+
+    ours = fast.MLPClassifier(max_iter=3, random_state=0).set_callbacks(Clip()).fit(*data)
+    expected = Clipped(max_iter=3, random_state=0).fit(*data)
+    assert ours.loss_curve_ == expected.loss_curve_
+    assert all(np.array_equal(a, b) for a, b in zip(ours.coefs_, expected.coefs_, strict=True))
+    assert np.abs(ours.coefs_[0]).max() <= 0.1
+
+
 def test_a_fitted_estimator_stays_what_it_was_when_it_was_told_of(data):
     notes = Notes()
     model = fast.MLPClassifier(max_iter=2, random_state=0).set_callbacks(notes).fit(*data)

@@ -1,6 +1,7 @@
 """scikit-learn's callbacks (1.9 and newer) with the estimators: what they are told, and when."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -77,6 +78,34 @@ def test_one_that_asks_to_stop_ends_training_without_a_warning(recwarn):
     assert model.n_iter_ == 3
     assert not recwarn.list
     assert bits(model) == bits(classifier(max_iter=3).fit(X, y))
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_one_that_asks_to_stop_ends_all_restarts(early_stopping, recwarn):
+    X, y = data()
+    log = Log(stop_after=3)
+    model = classifier(n_init=4, max_iter=50, early_stopping=early_stopping)
+    model.set_callbacks(log).fit(X, y)
+    assert log.events.count("end epoch") == 3
+    assert log.events[-2:] == ["end fit", "teardown"]
+    assert model.n_iter_ == 3
+    assert model.best_init_ == 0
+    assert np.isfinite(model.init_losses_).tolist() == [True, False, False, False]
+    assert not recwarn.list
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # three epochs are few
+        alone = classifier(max_iter=3, early_stopping=early_stopping).fit(X, y)
+    assert bits(model) == bits(alone)
+    assert model.set_params(early_stopping=False).partial_fit(X, y).n_iter_ == 4
+
+
+def test_one_that_asks_to_stop_in_a_later_restart_leaves_the_best_so_far():
+    X, y = data()
+    log = Log(stop_after=4 + 2)
+    model = classifier(n_init=4).set_callbacks(log).fit(X, y)
+    assert log.events.count("end epoch") == 6
+    assert model.best_init_ == np.argmin(model.init_losses_)
+    assert np.isfinite(model.init_losses_).tolist() == [True, True, False, False]
 
 
 def test_a_fit_that_fails_tells_them_nothing_of_an_end():

@@ -6,9 +6,10 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.neural_network
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from fastbp import BackpropClassifier, BackpropRegressor
+from fastbp import BackpropClassifier, BackpropRegressor, patch_sklearn, unpatch_sklearn
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -138,6 +139,70 @@ def test_there_and_back_again_is_the_same_model(target, name):
     pickle.loads(pickle.dumps(again)).partial_fit(X, TARGETS[target])
 
 
+WAYS = {
+    "fit": [("fit", {})],
+    "partial_fit": [("partial_fit", {})] * 3,
+    "fit, partial_fit": [("fit", {}), *[("partial_fit", {})] * 2],
+    "warm start": [("fit", {"warm_start": True}), ("fit", {"warm_start": True, "max_iter": 4})],
+    "one row": [("fit", {}), ("partial_fit", {}), ("one row", {})],
+}
+
+
+def go(model, target, way):
+    """Make the calls of one of the `WAYS`."""
+    y = TARGETS[target]
+    for call, parameters in WAYS[way]:
+        model.set_params(**parameters)
+        classes = {}
+        if target.endswith("classes") and call == "partial_fit" and not hasattr(model, "coefs_"):
+            classes = {"classes": np.unique(y)}
+        if call == "one row":
+            model.partial_fit(X[:1], y[:1])
+        else:
+            getattr(model, call)(X, y, **classes)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:Got .batch_size. less than 1 or larger:UserWarning")
+@pytest.mark.parametrize("tol", [1e-4, 0.05, 10.0])
+@pytest.mark.parametrize("name", ["Adam", "Nesterov", "adaptive"])
+@pytest.mark.parametrize(
+    ("way", "early_stopping"),
+    [*((way, False) for way in WAYS), ("fit", True), ("warm start", True)],
+)
+@pytest.mark.parametrize("target", ["one output", "three classes"])
+def test_counts_of_epochs_come_back(target, way, name, tol, early_stopping):
+    options = {**SOLVERS[name], "tol": tol, "n_iter_no_change": 2, "max_iter": 6}
+    mlp = kind_for(target, "theirs")(
+        hidden_layer_sizes=5,
+        random_state=0,
+        early_stopping=early_stopping,
+        learning_rate_init=0.01,
+        **options,
+    )
+    go(mlp, target, way)
+    ours = kind_for(target, "ours").from_sklearn(mlp)
+    assert ours.n_iter_ == len(mlp.loss_curve_)
+    again = ours.to_sklearn()
+    for key in ("n_iter_", "t_", "loss_curve_", "_no_improvement_count", "best_loss_"):
+        assert getattr(again, key) == getattr(mlp, key), key
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for model in (mlp, again):
+            model.set_params(warm_start=True).fit(X, TARGETS[target])
+    assert again.n_iter_ == mlp.n_iter_
+    assert_same_arrays(again.coefs_, mlp.coefs_)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_scikit_learn_is_told_the_epochs_of_the_last_call(way):
+    ours = BackpropRegressor(hidden_layer_sizes=5, random_state=0, max_iter=6)
+    mlp = go(ours, "one output", way).to_sklearn()
+    last = WAYS[way][-1]
+    assert mlp.n_iter_ == (last[1].get("max_iter", 6) if last[0] == "fit" else 1)
+    assert len(mlp.loss_curve_) == ours.n_iter_
+
+
 def test_float32_stays_float32():
     mlp = MLPClassifier((6,), random_state=0, max_iter=3)
     mlp.fit(X.astype(np.float32), TARGETS["three classes"])
@@ -241,6 +306,22 @@ def test_subclasses_of_either_side_keep_their_class():
     assert type(ours) is Ours
     assert type(ours.to_sklearn()) is MLPClassifier
     assert np.array_equal(ours.predict(X), mlp.predict(X))
+
+
+def test_a_patch_changes_nothing():
+    plain = fitted("two classes")
+    ours = fitted("one output", "ours")
+    patch_sklearn()
+    try:
+        assert isinstance(BackpropClassifier.from_sklearn(plain), BackpropClassifier)
+        assert type(ours.to_sklearn()) is MLPRegressor
+        fast = sklearn.neural_network.MLPClassifier(max_iter=2).fit(X, TARGETS["two classes"])
+        assert type(fast) is not MLPClassifier
+        again = BackpropClassifier.from_sklearn(fast).to_sklearn()
+    finally:
+        unpatch_sklearn()
+    assert type(again) is MLPClassifier
+    assert_same_arrays(again.coefs_, fast.coefs_)
 
 
 # -- what cannot go across -----------------------------------------------------------------------

@@ -342,6 +342,19 @@ def test_values_read_as_missing_are_counted(folder):
     assert any(re.match(r"member: read as missing are \d+ values such as 'inf'", n) for n in notes)
 
 
+def test_gaps_and_what_fills_them_are_told(folder):
+    frame = people(n_rows=100)
+    frame["member"] = frame["member"].astype(float).where(np.arange(100) != 4)
+    frame.to_csv("people.csv", index=False)
+    _, notes = table_task(folder / "people.csv", "pay", "auto", 0)
+    assert "gaps filled with the median: age (15 rows), member (1 row)" in notes
+    assert "gaps as a value of text: city (10 rows)" in notes
+    frame.dropna().replace("", "Bern").to_csv("whole.csv", index=False)
+    assert not [
+        note for note in table_task(folder / "whole.csv", "pay", "auto", 0)[1] if "gap" in note
+    ]
+
+
 def test_numbers_of_rows_are_recognised_where_some_rows_have_no_target(folder):
     frame = people()
     frame.loc[5:8, "pay"] = np.nan

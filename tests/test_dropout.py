@@ -301,18 +301,24 @@ def test_several_initialisations_are_trained_one_after_another():
     assert len(set(model.init_losses_)) == 8
 
 
-def test_recording_leaves_the_bits_as_they_are_and_a_trace_is_refused():
+def test_recording_leaves_the_bits_as_they_are_and_traces_show_the_whole_network():
     X, y = regression()
     model, other = regressor(), regressor().fit(X, y)
     recording = fastbp.record(model, X, y)
     assert bits(model) == bits(other)
     assert recording.epoch_losses == other.loss_curve_
     with pytest.raises(ValueError, match="drops units at random"):
-        recording.trace(0)
-    with pytest.raises(ValueError, match="drops units at random"):
-        fastbp.trace_step(model, X[0], y[0])
-    assert fastbp.trace_step(model, X[0], y[0], dropout=0).loss >= 0
-    assert fastbp.trace_step(recording.network(1), X[0], y[0], 0.1).loss >= 0
+        fastbp.trace_step(model, X[0], y[0], dropout=0.5)
+    shown = fastbp.trace_step(model, X[0], y[0])
+    assert "without the dropout of training" in str(shown)
+    whole = fastbp.trace_step(model, X[0], y[0], dropout=0)
+    assert "without the dropout" not in str(whole)
+    assert shown.to_dict() == {**whole.to_dict(), "dropout_off": True}
+    assert recording.trace(0).dropout_off
+    note = '"dropout_off":true'
+    assert note in recording.to_html()
+    assert note in shown.to_html()
+    assert note not in whole.to_html()
 
 
 def test_it_keeps_a_network_from_learning_by_heart():

@@ -96,6 +96,19 @@ def test_scores_and_losses_are_those_of_the_model_after_each_epoch_and_the_best_
     assert len(model.loss_curve_) == len(model.validation_scores_) == model.n_iter_ < 40
 
 
+@pytest.mark.parametrize("solver", [{"momentum": 0.9}, {"solver": "adam"}], ids=str)
+def test_the_best_weights_go_on_without_what_the_solver_knew_of_later_ones(solver):
+    X, y = regression()
+    model = regressor(early_stopping=True, n_iter_no_change=3, batch_size=16, **solver).fit(X, y)
+    assert np.argmax(model.validation_scores_) < len(model.validation_scores_) - 1
+    network = fastbp.Network((4, 8, 1), random_state=0)
+    network.weights, network.biases = model.coefs_, model.intercepts_
+    network.train_epoch(X, y, 0.05, batch_size=16, nesterov="momentum" in solver, **solver)
+    model.set_params(early_stopping=False, shuffle=False).partial_fit(X, y)
+    for W, expected in zip(model.coefs_, network.weights, strict=True):
+        np.testing.assert_allclose(W, expected, rtol=1e-12)
+
+
 def test_training_ends_after_too_many_epochs_without_a_better_score():
     X, y = classification()
     with warnings.catch_warnings():
@@ -361,12 +374,14 @@ FRAME = pd.DataFrame(X, columns=list("abcd"))
         ({"sample_weight_val": np.ones(240)}, "need both X_val and y_val"),
         (
             {"X_val": X[:, :3], "y_val": Y},
-            "X has 3 features, but BackpropClassifier is expecting 4",
+            "X_val has 3 features, but BackpropClassifier is expecting 4",
         ),
-        ({"X_val": X[:9], "y_val": Y}, "inconsistent numbers of samples"),
+        ({"X_val": X[:9], "y_val": Y}, "X_val or y_val: .*inconsistent numbers of samples"),
         ({"X_val": X, "y_val": np.where(Y == "bee", "elk", Y)}, "y_val contains classes .*'elk'"),
         ({"X_val": X, "y_val": (X > 0).astype(int)}, "y_val has shape .* does not go with y"),
-        ({"X_val": np.full_like(X, np.nan), "y_val": Y}, "NaN"),
+        ({"X_val": np.full_like(X, np.nan), "y_val": Y}, "X_val .*NaN"),
+        ({"X_val": X[:, 0], "y_val": Y}, "X_val: Expected 2D array"),
+        ({"X_val": X, "y_val": [None] * 240}, "y_val"),
         (
             {"X_val": X, "y_val": Y, "sample_weight_val": np.zeros(240)},
             "Every sample_weight_val is zero",
@@ -388,7 +403,7 @@ def test_held_out_rows_that_cannot_be_used(given, message):
 
 
 def test_names_of_features_must_agree():
-    with pytest.raises(ValueError, match="feature names should match"):
+    with pytest.raises(ValueError, match="X_val: The feature names should match"):
         classifier().fit(FRAME, Y, X_val=FRAME[list("dcba")], y_val=Y)
     model = classifier(max_iter=2).fit(FRAME, Y, X_val=FRAME, y_val=Y)
     assert model.feature_names_in_.tolist() == list("abcd")

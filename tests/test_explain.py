@@ -17,6 +17,7 @@ from sklearn.compose import (
     make_column_transformer,
 )
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -134,6 +135,18 @@ def test_data_alone_records_a_training(capsys):
     assert page["names"]["outputs"] == ["setosa", "versicolor", "virginica"]
 
 
+def test_the_rows_of_a_training_are_numbered_as_in_the_file(capsys):
+    assert run(capsys, "--data", "iris.csv", "--target", "kind")[0] == 0
+    page = page_of()
+    steps = [frame for frame in page["frames"] if frame["rows"]]
+    rows = [frame["rows"][0] for frame in steps]
+    measured = pd.read_csv("iris.csv")[MEASURES[2]].to_numpy()[rows]
+    scaled = [frame["x"][page["names"]["features"].index(MEASURES[2])] for frame in steps]
+    assert len(set(rows)) > 20
+    assert np.corrcoef(measured, scaled)[0, 1] == pytest.approx(1, abs=1e-6)
+    assert "standardised" in page["note"]
+
+
 @pytest.mark.parametrize("row", [0, 441])
 def test_data_with_a_row_is_a_step_of_the_trained_network(capsys, row):
     table = load_diabetes(as_frame=True, scaled=False).frame
@@ -245,6 +258,13 @@ def test_labels_are_matched_as_text_where_the_file_has_numbers(capsys):
 def test_without_data_the_row_is_all_zeros(capsys, model):
     page = explained(capsys, model)
     assert not any(frame_of(page)["x"])
+
+
+def test_without_data_inputs_are_called_what_the_pipeline_was_fitted_with(capsys):
+    model = make_pipeline(StandardScaler(), BackpropClassifier(**SETTINGS)).fit(IRIS.data, KIND)
+    assert explained(capsys, model)["names"]["features"] == MEASURES
+    model = make_pipeline(PCA(), BackpropClassifier(**SETTINGS)).fit(IRIS.data, KIND)
+    assert explained(capsys, model)["names"]["features"] == ["pca0", "pca1", "pca2", "pca3"]
 
 
 def test_a_pickle_is_read_too_and_left_as_it_was(capsys, folder):

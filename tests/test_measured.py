@@ -84,6 +84,21 @@ def test_sensitivities_are_chained_by_multiplying_them():
     assert tuner.sensitivity("house_flow", "handle") == 0
 
 
+def test_sensitivities_are_kept_as_they_were_known_after_every_look():
+    tuner = ChainTuner(straight_shower(), target=20)
+    first, _, third, fourth, _ = told(tuner, 5)
+    result = tuner.result()
+    past = result.sensitivity_history
+    house, shower = past["house_flow"]["main_valve"], past["shower_flow"]
+    assert np.isnan([house[:2], shower["house_flow"][:2], shower["handle"][:2]]).all()
+    assert third.settings["main_valve"] != first.settings["main_valve"]
+    assert (house[2], shower["house_flow"][2], shower["handle"][3]) == (2, 1 / 4, 1 / 2)
+    assert np.isnan(shower["handle"][2])
+    assert fourth.purpose == "probe"
+    for stage, inputs in result.sensitivities.items():
+        assert {name: past[stage][name][-1] for name in inputs} == inputs
+
+
 def test_two_moves_measure_both_valves_and_neither_moves_two_unknowns():
     evaluations = told(ChainTuner(straight_shower(), target=20), 5)
     assert [e.purpose for e in evaluations] == ["start", "repeat", "probe", "probe", "move"]

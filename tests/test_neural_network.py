@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import gc
 import hashlib
 import importlib.util
 import inspect
@@ -25,7 +26,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import fastbp.neural_network as fast
-from fastbp import _core
+from fastbp import _core, _twin
 from fastbp._threads import available_threads
 from fastbp.neural_network import calls
 
@@ -34,12 +35,18 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 HAS_WEIGHTS = "sample_weight" in inspect.signature(host.MLPClassifier.fit).parameters
 HAS_POISSON = "loss" in host.MLPRegressor._parameter_constraints
 N_ROWS, N_FEATURES = 47, 5
+FEW_TO_PREDICT = fast.FEW_TO_PREDICT
 SOLVERS = {
     "sgd": {"solver": "sgd", "momentum": 0.0},
     "momentum": {"solver": "sgd", "momentum": 0.7, "nesterovs_momentum": False},
     "nesterov": {"solver": "sgd", "momentum": 0.9},
     "adam": {"solver": "adam"},
 }
+
+
+@pytest.fixture(autouse=True)
+def _few_rows_are_predicted_fast_too(monkeypatch):
+    monkeypatch.setattr(fast, "FEW_TO_PREDICT", 0)
 
 
 def rows(target, dtype=np.float64):
@@ -315,6 +322,23 @@ def test_predictions_have_the_values_and_dtype_of_scikit_learns(dtype):
     assert difference([theirs.predict(X)], [ours.predict(X)]) < 1e-6
 
 
+@pytest.mark.parametrize("n", [1, FEW_TO_PREDICT - 1, FEW_TO_PREDICT])
+def test_few_rows_are_predicted_by_scikit_learns_own_code(n, monkeypatch):
+    monkeypatch.setattr(fast, "FEW_TO_PREDICT", FEW_TO_PREDICT)
+    X, y = rows("classes")
+    theirs, ours = pair("classes", max_iter=2)
+    theirs.fit(X, y)
+    ours.fit(X, y)
+    for name in ("coefs_", "intercepts_"):
+        setattr(ours, name, getattr(theirs, name))
+    calls.clear()
+    some = np.resize(X, (n, N_FEATURES))
+    predictions = ours.predict_proba(some)
+    assert calls == ({"fast": 1} if n == FEW_TO_PREDICT else {})
+    if n < FEW_TO_PREDICT:
+        np.testing.assert_array_equal(predictions, theirs.predict_proba(some))
+
+
 def test_predictions_for_more_rows_than_a_block_are_the_same():
     X, y = rows("classes")
     theirs, ours = pair("classes", max_iter=2)
@@ -422,6 +446,123 @@ def test_parameters_change_in_place_and_others_can_be_put_in_their_place():
         model.intercepts_[0] = np.full(14, 0.5)[::2]
         model.fit(X, y)
     expect_same(theirs, ours, 1e-11)
+
+
+def clip(model):
+    for W in model.coefs_:
+        np.clip(W, -0.2, 0.2, out=W)
+
+
+def forget(model):
+    for name in ("ms", "vs", "velocities"):
+        for moment in getattr(model._optimizer, name, ()):
+            moment[:] = 0
+
+
+def replace(model):
+    model.coefs_ = [W / 2 for W in model.coefs_]  # while the optimiser goes on with the others
+
+
+def lose(model):
+    if model.n_iter_ == 2:
+        model.coefs_[0][0, 0] = np.nan
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", ["momentum", "adam"])
+@pytest.mark.parametrize("change", [clip, forget, replace])
+def test_what_a_hook_changes_between_epochs_is_trained_on(change, solver, early_stopping):
+    X, y = rows("number")
+    trained = []
+    for plain in pair("number", early_stopping=early_stopping, max_iter=5, **SOLVERS[solver]):
+
+        class Hooked(type(plain)):
+            def _update_no_improvement_count(self, *args):
+                super()._update_no_improvement_count(*args)
+                change(self)
+
+        trained.append(Hooked(**plain.get_params()).fit(X, y))
+    untouched = pair("number", early_stopping=early_stopping, max_iter=5, **SOLVERS[solver])[1]
+    expect_same(*trained, 1e-11)
+    assert difference([untouched.fit(X, y).loss_curve_], [trained[1].loss_curve_]) > 1e-6
+
+
+def test_a_weight_that_a_hook_loses_ends_training_as_in_scikit_learn():
+    X, y = rows("number")
+    for plain in pair("number", max_iter=5):
+
+        class Hooked(type(plain)):
+            def _update_no_improvement_count(self, *args):
+                super()._update_no_improvement_count(*args)
+                lose(self)
+
+        model = Hooked(**plain.get_params())
+        with pytest.raises(ValueError, match="non-finite"):
+            model.fit(X, y)
+        assert len(model.loss_curve_) == 5
+
+
+@pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
+def test_a_subclass_whose_instances_have_no_hash(kind):
+    class Equal(getattr(fast, kind)):
+        def __eq__(self, other):
+            return type(self) is type(other)
+
+        __hash__ = None
+
+    X, y = rows("binary" if kind == "MLPClassifier" else "number")
+    ours = Equal(random_state=0, max_iter=3).fit(X, y)
+    others = Equal(random_state=1, max_iter=3).fit(X, y)
+    for seed, model in enumerate((ours, others)):
+        theirs = getattr(host, kind)(random_state=seed, max_iter=3).fit(X, y)
+        theirs.partial_fit(X, y)
+        model.partial_fit(X, y)
+        expect_same(theirs, model, 1e-11)
+        assert difference([theirs.loss_], [model.loss_]) < 1e-11
+        assert np.array_equal(theirs.predict(X), model.predict(X)) or kind == "MLPRegressor"
+
+
+def test_networks_are_kept_as_long_as_their_models_live():
+    X, y = rows("number")
+    gc.collect()
+    kept = [len(networks._networks) for networks in (_twin._idle, _twin._predicting)]
+    ours = pair("number")[1].partial_fit(X, y)
+    ours.predict(X)
+    for networks, before in zip((_twin._idle, _twin._predicting), kept, strict=True):
+        assert len(networks._networks) == before + 1
+        network = networks.taken(ours)
+        networks.put(ours, network)
+        assert networks.taken(ours) is network
+        networks.put(ours, network)
+    del ours
+    gc.collect()
+    assert [len(networks._networks) for networks in (_twin._idle, _twin._predicting)] == kept
+
+
+def test_a_fitted_model_may_be_given_another_activation():
+    X, y = rows("number")
+    theirs, ours = pair("number", max_iter=2, activation="relu", warm_start=True)
+    for model in (theirs, ours):
+        model.fit(X, y).predict(X)
+        model.set_params(activation="tanh")
+    assert difference([theirs.predict(X)], [ours.predict(X)]) < 1e-12
+    theirs.fit(X, y)
+    ours.fit(X, y)
+    expect_same(theirs, ours, 1e-11)
+
+
+@pytest.mark.skipif(not HAS_POISSON, reason="this scikit-learn has no Poisson loss")
+def test_outputs_that_overflow_are_left_to_scikit_learn():
+    X, y = rows("counts")
+    theirs, ours = pair("counts", max_iter=2)
+    theirs.fit(X, y)
+    ours.fit(X, y)
+    for model in (theirs, ours):
+        model.intercepts_[-1][:] = 400.0  # e**400 is finite, but not its square
+    calls.clear()
+    found = ours.predict(X)
+    assert calls == {"an output overflows, or nearly": 1}
+    assert difference([theirs.predict(X)], [found]) < 1e-11
 
 
 def test_copies_and_pickles_go_on_as_the_original_would():
@@ -562,11 +703,36 @@ def test_a_batch_without_weight_raises_after_the_same_steps():
     expect_same(theirs, ours, 1e-11)
 
 
+@pytest.mark.skipif(not HAS_WEIGHTS, reason="this scikit-learn takes no weights")
+@pytest.mark.parametrize("in_the_table", ["one has none", "all have some"])
+def test_batches_without_weight_are_those_of_the_shuffled_rows(in_the_table):
+    X, y = rows("number")
+    weights = (np.arange(N_ROWS) % 4 == 0).astype(float)
+    if in_the_table == "one has none":
+        weights.sort()
+    failed = []
+    for seed in range(12):
+        theirs, ours = pair("number", batch_size=8, max_iter=1, random_state=seed)
+        ends = []
+        calls.clear()
+        for model in (theirs, ours):
+            try:
+                model.fit(X, y, sample_weight=weights)
+                ends.append(None)
+            except ZeroDivisionError as error:
+                ends.append(str(error))
+        assert ends[0] == ends[1]
+        assert difference(theirs.coefs_, ours.coefs_) < 1e-11
+        failed.append(ends[1] is not None)
+        assert calls["an epoch out of the ordinary"] == failed[-1]
+    assert set(failed) == {True, False}
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkeypatch):
     X, y = rows("number")
     theirs, ours = pair("number", batch_size=8, shuffle=False, max_iter=2, **SOLVERS[solver])
-    real, answers = fast.Twin.run_epoch, iter([True])
+    real, answers = fast.Twin.run_epoch, iter([True, True])  # what is loaded, the first piece
 
     def in_two_pieces(twin, order):
         twin.network._slices = lambda *_: iter([(0, 16), (16, 47)])

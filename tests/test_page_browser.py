@@ -512,6 +512,19 @@ def test_three_rates_are_drawn_and_named(browser, tmp_path, nine):
     assert slope == pytest.approx(nine.trace(0).layers[1].grad_b[0], rel=1e-12)
 
 
+def test_training_that_diverged_says_so_and_its_curve_is_broken(browser, tmp_path):
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    network = Network((2, 4, 1), random_state=0)
+    with pytest.warns(DivergenceWarning):
+        diverged = record(network, X, 100 * X[:, :1], epochs=5, learning_rate=5.0)
+    browser.open(diverged.to_html(), tmp_path)
+    assert "diverged in epoch 1" in browser.text("header")
+    pieces = browser.run("return document.querySelector('.curve-line').getAttribute('d')")
+    assert pieces.count("M") == 2
+    browser.keys("END", to=".scrub input")
+    assert "weights kept from before" in browser.text(".where")
+
+
 # -- a tuned system --------------------------------------------------------------------------------
 
 
@@ -534,9 +547,13 @@ def test_every_number_of_a_tuned_system_is_the_results(browser, tmp_path, shower
         "columns": columns,
         "error": columns["error"],
         "target": shower.target,
-        "sensitivities": shower.sensitivities,
+        "sensitivities": {
+            stage: {name: past.tolist() for name, past in inputs.items()}
+            for stage, inputs in shower.sensitivity_history.items()
+        },
     }
     seen = set()
+    assert "Nothing has been measured yet" in browser.text(".chains")
     for number_of_look in range(shower.n_evaluations):
         assert f"{number_of_look + 1} of {shower.n_evaluations}" in browser.text(".phase").lower()
         seen |= check_numbers(browser, plain)
@@ -544,7 +561,9 @@ def test_every_number_of_a_tuned_system_is_the_results(browser, tmp_path, shower
             browser.step()
     for name in ("house", "shower", "main valve", "handle {loss:x}"):
         assert {f"columns.{name}.{k}" for k in range(shower.n_evaluations)} <= seen
-    assert {"sensitivities.shower.house", "target.shower"} <= seen
+    assert {f"sensitivities.shower.house.{k}" for k in range(3, shower.n_evaluations)} <= seen
+    assert not {f"sensitivities.shower.house.{k}" for k in range(2)} & seen
+    assert "target.shower" in seen
     product = shower.sensitivities["shower"]["house"] * shower.sensitivities["house"]["main valve"]
     shown = browser.run(
         "return [...document.querySelectorAll('.chains data')].map((d) => +d.value)"
@@ -634,7 +653,7 @@ def test_the_plane_shows_the_rows_and_follows_the_weights(browser, tmp_path, moo
     browser.keys("END", to=".scrub input")
     browser.settle()
     assert browser.run(surface) != before
-    assert "upper as the network answers it" in browser.text(".data")
+    assert "“upper” as the network answers it" in browser.text(".data")
 
 
 # -- what the pictures say -------------------------------------------------------------------------
@@ -792,9 +811,9 @@ def test_a_refused_first_step_is_shown_and_said(browser, tmp_path, options):
 
 def test_the_end_of_a_training_that_diverged_is_said(browser, tmp_path):
     browser.open(diverged().to_html(), tmp_path)
-    assert "Training diverged" in browser.text("header [role=note]")
+    assert "Training diverged" in browser.text("header .note")
     browser.keys("END", to=".scrub input")
-    assert "Training diverged, and ended with these weights" in browser.text(".where")
+    assert "Training had diverged and was stopped" in browser.text(".where")
 
 
 def test_a_step_of_a_batch_is_said_to_be_that_of_its_first_row(browser, tmp_path):

@@ -75,6 +75,11 @@ def test_a_script_gets_the_fast_classes_and_its_pickles_load(tmp_path):
     assert model.n_iter_ == 2
 
 
+def test_a_script_knows_its_own_absolute_path(tmp_path):
+    (tmp_path / "where.py").write_text("print(__file__)")
+    assert run("where.py", cwd=tmp_path).stdout.strip() == str(tmp_path / "where.py")
+
+
 def test_a_module_is_run_likewise(tmp_path):
     (tmp_path / "training.py").write_text(SCRIPT)
     done = run("-m", "training", "model.pickle", cwd=tmp_path)

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from cases import parameters_of, random_case, worst_difference
 from scipy.sparse import csr_array
@@ -232,6 +233,30 @@ def test_diverging_training_is_recorded_up_to_its_end():
         assert recording.epoch_losses == [np.inf]
         assert bits(recording.network(-1)) == bits(model.network_)
         assert json.dumps(recording.to_dict(), allow_nan=False)
+        assert recording.diverged
+        assert '"diverged_in":1' in recording.to_html()
+        assert "from before it diverged" in recording.to_html()
+
+
+def test_outputs_are_called_what_the_targets_are():
+    pay = pd.Series(X[:, 0], name="pay")
+    assert record(small(), X, pay).names.outputs == ("pay",)
+    assert record(small(), X, pay.to_numpy()).names.outputs == ("0",)
+    both = pd.DataFrame({"pay": X[:, 0], "age": X[:, 1]})
+    assert record(small(), X, both).names.outputs == ("pay", "age")
+    labels = pd.Series(np.where(X[:, 0] > 0, "rich", "poor"), name="kind")
+    model = BackpropClassifier(hidden_layer_sizes=2, max_iter=2, tol=0)
+    assert record(model, X, labels).names.outputs == ("rich",)
+
+
+def test_snapshots_that_are_not_there_are_refused_with_those_that_are():
+    recording = record(small(), X, X[:, 0])
+    assert not recording.diverged
+    last = len(recording) - 1
+    for method in (recording.trace, recording.network, recording.weights, recording.biases):
+        for k in (last + 1, 999, -last - 2):
+            with pytest.raises(IndexError, match=f"snapshot must be 0 to {last}; got {k}"):
+                method(k)
 
 
 NETWORK = Network((4, 3, 1), random_state=0)

@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -158,12 +159,16 @@ def test_ctrl_c_at_any_time_leaves_no_helper_at_work_and_the_network_usable(monk
     monkeypatch.setattr(_threads, "helpers", lambda: executor)
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     network = fastbp.Network((20, 30, 3), loss="log_loss", random_state=0)
+
+    def train_until_interrupted(after):
+        signal.setitimer(signal.ITIMER_REAL, after)
+        while True:
+            network.train_epoch(X, NUMBERS, 0.01, batch_size=57, n_threads=3)
+
     try:
         for after in RANDOM.uniform(0.001, 0.03, size=40):
             with pytest.raises(KeyboardInterrupt):
-                signal.setitimer(signal.ITIMER_REAL, after)
-                while True:
-                    network.train_epoch(X, NUMBERS, 0.01, batch_size=57, n_threads=3)
+                train_until_interrupted(after)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
@@ -178,6 +183,35 @@ def test_many_models_in_threads_that_all_want_helpers(monkeypatch):
     with ThreadPoolExecutor(4) as pool:
         for parameters in pool.map(trained, [2, 3, 4, 5] * 3):
             np.testing.assert_array_equal(parameters, expected)
+
+
+def test_first_callers_at_the_same_time_share_their_helpers(monkeypatch):
+    made, everybody = [], threading.Barrier(4)
+
+    class Slow(ThreadPoolExecutor):
+        def __init__(self, *args, **kwargs):
+            made.append(self)
+            time.sleep(0.05)  # for as long as that the others look as well
+            super().__init__(*args, **kwargs)
+
+    def first_call(_):
+        everybody.wait(timeout=30)
+        return _threads.helpers()
+
+    with ThreadPoolExecutor(4) as pool, monkeypatch.context() as patch:
+        patch.setattr(_threads, "_helpers", None)
+        patch.setattr(_threads, "ThreadPoolExecutor", Slow)
+        found = list(pool.map(first_call, range(4)))
+    assert len(made) == 1
+    assert set(found) == set(made)
+
+
+def test_a_child_does_not_wait_for_a_lock_that_its_parent_held(monkeypatch):
+    monkeypatch.setattr(_threads, "_helpers", None)
+    monkeypatch.setattr(_threads, "_starting", threading.Lock())
+    with _threads._starting:
+        _threads._forget_helpers()  # as in a child, forked just now
+        assert not _threads._starting.locked()
 
 
 def in_child(queue):

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn.neural_network
 from cases import (
     HIDDEN_ACTIVATIONS,
     PAIRS,
@@ -335,3 +336,11 @@ def test_a_step_that_diverges_is_not_taken_and_says_so():
         with pytest.warns(DivergenceWarning, match=re.escape("learning_rate=1e+300")):
             trace = trace_step(network, [1e100], [1.0], 1e300, **solver)
         assert bits(after(trace)) == bits(parameters_of(network))
+
+
+@pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
+def test_scikit_learns_perceptron_is_refused_with_the_way_to_convert_it(kind):
+    model = getattr(sklearn.neural_network, f"MLP{kind}")()
+    way = rf"got MLP{kind}\. Convert it: Backprop{kind}\.from_sklearn\(model\)"
+    with pytest.raises(TypeError, match=way):
+        trace_step(model, [1.0], 1.0)

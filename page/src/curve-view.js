@@ -50,8 +50,8 @@ function lossAt({ steps, frame }) {
 function whereOf(store) {
   const { step, epoch, snapshot, row, n_rows: nRows } = store.steps.frames[store.frame];
   const ofEnd = !nRows;
-  const end = store.steps.data.diverged ? "Training diverged, and ended with these weights" : "Training has ended here";
-  const next = ofEnd ? `${end}; the step shown would be one more.` : `Next: row ${row}${nRows > 1 ? `, the first of a batch of ${count(nRows)}` : ""}.`;
+  const end = store.steps.data.diverged_in ? "Training had diverged and was stopped; these are the weights kept from before. The" : "Training has ended here; the";
+  const next = ofEnd ? `${end} step shown would be one more.` : `Next: row ${row}${nRows > 1 ? `, the first of a batch of ${count(nRows)}` : ""}.`;
   return [`After step ${count(step)}, epoch `, element("span", {}, number(epoch)), ": loss ",
     quantity({ value: lossAt(store), of: `curve.losses.${snapshot}`, role: "loss" }), `. ${next}`];
 }
@@ -67,6 +67,7 @@ function notes({ steps }) {
 function build(store, picture, width) {
   const { curve, n_steps } = store.steps.data;
   const points = curve.epochs.map((epoch, k) => [epoch, curve.losses[k] ?? NaN]);
+  if (store.steps.data.diverged_in) points.splice(-1, 0, [points.at(-1)[0], NaN]); // nothing leads from there to what was kept
   const { svg, place } = curvePicture(width, {
     points,
     names: ["epoch", "loss"],
@@ -92,7 +93,7 @@ export function curvePicture(width, { points, names: [nameX, nameY], label, stop
   const svg = drawing(width, HEIGHT, { role: "img", "aria-label": label, class: "scrubs" });
   const root = select(svg);
   axes(root, x, y, width, HEIGHT, MARGIN, [nameX, isLog ? `${nameY}, logarithmic` : nameY]);
-  root.append("path").attr("class", "curve-line").attr("d", line(([at]) => x(at), ([, value]) => y(value))(seen));
+  root.append("path").attr("class", "curve-line").attr("d", line(([at]) => x(at), ([, value]) => y(value)).defined(([, value]) => Number.isFinite(value) && (!isLog || value > 0))(points));
   const rule = root.append("line").attr("class", "mark-line").attr("y1", MARGIN.top).attr("y2", HEIGHT - MARGIN.bottom);
   const dot = root.append("circle").attr("class", "mark").attr("r", 6);
   const goTo = (event) => go(bisectCenter(stops, x.invert(pointer(event, svg)[0])));

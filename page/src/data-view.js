@@ -61,6 +61,7 @@ function build(store, { X, y }, j, width) {
   const middle = isShare ? 0.5 : 0;
   const reach = isShare ? 0.5 : max(surface, (value) => Math.abs(value)) || 1;
   const name = steps.unitName(steps.nLayers, j);
+  const called = steps.data.names.outputs[j] === String(steps.shown.at(-1)[j]) ? name : `“${name}”`;
   const names = [0, 1].map((axis) => steps.unitName(0, axis));
   const svg = drawing(width, height, { role: "img", "aria-label": `${X.length} rows by ${names.join(" and ")}, coloured by ${name}` });
   const root = select(svg);
@@ -71,7 +72,7 @@ function build(store, { X, y }, j, width) {
   const sides = isShare ? [`above ½`, "below ½"] : ["positive", "negative"];
   return {
     svg,
-    legend: `Ground: ${name} as the network answers it, blue where ${sides[0]}, red where ${sides[1]}, from ${number(Math.min(...surface))} to ${number(Math.max(...surface))}. Marks: the rows' targets in the same colours, circles blue and triangles red. The ring is the row of this step.`,
+    legend: `Ground: ${called} as the network answers it, blue where ${sides[0]}, red where ${sides[1]}, from ${number(Math.min(...surface))} to ${number(Math.max(...surface))}. Marks: the rows' targets in the same colours, circles blue and triangles red. The ring is the row of this step.`,
   };
 }
 

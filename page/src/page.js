@@ -11,7 +11,7 @@ import { networkView } from "./network-view.js";
 import { count, number } from "./number.js";
 import { parameterView } from "./parameter-view.js";
 import { playerView } from "./player.js";
-import { remarks } from "./remarks.js";
+import { remarksOnStep } from "./remarks.js";
 import { Steps } from "./steps.js";
 import { Store } from "./store.js";
 import { weightView } from "./weight-view.js";
@@ -44,10 +44,10 @@ function heading(store) {
   const { solver } = data;
   const edited = element("p", { class: "edited", hidden: true, role: "status" }, "Computed here with your numbers, not the recorded ones.");
   const rate = element("span", { class: "rate" });
-  const notes = element("div", { class: "remarks" });
+  const ofStep = element("div", { class: "remarks" });
   const draw = () => {
     edited.hidden = !store.isEdited;
-    notes.replaceChildren(...remarks(store).map((says) => element("p", { class: "remark", role: "note" }, says)));
+    ofStep.replaceChildren(...remarksOnStep(store).map((says) => element("p", { class: "remark", role: "note" }, says)));
     rate.textContent = number(store.recordedRate);
   };
   draw();
@@ -61,7 +61,16 @@ function heading(store) {
     data.dtype,
     `${solverName(solver)}, learning rate `,
   ];
-  return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · "), rate), notes, edited);
+  const notes = notesOf(data).map((note) => element("p", { class: "note" }, note));
+  return element("header", {}, element("h1", {}, title), element("p", { class: "quiet" }, parts.join(" · "), rate), ...notes, ofStep, edited);
+}
+
+/** What a reader must know of the numbers, in sentences. */
+function notesOf(data) {
+  const notes = data.note ? [data.note] : [];
+  if (data.diverged_in) notes.push(`Training diverged in epoch ${count(data.diverged_in)}: the loss grew beyond all bounds, or a weight was no longer finite. The end shown has the weights that were kept from before that.`);
+  if (data.dropout_off) notes.push("Training uses dropout. The steps shown here are those of the whole network, with dropout off.");
+  return notes;
 }
 
 function lossName({ loss_name, loss_parameter, activation }) {

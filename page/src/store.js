@@ -3,6 +3,7 @@
 import { AlongParameter } from "./along-parameter.js";
 import { ideasOf } from "./ideas.js";
 import { Observable } from "./observable.js";
+import { parameterOf } from "./steps.js";
 
 export class Store extends Observable {
   constructor(steps) {
@@ -105,15 +106,16 @@ function strongestParameters({ layers }) {
   return [...ofLayers, { layer: layers.length, i: null, j: deltas.indexOf(Math.max(...deltas)) }];
 }
 
-/** Returns the first of these weights along which the loss shows what learning rates do, or the first. */
+/** Returns the first of these weights along which the loss shows what learning rates do, or the first that has a gradient. */
 function tellingParameter(steps) {
   const candidates = strongestParameters(steps.frames[0]);
-  if (!steps.canCompute) return candidates[0];
+  const withGradient = candidates.find((at) => parameterOf(steps.frames[0], at, "grad_")) ?? candidates[0]; // of zeros, layer 1 has none
+  if (!steps.canCompute) return withGradient;
   const tells = (at) => {
     const along = new AlongParameter(steps, steps.subject(0), at);
     if (!Number.isFinite(along.loss) || !Number.isFinite(along.slope) || along.slope === 0) return false;
     const minimum = along.minimum();
     return minimum !== null && along.rates(minimum).large !== null;
   };
-  return candidates.find(tells) ?? candidates[0];
+  return candidates.find(tells) ?? withGradient;
 }

@@ -14,7 +14,7 @@ export function systemView(tuning) {
   const frame = element("div", { class: "drawing" });
   const { data } = tuning;
   const inPart = data.stages.length < data.n_stages ? `${data.stages.length} of ${data.n_stages} stages shown. ` : "";
-  const caption = `${inPart}Lines: sensitivities, as last estimated; width is size, blue is positive, red negative. Gauges: knobs between their bounds. Circles: what is observed, and below it the target.`;
+  const caption = `${inPart}Lines: sensitivities, as known after this look; width is size, blue is positive, red negative, dashed not measured yet. Gauges: knobs between their bounds. Circles: what is observed, and below it the target.`;
   const node = element("figure", { class: "network", "aria-label": "The system" }, frame, element("figcaption", {}, caption));
   const width = onWidth(frame, () => draw());
   const draw = () => {
@@ -52,13 +52,13 @@ function build(tuning, width) {
 function drawLinks(root, tuning, places, radius) {
   const links = tuning.data.stages.flatMap((stage) => tuning.inputs(stage).map((source) => ({ stage, source, ...tuning.sensitivity(stage, source) })));
   const size = scaleLinear([0, max(links, ({ value }) => Math.abs(value) || 0) || 1], [THINNEST, WIDEST]);
-  const groups = root.append("g").selectAll("g").data(links).join("g").attr("class", ({ value }) => `link ${value < 0 ? "negative" : "positive"}`);
+  const groups = root.append("g").selectAll("g").data(links).join("g").attr("class", ({ value }) => `link ${Number.isNaN(value) ? "unknown" : value < 0 ? "negative" : "positive"}`);
   groups.append("path").attr("class", "weight").attr("stroke-width", ({ value }) => size(Math.abs(value) || 0)).attr("d", ({ stage, source }) => {
     const [[x0, y0], [x1, y1]] = [places[source], places[stage]];
     const bend = (x1 - x0) * 0.4;
     return `M${x0 + radius},${y0}C${x0 + bend},${y0} ${x1 - bend},${y1} ${x1 - radius},${y1}`;
   });
-  groups.append("text").attr("class", "line-number").attr("text-anchor", "middle").attr("dy", "0.35em")
+  groups.filter(({ value }) => !Number.isNaN(value)).append("text").attr("class", "line-number").attr("text-anchor", "middle").attr("dy", "0.35em")
     .attr("data-of", ({ of }) => of).attr("data-short", ({ value }) => String(value))
     .attr("transform", ({ stage, source }) => `translate(${(places[source][0] + places[stage][0]) / 2},${(places[source][1] + places[stage][1]) / 2})`)
     .text(({ value }) => short(value));

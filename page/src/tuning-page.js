@@ -130,19 +130,29 @@ function errorView(tuning) {
 }
 
 function chainsView(tuning) {
-  const lines = tuning.chains().map((way) => {
-    const [target, knob] = [way[0][0], way.at(-1)[1]];
-    const factors = way.map(([stage, source]) => tuning.sensitivity(stage, source));
-    const product = factors.reduce((value, one) => value * one.value, 1);
-    const symbols = way.flatMap(([stage, source], k) => (k ? [" × ", slopeOf(stage, source)] : [slopeOf(stage, source)]));
-    const left = slopeOf(target, knob);
-    const value = { value: product, of: null, role: "backward" };
-    if (way.length === 1) return [[left, " = ", ...factors]];
-    return [[left, " = ", ...symbols], ["= ", ...factors.flatMap((one, k) => (k ? [" × ", ...inBrackets(one)] : [one])), " = ", value]];
-  });
+  const lines = element("div", { class: "worked" });
+  const draw = () => {
+    const known = tuning.chains().filter((way) => way.every(([stage, source]) => !Number.isNaN(tuning.sensitivity(stage, source).value)));
+    const none = element("p", {}, "Nothing has been measured yet: a knob must be moved first.");
+    lines.replaceChildren(...(known.length ? known.flatMap((way) => chained(tuning, way)).map((line) => element("p", {}, formula(line))) : [none]));
+  };
+  draw();
+  tuning.onChange((changed) => changed.has("frame") && draw());
   return card("chains", "Sensitivities, chained backwards",
-    element("p", { class: "quiet" }, "From each knob to the target, the sensitivities on the way are multiplied: the chain rule, with measured factors."),
-    element("div", { class: "worked" }, lines.flat().map((line) => element("p", {}, formula(line)))));
+    element("p", { class: "quiet" }, "From each knob to the target, the sensitivities on the way, as known after this look, are multiplied: the chain rule, with measured factors."),
+    lines);
+}
+
+/** The product of the sensitivities on a way from a knob to a target, in lines of a formula. */
+function chained(tuning, way) {
+  const [target, knob] = [way[0][0], way.at(-1)[1]];
+  const factors = way.map(([stage, source]) => tuning.sensitivity(stage, source));
+  const product = factors.reduce((value, one) => value * one.value, 1);
+  const symbols = way.flatMap(([stage, source], k) => (k ? [" × ", slopeOf(stage, source)] : [slopeOf(stage, source)]));
+  const left = slopeOf(target, knob);
+  const value = { value: product, of: null, role: "backward" };
+  if (way.length === 1) return [[left, " = ", ...factors]];
+  return [[left, " = ", ...symbols], ["= ", ...factors.flatMap((one, k) => (k ? [" × ", ...inBrackets(one)] : [one])), " = ", value]];
 }
 
 function footer() {

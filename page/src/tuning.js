@@ -34,8 +34,9 @@ export class Tuning extends Observable {
     return { value: this.data.error[at] ?? NaN, of: `error.${at}`, role: "loss" };
   }
 
-  sensitivity(stage, source) {
-    return { value: this.data.sensitivities[stage][source] ?? NaN, of: `sensitivities.${stage}.${source}`, role: "backward" };
+  /** A sensitivity as it was known after a look; NaN where nothing had been measured yet. */
+  sensitivity(stage, source, at = this.frame) {
+    return { value: this.data.sensitivities[stage][source][at] ?? NaN, of: `sensitivities.${stage}.${source}.${at}`, role: "backward" };
   }
 
   get purpose() {

@@ -52,3 +52,13 @@ test("null stands for what is not finite, and is shown as such", () => {
 test("a page of another format is refused", () => {
   assert.throws(() => onePage({ format: "fastbp.page/9" }), /format fastbp.page\/9/);
 });
+
+test("where no weight of the first layer has a gradient, one that has is looked at", () => {
+  const layer = {
+    z: [0], a: [0.5], derivative: [0.25], dE_da: [2], delta: [0.5], W: [[0.5]], b: [0], grad_W: [[0]], grad_b: [0.5],
+    new_W: [[0.5]], new_b: [-0.05], state: {}, new_state: {},
+  };
+  const frame = { x: [0], y: [0], weight: 1, n_steps: 0, loss: 0.7, new_loss: 0.67, layers: [layer], whole: null };
+  const store = new Store(onePage({ activation: ["logistic"], loss_name: "log_loss", frames: [frame] }));
+  assert.deepEqual(store.chosen, { layer: 1, i: null, j: 0 });
+});

@@ -8,7 +8,7 @@ const shower = () =>
     knobs: ["main valve", "handle"],
     stages: ["house", "shower"],
     target: { shower: 3 },
-    sensitivities: { house: { "main valve": 2 }, shower: { house: 0.25, handle: 0.5 } },
+    sensitivities: { house: { "main valve": [null, 2, 2.5] }, shower: { house: [null, 0.25, 0.5], handle: [null, null, 0.5] } },
     evaluation: [1, 2, 5],
     purpose: ["start", "probe", "move"],
     error: [2, 1.5, 0],
@@ -35,4 +35,14 @@ test("what changed since the look before is known where that is held", () => {
   tuning.move(1);
   assert.equal(tuning.followsOnTheLast, false);
   assert.equal(tuning.move(1), false);
+});
+
+test("a sensitivity is the one known after the look shown, and none before it was measured", () => {
+  const tuning = shower();
+  assert.deepEqual(tuning.sensitivity("house", "main valve"), { value: NaN, of: "sensitivities.house.main valve.0", role: "backward" });
+  tuning.move(1);
+  assert.equal(tuning.sensitivity("house", "main valve").value, 2);
+  assert.equal(tuning.sensitivity("shower", "handle").value, NaN);
+  tuning.move(1);
+  assert.equal(tuning.sensitivity("house", "main valve").value, 2.5);
 });

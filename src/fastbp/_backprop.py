@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
 from ._callbacks import CallbackSupport, Epochs, announced_fit, with_callbacks
-from ._held_out import checked_like, held_out_rows
+from ._held_out import checked_like, held_out_rows, named_as_held_out
 from ._labels import numbers_of
 from ._restarts import Restart, best_of, draw_restarts, train_restarts
 from ._sparsity import listed
@@ -290,7 +290,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         )
         restarts = draw_restarts(first, 1 if go_on else self.n_init, self._random_state)
         if go_on and lesson.validation is not None:
-            lesson.validation.look(self.network_)  # to end with nothing worse
+            lesson.validation.look(self.network_, self.n_threads)  # to end with nothing worse
         most = self.max_iter * len(restarts)
         fitted = functools.partial(self._fitted_so_far, restarts)
         with announced_fit(self, most, fitted, X, y, sample_weight) as epochs:
@@ -382,6 +382,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         loss = settled.network._run_row(X[0], target, settled.solver, rate)
         if loss is None:
             return False
+        self._history.begin_call()
         self._history.add(loss, 1)
         return True
 
@@ -444,6 +445,7 @@ class Backprop(CallbackSupport, BaseEstimator):
                 self.classes_ = task.classes
             self._random_state, self._history, self.network_ = random, History(), network
             self._seed = seed
+        self._history.begin_call()
         if not call.partial:
             self._rate_factor, self._settled = 1.0, None
         return lesson
@@ -481,9 +483,10 @@ class Backprop(CallbackSupport, BaseEstimator):
     ) -> Validation:
         """Return the rows that the user holds out of training on X and the task's targets."""
         X_val = checked_like(self, X, held_out.X, network.dtype)
-        check_consistent_length(X_val, held_out.y)
-        weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
-        return self._validation(network, X_val, self._held_out_task(held_out.y, weights, task))
+        with named_as_held_out():
+            check_consistent_length(X_val, held_out.y)
+            weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
+            return self._validation(network, X_val, self._held_out_task(held_out.y, weights, task))
 
     def _validation(self, network: Network, X: Any, task: Task) -> Validation:
         rows = network._rows(X, task.targets, task.sample_weight, needs_y=True)

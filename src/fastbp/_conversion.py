@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._backprop import Backprop
-from ._training import History
+from ._training import History, Patience, Schedule
 from .network import HIDDEN_ACTIVATIONS, SOLVERS, Network
 
 Model = TypeVar("Model", bound=Backprop)
@@ -31,6 +31,13 @@ LARGEST_AUTOMATIC_BATCH = 200  # of scikit-learn's batch_size="auto", which is a
 LOSSES = ("squared_error", "poisson")  # of both regressors
 
 
+def _class_of_scikit_learn(name: str) -> Any:
+    """Return scikit-learn's own class of this name, which `patch_sklearn` does not replace."""
+    from sklearn.neural_network import _multilayer_perceptron as home
+
+    return getattr(home, name)
+
+
 # -- from scikit-learn ---------------------------------------------------------------------------
 
 
@@ -39,9 +46,7 @@ def from_sklearn(kind: type[Model], mlp: Any, expected: str) -> Model:
 
     ``expected`` is the name of the class of scikit-learn that it must be of, or of a subclass.
     """
-    import sklearn.neural_network
-
-    if not isinstance(mlp, getattr(sklearn.neural_network, expected)):
+    if not isinstance(mlp, _class_of_scikit_learn(expected)):
         raise TypeError(
             f"{kind.__name__}.from_sklearn takes a sklearn.neural_network.{expected}; got "
             f"{type(mlp).__name__}"
@@ -80,9 +85,11 @@ def _take_what_was_learnt(model: Backprop, mlp: Any) -> None:
     for name in ("classes_", "n_features_in_", "feature_names_in_"):
         if hasattr(mlp, name):
             setattr(model, name, copy.copy(getattr(mlp, name)))
+    losses = [float(loss) for loss in getattr(mlp, "loss_curve_", ())]
     model._history = History(
-        [float(loss) for loss in getattr(mlp, "loss_curve_", ())],
+        losses,
         int(mlp.t_),
+        len(losses) - mlp.n_iter_,  # which scikit-learn counts from 0 in every call
         validation_scores=list(getattr(mlp, "validation_scores_", None) or ()),
     )
     model._random_state = copy.deepcopy(mlp._random_state)
@@ -115,9 +122,7 @@ def _take_moments(model: Backprop, optimizer: Any) -> None:
 
 def to_sklearn(model: Backprop, name: str) -> Any:
     """Return a model of the class of scikit-learn of this name, fitted if this one is."""
-    import sklearn.neural_network
-
-    kind = getattr(sklearn.neural_network, name)
+    kind = _class_of_scikit_learn(name)
     mlp = kind(**_parameters_for(model, kind))
     if hasattr(model, "network_"):
         _give_what_was_learnt(model, mlp)
@@ -159,15 +164,18 @@ def _give_what_was_learnt(model: Backprop, mlp: Any) -> None:
     network, history = model.network_, model._history
     mlp.coefs_ = [np.array(W) for W in network.weights]
     mlp.intercepts_ = [np.array(b) for b in network.biases]
-    mlp._best_coefs = [W.copy() for W in mlp.coefs_]
-    mlp._best_intercepts = [b.copy() for b in mlp.intercepts_]
-    for name in ("n_layers_", "n_outputs_", "out_activation_", "n_iter_", "t_", "n_features_in_"):
+    mlp._best_coefs, mlp._best_intercepts = mlp.coefs_, mlp.intercepts_
+    if not model.early_stopping:  # after which scikit-learn leaves them so: the same arrays
+        mlp._best_coefs = [W.copy() for W in mlp.coefs_]
+        mlp._best_intercepts = [b.copy() for b in mlp.intercepts_]
+    for name in ("n_layers_", "n_outputs_", "out_activation_", "t_", "n_features_in_"):
         setattr(mlp, name, getattr(model, name))
     if hasattr(model, "feature_names_in_"):
         mlp.feature_names_in_ = model.feature_names_in_.copy()
     if hasattr(model, "classes_"):
         mlp.classes_ = model.classes_.copy()
         mlp._label_binarizer = _label_binarizer(model)
+    mlp.n_iter_ = len(history.loss_curve) - history.n_before
     mlp.loss_curve_ = [np.float64(loss) for loss in history.loss_curve]
     mlp.loss_, mlp.best_loss_ = np.float64(model.loss_), np.float64(model.best_loss_)
     mlp.validation_scores_ = mlp.best_validation_score_ = None
@@ -175,9 +183,24 @@ def _give_what_was_learnt(model: Backprop, mlp: Any) -> None:
         mlp.best_loss_ = None
         mlp.validation_scores_ = list(history.validation_scores)
         mlp.best_validation_score_ = max(history.validation_scores, default=-np.inf)
-    mlp._no_improvement_count = 0
+    mlp._no_improvement_count = _epochs_without_improvement(model)
     mlp._random_state = copy.deepcopy(model._random_state)
     mlp._optimizer = _optimizer(model, mlp)
+
+
+def _epochs_without_improvement(model: Backprop) -> int:
+    """Return what scikit-learn would have counted on the way, which goes on from call to call."""
+    history = model._history
+    patience = Patience(model.tol, model.n_iter_no_change)
+    schedule = Schedule(model.learning_rate, model.learning_rate_init)
+    for judged in (
+        [-score for score in history.validation_scores]
+        if model.early_stopping
+        else history.loss_curve
+    ):
+        if patience.is_lost(judged) and model.solver == "sgd" and schedule.lower():
+            patience.n_without = 0
+    return patience.n_without
 
 
 def _label_binarizer(model: Any) -> Any:

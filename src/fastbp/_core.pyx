@@ -1016,7 +1016,7 @@ cdef class Batch:
             self.owed[me] = NULL
 
     def help(self):
-        """What a helping thread does, if there is a place for it: tasks, until there are no more."""
+        """What a helping thread does, if there is a place for it: tasks, till there are no more."""
         cdef int me, task
         with nogil:
             me = fbp_take(&self.team.places) + 1

@@ -63,8 +63,9 @@ def derivation(trace: Any) -> str:
 def _head(trace: Any) -> str:
     sizes = "-".join(map(str, trace.layer_sizes))
     weight = f"  weight = {number(trace.weight)}" if trace.weight != 1 else ""
+    dropout = ", without the dropout of training" if trace.dropout_off else ""
     return (
-        f"One step on one row: {sizes}, {_loss_name(trace)}, {trace.dtype}\n"
+        f"One step on one row: {sizes}, {_loss_name(trace)}, {trace.dtype}{dropout}\n"
         f"x = {_values(trace.x)}  y = {_values(trace.y)}{weight}"
     )
 

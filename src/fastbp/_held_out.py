@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -52,6 +55,20 @@ def held_out_rows(
     return np.sort(held_out)
 
 
+@contextlib.contextmanager
+def named_as_held_out() -> Iterator[None]:
+    """Let errors about X, y or sample_weight speak of X_val, y_val or sample_weight_val."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        if "X_val" not in text and "y_val" not in text:
+            text = re.sub(r"(?<!['\"])\b(X|y|sample_weight)\b(?!['\"])", r"\1_val", text)
+            if text == str(error):
+                text = f"X_val or y_val: {text}"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from error
+
+
 def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> Any:
     """Return X_val as an array or CSR matrix, with the features of X, which `fit` was given.
 
@@ -60,6 +77,10 @@ def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> An
     fitted = estimator.__class__.__new__(estimator.__class__)  # the estimator stays as it is
     fitted.__dict__.update(estimator.get_params(deep=False))
     validate_data(fitted, X, skip_check_array=True)
-    return validate_data(
-        fitted, X_val, reset=False, dtype=dtype, accept_sparse="csr", ensure_all_finite=False
-    )
+    try:
+        return validate_data(
+            fitted, X_val, reset=False, dtype=dtype, accept_sparse="csr", ensure_all_finite=False
+        )
+    except ValueError as error:
+        text = re.sub(r"^X has\b", "X_val has", str(error))
+        raise ValueError(text if "X_val" in text else f"X_val: {text}") from error

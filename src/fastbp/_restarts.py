@@ -112,9 +112,9 @@ def train_restarts(
 ) -> None:
     """Train every restart for up to ``max_iter`` epochs, in place, all in the same order of rows.
 
-    Each stops by its own patience. Parameters are those of `train_epochs`; when this returns,
-    ``shuffle`` is as training the best alone would have left it. An interrupt leaves every
-    network as far as it has come.
+    Each stops by its own patience; where ``epochs`` asks to stop, those that follow do not begin.
+    Parameters are those of `train_epochs`; when this returns, ``shuffle`` is as training the best
+    alone would have left it. An interrupt leaves every network as far as it has come.
     """
     done = 0
     if epochs is None:  # which is told of the epochs of one network
@@ -142,6 +142,8 @@ def train_restarts(
             verbose=verbose,
             n_threads=n_threads,
         )
+        if restart.ending == "stopped":  # whoever asks for it means the whole training
+            break
     best = restarts[best_of(restarts)]
     if shuffle is not None and best.shuffle is not shuffle:
         shuffle.set_state(best.shuffle.get_state())

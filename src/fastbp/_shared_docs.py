@@ -101,7 +101,8 @@ validation_loss_curve_ : list of float, or None
 best_validation_score_ : float or None
     Largest of ``validation_scores_``.
 init_losses_ : ndarray of shape (n_init,)
-    Last loss of each initialisation that `fit` has drawn; infinite where training diverged.
+    Last loss of each initialisation that `fit` has drawn; infinite where training diverged, or a
+    callback ended it before.
 best_init_ : int
     Position in it of the one that was kept.
 n_iter_ : int

@@ -79,26 +79,32 @@ def check_is_model(model: Any) -> None:
     """Refuse anything else."""
     if is_model(model):
         return
-    of_pipeline = ""
+    way = ""
     if hasattr(model, "steps"):
-        of_pipeline = (
+        way = (
             ". Of a pipeline pass the last step, pipeline[-1], with rows that the other steps "
             "have transformed, pipeline[:-1].transform(X)"
         )
+    elif type(model).__name__ in ("MLPClassifier", "MLPRegressor"):
+        kind = type(model).__name__.replace("MLP", "Backprop")
+        way = f". Convert it: {kind}.from_sklearn(model)"
     raise TypeError(
         "model must be a fastbp.Network, or a fitted BackpropClassifier or BackpropRegressor; "
-        f"got {type(model).__name__}{of_pipeline}"
+        f"got {type(model).__name__}{way}"
     )
 
 
 def subject_of(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Subject:
     """Check data for a model and return both, down to what the kernels work on."""
     network = network_of(model)
+    names = names_of(model)
+    if not hasattr(model, "classes_"):  # else outputs are called what the classes are
+        names = _with_names_of_targets(names, y)
     if network is model:
-        return Subject(network, X, y, sample_weight, None, names_of(model))
+        return Subject(network, X, y, sample_weight, None, names)
     X, task = model._encoded_again(X, y, sample_weight)
     solver = model._solver()
-    return Subject(network, X, task.targets, task.sample_weight, solver, names_of(model))
+    return Subject(network, X, task.targets, task.sample_weight, solver, names)
 
 
 class Table:
@@ -151,6 +157,13 @@ def names_of(model: Any) -> Names:
     if len(outputs) > sizes[-1]:  # one output for two classes: the probability of the second
         outputs = outputs[-1:]
     return Names(tuple(map(str, features)), tuple(map(str, outputs)))
+
+
+def _with_names_of_targets(names: Names, y: Any) -> Names:
+    """Return the names with those of a Series, or of a DataFrame's columns, for the outputs."""
+    name = getattr(y, "name", None)
+    given = tuple(map(str, getattr(y, "columns", () if name in (None, "") else (name,))))
+    return dataclasses.replace(names, outputs=given) if len(given) == len(names.outputs) else names
 
 
 def solver_state(network: Network) -> dict[str, Arena]:

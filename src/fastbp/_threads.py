@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -64,19 +65,21 @@ class Trial:
 
 
 _helpers: Executor | None = None
+_starting = threading.Lock()
 
 
 def helpers() -> Executor:
     """Return the threads that help, which all calls share; they are started when first needed."""
     global _helpers
-    if _helpers is None:
-        _helpers = ThreadPoolExecutor(MOST_HELPERS, thread_name_prefix="fastbp")
-    return _helpers
+    with _starting:
+        if _helpers is None:
+            _helpers = ThreadPoolExecutor(MOST_HELPERS, thread_name_prefix="fastbp")
+        return _helpers
 
 
 def _forget_helpers() -> None:
-    global _helpers
-    _helpers = None
+    global _helpers, _starting
+    _helpers, _starting = None, threading.Lock()  # which a thread of the parent may have held
 
 
 if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads

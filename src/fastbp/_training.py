@@ -117,14 +117,21 @@ class History:
         Loss of each whole epoch: infinite if training diverged in it.
     n_rows : int
         Rows visited in these epochs.
+    n_before : int
+        Epochs that were made before the last call.
     validation_losses, validation_scores : list of float
         After each epoch for which there were held-out rows, on these.
     """
 
     loss_curve: list[float] = dataclasses.field(default_factory=list)
     n_rows: int = 0
+    n_before: int = 0
     validation_losses: list[float] = dataclasses.field(default_factory=list)
     validation_scores: list[float] = dataclasses.field(default_factory=list)
+
+    def begin_call(self) -> None:
+        """Note that another call goes on from here."""
+        self.n_before = len(self.loss_curve)
 
     def add(self, loss: float, n_rows: int) -> None:
         """Note one epoch."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import weakref
 from typing import Any
 
@@ -51,8 +52,8 @@ class ReportingNetwork(Network):
 
     @classmethod
     def like(cls, model: Any) -> ReportingNetwork:
-        """Return a network with the layers and the parameters of a model."""
-        network = cls(
+        """Return a network with the layers of a model, and parameters to be loaded."""
+        return cls(
             [len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_)],
             activation=model.activation,
             out_activation=model.out_activation_,
@@ -60,11 +61,9 @@ class ReportingNetwork(Network):
             dtype=model.coefs_[0].dtype,
             random_state=np.random,  # which is not asked for anything
         )
-        network.load(model)
-        return network
 
     def fits(self, model: Any) -> bool:
-        """Whether this is what `like` would return, but for the parameters."""
+        """Whether this is what `like` would return."""
         return (
             self.layer_sizes == (len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_))
             and all(name == model.activation for name in self.activation)
@@ -105,15 +104,15 @@ class Twin:
         self, model: Any, X: Any, y: NDArray[Any], sample_weight: Any, batch_size: int
     ) -> None:
         self.model, self.optimizer = model, model._optimizer
+        self._arrays = [*model.coefs_, *model.intercepts_]
         self.batch_size = batch_size
         self.n_threads = available_threads()
-        self.network = _taken(_idle, model)
+        self.network = _idle.taken(model)
         self.rows = self.network._rows(X, _targets(model, y), sample_weight)
         # Beyond this the host's own arithmetic may overflow, and has to say how.
         self.rows.largest_loss = 1e100 if self.network.dtype == np.float64 else 1e18
         self._has_weightless_rows = sample_weight is not None and bool(np.any(sample_weight == 0))
         self._dtypes = self._dtypes_of_state(X, y, sample_weight)
-        self._load_moments()
 
     def _dtypes_of_state(self, X: Any, y: Any, weights: Any) -> list[list[np.dtype[Any]]]:
         n_layers = len(self.model.coefs_)
@@ -132,7 +131,7 @@ class Twin:
             has to deal with.
         """
         solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
-        if solver is None or self._has_weightless_batch(order):
+        if solver is None or self._has_weightless_batch(order) or not self._load(solver):
             return None
         try:
             loss = self.network._run_epoch(self.rows, order, solver, self.n_threads)
@@ -147,7 +146,7 @@ class Twin:
     def put_away(self) -> None:
         """Keep the network for the model's next call: making one takes longer than a few rows."""
         if self.network.n_parameters <= MOST_KEPT:
-            _idle[self.model] = self.network
+            _idle.put(self.model, self.network)
 
     def _has_weightless_batch(self, order: NDArray[np.int64]) -> bool:
         """Whether the rows of a batch have no weight together, over which none can be a mean."""
@@ -157,10 +156,22 @@ class Twin:
         starts = np.arange(0, len(order), self.batch_size)
         return not np.all(np.add.reduceat(weights[order], starts) > 0)
 
-    def _load_moments(self) -> None:
+    def _load(self, solver: Solver) -> bool:
+        """Copy parameters and moments in, which a hook or a callback may have changed meanwhile.
+
+        Returns whether the engine can go on with them: with other arrays in the place of those
+        that training began with, scikit-learn's optimiser goes on changing the latter.
+        """
+        arrays = [*self.model.coefs_, *self.model.intercepts_]
+        if len(arrays) != len(self._arrays) or any(map(operator.is_not, arrays, self._arrays)):
+            return False
+        self.network.load(self.model)
+        self._load_moments(solver)
+        return self.network.is_finite()
+
+    def _load_moments(self, solver: Solver) -> None:
         """Copy the optimiser's moments into the network."""
-        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
-        moments = None if solver is None else self.network._moments_of(solver)
+        moments = self.network._moments_of(solver)
         if moments is None:
             return
         n_layers = len(self.model.coefs_)
@@ -330,7 +341,8 @@ def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
         found = "X is not finite"
     if found is not None:
         return found
-    network, n_threads = _taken(_predicting, model), available_threads()
+    network, n_threads = _predicting.taken(model), available_threads()
+    network.load(model)
     if not network.is_finite():
         return "a parameter is not finite"
     if issparse(X):
@@ -342,25 +354,38 @@ def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
             rows = _core.Rows(block, network.layer_sizes[0])
             out[start:stop] = network._forward_rows(rows, rows.n, n_threads)
     if network.n_parameters <= MOST_KEPT:
-        _predicting[model] = network
+        _predicting.put(model, network)
     if network.out_activation == "exp" and not out.max() < np.sqrt(np.finfo(out.dtype).max):
         return "an output overflows, or nearly"
     return out
 
 
-# Networks of models, kept between calls: those that train, and those that predict meanwhile.
-_idle: weakref.WeakKeyDictionary[Any, ReportingNetwork] = weakref.WeakKeyDictionary()
-_predicting: weakref.WeakKeyDictionary[Any, ReportingNetwork] = weakref.WeakKeyDictionary()
+class Kept:
+    """Networks of models, kept between calls, for as long as the models live.
+
+    By the models' identity: a subclass with an ``__eq__`` of its own has no hash.
+    """
+
+    def __init__(self) -> None:
+        self._networks: dict[int, tuple[weakref.ref[Any], ReportingNetwork]] = {}
+
+    def put(self, model: Any, network: ReportingNetwork) -> None:
+        """Keep the network for the model's next call."""
+        key = id(model)
+        owner = weakref.ref(model, lambda _: self._networks.pop(key, None))
+        self._networks[key] = owner, network
+
+    def taken(self, model: Any) -> ReportingNetwork:
+        """Return a network with the layers of a model, which no other call has."""
+        owner, network = self._networks.pop(id(model), (None, None))
+        if owner is None or network is None or owner() is not model or not network.fits(model):
+            return ReportingNetwork.like(model)
+        return network
+
+
+_idle = Kept()  # those that train,
+_predicting = Kept()  # and those that predict meanwhile
 MOST_KEPT = 100_000  # parameters
-
-
-def _taken(networks: Any, model: Any) -> ReportingNetwork:
-    """Return a network with the present parameters of a model, which no other call has."""
-    network: ReportingNetwork | None = networks.pop(model, None)
-    if network is None or not network.fits(model):
-        return ReportingNetwork.like(model)
-    network.load(model)
-    return network
 
 
 def copy_all(to: Any, arrays: Any) -> None:

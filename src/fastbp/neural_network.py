@@ -30,6 +30,8 @@ __all__ = ["MLPClassifier", "MLPRegressor", "calls"]
 # The epochs of the fit that is under way, for its callbacks.
 EPOCHS: contextvars.ContextVar[Epochs] = contextvars.ContextVar("epochs")
 IS_KNOWN = _host.is_as_known()
+# With fewer to predict, scikit-learn's own products are done before the network stands ready.
+FEW_TO_PREDICT = 1000
 FEW_ROWS = 100  # for which scikit-learn's checks take longer than training
 
 
@@ -193,6 +195,7 @@ class FastTraining(CallbackSupport):
         """Train epoch by epoch, until the model, a callback or the user has had enough."""
         n_rows = data.X.shape[0]
         order = np.arange(n_rows)
+        parameters = self.coefs_ + self.intercepts_  # which are changed, whatever takes their place
         twin: Twin | None = None
         if data.sample_weight is None or data.sample_weight.any():
             twin = Twin(self, data.X, data.y, data.sample_weight, int(batch_size))
@@ -205,7 +208,7 @@ class FastTraining(CallbackSupport):
             loss = None if twin is None else twin.run_epoch(order)
             if loss is None:  # from here on, as long as this call lasts
                 calls["an epoch out of the ordinary"] += twin is not None
-                twin, loss = None, self._run_plain_epoch(call, data, order, batch_size)
+                twin, loss = None, self._run_plain_epoch(call, parameters, data, order, batch_size)
             else:
                 loss = reported(loss)
             self.n_iter_ += 1
@@ -248,10 +251,15 @@ class FastTraining(CallbackSupport):
         return False
 
     def _run_plain_epoch(
-        self, call: _host.Arguments, data: Data, order: NDArray[np.int64], batch_size: Any
+        self,
+        call: _host.Arguments,
+        parameters: list[NDArray[Any]],
+        data: Data,
+        order: NDArray[np.int64],
+        batch_size: Any,
     ) -> Any:
         """Run an epoch by scikit-learn's own arithmetic; return its loss."""
-        parameters, loss_sum = self.coefs_ + self.intercepts_, 0.0
+        loss_sum = 0.0
         for batch in gen_batches(len(order), batch_size):
             X, y, sample_weight = data.batch(order[batch] if self.shuffle else batch)
             loss, *gradients = call.gradients(self, X, y, sample_weight)
@@ -277,6 +285,9 @@ class FastTraining(CallbackSupport):
         """Return the activations of the output layer, (n, n_outputs)."""
         if check_input:
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        if X.shape[0] < FEW_TO_PREDICT:
+            few: NDArray[Any] = super()._forward_pass_fast(X, check_input=False)
+            return few
         is_checked = check_input and not sklearn.get_config()["assume_finite"]
         found = outputs(self, X, may_be_infinite=not is_checked)
         if isinstance(found, str):

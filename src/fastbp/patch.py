@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from collections.abc import Sequence
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         runpy.run_module(target[0], run_name="__main__", alter_sys=True)
     else:
         sys.path[0] = str(Path(target[0]).resolve().parent)
-        runpy.run_path(target[0], run_name="__main__")
+        runpy.run_path(os.path.abspath(target[0]), run_name="__main__")  # as python gives __file__
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from ._subject import (
 )
 from ._training import WATCHER, History, train_epochs
 from ._validation import check_whole
+from .exceptions import DivergenceWarning
 from .network import Network, Solver, warn_of_divergence
 from .sensitivity import LossSensitivity
 from .trace import StepTrace, solver_of, trace_of
@@ -65,6 +67,8 @@ class Recording(Shown):
         Some of the rows, evenly spaced, as the network takes them.
     rows : list of ndarray of int
         Numbers of the rows of the step that follows each snapshot; none for the last.
+    note : str
+        What else a reader of the page should know.
 
     Notes
     -----
@@ -93,17 +97,19 @@ class Recording(Shown):
     rows: list[NDArray[np.int64]]
     _snapshots: list[Snapshot] = dataclasses.field(repr=False)
     _next: list[Subject | None] = dataclasses.field(repr=False)
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.steps)
 
     @property
     def diverged(self) -> bool:
-        """Whether training diverged: it stopped, with the last finite weights from before."""
-        return not all(map(math.isfinite, self.epoch_losses))
+        """Whether training ended because it diverged: the last snapshot is what was kept then."""
+        return bool(self.epoch_losses) and not math.isfinite(self.epoch_losses[-1])
 
     def network(self, k: int) -> Network:
         """Return a new network with the parameters and the solver's state of snapshot k."""
+        self._check_number(k)
         return self._snapshots[k].network()
 
     def weights(self, k: int) -> list[NDArray[Any]]:
@@ -117,13 +123,17 @@ class Recording(Shown):
     def trace(self, k: int) -> StepTrace:
         """Return every number of the step that follows snapshot k.
 
-        Of a batch, that of its first row alone.
+        Of a batch, that of its first row alone; of training with dropout, that of the whole
+        network, with no unit dropped.
 
         Raises
         ------
+        IndexError
+            If there is no such snapshot.
         ValueError
             After the last step.
         """
+        self._check_number(k)
         subject = self._next[k]
         if subject is None:
             raise ValueError(f"snapshot {k} is the last: no step follows it")
@@ -161,7 +171,9 @@ class Recording(Shown):
         return result
 
     def _page_data(self) -> dict[str, Any]:
-        return data_of_recording(self, self._trace_or_one_more)
+        with warnings.catch_warnings():  # of steps that diverge: the page says so
+            warnings.simplefilter("ignore", DivergenceWarning)
+            return data_of_recording(self, self._trace_or_one_more)
 
     def _page_title(self) -> str:
         return f"Training, step by step: {'-'.join(map(str, self.layer_sizes))}"
@@ -170,10 +182,13 @@ class Recording(Shown):
         return (
             f"Training of a network of {'-'.join(map(str, self.layer_sizes))} units: "
             f"{self.n_steps} steps, "
-            f"loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after."
-            + " Training diverged; these are the last finite weights from before."
-            * self.diverged
+            f"loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after"
+            f"{', with the weights from before it diverged' if self.diverged else ''}."
         )
+
+    def _check_number(self, k: int) -> None:
+        if not -len(self) <= k < len(self):
+            raise IndexError(f"snapshot must be 0 to {len(self) - 1}; got {k}")
 
     def _trace_or_one_more(self, k: int) -> StepTrace:
         """Return the step that follows snapshot k; of the last, one that training did not take."""

@@ -67,6 +67,11 @@ class StepTrace(Shown):
         bounds: parameters and the solver's state are then left as they were.
     layers : tuple of LayerTrace
         ``layers[0]`` is layer 1, the first.
+    dropout_off : bool
+        Whether the model trains with dropout. The step is that of the whole network all the same:
+        none of its units is dropped.
+    note : str
+        What else a reader of the page should know.
     """
 
     layer_sizes: tuple[int, ...]
@@ -83,6 +88,8 @@ class StepTrace(Shown):
     new_loss: float
     refused: bool
     layers: tuple[LayerTrace, ...]
+    dropout_off: bool = False
+    note: str = ""
 
     def factors(self, layer: int, i: int | None, j: int) -> Factors:
         """Return the chain-rule product that is the gradient of one parameter.
@@ -198,7 +205,8 @@ def trace_step(
         None is the estimator's; a network needs one.
     **solver
         More options of the step, as of `Network.train_epoch`: ``momentum``, ``nesterov``,
-        ``alpha``, ``solver``. By default the estimator's, and none for a network.
+        ``alpha``, ``solver``. By default the estimator's, and none for a network. An estimator's
+        dropout is left out: the step is that of the whole network, which the trace says.
 
     Returns
     -------
@@ -207,7 +215,7 @@ def trace_step(
     Raises
     ------
     ValueError
-        For a row or target that the model cannot take, or that has weight 0.
+        For a row or target that the model cannot take, or that has weight 0; for ``dropout``.
     TypeError
         If it is no model of fastbp, or for an unknown option.
     sklearn.exceptions.NotFittedError
@@ -233,6 +241,11 @@ def trace_step(
       dE/da[1][0] = -2  (derivative of the loss)
     """
     network_of(model)
+    if Solver(1.0, dropout=solver.get("dropout", 0.0)).drops_units:
+        raise ValueError(
+            "A trace shows the step of the whole network, but training with dropout drops units "
+            "at random. Leave dropout out; that of an estimator is left out anyway"
+        )
     subject = subject_of(model, _as_matrix(x), _as_targets(y))
     return trace_of(subject, solver_of(subject, learning_rate, solver))
 
@@ -253,13 +266,9 @@ def solver_of(subject: Subject, learning_rate: float | None, options: dict[str, 
 
 
 def trace_of(subject: Subject, solver: Solver) -> StepTrace:
-    """Trace one step on the only row of a subject."""
-    if solver.drops_units:
-        raise ValueError(
-            "A trace shows the step of the whole network, but training drops units at random. "
-            "Trace the step without that, trace_step(model, x, y, dropout=0); of a recording, with "
-            "the network of a snapshot, recording.network(k)"
-        )
+    """Trace one step on the only row of a subject, of the whole network: without dropout."""
+    dropout_off = solver.drops_units
+    solver = dataclasses.replace(solver, dropout=0.0)
     network = subject.network
     dense = Table(subject).rows([0])
     x, y = dense.X[0], dense.y
@@ -288,6 +297,7 @@ def trace_of(subject: Subject, solver: Solver) -> StepTrace:
         layers=_layers(
             network, twin, solver, x, y[0], z, [delta for _, delta in deltas], gradients
         ),
+        dropout_off=dropout_off,
     )
 
 

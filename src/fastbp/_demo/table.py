@@ -172,7 +172,28 @@ def _features(columns: dict[str, Column], kept: Any, notes: list[str]) -> Any:
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         such_as = f", such as {used[names[0]].example}" if kind in NOTATIONS else ""
         notes.append(f"{kind}{such_as}: {', '.join(names[:MOST_NAMES])}{more}")
-    return pd.DataFrame({name: read.values[kept] for name, read in used.items()})
+    X = pd.DataFrame({name: read.values[kept] for name, read in used.items()})
+    notes += _about_gaps(X)
+    return X
+
+
+def _about_gaps(X: Any) -> list[str]:
+    """Say what becomes of missing values: see `_preprocessing`."""
+    n_missing = {name: int(is_missing(X[name]).sum()) for name in X.columns}
+    notes = []
+    for start, of_text in (
+        ("gaps filled with the median", False),
+        ("gaps as a value of text", True),
+    ):
+        gaps = [
+            f"{name} ({_counted(n, 'row')})"
+            for name, n in n_missing.items()
+            if n and is_text(X[name]) == of_text
+        ]
+        more = f" and {len(gaps) - MOST_NAMES} more" if len(gaps) > MOST_NAMES else ""
+        if gaps:
+            notes.append(f"{start}: {', '.join(gaps[:MOST_NAMES])}{more}")
+    return notes
 
 
 def _preprocessing(X: Any) -> Any:

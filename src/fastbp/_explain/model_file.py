@@ -14,7 +14,7 @@ from .._console import UserError, say
 from .._subject import is_model
 from .names import named
 from .row import Row, row_of_file
-from .wrappers import descend, held
+from .wrappers import descend, descend_without_row, held
 
 LEARNING_RATE = 0.01  # of a Network, which has none of its own
 WANTED = (
@@ -120,8 +120,7 @@ def _row_of_zeros(model: Any) -> tuple[Any, Row]:
 
     The target is the class that the model takes it for, or 0.
     """
-    while not is_model(model):
-        model = held(model)
+    model, names_inside = descend_without_row(model)
     of_network = isinstance(model, Network)
     x: Any = np.zeros((1, model.layer_sizes[0] if of_network else model.n_features_in_))
     names = getattr(model, "feature_names_in_", None)
@@ -136,4 +135,4 @@ def _row_of_zeros(model: Any) -> tuple[Any, Row]:
         y = output if hasattr(model, "classes_") else np.zeros_like(output)
     target = ", ".join(f"{value}" for value in np.atleast_1d(y))
     say(f"No --data: the row is all zeros, as standardised inputs are on average, target {target}.")
-    return model, Row(x, list(np.atleast_1d(y)), None)
+    return model, Row(x, list(np.atleast_1d(y)), names_inside)

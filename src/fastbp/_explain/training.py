@@ -49,10 +49,27 @@ def training_on(options: argparse.Namespace) -> Any:
         raise UserError(f"training diverged: {warning}") from warning
     outputs = None if task.is_classification else (target,)
     if options.row is None:
+        numbers = task.X_train.index.to_numpy()  # in the file
+        rows = [numbers[of_step] for of_step in recording.rows]
+        recording = dataclasses.replace(recording, rows=rows, note=_note(task))
         return named(recording, outputs=outputs)
     x, label = _row(task, options.row)
     x = _inputs(task, task.preprocessing.transform(x))
-    return named(trace_step(model, x, y.of(label)[0], options.learning_rate), outputs=outputs)
+    trace = trace_step(model, x, y.of(label)[0], options.learning_rate)
+    return named(dataclasses.replace(trace, note=_note(task)), outputs=outputs)
+
+
+def _note(task: Task) -> str:
+    """Return what was done to the numbers of the file."""
+    what = (
+        "Inputs that are numbers are"
+        if task.is_classification
+        else "The target and all inputs that are numbers are"
+    )
+    return (
+        f"{what} standardised: 0 is the mean of the rows trained on, 1 a standard deviation more. "
+        "Gaps in them are filled with the median. Text is an input for each value: 0 or 1."
+    )
 
 
 class _Targets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,13 +43,31 @@ def descend(model: Any, row: Row) -> tuple[Any, Row]:
     X, y, names = row.X, row.y, row.names
     while not is_model(model):
         if hasattr(model, "steps"):
-            for _, step in model.steps[:-1]:
-                if step is not None and step != "passthrough":
-                    X, names = step.transform(X), _names_after(step, names)
+            for step in _transformers(model):
+                X, names = step.transform(X), _names_after(step, names)
         elif hasattr(model, "regressor_"):
             y = np.ravel(model.transformer_.transform(np.reshape(y, (1, -1)))).tolist()
         model = held(model)
     return model, Row(X, y, names)
+
+
+def descend_without_row(model: Any) -> tuple[Any, list[str] | None]:
+    """Return the estimator with the network, and what its inputs are called, if that is known."""
+    names = getattr(model, "feature_names_in_", None)
+    while not is_model(model):
+        if hasattr(model, "steps"):
+            for step in _transformers(model):
+                names = None if names is None else _names_after(step, names)
+        model = held(model)
+    names = getattr(model, "feature_names_in_", names)
+    return model, None if names is None else list(map(str, names))
+
+
+def _transformers(pipeline: Any) -> Iterator[Any]:
+    """Yield the steps before the last that do anything."""
+    for _, step in pipeline.steps[:-1]:
+        if step is not None and step != "passthrough":
+            yield step
 
 
 def _names_after(step: Any, names: Any) -> Any:

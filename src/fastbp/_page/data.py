@@ -31,7 +31,7 @@ def data_of_step(trace: Any) -> dict[str, Any]:
     frame = _frame(trace, shown)
     whole = None if _is_all(shown, trace) else _packed(trace)
     frame["whole"] = whole if whole is not None and len(whole) <= MOST_BYTES else None
-    return {**_head("step", trace, shown), "frames": [frame]}
+    return {**_head("step", trace, shown), "note": trace.note, "frames": [frame]}
 
 
 def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[str, Any]:
@@ -65,10 +65,11 @@ def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[st
         frames.append({**_frame(trace, shown), **_place(recording, k), "whole": whole})
     return {
         **_head("recording", first, shown),
+        "note": recording.note,
+        "diverged_in": len(recording.epoch_losses) if recording.diverged else None,
         "frames": frames,
         "n_snapshots": n,
         "n_steps": recording.n_steps,
-        "diverged": recording.diverged,
         "curve": curve,
         "points": points,
     }
@@ -105,6 +106,7 @@ def _head(kind: str, trace: Any, shown: Shown) -> dict[str, Any]:
             "loss_name": trace.loss_name,
             "loss_parameter": trace.loss_parameter,
             "dtype": trace.dtype,
+            "dropout_off": trace.dropout_off,
             "solver": dataclasses.asdict(trace.solver),
             "shown": shown,
             "names": {

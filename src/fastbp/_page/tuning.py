@@ -22,7 +22,8 @@ def data_of_tuning(result: Any) -> dict[str, Any]:
     knobs = [name for name in result.settings if name in inputs]
     names = [*knobs, *stages]
     n = len(result.history["error"])
-    kept = spread(n, max(2, MOST_BYTES // (BYTES_A_NUMBER * (len(names) + 3))))
+    n_links = sum(len(result.sensitivities[stage]) for stage in stages)
+    kept = spread(n, max(2, MOST_BYTES // (BYTES_A_NUMBER * (len(names) + n_links + 3))))
     data: dict[str, Any] = jsonable(
         {
             "format": "fastbp.tuning/1",
@@ -35,7 +36,12 @@ def data_of_tuning(result: Any) -> dict[str, Any]:
             "n_evaluations": n,
             "target": {name: result.target[name] for name in stages if name in result.target},
             "bounds": {name: result.bounds[name] for name in knobs},
-            "sensitivities": {stage: result.sensitivities[stage] for stage in stages},
+            "sensitivities": {
+                stage: {
+                    name: past[kept] for name, past in result.sensitivity_history[stage].items()
+                }
+                for stage in stages
+            },
             "noise": {stage: result.noise[stage] for stage in stages},
             "evaluation": result.history["evaluation"][kept],
             "purpose": result.history["purpose"][kept],

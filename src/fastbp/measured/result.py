@@ -85,6 +85,9 @@ class TuningResult(Shown):
         the sensitivities did not foresee, which is rather too much. NaN if not known.
     history : dict of str to ndarray of shape (n_evaluations,)
         "evaluation", "purpose", "error", and every knob and stage by name.
+    sensitivity_history : dict of str to dict of str to ndarray of shape (n_evaluations,)
+        ``sensitivities`` as they were known after every evaluation; NaN where nothing had been
+        measured yet.
     bounds : dict of str to (float, float)
         Of the knobs.
     """
@@ -100,6 +103,7 @@ class TuningResult(Shown):
     sensitivities: dict[str, dict[str, float]]
     noise: dict[str, float]
     history: dict[str, NDArray[Any]] = dataclasses.field(repr=False)
+    sensitivity_history: dict[str, dict[str, NDArray[np.float64]]] = dataclasses.field(repr=False)
     bounds: dict[str, tuple[float, float]] = dataclasses.field(repr=False)
 
     @property

@@ -20,6 +20,8 @@ class Sensitivities:
         Sensitivity of the stage ``tree.dest`` to its input ``tree.source``.
     is_measured : ndarray of bool of shape (n_edges,)
         Whether a change of this input alone has been seen.
+    is_tried : ndarray of bool of shape (n_edges,)
+        Whether this input has been moved to measure it, whatever was seen.
     noise : ndarray of shape (n_stages,)
         Standard deviation of one observation; NaN while not known.
     """
@@ -28,10 +30,15 @@ class Sensitivities:
         self._tree = tree
         self.slope = np.zeros(len(tree.source))
         self.is_measured = np.zeros(len(tree.source), dtype=bool)
+        self.is_tried = np.zeros(len(tree.source), dtype=bool)
         given = [np.nan if stage.noise is None else stage.noise for stage in tree.stages]
         self.noise = np.array(given, dtype=np.float64)
         self._is_estimated = np.isnan(self.noise)
         self._n_looks = 0
+
+    def known(self) -> Floats:
+        """Return the slopes, NaN where nothing has been learnt of one yet."""
+        return np.where(self.is_tried | (self.slope != 0), self.slope, np.nan)
 
     def look_twice(self, change: Floats) -> None:
         """Learn the noise from a change of nodes that happened while no knob was moved."""
@@ -57,6 +64,7 @@ class Sensitivities:
         slope = rest[stage] * du / np.where(new, squares[stage], 1)
         self._accept(np.where(new, slope, self.slope))
         self.is_measured |= new
+        self.is_tried |= moved & (du != 0)
 
     def learn(self, change: Floats, values: Floats) -> None:
         """Learn from a move, whatever it changed: Broyden's secant update, stage by stage.

@@ -131,6 +131,7 @@ class ChainTuner:
         self._nodes: list[Floats] = []
         self._errors: list[float] = []
         self._purposes: list[Purpose] = []
+        self._known: list[Floats] = []  # of sensitivities, after each look
         self._best = 0
         self._error_last_time = np.inf  # that all sensitivities were measured anew
         self._least: list[float] = []  # the least error of all moves so far, move by move
@@ -271,9 +272,6 @@ class ChainTuner:
             raise RuntimeError("nothing has been observed yet: call tune(), or ask() and tell()")
         tree, learnt = self._tree, self._sensitivities
         best = self._evaluation(self._best)
-        slopes: dict[str, dict[str, float]] = {stage.name: {} for stage in tree.stages}
-        for a, b, slope in zip(tree.source, tree.dest, learnt.slope.tolist(), strict=True):
-            slopes[tree.names[b]][tree.names[a]] = slope
         return TuningResult(
             status=self._status,
             message=self._message,
@@ -283,7 +281,7 @@ class ChainTuner:
             target=dict(self._target),
             tol=dict(zip(self._target, self._tol.tolist(), strict=True)),
             n_evaluations=len(self._nodes),
-            sensitivities=slopes,
+            sensitivities=self._by_stage(learnt.slope.tolist()),
             noise=dict(zip(tree.names[tree.n_knobs :], learnt.noise.tolist(), strict=True)),
             history={
                 "evaluation": np.arange(1, len(self._nodes) + 1),
@@ -291,6 +289,7 @@ class ChainTuner:
                 "error": np.array(self._errors),
                 **dict(zip(tree.names, np.array(self._nodes).T, strict=True)),
             },
+            sensitivity_history=self._by_stage(list(np.array(self._known).T)),
             bounds={knob.name: (knob.low, knob.high) for knob in tree.knobs},
         )
 
@@ -319,6 +318,7 @@ class ChainTuner:
         self._nodes.append(nodes)
         self._errors.append(error)
         self._purposes.append(self._purpose)
+        self._known.append(self._sensitivities.known())
         if error < self._errors[self._best]:
             self._best = len(self._errors) - 1
         if self._purpose == "move":
@@ -479,6 +479,14 @@ class ChainTuner:
 
     def _named(self, settings: Floats) -> dict[str, float]:
         return dict(zip(self._tree.names, settings.tolist(), strict=False))
+
+    def _by_stage(self, edges: list[Any]) -> dict[str, dict[str, Any]]:
+        """Return what each edge has, by its stage and that one's input."""
+        tree = self._tree
+        named: dict[str, dict[str, Any]] = {stage.name: {} for stage in tree.stages}
+        for a, b, value in zip(tree.source, tree.dest, edges, strict=True):
+            named[tree.names[b]][tree.names[a]] = value
+        return named
 
     def _evaluation(self, index: int) -> Evaluation:
         named = self._named(self._nodes[index])
