@@ -138,8 +138,8 @@ def test_data_alone_records_a_training(capsys):
 def test_the_rows_of_a_training_are_numbered_as_in_the_file(capsys):
     assert run(capsys, "--data", "iris.csv", "--target", "kind")[0] == 0
     page = page_of()
-    steps = [frame for frame in page["frames"] if frame["rows"]]
-    rows = [frame["rows"][0] for frame in steps]
+    steps = [frame for frame in page["frames"] if frame["n_rows"]]
+    rows = [frame["row"] for frame in steps]
     measured = pd.read_csv("iris.csv")[MEASURES[2]].to_numpy()[rows]
     scaled = [frame["x"][page["names"]["features"].index(MEASURES[2])] for frame in steps]
     assert len(set(rows)) > 20
