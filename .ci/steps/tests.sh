@@ -1,4 +1,4 @@
-# the README's test command, in a fresh virtual environment
+# the README's test command, in a fresh virtual environment, on two processors
 source .ci/environment.sh
 
 command=$(awk '/^ *```/ { fenced = !fenced } fenced && /-m pytest/ { print; exit }' README.md)
@@ -6,4 +6,4 @@ command=$(awk '/^ *```/ { fenced = !fenced } fenced && /-m pytest/ { print; exit
 
 new_venv "$test_venv"
 printf '$ %s\n' "$command"
-PATH=$test_venv/bin:$PATH bash -c "$command"
+PATH=$test_venv/bin:$PATH PYTEST_ADDOPTS="--numprocesses 2" bash -c "$command"
