@@ -7,7 +7,7 @@
  * the other. The step takes all rows at once, and threads share out its inputs. No number depends on
  * how rows and inputs are shared out. W, its velocities and G stand in panels as in
  * first_layer_dense.inc.h, and W' as well, so that all products are tiles of that kind; rows of Z
- * (then A) and D are `stride` apart. Rows of non-zeros leave their layer row-major. */
+ * (then A) and D are `stride` apart. Rows of non-zeros leave their layer row-major: batch_sparse.inc.h. */
 
 enum { STEP_CHUNK = 48 /* inputs: theirs of a batch's rows stay near while all panels pass */ };
 
@@ -86,18 +86,14 @@ static void batch_forward(fbp_batch *batch, const fbp_layer *layer, const fbp_ba
     const real *b = layer->b;
     real *Z = batch->Z, *X = (real *)batch->X + t * n_in;
     if (batch->sparse) {
-        fbp_layer row = *layer;
-        for (int r = 0; r < n_rows; r++) {
-            row.z = Z + r * stride;
-            forward(&row, &x[r]);
-        }
-        return;
+        sparse_products(batch, layer, x, n_rows);
+    } else {
+        if (below) pack_blocks(X, below->Z, below->stride, n_in, n_rows);
+        else
+            for (int r = 0; r < n_rows; r += BLOCK)
+                pack_rows(X + r * n_in, x + r, n_in, n_rows - r < BLOCK ? n_rows - r : BLOCK);
+        tile_product(Z, stride, X, batch->W, n_in, batch->n_columns, blocks_of(n_rows));
     }
-    if (below) pack_blocks(X, below->Z, below->stride, n_in, n_rows);
-    else
-        for (int r = 0; r < n_rows; r += BLOCK)
-            pack_rows(X + r * n_in, x + r, n_in, n_rows - r < BLOCK ? n_rows - r : BLOCK);
-    tile_product(Z, stride, X, batch->W, n_in, batch->n_columns, blocks_of(n_rows));
     for (int r = 0; r < n_rows; r++, Z += stride)
         for (int64_t j = 0; j < n_out; j++) Z[j] += b[j];
 }
@@ -190,36 +186,10 @@ static void transpose_inputs(const fbp_batch *batch, const fbp_layer *layer, int
         }
 }
 
-/* t += factor * outer(x, d) for each row's non-zeros of inputs i to i + n */
-static void add_sparse_rows(real *t, const fbp_batch *batch, const fbp_row *rows, int64_t n_rows, int64_t i,
-                            int64_t n, int64_t n_out, double factor) {
-    const fbp_step add = {.keep = {{1, 0}, {0, 0}}, .take = {factor, 0}};
-    const real *D = batch->D;
-    for (int64_t r = 0; r < n_rows; r++, D += batch->stride) {
-        const real *values = rows[r].values;
-        for (int64_t p = 0; p < rows[r].n; p++) {
-            const int64_t c = rows[r].columns[p];
-            const vec_step s = step_times(&add, values[p], 0);
-            if (i <= c && c < i + n) step_along(t + c * n_out, NULL, D, n_out, &s, PLAIN);
-        }
-    }
-}
-
-/* The same as update_panels for rows of non-zeros; their G is all zero before and after a step. */
-INLINE void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
-                          int64_t i, int64_t n, const vec_step *s, const int RULE) {
-    const int64_t n_out = layer->n_out, at = i * n_out;
-    real *G = (real *)batch->G + at;
-    add_sparse_rows(batch->G, batch, rows, n_rows, i, n, n_out, 1);
-    if (!s) return;
-    step_along((real *)layer->W + at, RULE ? (real *)layer->V_W + at : NULL, G, n * n_out, s, RULE);
-    memset(G, 0, (size_t)(n * n_out) * sizeof(real));
-}
-
 INLINE void update_inputs_of_batch(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows,
                                    int64_t n_rows, int64_t i, int64_t n, int is_first, const vec_step *s,
                                    const int RULE) {
-    if (batch->sparse) update_sparse(batch, layer, rows, n_rows, i, n, s, RULE);
+    if (batch->sparse) update_sparse(batch, layer, rows, n_rows, i, n, is_first, s, RULE);
     else update_panels(batch, layer, (n_rows + BLOCK - 1) / BLOCK, i, n, is_first, s, RULE);
 }
 
@@ -240,9 +210,8 @@ static void update_bias_of_batch(const fbp_batch *batch, const fbp_layer *layer,
 static void batch_update(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
                          int64_t first_input, int64_t n, int is_first, double weight, const fbp_step *step) {
     if (first_input == 0) update_bias_of_batch(batch, layer, n_rows, is_first, weight, step);
-    const int plain = step && !step->momentum && !step->adam;
-    if (plain && batch->sparse && is_first && step->keep[0][0] == 1) {
-        add_sparse_rows(layer->W, batch, rows, n_rows, first_input, n, layer->n_out, weight * step->take[0]);
+    if (batch->sparse && is_first && step && !step->momentum && !step->adam && step->keep[0][0] == 1) {
+        sparse_step(batch, layer, rows, n_rows, first_input, n, weight * step->take[0]);
         return;
     }
 #define UPDATE(S, RULE) update_inputs_of_batch(batch, layer, rows, n_rows, first_input, n, is_first, S, RULE)

@@ -158,6 +158,9 @@ typedef struct {
     void *to_b;                 /* sums of b's gradients */
     void *D;                    /* delta of every row of X */
     void *Z, *D_T;              /* scratch, a group of rows: z, then a; deltas side by side */
+    fbp_row *parts;             /* sparse, scratch: as many as rows of X or D, cut to a few inputs, */
+    void *near;                 /* and the gradients of n_near inputs */
+    int64_t n_near;
 } fbp_batch;
 
 /* A network as one call sees it: layers[0] is the notes' layer 1. */

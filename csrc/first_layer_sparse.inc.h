@@ -7,63 +7,63 @@
  * Panels are wider, so that finding an input's weights is paid for by several vectors. X[input][row]
  * is kept all zero, and holds one block's non-zeros for a moment: so each row meets those before it. */
 
-/* W[i] += x_i d for the row's non-zeros x_i */
-INLINE void sparse_update(real *W, const fbp_row *x, const real *d, const int NV) {
+/* W[i] += x_i factor d for the row's non-zeros x_i, NV vectors of the `width` numbers of each input */
+INLINE void sparse_update(real *W, int64_t width, const fbp_row *x, const real *d, real factor, const int NV) {
     const real *values = x->values;
     vec step[8];
-    UNROLL for (int q = 0; q < NV; q++) step[q] = v_load(d + q * VL);
+    UNROLL for (int q = 0; q < NV; q++) step[q] = v_mul(v_set1(factor), v_load(d + q * VL));
     for (int64_t p = 0; p < x->n; p++) {
         const vec value = v_set1(values[p]);
-        real *w = W + (int64_t)x->columns[p] * NV * VL;
+        real *w = W + x->columns[p] * width;
         UNROLL for (int q = 0; q < NV; q++)
             v_store(w + q * VL, v_fma(value, step[q], v_load(w + q * VL)));
     }
 }
 
 /* z += sum of x_i W[i] over the row's non-zeros x_i; from zero for the first of them */
-INLINE void sparse_product(real *z, const real *W, const fbp_row *x, int first, const int NV) {
+INLINE void sparse_product(real *z, const real *W, int64_t width, const fbp_row *x, int first, const int NV) {
     const real *values = x->values;
     vec sums[8];
     UNROLL for (int q = 0; q < NV; q++) sums[q] = first ? v_set1(0) : v_load(z + q * VL);
     for (int64_t p = 0; p < x->n; p++) {
         const vec value = v_set1(values[p]);
-        const real *w = W + (int64_t)x->columns[p] * NV * VL;
+        const real *w = W + x->columns[p] * width;
         UNROLL for (int q = 0; q < NV; q++) sums[q] = v_fma(value, v_load(w + q * VL), sums[q]);
     }
     UNROLL for (int q = 0; q < NV; q++) v_store(z + q * VL, sums[q]);
 }
 
-/* The parts of some rows that lie in one chunk of inputs. */
-typedef struct {
-    fbp_row rows[BLOCK];
-    int n;
-} sparse_parts;
-
-/* The next parts: what of the rows comes before column `end`. */
-INLINE void next_parts(sparse_parts *parts, const fbp_row *rows, int64_t end) {
-    for (int t = 0; t < parts->n; t++) {
-        fbp_row *part = &parts->rows[t];
+/* The next parts of n rows, each behind its last one: what comes before column `end`. */
+INLINE void next_parts(fbp_row *parts, const fbp_row *rows, int64_t n, int64_t end) {
+    for (int64_t t = 0; t < n; t++) {
+        fbp_row *part = &parts[t];
         part->values = (const real *)part->values + part->n;
         part->columns += part->n;
         const int64_t left = rows[t].columns + rows[t].n - part->columns;
-        int64_t n = 0;
-        while (n < left && part->columns[n] < end) n++;
-        part->n = n;
+        int64_t n_here = 0;
+        while (n_here < left && part->columns[n_here] < end) n_here++;
+        part->n = n_here;
     }
 }
 
-INLINE void start_parts(sparse_parts *parts, const fbp_row *rows, int n_rows) {
-    parts->n = n_rows;
-    for (int t = 0; t < n_rows; t++) parts->rows[t] = (fbp_row){rows[t].values, rows[t].columns, 0};
+/* Parts without anything in them, before the rows' first columns. */
+INLINE void start_parts(fbp_row *parts, const fbp_row *rows, int64_t n) {
+    for (int64_t t = 0; t < n; t++) parts[t] = (fbp_row){rows[t].values, rows[t].columns, 0};
 }
 
+/* Rows, cut to the chunk of inputs in hand. */
+typedef struct {
+    fbp_row parts[BLOCK];
+    int n;
+} sparse_rows;
+
 /* The pass over one panel: what the last rows owe, then Z of these. */
-INLINE void sparse_panel(fbp_block *block, real *W, int64_t j, const sparse_parts *last,
-                         const sparse_parts *now, int first, const int NV) {
+INLINE void sparse_panel(fbp_block *block, real *W, int64_t j, const sparse_rows *last,
+                         const sparse_rows *now, int first, const int NV) {
     for (int s = 0; s < last->n; s++)
-        sparse_update(W, &last->rows[s], (const real *)block->D + s * block->stride + j, NV);
+        sparse_update(W, NV * VL, &last->parts[s], (const real *)block->D + s * block->stride + j, 1, NV);
     for (int t = 0; t < now->n; t++)
-        sparse_product((real *)block->Z + t * block->stride + j, W, &now->rows[t], first, NV);
+        sparse_product((real *)block->Z + t * block->stride + j, W, NV * VL, &now->parts[t], first, NV);
 }
 
 /* G[t][s] = x_t . x_s for s < t */
@@ -132,22 +132,22 @@ static void catch_up_all(fbp_block *block, int64_t n_in) {
     block->clock = 0;
 }
 
-/* How many inputs to take at a time: so many that a panel's part of W stays in the nearest cache,
- * unless rows have too few non-zeros in so many. */
-INLINE int64_t sparse_chunk(const fbp_block *block, int64_t n_in, const fbp_row *rows, int n_rows) {
+/* How many inputs to take at a time: so many that the part of W in a panel of this width stays in the
+ * nearest cache, unless rows have too few non-zeros in so many. */
+INLINE int64_t sparse_chunk(int64_t panel, int64_t n_in, const fbp_row *rows, int64_t n_rows) {
     enum { CACHE = 40 * 1024, LEAST = 16 };
-    int64_t non_zeros = 1, chunk = CACHE / (block->panel_width * (int64_t)sizeof(real));
-    for (int t = 0; t < n_rows; t++) non_zeros += rows[t].n;
+    int64_t non_zeros = 1, chunk = CACHE / (panel * (int64_t)sizeof(real));
+    for (int64_t t = 0; t < n_rows; t++) non_zeros += rows[t].n;
     const int64_t least = LEAST * n_in * (n_rows ? n_rows : 1) / non_zeros;
     return chunk > least ? chunk : least + 1;
 }
 
 static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
     const int64_t n_in = layer->n_in, panel = block->panel_width;
-    const int64_t chunk = sparse_chunk(block, n_in, rows, n_rows);
-    sparse_parts last, now;
-    start_parts(&last, block->last_rows, block->n_pending);
-    start_parts(&now, rows, n_rows);
+    const int64_t chunk = sparse_chunk(panel, n_in, rows, n_rows);
+    sparse_rows last = {.n = block->n_pending}, now = {.n = n_rows};
+    start_parts(last.parts, block->last_rows, last.n);
+    start_parts(now.parts, rows, now.n);
     if (block->momentum) {
         block->clock += block->n_pending;
         if (block->clock > FBP_POWERS * (FBP_POWERS - 1)) catch_up_all(block, n_in);
@@ -156,8 +156,8 @@ static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row 
     }
     for (int64_t i = 0; i < n_in; i += chunk) {
         const int64_t end = i + chunk < n_in ? i + chunk : INT64_MAX;
-        next_parts(&last, block->last_rows, end);
-        next_parts(&now, rows, end);
+        next_parts(last.parts, block->last_rows, last.n, end);
+        next_parts(now.parts, rows, now.n, end);
         for (int64_t j = 0; j < block->n_columns; j += panel) {
             real *W = (real *)block->W + j * n_in;
             switch (panel / VL) {

@@ -10,6 +10,7 @@
 #include "first_layer_sparse.inc.h"
 #include "tiny.inc.h"
 #include "restarts.inc.h"
+#include "batch_sparse.inc.h"
 #include "batch.inc.h"
 #include "hash.inc.h"
 #include "dropout.inc.h"

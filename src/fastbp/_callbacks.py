@@ -45,6 +45,11 @@ class Epochs:
         self._fit, self._told = fit, told or {}
         self._epoch: Any = None
 
+    @property
+    def are_followed(self) -> bool:
+        """Whether there is anybody to tell."""
+        return self._fit is not None
+
     def begin(self) -> None:
         """Tell the callbacks that an epoch begins."""
         if self._fit is not None:

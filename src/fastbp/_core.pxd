@@ -97,6 +97,9 @@ cdef extern from "fastbp.h" nogil:
         void *D
         void *Z
         void *D_T
+        fbp_row *parts
+        void *near
+        int64_t n_near
 
     ctypedef struct fbp_tasks:
         pass

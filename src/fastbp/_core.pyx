@@ -459,6 +459,7 @@ cdef void output_derivative(const fbp_ops *ops, fbp_activation activation, fbp_l
 
 cdef enum:
     ROWS_BETWEEN_SIGNALS = 1024
+    NEAR_BYTES = 1 << 16       # of gradients of non-zeros, which steps take as soon as they are there
     CHUNK_BYTES = 4 << 20
     PIECES_A_THREAD = 4        # of the weights, so that threads finish at about the same time
     LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves,
@@ -947,7 +948,8 @@ cdef class Batch:
             layer.stride = ((columns * ops.itemsize + 63) // 64 | 1) * 64 // ops.itemsize
             layer.sparse = sparse and l == 0
             length = 0 if layer.sparse else n_in * columns
-            sums = n_in * n_out if layer.sparse else length if batch_size > most else 0
+            sums = 0 if batch_size <= most else n_in * n_out if layer.sparse else length
+            layer.n_near = max(1, <Py_ssize_t> (NEAR_BYTES // ops.itemsize // n_out))
             layer.squares = length if n_moments == 2 else 0
             places[:] = [&layer.W, &layer.V, &layer.G, &layer.W_T, &layer.X, &layer.D, &layer.to_b]
             self.memory.append(carve(places, [
@@ -962,9 +964,13 @@ cdef class Batch:
             for me in range(n_threads):
                 layer = self.team.layers + me * n_layers + l
                 layer[0] = first[0]
-                places[:] = [&layer.Z, &layer.D_T, NULL, NULL, NULL, NULL, NULL]
-                self.memory.append(carve(places, [group * layer.stride, n_out * group],
-                                         ops.itemsize))
+                places[:] = [&layer.Z, &layer.D_T, &layer.near, NULL, NULL, NULL, NULL]
+                self.memory.append(carve(places, [
+                    group * layer.stride, n_out * group,
+                    layer.n_near * n_out if layer.sparse and trains else 0,
+                ], ops.itemsize))
+                if layer.sparse:
+                    layer.parts = <fbp_row *> self.room(most * sizeof(fbp_row))
         if trains:
             self.cut_up(sizes, panel)
 

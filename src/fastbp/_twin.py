@@ -1,7 +1,7 @@
 """`Twin`: a network of fastbp that computes what a perceptron of scikit-learn would.
 
 The model's own arrays stay what counts: its parameters and its optimiser's moments are copied into
-the network, which trains for an epoch, and back.
+the network, which trains, and back before anybody looks.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from scipy.sparse import issparse
 from sklearn import get_config
 
 from . import _core, _host
+from ._sparsity import listed
 from ._threads import available_threads
 from ._validation import blocks_of_rows
-from .network import HIDDEN_ACTIVATIONS, Network, Solver
+from .network import HIDDEN_ACTIVATIONS, Moments, Network, Solver
 
 # Loss and output activation that belong together.
 PAIRS = (
@@ -98,17 +99,29 @@ class Twin:
     sample_weight : ndarray of shape (n,), or None
     batch_size : int
         Rows a step.
+    is_watched : bool
+        Whether somebody may look at the model after an epoch, or change it, before `hand_back`.
     """
 
     def __init__(
-        self, model: Any, X: Any, y: NDArray[Any], sample_weight: Any, batch_size: int
+        self,
+        model: Any,
+        X: Any,
+        y: NDArray[Any],
+        sample_weight: Any,
+        batch_size: int,
+        is_watched: bool,
     ) -> None:
         self.model, self.optimizer = model, model._optimizer
+        self._is_watched = is_watched
+        self._is_ahead = False  # of the model
+        self._before: list[NDArray[Any]] = []
         self._arrays = [*model.coefs_, *model.intercepts_]
         self.batch_size = batch_size
         self.n_threads = available_threads()
         self.network = _idle.taken(model)
-        self.rows = self.network._rows(X, _targets(model, y), sample_weight)
+        given = X if issparse(X) else listed(X)
+        self.rows = self.network._rows(given, _targets(model, y), sample_weight)
         # Beyond this the host's own arithmetic may overflow, and has to say how.
         self.rows.largest_loss = 1e100 if self.network.dtype == np.float64 else 1e18
         self._has_weightless_rows = sample_weight is not None and bool(np.any(sample_weight == 0))
@@ -121,7 +134,7 @@ class Twin:
         return [[self.network.dtype] * 2 * n_layers] * 2
 
     def run_epoch(self, order: NDArray[np.int64]) -> float | None:
-        """Train on these rows, batch by batch, and bring the model up to date.
+        """Train on these rows, batch by batch.
 
         Returns
         -------
@@ -131,17 +144,43 @@ class Twin:
             has to deal with.
         """
         solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
-        if solver is None or self._has_weightless_batch(order) or not self._load(solver):
+        if solver is None or self._has_weightless_batch(order):
+            self.hand_back()
             return None
-        try:
-            loss = self.network._run_epoch(self.rows, order, solver, self.n_threads)
-        except BaseException:  # Ctrl-C: what was learnt so far is kept
-            self._store(solver)
-            raise
+        if not self._is_ahead and not self._load(solver):
+            return None
+        moments = self.network._moments_of(solver)
+        n_steps = self._keep(moments)
+        self._is_ahead = True
+        loss = self.network._run_epoch(self.rows, order, solver, self.n_threads)
         if not math.isfinite(loss):
-            return None
-        self._store(solver)
-        return loss
+            self._restore(moments, n_steps)
+        if self._is_watched or not math.isfinite(loss):
+            self.hand_back()
+        return loss if math.isfinite(loss) else None
+
+    def hand_back(self) -> None:
+        """Bring the model up to date; also after Ctrl-C, with what was learnt so far."""
+        if self._is_ahead:
+            self._is_ahead = False
+            self._store()
+
+    def _keep(self, moments: Moments | None) -> int:
+        """Copy parameters and moments, to go back to; return how many steps they have seen."""
+        state = self._state(moments)
+        if [kept.shape for kept in self._before] != [values.shape for values in state]:
+            self._before = [np.empty_like(values) for values in state]
+        copy_all(self._before, state)
+        return moments.n_steps if moments else 0
+
+    def _restore(self, moments: Moments | None, n_steps: int) -> None:
+        copy_all(self._state(moments), self._before)
+        if moments:
+            moments.n_steps = n_steps
+            self.network._moments[len(moments.arenas)] = moments
+
+    def _state(self, moments: Moments | None) -> list[NDArray[Any]]:
+        return [self.network._arena.values, *([moments.values] if moments else [])]
 
     def put_away(self) -> None:
         """Keep the network for the model's next call: making one takes longer than a few rows."""
@@ -157,7 +196,7 @@ class Twin:
         return not np.all(np.add.reduceat(weights[order], starts) > 0)
 
     def _load(self, solver: Solver) -> bool:
-        """Copy parameters and moments in, which a hook or a callback may have changed meanwhile.
+        """Copy parameters and moments in, which whoever watches may have changed meanwhile.
 
         Returns whether the engine can go on with them: with other arrays in the place of those
         that training began with, scikit-learn's optimiser goes on changing the latter.
@@ -181,10 +220,11 @@ class Twin:
             copy_all(arena.weights, arrays[:n_layers])
             copy_all(arena.biases, arrays[n_layers:])
 
-    def _store(self, solver: Solver) -> None:
+    def _store(self) -> None:
         """Copy parameters and moments back, the latter with the dtypes that they have there."""
         self.network.store(self.model)
-        moments = self.network._moments_of(solver)
+        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
+        moments = self.network._moments_of(solver) if solver else None
         if moments is None:
             return
         names = _host.moments_of(self.optimizer)

@@ -144,7 +144,12 @@ class FastTraining(CallbackSupport):
         batch_size = self._rows_a_step(data.X.shape[0])
         epochs = Epochs() if call.incremental else EPOCHS.get(Epochs())
         try:
-            self._run_epochs(call, data, held_out, batch_size, epochs)
+            twin = self._twin(data, int(batch_size), epochs)
+            try:
+                self._run_epochs(call, data, held_out, batch_size, epochs, twin)
+            finally:
+                if twin is not None:
+                    twin.hand_back()
         except KeyboardInterrupt:
             _host.warn("Training interrupted by user.")
         if self.early_stopping:
@@ -184,6 +189,15 @@ class FastTraining(CallbackSupport):
             )
         return np.clip(self.batch_size, 1, n_rows)
 
+    def _twin(self, data: Data, batch_size: int, epochs: Epochs) -> Twin | None:
+        """Return the network that trains in the model's place, if rows have any weight."""
+        if data.sample_weight is not None and not data.sample_weight.any():
+            return None
+        is_watched = (
+            self.early_stopping or epochs.are_followed or type(self) not in OWN  # with hooks
+        )
+        return Twin(self, data.X, data.y, data.sample_weight, batch_size, is_watched)
+
     def _run_epochs(
         self,
         call: _host.Arguments,
@@ -191,14 +205,12 @@ class FastTraining(CallbackSupport):
         held_out: tuple[Any, Any, Any],
         batch_size: Any,
         epochs: Epochs,
+        twin: Twin | None,
     ) -> None:
         """Train epoch by epoch, until the model, a callback or the user has had enough."""
         n_rows = data.X.shape[0]
         order = np.arange(n_rows)
         parameters = self.coefs_ + self.intercepts_  # which are changed, whatever takes their place
-        twin: Twin | None = None
-        if data.sample_weight is None or data.sample_weight.any():
-            twin = Twin(self, data.X, data.y, data.sample_weight, int(batch_size))
         reported = self._type_of_loss(data, batch_size)
         self.n_iter_ = 0
         for _ in range(self.max_iter):
@@ -372,3 +384,7 @@ class MLPRegressor(FastTraining, _host.MLPRegressor):
         if type(y) is not np.ndarray or y.shape != (len(X),) or y.dtype.kind not in "fiu":
             return None
         return y if self.n_outputs_ == 1 and np.isfinite(y).all() else None
+
+
+# Not those of others, which may look at the model, or change it, between epochs.
+OWN = (MLPClassifier, MLPRegressor)

@@ -1,0 +1,105 @@
+/* batch.inc.h's first layer for rows of non-zeros, dense ones that are mostly zeros among them: each
+ * non-zero meets the weights of its input, and no others.
+ *
+ * W and its gradients stay row-major. A chunk of inputs is taken at a time, which all rows in hand go
+ * through strip by strip of up to eight vectors of outputs: so that a strip's part of W, or of the
+ * gradients, stays in the nearest cache. */
+
+/* z[0..m) += sum of x_i W[i], with less than a vector of outputs; z is padded to a whole one */
+INLINE void sparse_product_n(real *z, const real *W, int64_t width, const fbp_row *x, int first, int m) {
+    const real *values = x->values;
+    vec sum = first ? v_set1(0) : v_load(z);
+    for (int64_t p = 0; p < x->n; p++)
+        sum = v_fma(v_set1(values[p]), v_load_n(W + x->columns[p] * width, m), sum);
+    v_store(z, sum);
+}
+
+/* W[i][0..m) += x_i factor d, likewise */
+INLINE void sparse_update_n(real *W, int64_t width, const fbp_row *x, const real *d, real factor, int m) {
+    const real *values = x->values;
+    const vec step = v_mul(v_set1(factor), v_load_n(d, m));
+    for (int64_t p = 0; p < x->n; p++) {
+        real *w = W + x->columns[p] * width;
+        v_store_n(w, v_fma(v_set1(values[p]), step, v_load_n(w, m)), m);
+    }
+}
+
+/* BODY(8), (4), (2), (1) for strips of so many whole vectors of n outputs from output j on, and LAST(m)
+ * for the m that are left */
+#define EACH_STRIP(n, BODY, LAST)                        \
+    int64_t j = 0;                                       \
+    for (; j + 8 * VL <= (n); j += 8 * VL) BODY(8);      \
+    if (j + 4 * VL <= (n)) { BODY(4); j += 4 * VL; }     \
+    if (j + 2 * VL <= (n)) { BODY(2); j += 2 * VL; }     \
+    if (j + VL <= (n)) { BODY(1); j += VL; }             \
+    if (j < (n)) LAST((int)((n) - j))
+
+/* Z += X W over the parts of n_rows rows in one chunk of inputs; from zero for the first */
+static void product_of_parts(const fbp_batch *batch, const fbp_layer *layer, int64_t n_rows, int first) {
+    const fbp_row *parts = batch->parts;
+    const int64_t n_out = layer->n_out, stride = batch->stride;
+    const real *W = layer->W;
+    real *Z = batch->Z;
+#define ROWS(NV) \
+    for (int64_t r = 0; r < n_rows; r++) sparse_product(Z + r * stride + j, W + j, n_out, &parts[r], first, NV)
+#define ROWS_N(m) \
+    for (int64_t r = 0; r < n_rows; r++) sparse_product_n(Z + r * stride + j, W + j, n_out, &parts[r], first, m)
+    EACH_STRIP(n_out, ROWS, ROWS_N);
+#undef ROWS
+#undef ROWS_N
+}
+
+/* G += factor X' D over the parts; G (and so all of W) begins with input 0 */
+static void gradients_of_parts(real *G, const fbp_batch *batch, int64_t n_out, int64_t n_rows, real factor) {
+    const fbp_row *parts = batch->parts;
+    const int64_t stride = batch->stride;
+    const real *D = batch->D;
+#define ROWS(NV) \
+    for (int64_t r = 0; r < n_rows; r++) sparse_update(G + j, n_out, &parts[r], D + r * stride + j, factor, NV)
+#define ROWS_N(m) \
+    for (int64_t r = 0; r < n_rows; r++) sparse_update_n(G + j, n_out, &parts[r], D + r * stride + j, factor, m)
+    EACH_STRIP(n_out, ROWS, ROWS_N);
+#undef ROWS
+#undef ROWS_N
+}
+
+/* Z = X W of a group of rows */
+static void sparse_products(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
+    const int64_t n_in = layer->n_in, chunk = sparse_chunk(8 * VL, n_in, rows, n_rows);
+    start_parts(batch->parts, rows, n_rows);
+    for (int64_t i = 0; i < n_in; i += chunk) {
+        next_parts(batch->parts, rows, n_rows, i + chunk);
+        product_of_parts(batch, layer, n_rows, i == 0);
+    }
+}
+
+/* W += factor X' D for n inputs from i on */
+static void sparse_step(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
+                        int64_t i, int64_t n, double factor) {
+    const int64_t chunk = sparse_chunk(8 * VL, layer->n_in, rows, n_rows), end = i + n;
+    start_parts(batch->parts, rows, n_rows);
+    next_parts(batch->parts, rows, n_rows, i);
+    for (; i < end; i += chunk) {
+        next_parts(batch->parts, rows, n_rows, i + chunk < end ? i + chunk : end);
+        gradients_of_parts(layer->W, batch, layer->n_out, n_rows, (real)factor);
+    }
+}
+
+/* The same as update_panels in batch.inc.h: the gradients of n inputs from i on, and with a step, W's
+ * along them. Those that only this step needs are summed up near by, a few inputs' at a time. */
+INLINE void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
+                          int64_t i, int64_t n, int is_first, const vec_step *s, const int RULE) {
+    const int64_t n_out = layer->n_out;
+    const int is_whole = !(s && is_first);
+    start_parts(batch->parts, rows, n_rows);
+    next_parts(batch->parts, rows, n_rows, i);
+    for (int64_t end = i + n, m; i < end; i += m) {
+        m = end - i < batch->n_near ? end - i : batch->n_near;
+        real *W = (real *)layer->W + i * n_out, *V = RULE ? (real *)layer->V_W + i * n_out : NULL;
+        real *G = is_whole ? (real *)batch->G + i * n_out : batch->near;
+        if (is_first) memset(G, 0, (size_t)(m * n_out) * sizeof(real));
+        next_parts(batch->parts, rows, n_rows, i + m);
+        gradients_of_parts(G - i * n_out, batch, n_out, n_rows, 1);
+        if (s) step_along(W, V, G, m * n_out, s, RULE);
+    }
+}
