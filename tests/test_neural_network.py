@@ -284,6 +284,26 @@ def test_sparse_rows_train_the_same_model(kind, batch_size, solver):
     assert difference([theirs.predict_proba(kind(X))], [ours.predict_proba(kind(X))]) < 1e-11
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_dense_rows_that_are_mostly_zeros_train_the_same_model(solver, dtype, monkeypatch):
+    random = np.random.RandomState(7)
+    X = random.normal(size=(N_ROWS, 150)).astype(dtype)
+    X[random.uniform(size=X.shape) < 0.8] = 0
+    y = np.arange(N_ROWS) % 3
+    kinds = []
+    opened = _core.Rows
+
+    def noted(X, *args):
+        kinds.append(type(X))
+        return opened(X, *args)
+
+    monkeypatch.setattr(_core, "Rows", noted)
+    theirs, ours = pair("classes", batch_size=13, max_iter=3, hidden_layer_sizes=(71, 9), **SOLVERS[solver])
+    expect_same(theirs.fit(X, y), ours.fit(X, y), 1e-12 if dtype == np.float64 else 1e-4)
+    assert kinds[0] is tuple  # of lists of non-zeros
+
+
 def test_arrays_in_any_layout_train_the_same_model():
     X, y = rows("numbers")
     wide = np.zeros((N_ROWS, 2 * N_FEATURES))

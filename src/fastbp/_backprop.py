@@ -455,8 +455,8 @@ class Backprop(CallbackSupport, BaseEstimator):
         visits = Visits.of(task.sample_weight, X.shape[0])
         rows = network._rows(X, task.targets, visits.weights)
         solver = self._solver()
-        by_row = self.batch_size == 1 and solver.n_moments == 0 and not solver.drops_units
-        if by_row and not call.partial and not rows.sparse:
+        moves_all = solver.n_moments > 0 or solver.drops_units  # at every row, zero or not
+        if (self.batch_size > 1 or not moves_all) and not call.partial and not rows.sparse:
             short = listed(X)
             if short is not X:
                 rows = network._rows(short, task.targets, visits.weights)

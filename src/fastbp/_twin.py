@@ -120,7 +120,7 @@ class Twin:
         self.batch_size = batch_size
         self.n_threads = available_threads()
         self.network = _idle.taken(model)
-        given = X if issparse(X) else listed(X)
+        given = X if issparse(X) or batch_size == 1 else listed(X)
         self.rows = self.network._rows(given, _targets(model, y), sample_weight)
         # Beyond this the host's own arithmetic may overflow, and has to say how.
         self.rows.largest_loss = 1e100 if self.network.dtype == np.float64 else 1e18
