@@ -134,12 +134,13 @@ class Solver:
         if self.dropout_seed >= 2**32:
             raise ValueError(f"dropout_seed must be below 2**32; got {self.dropout_seed}")
 
-    @property
+    # Asked for in every epoch, of which a small one takes microseconds.
+    @functools.cached_property
     def drops_units(self) -> bool:
         """Whether there is any dropout."""
         return bool(np.any(self.dropout))
 
-    @property
+    @functools.cached_property
     def n_moments(self) -> int:
         """Numbers that are kept beside each weight."""
         return 2 if self.solver == "adam" else int(self.momentum > 0)
@@ -153,8 +154,16 @@ class Solver:
 
     def options(self, n_hidden: int) -> dict[str, Any]:
         """Return what `_core.Engine.train` is told for a network of so many hidden layers."""
-        options = dict(vars(self))
-        options["dropout"] = check_dropout(self.dropout, n_hidden) if self.drops_units else ()
+        options = dict(self._options)
+        if self.drops_units:
+            options["dropout"] = check_dropout(self.dropout, n_hidden)
+        return options
+
+    @functools.cached_property
+    def _options(self) -> dict[str, Any]:
+        """What `options` are for a network of any number of layers, without dropout."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        options["dropout"] = ()
         options["adam"] = options.pop("solver") == "adam"
         if options["adam"]:
             options["momentum"] = 0.0
