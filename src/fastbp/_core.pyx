@@ -17,7 +17,6 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 import os
-from contextlib import nullcontext
 
 import numpy as np
 
@@ -1407,14 +1406,15 @@ cdef class Engine:
         if moments is not None:
             course.state[1].at, course.state[1].n_bytes = V, moments.nbytes
             course.state[1].before = <char *> cnp.PyArray_DATA(moments_before)
-        lock = nullcontext()
-        if random_state is not None:
-            course.generator = state_of(random_state._bit_generator)
-            lock = random_state._bit_generator.lock
         owed = self.begin_rows(&net, V, alpha, dropout, dropout_seed, first_visit, block)
         try:
-            with lock, nogil:
-                n_done = train_epochs(&net, block, &rows.data, &course, &solver)
+            if random_state is None:
+                with nogil:
+                    n_done = train_epochs(&net, block, &rows.data, &course, &solver)
+            else:
+                course.generator = state_of(random_state._bit_generator)
+                with random_state._bit_generator.lock, nogil:
+                    n_done = train_epochs(&net, block, &rows.data, &course, &solver)
         finally:
             PyMem_Free(owed)
         return n_done
