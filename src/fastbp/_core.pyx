@@ -580,6 +580,7 @@ cdef struct Course:
     Py_ssize_t n_visits
     fbp_mt19937 *generator     # of that, or NULL
     State state[2]
+    int n_states
     const double *rates
     double *losses
     Py_ssize_t n_epochs
@@ -587,13 +588,13 @@ cdef struct Course:
 
 cdef inline void keep_state(Course *course) noexcept nogil:
     cdef int i
-    for i in range(2):
+    for i in range(course.n_states):
         memcpy(course.state[i].before, course.state[i].at, course.state[i].n_bytes)
 
 
 cdef inline void restore_state(Course *course) noexcept nogil:
     cdef int i
-    for i in range(2):
+    for i in range(course.n_states):
         memcpy(course.state[i].at, course.state[i].before, course.state[i].n_bytes)
 
 
@@ -799,7 +800,7 @@ def shuffle(order, random_state):
     cdef fbp_mt19937 *generator
     cdef int64_t *items
     cdef int64_t n
-    if shuffles(order, random_state):
+    if can_shuffle(order, random_state):
         items, n = <int64_t *> cnp.PyArray_DATA(order), cnp.PyArray_SIZE(order)
         generator = state_of(random_state._bit_generator)
         with random_state._bit_generator.lock, nogil:
@@ -808,7 +809,7 @@ def shuffle(order, random_state):
     random_state.shuffle(order)
 
 
-def shuffles(order, random_state):
+def can_shuffle(order, random_state):
     """Whether `shuffle` does this by itself."""
     return (type(random_state) is np.random.RandomState
             and type(random_state._bit_generator) is np.random.MT19937
@@ -1403,6 +1404,7 @@ cdef class Engine:
         course.losses, course.n_epochs = <double *> cnp.PyArray_DATA(losses), len(losses)
         course.state[0].at, course.state[0].n_bytes = self.memory.parameters, self.memory.n_bytes
         course.state[0].before = <char *> cnp.PyArray_DATA(before)
+        course.n_states = 1 if moments is None else 2
         if moments is not None:
             course.state[1].at, course.state[1].n_bytes = V, moments.nbytes
             course.state[1].before = <char *> cnp.PyArray_DATA(moments_before)

@@ -170,6 +170,18 @@ class Solver:
         return options
 
 
+def _solver(*told: Any) -> Solver:
+    """Return a solver, which is checked once however often it is asked for."""
+    try:
+        hash(told)
+    except TypeError:  # there is a list among them
+        return Solver(*told)
+    return _solver_once(*told)
+
+
+_solver_once = functools.lru_cache(maxsize=64, typed=True)(Solver)
+
+
 class Moments:
     """What a solver keeps beside the weights: velocities, or Adam's two moments."""
 
@@ -547,7 +559,7 @@ class Network:
             network's: see `LARGEST_LOSSES`), which stops the epoch, keeps the weights from before
             and gives a `DivergenceWarning`.
         """
-        follow = Solver(
+        follow = _solver(
             learning_rate,
             momentum,
             bool(nesterov),
@@ -557,8 +569,9 @@ class Network:
             beta_1,
             beta_2,
             epsilon,
-            dropout=dropout,
-            dropout_seed=dropout_seed,
+            False,
+            dropout,
+            dropout_seed,
         )
         n_threads = check_whole("n_threads", n_threads)
         rows = self._rows(X, y, sample_weight, needs_y=True)
@@ -620,13 +633,13 @@ class Network:
 
         No epochs where one is a piece of work of its own, between which Ctrl-C is honoured.
         """
-        if most < 2 or not (shuffle is None or _core.shuffles(order, shuffle)):
+        if most < 2 or not (shuffle is None or _core.can_shuffle(order, shuffle)):
             return []
         self._begin_training()
         try:
             plan = self._plan(len(order), solver, rows, 1)
             per_row = self._moved_parameters(plan, solver, rows) / plan.rows
-            n = min(most, self._rows_at_once(rows, plan.rows, per_row) // len(order))
+            n = min(most, self._rows_at_once(rows, plan.rows, per_row) // max(1, len(order)))
             if n < 2 or plan.path == "batches":
                 return []
             rates = np.array([rate(epoch * len(order)) for epoch in range(n)])
