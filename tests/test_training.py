@@ -12,7 +12,15 @@ from scipy.sparse import csr_array
 
 import fastbp
 from fastbp import _core, _training
-from fastbp._training import History, Patience, Visits, canonical_order, order_of, train_epochs
+from fastbp._training import (
+    History,
+    Patience,
+    Schedule,
+    Visits,
+    canonical_order,
+    order_of,
+    train_epochs,
+)
 from fastbp._validation import as_rows
 from fastbp.network import Solver
 
@@ -222,3 +230,161 @@ def test_verbose_prints_a_line_an_epoch_and_why_it_stops(capsys):
 def test_nothing_is_printed_unless_asked_for(capsys):
     a_run()
     assert capsys.readouterr().out == ""
+
+
+# -- epochs of which nobody wants to know -------------------------------------------------------
+
+
+class Onlooker:
+    """Wants to know when an epoch begins and ends, so that each is run by itself."""
+
+    def begin(self):
+        pass
+
+    def end(self):
+        return False
+
+
+SHORT = {
+    "registers": ((6, 5, 1), {}, {}),
+    "registers, several outputs": ((6, 5, 3), {}, {"alpha": 0.1}),
+    "registers, momentum": ((6, 5, 1), {}, {"momentum": 0.9}),
+    "registers, L2": ((6, 12, 1), {}, {"alpha": 0.1}),
+    "blocks": ((6, 40, 1), {}, {}),
+    "blocks, momentum": ((6, 40, 2), {}, {"momentum": 0.9, "nesterov": True, "alpha": 0.1}),
+    "blocks, CSR": ((6, 40, 20), {"sparse": True}, {"alpha": 0.1}),
+    "blocks, CSR, momentum": ((6, 40, 20), {"sparse": True}, {"momentum": 0.5}),
+    "rows": ((6, 20, 40, 20, 1), {"n": 9}, {}),
+    "rows, Adam": ((6, 5, 1), {}, {"solver": "adam"}),
+    "rows, dropout": ((6, 20, 20, 1), {}, {"dropout": [0.5, 0.1], "dropout_seed": 3}),
+    "rows, by weight": ((6, 5, 1), {}, {"by_weight": True, "alpha": 0.1}),
+    "batches": ((6, 5, 1), {}, {"batch_size": 7}),
+}
+
+
+def run_short(case, looked_at, *, weighted=False, dtype="float64", rate=0.01, **options):
+    sizes, kind, solver = SHORT[case]
+    random = np.random.default_rng(0)
+    X = random.standard_normal((kind.get("n", 50), 6)) * (random.random(6) < 0.8)
+    y = random.standard_normal((len(X), sizes[-1]))
+    weights = random.random(len(X)) if weighted else None
+    network = fastbp.Network(sizes, dtype=dtype, random_state=0)
+    rows = network._rows(csr_array(X) if kind.get("sparse") else X, y, weights)
+    history, shuffle = History(), np.random.RandomState(2)
+    ending = train_epochs(
+        network,
+        rows,
+        np.arange(len(X)),
+        Solver(rate, **solver),
+        history,
+        **{"max_iter": 40, "shuffle": shuffle, **options},
+        epochs=Onlooker() if looked_at else None,
+    )
+    return network, history, ending, shuffle
+
+
+def assert_the_same(run, other):
+    (network, history, ending, shuffle), (expected, losses, how, random) = run, other
+    assert history == losses
+    assert ending == how
+    assert shuffle.randint(2**31) == random.randint(2**31)
+    state, state_expected = network.__getstate__(), expected.__getstate__()
+    assert state["_n_visits"] == state_expected["_n_visits"]
+    np.testing.assert_equal(state["parameters"], state_expected["parameters"])
+    np.testing.assert_equal(state["moments"], state_expected["moments"])
+
+
+@pytest.fixture
+def n_together(monkeypatch):
+    """How many epochs each call has run together."""
+    found, run = [], fastbp.Network._run_epochs
+
+    def counted(*args):
+        losses = run(*args)
+        found.append(len(losses))
+        return losses
+
+    monkeypatch.setattr(fastbp.Network, "_run_epochs", counted)
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("case", SHORT)
+def test_together_they_are_to_the_bit_what_they_are_one_by_one(case, weighted, dtype, n_together):
+    network = fastbp.Network(SHORT[case][0], dtype=dtype)
+    options = {"weighted": weighted, "dtype": dtype}
+    one_by_one = run_short(case, True, **options)
+    assert set(n_together) == {0}
+    n_together.clear()
+    assert_the_same(run_short(case, False, **options), one_by_one)
+    assert set(n_together) == ({0} if case == "batches" else {40})
+    assert network._engine.tiny or "registers" not in case
+
+
+@pytest.mark.parametrize("kind", ["invscaling", "adaptive"])
+def test_together_they_follow_schedule_and_patience(kind, n_together):
+    def run(looked_at):
+        pace = Schedule(kind, 0.01, power_t=0.3)
+        patience = Patience(tol=1e-2, n_iter_no_change=3)
+        options = {"schedule": pace, "patience": patience, "max_iter": 500}
+        return *run_short("registers", looked_at, **options), pace, patience
+
+    *alone, pace, patience = run(True)
+    n_together.clear()
+    *together, same_pace, same_patience = run(False)
+    assert_the_same(together, alone)
+    assert (same_pace, same_patience) == (pace, patience)
+    assert alone[2] == "converged"
+    assert max(n_together) == 4
+
+
+@pytest.mark.parametrize("case", ["registers, momentum", "blocks", "rows, dropout"])
+def test_together_they_end_where_one_of_them_diverges(case):
+    def run(looked_at):
+        return run_short(case, looked_at, schedule=Schedule("invscaling", 1e-6, power_t=-2.5))
+
+    together = run(False)
+    assert_the_same(together, run(True))
+    assert together[2] == "diverged"
+    assert 2 < len(together[1].loss_curve) < 40
+
+
+def test_other_generators_shuffle_them_one_by_one(n_together):
+    def shuffle():
+        return np.random.RandomState(np.random.PCG64(3))
+
+    assert_the_same(
+        run_short("registers", False, shuffle=shuffle()),
+        run_short("registers", True, shuffle=shuffle()),
+    )
+    assert set(n_together) == {0}
+
+
+def test_an_interrupt_takes_back_what_history_does_not_know_of(monkeypatch):
+    network = fastbp.Network((6, 5, 1), random_state=0)
+    before, history = network._arena.values.copy(), History()
+    X, y = some_rows()
+    rows, order = network._rows(X, y), np.arange(len(X))
+    solver = Solver(0.01, dropout=0.5)  # for which the engine makes no memory
+
+    class Interrupted:
+        """An engine in which Ctrl-C comes when the epochs are done."""
+
+        def __getattr__(self, name):
+            return getattr(engine, name)
+
+        def train_epochs(self, *args, **options):
+            engine.train_epochs(*args, **options)
+            raise KeyboardInterrupt
+
+    engine = network._engine
+    options = {"max_iter": 10, "shuffle": np.random.RandomState(0)}
+    with monkeypatch.context() as patched:
+        patched.setattr(network, "_engine", Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            train_epochs(network, rows, order, solver, history, **options)
+    assert np.array_equal(network._arena.values, before)
+    assert history == History()
+    assert train_epochs(network, rows, order, solver, history, **options) == "max_iter"
+    assert history.n_rows == 500

@@ -23,6 +23,7 @@ def apply_derivative(
 ) -> NDArray[Any]: ...
 def all_finite(values: NDArray[Any], isa: str | None = None) -> bool: ...
 def shuffle(order: NDArray[np.int64], random_state: Any) -> None: ...
+def can_shuffle(order: NDArray[np.int64], random_state: Any) -> bool: ...
 
 class Rows:
     n: int
@@ -37,6 +38,7 @@ class Rows:
         y: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]] | None = None,
         sample_weight: NDArray[np.float64] | None = None,
     ) -> None: ...
+    def weight(self, order: NDArray[np.int64] | None = None) -> float: ...
     def hash(self, start: int, stop: int, out: NDArray[np.uint64]) -> None: ...
 
 class Block:
@@ -91,6 +93,30 @@ class Engine:
         batch: Batch | None = None,
         helpers: Executor | None = None,
     ) -> tuple[int, float]: ...
+    def train_epochs(
+        self,
+        rows: Rows,
+        order: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        losses: NDArray[np.float64],
+        random_state: Any,
+        learning_rate: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        alpha: float = 0.0,
+        adam: bool = False,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_steps: int = 0,
+        by_weight: bool = False,
+        largest_loss: float = 1e300,
+        dropout: tuple[float, ...] = (),
+        dropout_seed: int = 0,
+        first_visit: int = 0,
+        moments: NDArray[Any] | None = None,
+        block: Block | None = None,
+    ) -> int: ...
     def forward_all(
         self,
         batch: Batch,

@@ -12,7 +12,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.float cimport DBL_MAX
-from libc.math cimport pow, sqrt
+from libc.math cimport INFINITY, pow, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -190,6 +190,51 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
     for l in range(1, net.n_layers):
         net.ops.layer_unload(&net.layers[l], &packed[l])
     return stop
+
+
+cdef Py_ssize_t train_piece(fbp_net *net, Block block, const fbp_data *data, const int64_t *order,
+                            Py_ssize_t start, Py_ssize_t stop, const fbp_solver *solver,
+                            double *loss_sum) noexcept nogil:
+    """Row by row, in whichever way there is memory for: the whole network in registers, or its
+    first layer one block behind, or neither."""
+    cdef fbp_step step
+    if block is None:
+        return train_rows(net, data, order, start, stop, solver, loss_sum)
+    if not block.tiny:
+        return train_blocks(net, &block.block, block.packed, data, order, start, stop, solver,
+                            loss_sum)
+    step = step_of(solver, 1, 1)
+    net.ops.layer_load(&net.layers[1], &block.packed[1])
+    stop = net.ops.train_tiny(net, &block.block, data, order, start, stop, &step,
+                              solver.largest_loss, loss_sum)
+    net.ops.layer_unload(&net.layers[1], &block.packed[1])
+    return stop
+
+
+cdef Py_ssize_t train_epochs(fbp_net *net, Block block, const fbp_data *data, Course *course,
+                             fbp_solver *solver) noexcept nogil:
+    """Epoch by epoch, each in an order of its own; returns how many.
+
+    One that diverges is the last, and leaves the weights as they were before it.
+    """
+    cdef Py_ssize_t epoch, stopped, n = course.n_visits
+    cdef double loss_sum, weight
+    for epoch in range(course.n_epochs):
+        memcpy(course.visits, course.order, n * sizeof(int64_t))
+        if course.generator != NULL:
+            fbp_shuffle(course.visits, n, course.generator)
+        keep_state(course)
+        solver.learning_rate = course.rates[epoch]
+        loss_sum = 0
+        stopped = train_piece(net, block, data, course.visits, 0, n, solver, &loss_sum)
+        if stopped < n or not is_finite(net, &course.state[0]):
+            restore_state(course)
+            course.losses[epoch] = INFINITY
+            return epoch + 1
+        weight = n if solver.by_weight else weight_of_rows(data, course.visits, 0, n)
+        course.losses[epoch] = loss_sum / weight
+        solver.n_steps += n
+    return course.n_epochs
 
 
 # --------------------------------------------------------------------------------------------
@@ -522,6 +567,42 @@ cdef void heed_signals(Team *team) noexcept with gil:
         team.interrupted = True
 
 
+cdef struct State:
+    # Parameters or moments, and what they were before an epoch.
+    char *at
+    char *before
+    size_t n_bytes
+
+
+cdef struct Course:
+    # Epochs, one after another.
+    const int64_t *order       # the rows that each visits,
+    int64_t *visits            # and in which order this one does
+    Py_ssize_t n_visits
+    fbp_mt19937 *generator     # of that, or NULL
+    State state[2]
+    int n_states
+    const double *rates
+    double *losses
+    Py_ssize_t n_epochs
+
+
+cdef inline void keep_state(Course *course) noexcept nogil:
+    cdef int i
+    for i in range(course.n_states):
+        memcpy(course.state[i].before, course.state[i].at, course.state[i].n_bytes)
+
+
+cdef inline void restore_state(Course *course) noexcept nogil:
+    cdef int i
+    for i in range(course.n_states):
+        memcpy(course.state[i].at, course.state[i].before, course.state[i].n_bytes)
+
+
+cdef inline bint is_finite(const fbp_net *net, const State *state) noexcept nogil:
+    return net.ops.all_finite(state.at, state.n_bytes // net.ops.itemsize)
+
+
 cdef struct Memory:
     char *parameters           # the network's arena, and one more of the same layout
     char *gradients
@@ -643,10 +724,11 @@ def compiler():
 
 
 cdef const fbp_ops *table_for(object dtype, object isa) except NULL:
-    cdef fbp_dtype kind = FBP_FLOAT32 if np.dtype(dtype) == np.float32 else FBP_FLOAT64
+    cdef fbp_dtype kind = FBP_FLOAT32 if np.dtype(dtype) == SINGLE else FBP_FLOAT64
     return fbp_table(ISAS[isa or ISA], kind)
 
 
+SINGLE = np.dtype(np.float32)  # which takes longer to make than a small network's step
 ISA = default_isa()
 ISA_IS_FORCED = bool(os.environ.get("FASTBP_ISA"))
 
@@ -719,16 +801,21 @@ def shuffle(order, random_state):
     cdef fbp_mt19937 *generator
     cdef int64_t *items
     cdef int64_t n
-    if (type(random_state) is np.random.RandomState
-            and type(random_state._bit_generator) is np.random.MT19937
-            and STATE_IS_AS_KNOWN and is_order(order)):
+    if can_shuffle(order, random_state):
         items, n = <int64_t *> cnp.PyArray_DATA(order), cnp.PyArray_SIZE(order)
         generator = state_of(random_state._bit_generator)
-        if 0 <= generator.pos <= FBP_MT19937_LENGTH:
-            with random_state._bit_generator.lock, nogil:
-                fbp_shuffle(items, n, generator)
-            return
+        with random_state._bit_generator.lock, nogil:
+            fbp_shuffle(items, n, generator)
+        return
     random_state.shuffle(order)
+
+
+def can_shuffle(order, random_state):
+    """Whether `shuffle` does this by itself."""
+    return (type(random_state) is np.random.RandomState
+            and type(random_state._bit_generator) is np.random.MT19937
+            and STATE_IS_AS_KNOWN and is_order(order)
+            and 0 <= state_of(random_state._bit_generator).pos <= FBP_MT19937_LENGTH)
 
 
 cdef bint is_order(object order):
@@ -814,6 +901,23 @@ cdef class Rows:
             self.n_outputs = y.shape[1]
         if sample_weight is not None:
             self.data.weights = <const double *> cnp.PyArray_DATA(sample_weight)
+
+    def weight(self, cnp.ndarray order=None):
+        """The sum of the weights of the rows visited in this order, or of all: 1 each, or float.
+
+        Rows are added up in the order they are visited in.
+        """
+        cdef const int64_t *visits
+        cdef Py_ssize_t n = self.n if order is None else cnp.PyArray_SIZE(order)
+        cdef double total
+        if self.sample_weight is None:
+            return n
+        if order is None:
+            return float(self.sample_weight.sum())
+        visits = <const int64_t *> cnp.PyArray_DATA(order)
+        with nogil:
+            total = weight_of_rows(&self.data, visits, 0, n)
+        return total
 
     def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
         """64-bit hashes of x and y of rows start..stop into those items of the uint64 ``out``."""
@@ -1072,6 +1176,20 @@ cdef void dismiss_helpers(Team *team) noexcept nogil:
     fbp_all_done(&team.places)
 
 
+cdef fbp_solver solver_of(double learning_rate, double momentum, bint nesterov, double alpha,
+                          bint adam, double beta_1, double beta_2, double epsilon, int64_t n_steps,
+                          bint by_weight, double largest_loss, cnp.ndarray moments):
+    """What a step does, as the kernels take it; see `fastbp.network.Solver`."""
+    cdef fbp_solver solver
+    memset(&solver, 0, sizeof(solver))
+    solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
+    solver.nesterov, solver.largest_loss, solver.by_weight = nesterov, largest_loss, by_weight
+    solver.adam, solver.n_steps = adam, n_steps
+    solver.beta_1, solver.beta_2, solver.epsilon = beta_1, beta_2, epsilon
+    solver.squares = cnp.PyArray_DIM(moments, 1) if adam else 0
+    return solver
+
+
 cdef set_dropout(fbp_net *net, tuple dropout, uint64_t seed):
     """Lets the hidden layers drop their units with these probabilities."""
     cdef int l
@@ -1234,19 +1352,14 @@ cdef class Engine:
         Returns where it stopped (``stop``, or before a row or batch of too large a loss)
         and the weighted sum of the losses of the rows before that.
         """
-        cdef fbp_solver solver
-        cdef fbp_step step
+        cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, adam, beta_1,
+                                           beta_2, epsilon, n_steps, by_weight, largest_loss,
+                                           moments)
         cdef double loss_sum = 0
         cdef const int64_t *visits = <const int64_t *> cnp.PyArray_DATA(order)
         cdef char *V = <char *> cnp.PyArray_DATA(moments) if moments is not None else NULL
         cdef fbp_net net
         cdef Py_ssize_t stopped
-        memset(&solver, 0, sizeof(solver))
-        solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
-        solver.nesterov, solver.largest_loss, solver.by_weight = nesterov, largest_loss, by_weight
-        solver.adam, solver.n_steps = adam, n_steps
-        solver.beta_1, solver.beta_2, solver.epsilon = beta_1, beta_2, epsilon
-        solver.squares = cnp.PyArray_DIM(moments, 1) if adam else 0
         if batch is not None:
             batch.team.data, batch.team.order, batch.team.solver = &rows.data, visits, solver
             batch.team.start, batch.team.stop, batch.team.batch_size = start, stop, batch_size
@@ -1256,28 +1369,74 @@ cdef class Engine:
                 return batch.call(helpers, True)
             finally:
                 batch.end(True)
-        # What decays or has momentum moves in every row, that of inactive units too; blocks have a
-        # scale for what only decays.
-        owed = self.begin(&net, NULL, V, V == NULL and (alpha == 0 or block is not None))
-        set_dropout(&net, dropout, dropout_seed)
-        net.visit = first_visit
+        owed = self.begin_rows(&net, V, alpha, dropout, dropout_seed, first_visit, block)
         try:
             with nogil:
-                if block is not None and block.tiny:
-                    step = step_of(&solver, 1, 1)
-                    net.ops.layer_load(&net.layers[1], &block.packed[1])
-                    stopped = net.ops.train_tiny(&net, &block.block, &rows.data, visits, start,
-                                                 stop, &step, largest_loss, &loss_sum)
-                    net.ops.layer_unload(&net.layers[1], &block.packed[1])
-                elif block is not None:
-                    stopped = train_blocks(&net, &block.block, block.packed, &rows.data, visits,
-                                           start, stop, &solver, &loss_sum)
-                else:
-                    stopped = train_rows(&net, &rows.data, visits, start, stop, &solver,
-                                         &loss_sum)
+                stopped = train_piece(&net, block, &rows.data, visits, start, stop, &solver,
+                                      &loss_sum)
         finally:
             PyMem_Free(owed)
         return stopped, loss_sum
+
+    def train_epochs(self, Rows rows not None, cnp.ndarray order not None,
+                     cnp.ndarray rates not None, cnp.ndarray losses not None, random_state,
+                     double learning_rate, double momentum=0, bint nesterov=False,
+                     double alpha=0, bint adam=False, double beta_1=0.9, double beta_2=0.999,
+                     double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
+                     double largest_loss=1e300, tuple dropout=(), uint64_t dropout_seed=0,
+                     int64_t first_visit=0, cnp.ndarray moments=None, Block block=None):
+        """Train for an epoch with each of the learning rates ``rates``, and note the ``losses``.
+
+        Both are float64. Row by row, an epoch like a call of `train` for all of ``order``, which
+        ``random_state`` shuffles anew for each, as `shuffle` does; None keeps it.
+
+        Returns the number of epochs. One in which training diverges is the last: its loss is
+        infinity, and parameters and moments are those from before it.
+        """
+        cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, adam, beta_1,
+                                           beta_2, epsilon, n_steps, by_weight, largest_loss,
+                                           moments)
+        cdef char *V = <char *> cnp.PyArray_DATA(moments) if moments is not None else NULL
+        cdef Course course
+        cdef fbp_net net
+        cdef Py_ssize_t n_done
+        memset(&course, 0, sizeof(course))
+        visits, before = np.empty_like(order), np.empty_like(self.arena)
+        moments_before = None if moments is None else np.empty_like(moments)
+        course.order = <const int64_t *> cnp.PyArray_DATA(order)
+        course.visits = <int64_t *> cnp.PyArray_DATA(visits)
+        course.n_visits = cnp.PyArray_SIZE(order)
+        course.rates = <const double *> cnp.PyArray_DATA(rates)
+        course.losses, course.n_epochs = <double *> cnp.PyArray_DATA(losses), len(losses)
+        course.state[0].at, course.state[0].n_bytes = self.memory.parameters, self.memory.n_bytes
+        course.state[0].before = <char *> cnp.PyArray_DATA(before)
+        course.n_states = 1 if moments is None else 2
+        if moments is not None:
+            course.state[1].at, course.state[1].n_bytes = V, moments.nbytes
+            course.state[1].before = <char *> cnp.PyArray_DATA(moments_before)
+        owed = self.begin_rows(&net, V, alpha, dropout, dropout_seed, first_visit, block)
+        try:
+            if random_state is None:
+                with nogil:
+                    n_done = train_epochs(&net, block, &rows.data, &course, &solver)
+            else:
+                course.generator = state_of(random_state._bit_generator)
+                with random_state._bit_generator.lock, nogil:
+                    n_done = train_epochs(&net, block, &rows.data, &course, &solver)
+        finally:
+            PyMem_Free(owed)
+        return n_done
+
+    cdef void *begin_rows(self, fbp_net *net, char *moments, double alpha, tuple dropout,
+                          uint64_t dropout_seed, int64_t first_visit, Block block) except NULL:
+        """Like `begin`, for training row by row."""
+        # What decays or has momentum moves in every row, that of inactive units too; blocks have a
+        # scale for what only decays.
+        cdef bint list_active = moments == NULL and (alpha == 0 or block is not None)
+        cdef void *owed = self.begin(net, NULL, moments, list_active)
+        set_dropout(net, dropout, dropout_seed)
+        net.visit = first_visit
+        return owed
 
     def forward_all(self, Batch batch not None, helpers, Rows rows not None, Py_ssize_t start,
                     Py_ssize_t stop, cnp.ndarray out not None):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from .network import Network, Solver, _total_weight
+from .network import Network, Solver
 
 
 @dataclasses.dataclass
@@ -62,7 +62,7 @@ def _n_bytes(value: Any) -> int:
 
 def _weight(rows: _core.Rows, visit: NDArray[np.int64], solver: Solver) -> float:
     """Return what an epoch's loss is the mean over."""
-    return len(visit) if solver.by_weight else _total_weight(rows, visit)
+    return len(visit) if solver.by_weight else rows.weight(visit)
 
 
 class Recorder:

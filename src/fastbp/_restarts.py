@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._training import Ending, History, Patience, Schedule, Validation, train_epochs
-from .network import Network, Solver, _total_weight
+from .network import Network, Solver
 
 # Where lanes pay: numbers a lane that the first cache holds for all of them, and the share of the
 # lanes in use that makes up for their being slower than one network alone.
@@ -296,7 +296,7 @@ class Team:
                 for number in np.flatnonzero(~np.isfinite(sums)).tolist():
                     if number in self.networks:
                         self._drop(number)
-        return sums.ravel() / _total_weight(rows, order)
+        return sums.ravel() / rows.weight(order)
 
     def _drop(self, number: int) -> None:
         """Let a network that has diverged leave with the weights from before."""

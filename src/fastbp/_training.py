@@ -161,6 +161,11 @@ class Patience:
     best_loss: float = math.inf
     n_without: int = 0
 
+    @property
+    def n_left(self) -> int:
+        """Epochs until it can be lost at the earliest."""
+        return max(1, self.n_iter_no_change + 1 - self.n_without)
+
     def is_lost(self, loss: float) -> bool:
         """Take an epoch's loss; return whether training should stop."""
         self.n_without = self.n_without + 1 if loss > self.best_loss - self.tol else 0
@@ -292,39 +297,62 @@ def train_epochs(
         Why training ended: the loss no longer fell (or the score no longer rose), the loss is not
         finite, all epochs were made, or ``epochs`` said so.
     """
-    run_epoch = WATCHER.get() or Network._run_epoch
+    watched = validation is not None or epochs is not None or verbose or WATCHER.get() is not None
     visit = order if shuffle is None else np.empty_like(order)
+    pace = schedule or Schedule("constant", solver.learning_rate)
+    left = max_iter
+
+    def rate(n_rows: int) -> float:  # when so many more rows will have been visited
+        return pace.rate(history.n_rows + n_rows)
+
     try:
-        for _ in range(max_iter):
+        while left > 0:
             if epochs is not None:
                 epochs.begin()
-            if shuffle is not None:
-                np.copyto(visit, order)
-                _core.shuffle(visit, shuffle)
-            if schedule is not None:
-                rate = schedule.rate(history.n_rows)
-                if rate != solver.learning_rate:
-                    solver = dataclasses.replace(solver, learning_rate=rate)
-            loss = run_epoch(network, rows, visit, solver, n_threads)
-            history.add(loss, len(visit))
-            if validation is not None:
-                history.add_validation(*validation.look(network, n_threads))
-            if verbose:
-                print(history.last_line(), flush=True)
-            if epochs is not None and epochs.end():
-                return "stopped"
-            if not math.isfinite(loss):
-                return "diverged"
-            if patience is not None and patience.is_lost(_judged(loss, validation, history)):
+            if rate(0) != solver.learning_rate:
+                solver = dataclasses.replace(solver, learning_rate=rate(0))
+            most = 1 if watched else left if patience is None else min(left, patience.n_left)
+            losses = network._run_epochs(rows, order, solver, most, shuffle, rate)
+            if not losses:
+                losses = [_run_epoch(network, rows, order, visit, solver, shuffle, n_threads)]
+            left -= len(losses)
+            for loss in losses:
+                history.add(loss, len(order))
+                if validation is not None:
+                    history.add_validation(*validation.look(network, n_threads))
                 if verbose:
-                    print(_why_stopped(patience, schedule, validation), flush=True)
-                if schedule is None or not schedule.lower():
-                    return "converged"
-                patience.n_without = 0
+                    print(history.last_line(), flush=True)
+                if epochs is not None and epochs.end():
+                    return "stopped"
+                if not math.isfinite(loss):
+                    return "diverged"
+                if patience is not None and patience.is_lost(_judged(loss, validation, history)):
+                    if verbose:
+                        print(_why_stopped(patience, pace, validation), flush=True)
+                    if not pace.lower():
+                        return "converged"
+                    patience.n_without = 0
         return "max_iter"
     finally:
         if validation is not None:
             validation.restore(network)
+
+
+def _run_epoch(
+    network: Network,
+    rows: _core.Rows,
+    order: NDArray[np.int64],
+    visit: NDArray[np.int64],
+    solver: Solver,
+    shuffle: Any,
+    n_threads: int,
+) -> float:
+    """Run one epoch, in an order of its own in ``visit``."""
+    if shuffle is not None:
+        np.copyto(visit, order)
+        _core.shuffle(visit, shuffle)
+    run = WATCHER.get() or Network._run_epoch
+    return run(network, rows, visit, solver, n_threads)
 
 
 def _judged(loss: float, validation: Validation | None, history: History) -> float:
@@ -334,11 +362,9 @@ def _judged(loss: float, validation: Validation | None, history: History) -> flo
     return -history.validation_scores[-1]
 
 
-def _why_stopped(
-    patience: Patience, schedule: Schedule | None, validation: Validation | None
-) -> str:
+def _why_stopped(patience: Patience, pace: Schedule, validation: Validation | None) -> str:
     what = "Validation score" if validation is not None and validation.stops else "Training loss"
-    lowers = schedule is not None and dataclasses.replace(schedule).lower()
+    lowers = dataclasses.replace(pace).lower()
     then = "A fifth of the learning rate from here on." if lowers else "Stopping."
     return (
         f"{what} did not improve more than tol={patience.tol:f} for "

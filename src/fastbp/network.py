@@ -134,12 +134,13 @@ class Solver:
         if self.dropout_seed >= 2**32:
             raise ValueError(f"dropout_seed must be below 2**32; got {self.dropout_seed}")
 
-    @property
+    # Asked for in every epoch, of which a small one takes microseconds.
+    @functools.cached_property
     def drops_units(self) -> bool:
         """Whether there is any dropout."""
         return bool(np.any(self.dropout))
 
-    @property
+    @functools.cached_property
     def n_moments(self) -> int:
         """Numbers that are kept beside each weight."""
         return 2 if self.solver == "adam" else int(self.momentum > 0)
@@ -153,12 +154,32 @@ class Solver:
 
     def options(self, n_hidden: int) -> dict[str, Any]:
         """Return what `_core.Engine.train` is told for a network of so many hidden layers."""
-        options = dict(vars(self))
-        options["dropout"] = check_dropout(self.dropout, n_hidden) if self.drops_units else ()
+        options = dict(self._options)
+        if self.drops_units:
+            options["dropout"] = check_dropout(self.dropout, n_hidden)
+        return options
+
+    @functools.cached_property
+    def _options(self) -> dict[str, Any]:
+        """What `options` are for a network of any number of layers, without dropout."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        options["dropout"] = ()
         options["adam"] = options.pop("solver") == "adam"
         if options["adam"]:
             options["momentum"] = 0.0
         return options
+
+
+def _solver(*told: Any) -> Solver:
+    """Return a solver, which is checked once however often it is asked for."""
+    try:
+        hash(told)
+    except TypeError:  # there is a list among them
+        return Solver(*told)
+    return _solver_once(*told)
+
+
+_solver_once = functools.lru_cache(maxsize=64, typed=True)(Solver)
 
 
 class Moments:
@@ -377,7 +398,7 @@ class Network:
     def _loss_of(self, rows: _core.Rows) -> float:
         """Return the (weighted) mean loss of rows that were checked before."""
         total = sum(self._engine.loss_sum(rows, *piece) for piece in self._slices(rows, rows.n))
-        return total / _total_weight(rows)
+        return total / rows.weight()
 
     def gradients(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -397,7 +418,7 @@ class Network:
         for start, stop in self._slices(rows, rows.n):
             loss_sum += self._engine.sum_gradients(rows, start, stop, piece.values)
             total.values += piece.values
-        weight = _total_weight(rows)
+        weight = rows.weight()
         total.values /= weight
         return loss_sum / weight, list(total.weights), list(total.biases)
 
@@ -538,7 +559,7 @@ class Network:
             network's: see `LARGEST_LOSSES`), which stops the epoch, keeps the weights from before
             and gives a `DivergenceWarning`.
         """
-        follow = Solver(
+        follow = _solver(
             learning_rate,
             momentum,
             bool(nesterov),
@@ -548,8 +569,9 @@ class Network:
             beta_1,
             beta_2,
             epsilon,
-            dropout=dropout,
-            dropout_seed=dropout_seed,
+            False,
+            dropout,
+            dropout_seed,
         )
         n_threads = check_whole("n_threads", n_threads)
         rows = self._rows(X, y, sample_weight, needs_y=True)
@@ -579,43 +601,113 @@ class Network:
         self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, n_threads: int = 1
     ) -> float:
         """Run `train_epoch` on what was checked before, and without the warning."""
-        if not self._in_training.acquire(blocking=False):
-            raise RuntimeError(
-                "This network is being trained by another thread. Give each thread a network of "
-                "its own, for instance a copy."
-            )
+        self._begin_training()
         try:
             plan = self._plan(len(order), solver, rows, n_threads)
             return self._run_slices(rows, order, solver, plan)
         finally:
             self._in_training.release()
 
+    def _begin_training(self) -> None:
+        """Take the network, which has to be released, for this thread."""
+        if not self._in_training.acquire(blocking=False):
+            raise RuntimeError(
+                "This network is being trained by another thread. Give each thread a network of "
+                "its own, for instance a copy."
+            )
+
+    def _run_epochs(
+        self,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        solver: Solver,
+        most: int,
+        shuffle: Any,
+        rate: Callable[[int], float],
+    ) -> list[float]:
+        """Run up to so many epochs that are short, one after another; return their losses.
+
+        Each like `_run_epoch` for ``order`` as ``shuffle``, a RandomState if any, has shuffled it,
+        and with the learning rate that ``rate`` returns for the number of rows visited before;
+        it may fall from that of the solver, which the plan is made for.
+
+        No epochs where one is a piece of work of its own, between which Ctrl-C is honoured.
+        """
+        if most < 2 or not (shuffle is None or _core.can_shuffle(order, shuffle)):
+            return []
+        self._begin_training()
+        try:
+            plan = self._plan(len(order), solver, rows, 1)
+            per_row = self._moved_parameters(plan, solver, rows) / plan.rows
+            n = min(most, self._rows_at_once(rows, plan.rows, per_row) // max(1, len(order)))
+            if n < 2 or plan.path == "batches":
+                return []
+            rates = np.array([rate(epoch * len(order)) for epoch in range(n)])
+            return self._run_together(rows, order, solver, plan, rates, shuffle)
+        finally:
+            self._in_training.release()
+
+    def _run_together(
+        self,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        solver: Solver,
+        plan: Plan,
+        rates: NDArray[np.float64],
+        shuffle: Any,
+    ) -> list[float]:
+        """Run epochs as one piece of work, which they are too short to be by themselves."""
+        _weight_of_visits(rows, order, solver)
+        moments, losses = self._moments_of(solver), np.empty(len(rates))
+        options = self._options(rows, solver, plan, moments)
+        state = [self._arena.values, *([] if moments is None else [moments.values])]
+        before, n_done = self._state_before(state), 0
+        _copy_each(before, state)
+        try:
+            n_done = self._engine.train_epochs(rows, order, rates, losses, shuffle, **options)
+        finally:
+            if not n_done:  # interrupted, maybe in the middle
+                _copy_each(state, before)
+        found: list[float] = losses[:n_done].tolist()
+        n_sound = n_done if math.isfinite(found[-1]) else n_done - 1
+        if moments is not None:
+            moments.n_steps += n_sound * len(order)
+        if n_sound < n_done:
+            self.reset_solver()
+        self._n_visits += n_sound * len(order) * solver.drops_units
+        return found
+
+    def _options(
+        self, rows: _core.Rows, solver: Solver, plan: Plan, moments: Moments | None
+    ) -> dict[str, Any]:
+        """Return what `_core.Engine` is told of training: solver, where it stands, memory."""
+        options = solver.options(len(self.layer_sizes) - 2)
+        del options["batch_size"]
+        options["largest_loss"] = rows.largest_loss
+        options["first_visit"] = self._n_visits
+        if plan.path in ("registers", "blocks"):
+            options["block"] = self._block(rows, solver)
+        if moments is not None:
+            options["moments"], options["n_steps"] = moments.values, moments.n_steps
+        return options
+
     def _run_slices(
         self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, plan: Plan
     ) -> float:
         """Run an epoch piece by piece; Ctrl-C is honoured in between."""
-        block = self._block(rows, solver) if plan.path in ("registers", "blocks") else None
-        batch_size = min(solver.batch_size, len(order))
-        batch = self._team(rows, solver, batch_size, plan) if plan.path == "batches" else None
-        trial = self._trial(batch_size, plan.n_threads)
+        total_weight = _weight_of_visits(rows, order, solver)
         moments = self._moments_of(solver)
-
-        total_weight = len(order) if solver.by_weight else _total_weight(rows, order)
-        if total_weight == 0:
-            raise ValueError("Every row of order has sample_weight 0: nothing to learn from")
-        options = solver.options(len(self.layer_sizes) - 2)
-        options["batch_size"] = batch_size
-        options["largest_loss"] = rows.largest_loss
-        options["block"], options["batch"] = block, batch
+        options = self._options(rows, solver, plan, moments)
+        options["batch_size"] = batch_size = min(solver.batch_size, len(order))
+        if plan.path == "batches":
+            options["batch"] = self._team(rows, solver, batch_size, plan)
+        trial = self._trial(batch_size, plan.n_threads)
         values, loss_sum = self._arena.values, 0.0
         state = [values, *([] if moments is None else [moments.values])]
         before = self._state_before(state)
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         for start, stop in self._slices(rows, len(order), plan.rows, per_row):
             _copy_each(before, state)
-            options["first_visit"] = self._n_visits
-            if moments is not None:
-                options["moments"], options["n_steps"] = moments.values, moments.n_steps
             sound = False
             try:
                 with _piece(trial, stop - start) as others:
@@ -632,7 +724,9 @@ class Network:
             loss_sum += slice_loss
             if moments is not None:
                 moments.n_steps += -(-(stop - start) // batch_size)
+                options["n_steps"] = moments.n_steps
             self._n_visits += (stop - start) * solver.drops_units
+            options["first_visit"] = self._n_visits
         return loss_sum / total_weight
 
     def _state_before(self, state: list[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -831,17 +925,21 @@ class Network:
         multiple: int = 1,
         params_per_row: float = 0.0,
     ) -> Iterator[tuple[int, int]]:
-        """Cut range(n) into pieces of some 20 ms of work, longer where a piece costs much to begin.
+        """Cut range(n) into pieces of some 20 ms of work."""
+        size = self._rows_at_once(rows, multiple, params_per_row)
+        for start in range(0, n, size):
+            yield start, min(start + size, n)
 
-        Their length is estimated, not measured: rounding depends on where a piece begins, and the
-        same training must give the same bits every time. ``params_per_row`` is how many of the
-        parameters a row moves besides those it meets.
+    def _rows_at_once(self, rows: _core.Rows, multiple: int, params_per_row: float) -> int:
+        """Return how many rows are some 20 ms of work, or more where work costs much to begin.
+
+        Estimated, not measured: rounding depends on where a piece begins, and the same training
+        must give the same bits every time. ``params_per_row`` is how many of the parameters a row
+        moves besides those it meets.
         """
         used = self._used_parameters(rows) + params_per_row
         seconds = min(0.1, max(0.02, 8e-8 * self.n_parameters))
-        size = max(1, int(seconds / (2e-8 + 2.5e-10 * used)) // multiple) * multiple
-        for start in range(0, n, size):
-            yield start, min(start + size, n)
+        return max(1, int(seconds / (2e-8 + 2.5e-10 * used)) // multiple) * multiple
 
 
 @functools.lru_cache(maxsize=64)
@@ -937,12 +1035,14 @@ def _random(random_state: Any) -> Any:
     return np.random.RandomState(random_state)
 
 
-def _total_weight(rows: _core.Rows, order: NDArray[np.int64] | None = None) -> float:
-    """Return the sum of the weights of the rows visited."""
-    if rows.sample_weight is None:
-        return rows.n if order is None else len(order)
-    weights = rows.sample_weight if order is None else rows.sample_weight[order]
-    return float(weights.sum())
+def _weight_of_visits(rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
+    """Return what an epoch's loss is a mean over: the weights of its rows, or their number."""
+    if solver.by_weight:
+        return len(order)
+    total = rows.weight(order)
+    if total == 0:
+        raise ValueError("Every row of order has sample_weight 0: nothing to learn from")
+    return total
 
 
 def warn_of_divergence(name: str, learning_rate: float, stacklevel: int = 3) -> None:
