@@ -61,3 +61,9 @@ def pixels(n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     if digits is None:
         return regression((784, 10), n_rows, non_zeros=MNIST_NON_ZEROS)
     return digits[0], np.eye(10)[digits[1]]
+
+
+def digits(n_in: int, n_classes: int, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return MNIST's pixels and digits, or random rows of as many zeros and classes (n,)."""
+    X, y = pixels(n_rows)
+    return X, y.argmax(axis=1)

@@ -68,6 +68,8 @@ GOALS = (
     Goal("batches", "54-256-128-7, batches of 200", "best peer / fastbp", at_least=3),
     Goal("batches", "784-128-10, batches of 32", "best peer / fastbp", at_least=3),
     Goal("batches", "784-100-10, batches of 200", "best peer / fastbp", at_least=3),
+    Goal("batches", "784-128-10, MNIST pixels, batches of 32", "best peer / fastbp", at_least=3),
+    Goal("batches", "784-100-10, MNIST pixels, batches of 200", "best peer / fastbp", at_least=3),
     Goal("gemm", EVERY, "best peer / fastbp", at_least=0.7),
     # Prediction, streams, many models
     Goal("predict", predict.ONE, "Network.forward", at_most=1, unit=MICROSECONDS),

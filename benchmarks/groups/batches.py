@@ -1,7 +1,10 @@
 """Mini-batches: Adam, cross-entropy, random order, all processors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
+
+import numpy as np
 
 from .. import data
 from ..machine import processors
@@ -20,6 +23,7 @@ SHAPES = (
     ((784, 128, 10), 32, 10_000),
     ((784, 100, 10), 200, 10_000),
 )
+ON_PIXELS = SHAPES[3:]
 
 
 def cases(options: Options) -> Iterator[Case]:
@@ -27,15 +31,24 @@ def cases(options: Options) -> Iterator[Case]:
         n_rows = 300 if options.quick else n_rows
         samples = partial(epochs, sizes, batch_size, n_rows, options)
         yield Case(name(sizes, batch_size), samples)
+    for sizes, batch_size, n_rows in () if options.quick else ON_PIXELS:
+        samples = partial(epochs, sizes, batch_size, n_rows, options, data.digits)
+        yield Case(name(sizes, batch_size, ", MNIST pixels"), samples)
 
 
-def name(sizes: tuple[int, ...], batch_size: int) -> str:
-    return f"{name_of(sizes)}, batches of {batch_size}"
+def name(sizes: tuple[int, ...], batch_size: int, rows: str = "") -> str:
+    return f"{name_of(sizes)}{rows}, batches of {batch_size}"
 
 
-def task(sizes: tuple[int, ...], batch_size: int, n_rows: int, n_threads: int) -> Task:
+def task(
+    sizes: tuple[int, ...],
+    batch_size: int,
+    n_rows: int,
+    n_threads: int,
+    drawn: Callable[[int, int, int], tuple[np.ndarray, np.ndarray]] = data.classification,
+) -> Task:
     """Return the task; two classes take one logistic output, in every library here."""
-    X, y = data.classification(sizes[0], sizes[-1], n_rows)
+    X, y = drawn(sizes[0], sizes[-1], n_rows)
     sizes = (*sizes[:-1], 1) if sizes[-1] == 2 else sizes
     return Task(
         sizes,
@@ -49,6 +62,6 @@ def task(sizes: tuple[int, ...], batch_size: int, n_rows: int, n_threads: int) -
 
 
 def epochs(
-    sizes: tuple[int, ...], batch_size: int, n_rows: int, options: Options
+    sizes: tuple[int, ...], batch_size: int, n_rows: int, options: Options, *drawn: Any
 ) -> dict[str, Sample]:
-    return samples_of(task(sizes, batch_size, n_rows, len(processors())), options)
+    return samples_of(task(sizes, batch_size, n_rows, len(processors()), *drawn), options)

@@ -14,7 +14,7 @@ from .estimators import EstimatorTrainer, given
 NAME = "fastbp"
 INSTALL = ""
 COMPARABLE = True
-N_EPOCHS = 100
+N_EPOCHS, N_EPOCHS_OF_BATCHES = 100, 10
 
 
 def version() -> str:
@@ -32,20 +32,20 @@ def does(task: Task) -> Task | None:
 
 
 class Fit(EstimatorTrainer):
-    """An epoch row by row is one of many in a call of `fit`, with all that a fit does besides."""
+    """An epoch is one of many in a call of `fit`, with all that a fit does besides."""
 
     def __init__(self, task: Task, sample_weight: np.ndarray | None = None, **more: Any) -> None:
-        many = {"max_iter": N_EPOCHS, "n_iter_no_change": N_EPOCHS, "tol": 0.0}
+        n_epochs = N_EPOCHS if task.batch_size == 1 else N_EPOCHS_OF_BATCHES
+        many = {"max_iter": n_epochs, "n_iter_no_change": n_epochs, "tol": 0.0}
         super().__init__(estimator(task, **many, **more), task)
-        self.n_rows, self.sample_weight = N_EPOCHS * task.n_rows, sample_weight
+        self.n_rows, self.sample_weight = n_epochs * task.n_rows, sample_weight
 
     def epoch(self) -> Any:
         return self.model.fit(self.task.X, self.y, self.sample_weight)
 
 
 def trainer(task: Task, exact: bool = False) -> EstimatorTrainer:
-    row_by_row = task.solver == "sgd" and task.batch_size == 1
-    return Fit(task) if row_by_row else EstimatorTrainer(estimator(task), task)
+    return Fit(task)
 
 
 def estimator(task: Task, **more: Any) -> Any:
