@@ -1,6 +1,7 @@
 """Networks and data that several tests share."""
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -88,3 +89,27 @@ def copy_on(isa, network):
         copy = network.copy()
     assert copy.plan().isa == isa
     return copy
+
+
+def interrupted_at(nth, call, *arguments):
+    """Call and be interrupted, as by Ctrl-C, at the n-th chance; return whether there was one.
+
+    Python looks at signals when a function of its own begins, and when one of C has ended.
+    """
+    n_left = nth
+
+    def interrupt(frame, event, argument):
+        nonlocal n_left
+        n_left -= event in ("call", "return", "c_return")
+        if n_left == 0:
+            raise KeyboardInterrupt
+
+    before = sys.getprofile()
+    try:
+        sys.setprofile(interrupt)
+        call(*arguments)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(before)
+    return n_left <= 0

@@ -13,7 +13,6 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +22,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arena import Arena
 from ._jacobian import sensitivities
-from ._threads import Trial, team_size
+from ._threads import Helpers, Trial, team_size
 from ._validation import (
     as_numbers,
     as_order,
@@ -874,7 +873,7 @@ def _plan(
     return Plan(path, rows, isa, lanes, dtype, n_threads)
 
 
-def _piece(trial: Trial | None, n_rows: int) -> contextlib.AbstractContextManager[Executor | None]:
+def _piece(trial: Trial | None, n_rows: int) -> contextlib.AbstractContextManager[Helpers | None]:
     """Return the context of a piece of work on so many rows: who helps with it."""
     return _NO_HELP if trial is None else trial.piece(n_rows)
 
