@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
-from cases import PAIRS, parameters_of, random_case, worst_difference
+from cases import PAIRS, interrupted_at, parameters_of, random_case, worst_difference
 from reference import Reference
 from scipy.sparse import bsr_array, coo_array, csc_array, csr_array, csr_matrix
 
@@ -1015,6 +1015,17 @@ def test_ctrl_c_stops_an_epoch_midway_and_leaves_a_usable_network(case):
     assert report["changed"] == (case != "one batch")
     assert report["finite"]
     assert math.isfinite(report["loss"])
+
+
+def test_ctrl_c_at_any_call_of_an_epoch_leaves_a_network_that_can_be_trained():
+    X, y = plain_data()
+    for nth in itertools.count(1):
+        network = small_network()
+        was_interrupted = interrupted_at(nth, network.train_epoch, X, y, 0.1)
+        assert np.isfinite(network.train_epoch(X, y, 0.1)), nth
+        if not was_interrupted:
+            break
+    assert nth > 30
 
 
 def test_a_network_in_training_refuses_a_second_thread():

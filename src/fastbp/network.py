@@ -565,29 +565,25 @@ class Network:
         None stands for everything out of the ordinary about data, loss or solver, which is for
         `_rows` and `_run_epoch` to look into.
         """
-        if not self._in_training.acquire(blocking=False):
+        if self._in_training.locked():
             return None
-        try:
+        with self._in_training:
             largest_loss = self._largest_loss(0.0)  # whatever the target is
             loss = self._engine.step(x, y, rate, solver.alpha, largest_loss)
-        finally:
-            self._in_training.release()
         return loss if loss is not None and loss <= largest_loss else None
 
     def _run_epoch(
         self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, n_threads: int = 1
     ) -> float:
         """Run `train_epoch` on what was checked before, and without the warning."""
-        if not self._in_training.acquire(blocking=False):
+        if self._in_training.locked():
             raise RuntimeError(
                 "This network is being trained by another thread. Give each thread a network of "
                 "its own, for instance a copy."
             )
-        try:
+        with self._in_training:  # not acquire(), after which Ctrl-C may come before a `try`
             plan = self._plan(len(order), solver, rows, n_threads)
             return self._run_slices(rows, order, solver, plan)
-        finally:
-            self._in_training.release()
 
     def _run_slices(
         self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, plan: Plan
