@@ -75,10 +75,11 @@ def parameters_of(network):
 
 def worst_difference(arrays, expected):
     """The largest difference in any array, relative to the largest number expected there."""
-    return max(
-        np.abs(np.asarray(a, dtype=np.float64) - e).max() / max(np.abs(e).max(), 1e-300)
+    in_float64 = (
+        (np.asarray(a, dtype=np.float64), np.asarray(e, dtype=np.float64))
         for a, e in zip(arrays, expected, strict=True)
     )
+    return max(np.abs(a - e).max() / max(np.abs(e).max(), 1e-300) for a, e in in_float64)
 
 
 def copy_on(isa, network):
