@@ -68,6 +68,17 @@ def rounded(array, dtype):
     return np.asarray(array).astype(dtype).astype(np.float64)
 
 
+def memory_mapped(X, folder):
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode="r")
+
+
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
 def parameters_of(network):
     """Copies of all weights, then of all biases."""
     return [np.array(p) for p in (*network.weights, *network.biases)]

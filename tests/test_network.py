@@ -18,7 +18,15 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
-from cases import PAIRS, interrupted_at, parameters_of, random_case, worst_difference
+from cases import (
+    PAIRS,
+    interrupted_at,
+    memory_mapped,
+    parameters_of,
+    random_case,
+    read_only,
+    worst_difference,
+)
 from reference import Reference
 from scipy.sparse import bsr_array, coo_array, csc_array, csr_array, csr_matrix
 
@@ -293,17 +301,6 @@ def plain_data():
 
 def small_network(dtype="float64"):
     return fastbp.Network((N_FEATURES, 7, 2), activation="tanh", dtype=dtype, random_state=0)
-
-
-def memory_mapped(X, folder):
-    np.save(folder / "X.npy", X)
-    return np.load(folder / "X.npy", mmap_mode="r")
-
-
-def read_only(X):
-    X = X.copy()
-    X.flags.writeable = False
-    return X
 
 
 def misaligned(X):
