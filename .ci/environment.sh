@@ -5,7 +5,7 @@ test_venv=$work/test
 # Everything but what drives scikit-learn, tools and pictures, where compiled code has little to say, and
 # what measures time or memory.
 core_tests=(tests)
-for name in estimators demo calls memory measured see trace recording page plot benchmark instructions examples neural_network callbacks patch docs explain migration conversion early_stopping schedules; do
+for name in estimators demo calls memory measured see trace recording page plot benchmark instructions examples neural_network callbacks patch docs explain migration conversion early_stopping schedules held_out host; do
     core_tests+=("--ignore-glob=*/test_*$name*")
 done
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=2

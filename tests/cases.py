@@ -1,6 +1,7 @@
 """Networks and data that several tests share."""
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -67,6 +68,17 @@ def rounded(array, dtype):
     return np.asarray(array).astype(dtype).astype(np.float64)
 
 
+def memory_mapped(X, folder):
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode="r")
+
+
+def read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
 def parameters_of(network):
     """Copies of all weights, then of all biases."""
     return [np.array(p) for p in (*network.weights, *network.biases)]
@@ -74,10 +86,11 @@ def parameters_of(network):
 
 def worst_difference(arrays, expected):
     """The largest difference in any array, relative to the largest number expected there."""
-    return max(
-        np.abs(np.asarray(a, dtype=np.float64) - e).max() / max(np.abs(e).max(), 1e-300)
+    in_float64 = (
+        (np.asarray(a, dtype=np.float64), np.asarray(e, dtype=np.float64))
         for a, e in zip(arrays, expected, strict=True)
     )
+    return max(np.abs(a - e).max() / max(np.abs(e).max(), 1e-300) for a, e in in_float64)
 
 
 def copy_on(isa, network):
@@ -88,3 +101,27 @@ def copy_on(isa, network):
         copy = network.copy()
     assert copy.plan().isa == isa
     return copy
+
+
+def interrupted_at(nth, call, *arguments):
+    """Call and be interrupted, as by Ctrl-C, at the n-th chance; return whether there was one.
+
+    Python looks at signals when a function of its own begins, and when one of C has ended.
+    """
+    n_left = nth
+
+    def interrupt(frame, event, argument):
+        nonlocal n_left
+        n_left -= event in ("call", "return", "c_return")
+        if n_left == 0:
+            raise KeyboardInterrupt
+
+    before = sys.getprofile()
+    try:
+        sys.setprofile(interrupt)
+        call(*arguments)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(before)
+    return n_left <= 0

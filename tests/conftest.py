@@ -1,4 +1,5 @@
 import pytest
+from chromium import Browser, check_installed
 
 from fastbp import _core
 
@@ -9,3 +10,19 @@ def isa(request, monkeypatch):
     monkeypatch.setattr(_core, "ISA", request.param)
     monkeypatch.setattr(_core, "ISA_IS_FORCED", True)
     return request.param
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser for the tests of a module."""
+    check_installed()
+    browser = Browser()
+    yield browser
+    browser.driver.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    """The same browser, which must have nothing to complain of in the end."""
+    yield chromium
+    assert chromium.complaints() == []

@@ -141,8 +141,20 @@ def test_monitors_score_every_epoch():
     assert scores == pytest.approx(expected)
 
 
-def test_progress_bars_show_epochs_also_of_a_grid_search(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
+@pytest.fixture
+def _wide_console():
+    """rich's one console, whose width is for good what COLUMNS was first, with room for bars.
+
+    And not a terminal: bars are then drawn once, when all is done.
+    """
+    rich = pytest.importorskip("rich")
+    rich.reconfigure(width=160, force_terminal=False)
+    yield
+    rich.reconfigure()
+
+
+@pytest.mark.usefixtures("_wide_console")
+def test_progress_bars_show_epochs_also_of_a_grid_search(capsys):
     X, y = data()
     classifier().set_callbacks(callback.ProgressBar()).fit(X, y)
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "fit" in line)
@@ -151,7 +163,8 @@ def test_progress_bars_show_epochs_also_of_a_grid_search(capsys, monkeypatch):
     search = GridSearchCV(classifier(), {"alpha": [0.0, 0.1]}, cv=2)
     search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(X, y)
     lines = [line for line in capsys.readouterr().out.splitlines() if "BackpropClassifier" in line]
-    assert len(lines) == 2 * 2 + 1  # what they show at last is up to the thread that draws them
+    assert len(lines) == 2 * 2 + 1
+    assert all("100%" in line for line in lines)
 
 
 def test_through_a_grid_search_and_a_pipeline():

@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from cases import parameters_of, worst_difference
+from cases import memory_mapped, parameters_of, read_only, worst_difference
 from reference import Reference
 from scipy.sparse import coo_array, csc_matrix, csr_array, csr_matrix
 from sklearn.base import clone
@@ -250,17 +250,6 @@ def test_training_lets_other_threads_run():
 
 
 # -- kinds of input ----------------------------------------------------------------------------
-
-
-def memory_mapped(X, folder):
-    np.save(folder / "X.npy", X)
-    return np.load(folder / "X.npy", mmap_mode="r")
-
-
-def read_only(X):
-    X = X.copy()
-    X.flags.writeable = False
-    return X
 
 
 FORMS = {

@@ -1,7 +1,6 @@
 """The pages of `python -m fastbp explain` in Chromium. Needs the extra `browser`; else skipped."""
 
 import pytest
-from test_page_browser import browser, chromium  # noqa: F401, fixtures
 
 from fastbp._explain.salaries import salaries
 from fastbp._explain.shower import shower
@@ -16,7 +15,7 @@ STORIES = {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("story", STORIES)
 def test_both_stories_fit_the_screen_and_use_their_own_words(
-    browser,  # noqa: F811
+    browser,
     tmp_path,
     story,
     width,

@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import random_case
-from sklearn.exceptions import ConvergenceWarning
+from recordings import recorded_schedule
 
 from fastbp import (
     BackpropClassifier,
-    BackpropRegressor,
     DivergenceWarning,
     Network,
     record,
@@ -47,18 +46,7 @@ def small():
 
 @pytest.fixture(scope="module")
 def scheduled():
-    """A recording whose learning rate falls from epoch to epoch."""
-    _, X, y = random_case("squared_error", "identity", (2, 3, 1), 12)
-    model = BackpropRegressor(
-        hidden_layer_sizes=(3,),
-        learning_rate="invscaling",
-        learning_rate_init=0.1,
-        max_iter=8,
-        tol=0,
-        random_state=0,
-    )
-    with pytest.warns(ConvergenceWarning):
-        return record(model, X, y.ravel())
+    return recorded_schedule()
 
 
 # -- what it holds ---------------------------------------------------------------------------------

@@ -7,8 +7,6 @@ import base64
 import itertools
 import json
 import math
-import os
-import shutil
 import time
 from pathlib import Path
 
@@ -16,12 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import random_case
+from chromium import missing
+from recordings import recorded_schedule
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
 from fastbp import (
     BackpropClassifier,
-    BackpropRegressor,
     DivergenceWarning,
     Network,
     record,
@@ -31,118 +30,12 @@ from fastbp._page.document import program
 from fastbp.measured import ChainTuner, Knob, Stage
 
 AXE = Path(__file__).parents[1] / "page" / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 QUANTITIES = """return [...document.querySelectorAll("[data-of]")].map((node) => ({
     of: node.dataset.of, text: node.textContent, short: node.dataset.short ?? null,
     value: node.dataset.short ?? node.value }))"""
 
 SCRUB = """const one = document.querySelector(".scrub input"); one.value = arguments[0];
     one.dispatchEvent(new Event("input"))"""
-
-
-def missing(what):
-    """Skip, or fail where the run promised a browser."""
-    if os.environ.get("FASTBP_BROWSER_TESTS") == "required":
-        pytest.fail(f"{what} is missing, and these tests are required here")
-    pytest.skip(f"{what} is not installed; .ci/run page runs this")
-
-
-class Browser:
-    """Chromium without a window."""
-
-    def __init__(self):
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-        self.driver.set_page_load_timeout(60)
-
-    def open(self, page, folder, width=1440, height=1000, **media):
-        """Show the text of a page."""
-        path = folder / "page.html"
-        path.write_text(page, encoding="utf-8")
-        self.size(width, height)
-        features = [
-            {"name": name.replace("_", "-"), "value": value} for name, value in media.items()
-        ]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        for kind in ("browser", "performance"):
-            self.driver.get_log(kind)
-        self.driver.get(path.as_uri())
-        self.settle()
-
-    def size(self, width, height=1000):
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-    def settle(self):
-        """Wait until what was asked for is drawn."""
-        self.driver.execute_async_script(
-            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))"
-        )
-
-    def run(self, script, *arguments):
-        result = self.driver.execute_script(script, *arguments)
-        self.settle()
-        return result
-
-    def text(self, selector):
-        return self.run("return document.querySelector(arguments[0]).innerText", selector)
-
-    def click(self, selector):
-        self.driver.find_element("css selector", selector).click()
-        self.settle()
-
-    def keys(self, *keys, to=None):
-        from selenium.webdriver.common.keys import Keys
-
-        target = (
-            self.driver.find_element("css selector", to)
-            if to
-            else self.driver.switch_to.active_element
-        )
-        target.send_keys(*[getattr(Keys, key, key) for key in keys])
-        self.settle()
-
-    def choose(self, select, value):
-        """Choose an option as a reader does who uses the keyboard or the pointer."""
-        script = """const list = document.querySelectorAll(".pickers select")[arguments[0]];
-            list.value = arguments[1]; list.dispatchEvent(new Event("change"))"""
-        self.run(script, select, str(value))
-
-    def step(self):
-        self.click("[aria-label=Step]")
-
-    def complaints(self):
-        return [
-            entry for entry in self.driver.get_log("browser") if "favicon" not in entry["message"]
-        ]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    try:
-        import selenium  # noqa: F401
-    except ImportError:
-        missing("selenium (extra browser)")
-    if CHROMIUM is None or DRIVER is None:
-        missing("Chromium or chromedriver")
-    browser = Browser()
-    yield browser
-    browser.driver.quit()
-
-
-@pytest.fixture
-def browser(chromium):
-    """The same browser, which must have nothing to complain of in the end."""
-    yield chromium
-    assert chromium.complaints() == []
 
 
 @pytest.fixture(scope="module")
@@ -281,17 +174,7 @@ def test_every_step_of_a_recording_is_its_trace_and_its_loss(browser, tmp_path, 
 
 
 def test_every_step_under_a_schedule_is_printed_with_its_own_rate(browser, tmp_path):
-    X = np.random.default_rng(0).normal(size=(20, 2))
-    model = BackpropRegressor(
-        hidden_layer_sizes=(3,),
-        learning_rate="invscaling",
-        learning_rate_init=0.1,
-        max_iter=4,
-        tol=0,
-        random_state=0,
-    )
-    with pytest.warns(ConvergenceWarning):
-        recording = record(model, X, X[:, 0] - X[:, 1])
+    recording = recorded_schedule()
     browser.open(recording.to_html(), tmp_path)
     browser.click(".jump[data-phase=update]")
     for k in (0, len(recording) // 2, len(recording) - 2):

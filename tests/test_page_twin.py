@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import HIDDEN_ACTIVATIONS, PAIRS, SOLVERS, random_case
+from recordings import recorded_schedule
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropClassifier, BackpropRegressor, record, trace_step
+from fastbp import BackpropClassifier, record, trace_step
 from fastbp._page import data as page_data
 
 TAKE_STEPS = Path(__file__).parents[1] / "page" / "test" / "take-steps.js"
@@ -146,18 +147,7 @@ def test_every_step_of_a_recording_can_be_computed():
 
 
 def test_every_step_under_a_schedule_is_computed_with_its_own_rate():
-    _, X, y = random_case("squared_error", "identity", (2, 3, 1), 12)
-    model = BackpropRegressor(
-        hidden_layer_sizes=(3,),
-        learning_rate="invscaling",
-        learning_rate_init=0.1,
-        momentum=0.5,
-        max_iter=8,
-        tol=0,
-        random_state=0,
-    )
-    with pytest.warns(ConvergenceWarning):
-        recording = record(model, X, y.ravel())
+    recording = recorded_schedule(momentum=0.5)
     page = page_data.data_of_recording(recording, recording._trace_or_one_more)
     for frame in page["frames"]:
         (step,) = computed([{**page, "frames": [frame]}])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cases import worst_difference
 from scipy.sparse import csr_array
 
 from fastbp import _core
@@ -46,7 +47,7 @@ def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False,
     rows = X if density is None else csr_array(X)
     sample_weight = np.random.RandomState(1).uniform(0, 2, n_rows) if weighted else None
     order = np.random.RandomState(2).permutation(n_rows)
-    plain = network.copy()
+    before, plain = network.copy(), network.copy()
     momentum = options.get("momentum", 0.0)
     plan = network.plan(n_rows, sparse=density is not None, momentum=momentum)
     if plan.lanes == 1 and density is None and not momentum and path == "blocks":
@@ -59,15 +60,32 @@ def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False,
     tolerance = TOLERANCE[network.dtype.name]
     total_weight = n_rows if sample_weight is None else sample_weight.sum()
     assert loss == pytest.approx(loss_sum / total_weight, rel=tolerance)
-    arenas = [(network._arena, plain._arena)]
-    if momentum:
-        arenas.append((network._moments[1].arenas[0], plain._moments[1].arenas[0]))
-    for arena, other in arenas:
-        for ours, theirs in zip(arena.arrays(), other.arrays(), strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * np.abs(theirs).max())
+    difference = worst_difference(state_of(network), state_of(plain))
+    if difference > tolerance:  # more than the plain path makes of the last digit of its weights?
+        drifts = []
+        for seed in range(5):
+            nudged = with_other_last_digits(before, seed)
+            train_plainly(nudged, X, y, order, sample_weight, **options)
+            drifts.append(worst_difference(state_of(nudged), state_of(plain)))
+        assert difference < min(4 * max(drifts), 1e-6)
 
 
-MOMENTUM = {"momentum": 0.8, "weighted": True}
+def state_of(network):
+    """Weights, biases and their velocities, if any."""
+    arenas = [network._arena, *(moments.arenas[0] for moments in network._moments.values())]
+    return [array for arena in arenas for array in arena.arrays()]
+
+
+def with_other_last_digits(network, seed):
+    """A copy whose parameters differ by a rounding up or down."""
+    nudged = network.copy()
+    values = nudged._arena.values
+    ways = np.random.RandomState(seed).choice([-np.inf, np.inf], values.shape)
+    values[...] = np.nextafter(values, ways.astype(values.dtype))
+    return nudged
+
+
+MOMENTUM = {"momentum": 0.9, "weighted": True}
 NESTEROV = {"momentum": 0.7, "nesterov": True, "alpha": 0.5}
 
 
@@ -210,12 +228,7 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
         block=block,
         **options,
     )
-    for arena, other in (
-        (network._arena, plain._arena),
-        (network._moments[1].arenas[0], plain._moments[1].arenas[0]),
-    ):
-        for ours, theirs in zip(arena.arrays(), other.arrays(), strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9 * np.abs(theirs).max())
+    assert worst_difference(state_of(network), state_of(plain)) < 1e-9
 
 
 @pytest.mark.parametrize("n_rows", range(16, 34))

@@ -1,18 +1,23 @@
 """Helpers: who is asked, whether they pay, and that nothing depends on them."""
 
+import _thread
+import itertools
 import multiprocessing
+import queue
 import signal
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from cases import interrupted_at
 
 import fastbp
 from fastbp import _threads
-from fastbp._threads import LEAST_PATIENCE, MOST_PATIENCE, Trial, team_size
+from fastbp._threads import LEAST_PATIENCE, MOST_PATIENCE, Helpers, Trial, team_size
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(600, 20))
@@ -72,7 +77,7 @@ def test_pieces_are_timed_and_get_helpers_in_turns():
     for _ in range(2):
         with trial.piece(10) as others:
             given.append(others)
-    assert isinstance(given[0], ThreadPoolExecutor)
+    assert isinstance(given[0], Helpers)
     assert given[1] is None
 
 
@@ -86,19 +91,19 @@ def test_with_helpers_or_without_the_bits_are_the_same(n_threads, wanted, monkey
 def test_helpers_take_part(monkeypatch):
     """Every thread that is asked for comes, even where one alone could do all."""
     monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
-    names, submit = [], ThreadPoolExecutor.submit
+    threads, submit = [], Helpers.submit
 
-    def noting(executor, call):
+    def noting(helpers, call):
         def work():
-            names.append(threading.current_thread().name)
+            threads.append(threading.get_ident())
             call()
 
-        return submit(executor, work)
+        submit(helpers, work)
 
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", noting)
+    monkeypatch.setattr(Helpers, "submit", noting)
     trained(3, n_epochs=20)
-    assert names
-    assert all(name.startswith("fastbp") for name in names)
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_predictions_of_many_rows_do_not_depend_on_helpers(monkeypatch):
@@ -113,50 +118,113 @@ def test_where_no_more_threads_are_to_be_had_training_goes_on_without(monkeypatc
     monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
     expected = trained(1)
 
-    class Nobody(ThreadPoolExecutor):
-        def submit(self, *args, **kwargs):
-            raise RuntimeError("can't start new thread")
+    def start(*_):
+        raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_threads, "helpers", lambda: Nobody(1))
-    np.testing.assert_array_equal(trained(3), expected)
+    nobody = Helpers()
+    monkeypatch.setattr(_threads, "helpers", lambda: nobody)
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", start)
+        np.testing.assert_array_equal(trained(3), expected)
+    np.testing.assert_array_equal(trained(3), expected)  # and asks again
 
 
-class Interrupted(ThreadPoolExecutor):
+def test_threads_are_started_for_work_that_none_waits_for_up_to_the_most():
+    helpers, go_on, threads = Helpers(3), threading.Event(), queue.SimpleQueue()
+
+    def work():
+        threads.put(threading.get_ident())
+        go_on.wait(60)
+
+    for _ in range(5):
+        helpers.submit(work)
+    begun = {threads.get(timeout=20) for _ in range(3)}
+    assert len(begun) == 3
+    assert threads.empty()
+    go_on.set()
+    assert {threads.get(timeout=20) for _ in range(2)} <= begun
+    assert_all_serve(helpers, 3)
+
+
+def test_threads_that_wait_serve_again_and_keep_nothing_of_what_they_did():
+    helpers = Helpers()
+    for _ in range(3):
+        done, work = threading.Event(), Work()
+        helpers.submit(work.do)
+        kept = weakref.ref(work)
+        del work
+        helpers.submit(done.set)
+        assert done.wait(20)
+        assert_soon(lambda: kept() is None and helpers._idle.qsize() == helpers._n_started)  # noqa: B023
+    assert helpers._n_started <= 2
+
+
+class Work:
+    def do(self):
+        pass
+
+
+def assert_soon(condition):
+    """Wait until this is so, for 20 s at the most."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def assert_all_serve(helpers, n):
+    """Have n threads do something at the same time, for which all must be free."""
+    everybody = threading.Barrier(n + 1)
+    for _ in range(n):
+        helpers.submit(lambda: everybody.wait(20))
+    everybody.wait(20)
+
+
+class Interrupted(Helpers):
     """Asks for help, and is then interrupted by Ctrl-C, every second time."""
 
     n_asked = 0
 
-    def submit(self, *args, **kwargs):
-        asked = super().submit(*args, **kwargs)
+    def submit(self, work):
+        super().submit(work)
         self.n_asked += 1
         if self.n_asked % 2 == 0:
             raise KeyboardInterrupt
-        return asked
-
-
-def has_idle_threads(executor):
-    """Whether all that was asked of an executor has ended, or does within seconds."""
-    closing = threading.Thread(target=executor.shutdown, daemon=True)
-    closing.start()
-    closing.join(20)
-    return not closing.is_alive()
 
 
 def test_ctrl_c_while_helpers_are_asked_leaves_none_at_work(monkeypatch):
     monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
-    executor = Interrupted(2)
-    monkeypatch.setattr(_threads, "helpers", lambda: executor)
+    helpers = Interrupted(2)
+    monkeypatch.setattr(_threads, "helpers", lambda: helpers)
     for _ in range(20):
         with pytest.raises(KeyboardInterrupt):
             trained(4)
-    assert has_idle_threads(executor)
+    monkeypatch.setattr(Interrupted, "submit", Helpers.submit)
+    assert_all_serve(helpers, 2)
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_ctrl_c_at_any_call_while_asking_lets_others_ask(waiting):
+    for nth in itertools.count(1):
+        helpers = Helpers(2)
+        if waiting:
+            helpers.submit(bool)
+            assert_soon(helpers._idle.qsize)
+        was_interrupted = interrupted_at(nth, helpers.submit, bool)
+        served = threading.Event()
+        threading.Thread(target=helpers.submit, args=[served.set], daemon=True).start()
+        assert served.wait(20), f"nobody can ask after an interrupt at call {nth}"
+        assert_all_serve(helpers, 2)
+        if not was_interrupted:
+            break
+    assert nth > 3
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that interrupt")
 def test_ctrl_c_at_any_time_leaves_no_helper_at_work_and_the_network_usable(monkeypatch):
     monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
-    executor, expected = ThreadPoolExecutor(2), trained(1)
-    monkeypatch.setattr(_threads, "helpers", lambda: executor)
+    helpers, expected = Helpers(2), trained(1)
+    monkeypatch.setattr(_threads, "helpers", lambda: helpers)
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     network = fastbp.Network((20, 30, 3), loss="log_loss", random_state=0)
 
@@ -174,7 +242,7 @@ def test_ctrl_c_at_any_time_leaves_no_helper_at_work_and_the_network_usable(monk
         signal.signal(signal.SIGALRM, previous)
     np.testing.assert_array_equal(trained(3), expected)
     assert np.isfinite(network.forward(X)).all()
-    assert has_idle_threads(executor)
+    assert_all_serve(helpers, 2)
 
 
 def test_many_models_in_threads_that_all_want_helpers(monkeypatch):
@@ -188,11 +256,11 @@ def test_many_models_in_threads_that_all_want_helpers(monkeypatch):
 def test_first_callers_at_the_same_time_share_their_helpers(monkeypatch):
     made, everybody = [], threading.Barrier(4)
 
-    class Slow(ThreadPoolExecutor):
-        def __init__(self, *args, **kwargs):
+    class Slow(Helpers):
+        def __init__(self):
             made.append(self)
             time.sleep(0.05)  # for as long as that the others look as well
-            super().__init__(*args, **kwargs)
+            super().__init__()
 
     def first_call(_):
         everybody.wait(timeout=30)
@@ -200,7 +268,7 @@ def test_first_callers_at_the_same_time_share_their_helpers(monkeypatch):
 
     with ThreadPoolExecutor(4) as pool, monkeypatch.context() as patch:
         patch.setattr(_threads, "_helpers", None)
-        patch.setattr(_threads, "ThreadPoolExecutor", Slow)
+        patch.setattr(_threads, "Helpers", Slow)
         found = list(pool.map(first_call, range(4)))
     assert len(made) == 1
     assert set(found) == set(made)
@@ -214,8 +282,8 @@ def test_a_child_does_not_wait_for_a_lock_that_its_parent_held(monkeypatch):
         assert not _threads._starting.locked()
 
 
-def in_child(queue):
-    queue.put(trained(2).tobytes())
+def in_child(results):
+    results.put(trained(2).tobytes())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, as Linux does safely")
@@ -224,9 +292,9 @@ def test_a_forked_child_has_helpers_of_its_own(monkeypatch):
     monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
     expected = trained(2)  # the parent's helpers are up
     context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    child = context.Process(target=in_child, args=[queue])
+    results = context.Queue()
+    child = context.Process(target=in_child, args=[results])
     child.start()
-    assert queue.get(timeout=60) == expected.tobytes()
+    assert results.get(timeout=60) == expected.tobytes()
     child.join(60)
     assert child.exitcode == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ._backprop import Backprop
 from ._training import History, Patience, Schedule
 from .network import HIDDEN_ACTIVATIONS, SOLVERS, Network
 
-Model = TypeVar("Model", bound=Backprop)
+Model = TypeVar("Model", bound="Convertible")
 
 # Parameters that mean the same on both sides.
 SHARED = (
@@ -38,14 +38,64 @@ def _class_of_scikit_learn(name: str) -> Any:
     return getattr(home, name)
 
 
+class Convertible(Backprop):
+    """An estimator that can be had from, and as, scikit-learn's own for the same task."""
+
+    _counterpart: ClassVar[str]  # the name of scikit-learn's class
+
+    @classmethod
+    def from_sklearn(cls, mlp: Any) -> Self:
+        """Return a model that is as scikit-learn's is, and goes on training from there.
+
+        Weights, predictions (to rounding), the solver's state and curves go across; parameters
+        keep their meaning (`docs/migration.md` has the differences). ``batch_size="auto"`` becomes
+        200. Curves keep scikit-learn's numbers, which include the L2 penalty.
+
+        Parameters
+        ----------
+        mlp : sklearn.neural_network.MLPClassifier for a classifier, MLPRegressor for a regressor
+            Or of a subclass; fitted or not. It is not changed, and nothing is shared with it.
+
+        Returns
+        -------
+        BackpropClassifier or BackpropRegressor
+
+        Raises
+        ------
+        TypeError
+            For anything else.
+        ValueError
+            For ``solver="lbfgs"``, which there is not here.
+        """
+        return _from_sklearn(cls, mlp)
+
+    def to_sklearn(self) -> Any:
+        """Return scikit-learn's model that is as this one is, and goes on training from there.
+
+        The opposite of `from_sklearn`. ``n_threads`` and ``n_init`` have no counterpart and are
+        left behind.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or MLPRegressor
+            Fitted if this one is. Nothing is shared with it.
+
+        Raises
+        ------
+        ValueError
+            For what scikit-learn's model cannot be: ``dropout``, different activations; for a
+            classifier ``class_weight``, for a regressor another ``loss`` than squared error and
+            poisson.
+        """
+        return _to_sklearn(self)
+
+
 # -- from scikit-learn ---------------------------------------------------------------------------
 
 
-def from_sklearn(kind: type[Model], mlp: Any, expected: str) -> Model:
-    """Return a model of this class that is as the ``mlp`` is, fitted if it is.
-
-    ``expected`` is the name of the class of scikit-learn that it must be of, or of a subclass.
-    """
+def _from_sklearn(kind: type[Model], mlp: Any) -> Model:
+    """Return a model of this class that is as the ``mlp`` is, fitted if it is."""
+    expected = kind._counterpart
     if not isinstance(mlp, _class_of_scikit_learn(expected)):
         raise TypeError(
             f"{kind.__name__}.from_sklearn takes a sklearn.neural_network.{expected}; got "
@@ -120,9 +170,9 @@ def _take_moments(model: Backprop, optimizer: Any) -> None:
 # -- to scikit-learn -----------------------------------------------------------------------------
 
 
-def to_sklearn(model: Backprop, name: str) -> Any:
-    """Return a model of the class of scikit-learn of this name, fitted if this one is."""
-    kind = _class_of_scikit_learn(name)
+def _to_sklearn(model: Convertible) -> Any:
+    """Return a model of scikit-learn's class for the same task, fitted if this one is."""
+    kind = _class_of_scikit_learn(model._counterpart)
     mlp = kind(**_parameters_for(model, kind))
     if hasattr(model, "network_"):
         _give_what_was_learnt(model, mlp)

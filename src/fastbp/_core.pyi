@@ -1,8 +1,9 @@
-from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from ._threads import Helpers
 
 ACTIVATIONS: dict[str, int]
 LOSSES: dict[str, int]
@@ -91,7 +92,7 @@ class Engine:
         moments: NDArray[Any] | None = None,
         block: Block | None = None,
         batch: Batch | None = None,
-        helpers: Executor | None = None,
+        helpers: Helpers | None = None,
     ) -> tuple[int, float]: ...
     def train_epochs(
         self,
@@ -120,7 +121,7 @@ class Engine:
     def forward_all(
         self,
         batch: Batch,
-        helpers: Executor | None,
+        helpers: Helpers | None,
         rows: Rows,
         start: int,
         stop: int,

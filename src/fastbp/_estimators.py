@@ -13,8 +13,8 @@ from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 
-from ._backprop import Backprop, Call, Settled, Task
-from ._conversion import from_sklearn, to_sklearn
+from ._backprop import Call, Settled, Task
+from ._conversion import Convertible
 from ._labels import (
     check_class_weight,
     check_same_classes,
@@ -32,7 +32,7 @@ LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
 
 
 @with_shared_parts
-class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
+class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
     """Multilayer perceptron for regression, trained row by row by backpropagation.
 
     Plain stochastic gradient descent, in compiled code: every row's step is taken before the next
@@ -84,6 +84,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
     loss: str
     huber_delta: float
     quantile: float
+    _counterpart = "MLPRegressor"
 
     def __init__(
         self,
@@ -168,51 +169,6 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
         outputs = self._outputs_of_one(x)
         return float(outputs[0]) if len(outputs) == 1 else outputs
 
-    @classmethod
-    def from_sklearn(cls, mlp: Any) -> Self:
-        """Return a model that is as scikit-learn's is, and goes on training from there.
-
-        Weights, predictions (to rounding), the solver's state and curves go across; parameters
-        keep their meaning (`docs/migration.md` has the differences). ``batch_size="auto"`` becomes
-        200. Curves keep scikit-learn's numbers, which include the L2 penalty.
-
-        Parameters
-        ----------
-        mlp : sklearn.neural_network.MLPRegressor
-            Or of a subclass; fitted or not. It is not changed, and nothing is shared with it.
-
-        Returns
-        -------
-        BackpropRegressor
-
-        Raises
-        ------
-        TypeError
-            For anything else.
-        ValueError
-            For ``solver="lbfgs"``, which there is not here.
-        """
-        return from_sklearn(cls, mlp, "MLPRegressor")
-
-    def to_sklearn(self) -> Any:
-        """Return scikit-learn's model that is as this one is, and goes on training from there.
-
-        The opposite of `from_sklearn`. ``n_threads`` and ``n_init`` have no counterpart and are
-        left behind.
-
-        Returns
-        -------
-        sklearn.neural_network.MLPRegressor
-            Fitted if this one is. Nothing is shared with it.
-
-        Raises
-        ------
-        ValueError
-            For what scikit-learn's model cannot be: another ``loss`` than
-            squared error and poisson, ``dropout``, different activations.
-        """
-        return to_sklearn(self, "MLPRegressor")
-
     def _target_of_one(self, y: Any, settled: Settled) -> Any:
         network = settled.network
         if network.layer_sizes[-1] == 1:
@@ -264,7 +220,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Backprop):
 
 
 @with_shared_parts
-class BackpropClassifier(ClassifierMixin, Backprop):
+class BackpropClassifier(ClassifierMixin, Convertible):
     """Multilayer perceptron for classification, trained row by row by backpropagation.
 
     Plain stochastic gradient descent on the cross-entropy, in compiled code: every row's step is
@@ -311,6 +267,7 @@ class BackpropClassifier(ClassifierMixin, Backprop):
 
     class_weight: Mapping[Any, float] | str | None
     classes_: NDArray[Any]
+    _counterpart = "MLPClassifier"
 
     def __init__(
         self,
@@ -449,51 +406,6 @@ class BackpropClassifier(ClassifierMixin, Backprop):
         np.maximum(probabilities, np.finfo(probabilities.dtype).tiny, out=probabilities)
         np.log(probabilities, out=probabilities)
         return probabilities
-
-    @classmethod
-    def from_sklearn(cls, mlp: Any) -> Self:
-        """Return a model that is as scikit-learn's is, and goes on training from there.
-
-        Weights, predictions (to rounding), the solver's state and curves go across; parameters
-        keep their meaning (`docs/migration.md` has the differences). ``batch_size="auto"`` becomes
-        200. Curves keep scikit-learn's numbers, which include the L2 penalty.
-
-        Parameters
-        ----------
-        mlp : sklearn.neural_network.MLPClassifier
-            Or of a subclass; fitted or not. It is not changed, and nothing is shared with it.
-
-        Returns
-        -------
-        BackpropClassifier
-
-        Raises
-        ------
-        TypeError
-            For anything else.
-        ValueError
-            For ``solver="lbfgs"``, which there is not here.
-        """
-        return from_sklearn(cls, mlp, "MLPClassifier")
-
-    def to_sklearn(self) -> Any:
-        """Return scikit-learn's model that is as this one is, and goes on training from there.
-
-        The opposite of `from_sklearn`. ``n_threads`` and ``n_init`` have no counterpart and are
-        left behind.
-
-        Returns
-        -------
-        sklearn.neural_network.MLPClassifier
-            Fitted if this one is. Nothing is shared with it.
-
-        Raises
-        ------
-        ValueError
-            For what scikit-learn's model cannot be: ``dropout``,
-            ``class_weight``, different activations.
-        """
-        return to_sklearn(self, "MLPClassifier")
 
     def _labels(self, outputs: NDArray[Any]) -> Any:
         """Return the most probable label of each row of outputs, (n, n_outputs)."""

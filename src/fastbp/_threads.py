@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 
 # Multiplications and additions that a thread's share of a batch should have: some microseconds of
 # work, as long as it takes to hand it out and to wait for its end.
@@ -43,7 +44,7 @@ class Trial:
         return self._prefers_helpers != (self._n_pieces >= self._patience)
 
     @contextmanager
-    def piece(self, n_rows: int) -> Iterator[Executor | None]:
+    def piece(self, n_rows: int) -> Iterator[Helpers | None]:
         """Yield the helpers for a piece of work on so many rows, or None, and take its time."""
         with_helpers = self.wants_helpers()
         start = time.perf_counter()
@@ -64,16 +65,48 @@ class Trial:
             self._n_pieces += 1
 
 
-_helpers: Executor | None = None
+class Helpers:
+    """Threads that wait for work: as many as were asked for at a time, but at most so many.
+
+    Ctrl-C may end `submit` after any call in it. `concurrent.futures.ThreadPoolExecutor` counts its
+    idle threads under a lock that is left locked if that happens at the wrong moment, and whoever
+    asks next waits for ever; so does a `threading.Thread` to be started. Here every step is one
+    call of C, which is done or not.
+    """
+
+    def __init__(self, most: int = MOST_HELPERS) -> None:
+        self._most, self._n_started = most, 0
+        self._work: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._idle: SimpleQueue[None] = SimpleQueue()  # no more items than threads that wait
+
+    def submit(self, work: Callable[[], object]) -> None:
+        """Have a thread do this; raise RuntimeError where no more threads are to be had."""
+        try:
+            self._idle.get_nowait()
+        except Empty:
+            if self._n_started < self._most:
+                _thread.start_new_thread(self._serve, ())
+                self._n_started += 1
+        self._work.put(work)
+
+    def _serve(self) -> None:
+        while True:
+            work = self._work.get()
+            work()
+            del work  # lest it is kept until there is more
+            self._idle.put(None)
+
+
+_helpers: Helpers | None = None
 _starting = threading.Lock()
 
 
-def helpers() -> Executor:
+def helpers() -> Helpers:
     """Return the threads that help, which all calls share; they are started when first needed."""
     global _helpers
     with _starting:
         if _helpers is None:
-            _helpers = ThreadPoolExecutor(MOST_HELPERS, thread_name_prefix="fastbp")
+            _helpers = Helpers()
         return _helpers
 
 

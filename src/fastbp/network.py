@@ -13,7 +13,6 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from itertools import pairwise
 from typing import Any
 
@@ -23,7 +22,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arena import Arena
 from ._jacobian import sensitivities
-from ._threads import Trial, team_size
+from ._threads import Helpers, Trial, team_size
 from ._validation import (
     as_numbers,
     as_order,
@@ -588,33 +587,32 @@ class Network:
         None stands for everything out of the ordinary about data, loss or solver, which is for
         `_rows` and `_run_epoch` to look into.
         """
-        if not self._in_training.acquire(blocking=False):
+        if self._in_training.locked():
             return None
-        try:
+        with self._in_training:
             largest_loss = self._largest_loss(0.0)  # whatever the target is
             loss = self._engine.step(x, y, rate, solver.alpha, largest_loss)
-        finally:
-            self._in_training.release()
         return loss if loss is not None and loss <= largest_loss else None
 
     def _run_epoch(
         self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, n_threads: int = 1
     ) -> float:
         """Run `train_epoch` on what was checked before, and without the warning."""
-        self._begin_training()
-        try:
+        with self._training():
             plan = self._plan(len(order), solver, rows, n_threads)
             return self._run_slices(rows, order, solver, plan)
-        finally:
-            self._in_training.release()
 
-    def _begin_training(self) -> None:
-        """Take the network, which has to be released, for this thread."""
-        if not self._in_training.acquire(blocking=False):
+    def _training(self) -> threading.Lock:
+        """Return the lock of whoever trains the network, which nobody must hold.
+
+        For a ``with``: after ``acquire`` Ctrl-C may come before a ``try``.
+        """
+        if self._in_training.locked():
             raise RuntimeError(
                 "This network is being trained by another thread. Give each thread a network of "
                 "its own, for instance a copy."
             )
+        return self._in_training
 
     def _run_epochs(
         self,
@@ -635,8 +633,7 @@ class Network:
         """
         if most < 2 or not (shuffle is None or _core.can_shuffle(order, shuffle)):
             return []
-        self._begin_training()
-        try:
+        with self._training():
             plan = self._plan(len(order), solver, rows, 1)
             per_row = self._moved_parameters(plan, solver, rows) / plan.rows
             n = min(most, self._rows_at_once(rows, plan.rows, per_row) // max(1, len(order)))
@@ -644,8 +641,6 @@ class Network:
                 return []
             rates = np.array([rate(epoch * len(order)) for epoch in range(n)])
             return self._run_together(rows, order, solver, plan, rates, shuffle)
-        finally:
-            self._in_training.release()
 
     def _run_together(
         self,
@@ -972,7 +967,7 @@ def _plan(
     return Plan(path, rows, isa, lanes, dtype, n_threads)
 
 
-def _piece(trial: Trial | None, n_rows: int) -> contextlib.AbstractContextManager[Executor | None]:
+def _piece(trial: Trial | None, n_rows: int) -> contextlib.AbstractContextManager[Helpers | None]:
     """Return the context of a piece of work on so many rows: who helps with it."""
     return _NO_HELP if trial is None else trial.piece(n_rows)
 
