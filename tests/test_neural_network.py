@@ -299,7 +299,9 @@ def test_dense_rows_that_are_mostly_zeros_train_the_same_model(solver, dtype, mo
         return opened(X, *args)
 
     monkeypatch.setattr(_core, "Rows", noted)
-    theirs, ours = pair("classes", batch_size=13, max_iter=3, hidden_layer_sizes=(71, 9), **SOLVERS[solver])
+    theirs, ours = pair(
+        "classes", batch_size=13, max_iter=3, hidden_layer_sizes=(71, 9), **SOLVERS[solver]
+    )
     expect_same(theirs.fit(X, y), ours.fit(X, y), 1e-12 if dtype == np.float64 else 1e-4)
     assert kinds[0] is tuple  # of lists of non-zeros
 

@@ -504,7 +504,7 @@ cdef void output_derivative(const fbp_ops *ops, fbp_activation activation, fbp_l
 
 cdef enum:
     ROWS_BETWEEN_SIGNALS = 1024
-    NEAR_BYTES = 1 << 16       # of gradients of non-zeros, which steps take as soon as they are there
+    NEAR_BYTES = 1 << 16       # of gradients of non-zeros, which their step takes at once
     CHUNK_BYTES = 4 << 20
     PIECES_A_THREAD = 4        # of the weights, so that threads finish at about the same time
     LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves,
