@@ -751,6 +751,36 @@ def test_batches_without_weight_are_those_of_the_shuffled_rows(in_the_table):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
+def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginning(
+    solver, monkeypatch
+):
+    X, y = rows("number")
+    theirs, ours = pair("number", batch_size=8, max_iter=5, **SOLVERS[solver])
+    real, n_epochs = fast.Twin.run_epoch, iter(range(9))
+
+    def run(twin, order):
+        trained = twin.network._run_epoch
+
+        def lost(*args):
+            loss = trained(*args)
+            if next(n_epochs) < 2:
+                return loss
+            twin.network.reset_solver()  # as an epoch does that ends so
+            return np.inf
+
+        twin.network._run_epoch = lost
+        try:
+            return real(twin, order)
+        finally:
+            twin.network._run_epoch = trained
+
+    monkeypatch.setattr(fast.Twin, "run_epoch", run)
+    calls.clear()
+    expect_same(theirs.fit(X, y), ours.fit(X, y), 1e-11)
+    assert calls == {"fast": 1, "an epoch out of the ordinary": 1}
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkeypatch):
     X, y = rows("number")
     theirs, ours = pair("number", batch_size=8, shuffle=False, max_iter=2, **SOLVERS[solver])
