@@ -39,9 +39,10 @@ INLINE vec lane_update(real *w, real *v, const vec *a, const vec *delta, int nex
 INLINE void lane_first_units(const fbp_lane_layer *layer, int64_t k, const real *const *x,
                              const real *const *next, const vec_step steps[2], const int NU,
                              const int ROWS, const int KEEPS, const int RELU) {
-    const int64_t at = k * VL, stride = layer->n_out * VL;
+    const int64_t at = k * VL, stride = layer->n_out * VL, n_in = layer->n_in;
     const int has_v = KEEPS == LANES_MOMENTUM;
     const vec ones[2] = {v_set1(1), v_set1(1)};
+    const real *x_0 = x[0], *x_1 = x[ROWS - 1], *next_0 = next[0], *next_1 = next[ROWS - 1];
     real *w = (real *)layer->W + at, *v = has_v ? (real *)layer->V_W + at : NULL;
     real *b = (real *)layer->b + at, *v_b = has_v ? (real *)layer->V_b + at : NULL;
     vec delta[2 * 8], z[2 * 8];
@@ -52,12 +53,9 @@ INLINE void lane_first_units(const fbp_lane_layer *layer, int64_t k, const real 
                            has_v ? LANES_MOMENTUM : LANES_KEEP);
         z[8 + q] = v_set1(0);
     }
-    for (int64_t i = 0; i < layer->n_in; i++) {
-        vec xi[2], next_i[2];
-        UNROLL for (int t = 0; t < ROWS; t++) {
-            xi[t] = v_set1(x[t][i]);
-            next_i[t] = v_set1(next[t][i]);
-        }
+    for (int64_t i = 0; i < n_in; i++) {
+        const vec xi[2] = {v_set1(x_0[i]), v_set1(x_1[i])};
+        const vec next_i[2] = {v_set1(next_0[i]), v_set1(next_1[i])};
         UNROLL for (int q = 0; q < NU; q++) {
             const vec updated = lane_update(w + q * VL, has_v ? v + q * VL : NULL, xi, delta + q, 8,
                                             &steps[0], ROWS, KEEPS);
@@ -93,11 +91,14 @@ INLINE void lane_second(const fbp_lane_layer *layer, const real *const *x, const
                         const int KEEPS, const int RELU) {
     real gram = 1;
     for (int64_t i = 0; i < layer->n_in; i++) gram += x[0][i] * x[1][i];
-    for (int64_t at = 0; at < layer->n_out * VL; at += VL) {
-        const vec z = v_load((const real *)layer->z + at), b = v_load((const real *)layer->b + at);
-        const vec kept = KEEPS == LANES_KEEP ? v_add(z, b) : v_fma(steps[0].keep[0][0], z, b);
-        const vec exact = v_fma(v_set1(gram), v_load((const real *)layer->delta + at), kept);
-        v_store((real *)layer->a + at, RELU ? v_max(v_set1(0), exact) : exact);
+    const real *z = layer->z, *b = layer->b, *delta = layer->delta;
+    real *a = layer->a;
+    const int64_t n = layer->n_out * VL;
+    for (int64_t at = 0; at < n; at += VL) {
+        const vec z_at = v_load(z + at), b_at = v_load(b + at);
+        const vec kept = KEEPS == LANES_KEEP ? v_add(z_at, b_at) : v_fma(steps[0].keep[0][0], z_at, b_at);
+        const vec exact = v_fma(v_set1(gram), v_load(delta + at), kept);
+        v_store(a + at, RELU ? v_max(v_set1(0), exact) : exact);
     }
 }
 
@@ -112,9 +113,9 @@ INLINE void lane_product(const fbp_lane_layer *layer, real *z, const real *x) {
 }
 
 /* z = b + a_below @ W, summed up in four parts. */
-INLINE void lane_forward(const fbp_lane_layer *layer, const real *below) {
-    const int64_t n_in = layer->n_in, stride = layer->n_out * VL;
-    for (int64_t k = 0; k < layer->n_out; k++) {
+INLINE void lane_forward(const fbp_lane_layer *layer, const real *below, const int ONE) {
+    const int64_t n_in = layer->n_in, n_out = ONE ? 1 : layer->n_out, stride = n_out * VL;
+    for (int64_t k = 0; k < n_out; k++) {
         const real *w = (const real *)layer->W + k * VL;
         vec z[4] = {v_load((const real *)layer->b + k * VL), v_set1(0), v_set1(0), v_set1(0)};
         int64_t i = 0;
@@ -128,17 +129,20 @@ INLINE void lane_forward(const fbp_lane_layer *layer, const real *below) {
 
 /* delta of the layer below = (W @ delta), for RELU times f'(z), and the step of W and b. */
 INLINE void lane_backward_update(const fbp_lane_layer *layer, real *delta_below, const real *below,
-                                 const vec_step steps[2], const int KEEPS, const int RELU) {
-    const int64_t n_out = layer->n_out;
+                                 const vec_step steps[2], const int KEEPS, const int RELU, const int ONE) {
+    const int64_t n_out = ONE ? 1 : layer->n_out;
     const int has_v = KEEPS == LANES_MOMENTUM;
     const vec one = v_set1(1);
     real *W = layer->W, *b = layer->b, *V = has_v ? layer->V_W : NULL, *V_b = has_v ? layer->V_b : NULL;
-    for (int64_t j = 0; j < layer->n_in; j++) {
+    const real *deltas = layer->delta;
+    const int64_t n_in = layer->n_in;
+    const vec first = v_load(deltas);
+    for (int64_t j = 0; j < n_in; j++) {
         const vec a = v_load(below + j * VL);
         vec sum = v_set1(0);
         for (int64_t k = 0; k < n_out; k++) {
             const int64_t at = (j * n_out + k) * VL;
-            const vec delta = v_load((const real *)layer->delta + k * VL);
+            const vec delta = ONE ? first : v_load(deltas + k * VL);
             sum = v_fma(v_load(W + at), delta, sum);
             lane_update(W + at, has_v ? V + at : NULL, &a, &delta, 0, &steps[0], 1, KEEPS);
         }
@@ -236,6 +240,13 @@ static vec lane_output(const fbp_lanes *net, const real *y, vec scale) {
     return loss;
 }
 
+/* The same of the commonest output, without the call. */
+INLINE vec lane_difference(const fbp_lane_layer *last, const real *y, vec scale) {
+    const vec delta = v_sub(v_load(last->a), v_set1(*y));
+    v_store(last->delta, v_mul(scale, delta));
+    return v_mul(v_mul(v_set1((real)0.5), delta), delta);
+}
+
 /* One row's step of all layers above the first, whose a (but for RELU only z) stands there; delta[1]
  * into `to`. Returns the row's loss. */
 INLINE vec lane_step_above(const fbp_lanes *net, const fbp_data *data, int64_t row, real *to, vec scale,
@@ -243,13 +254,18 @@ INLINE vec lane_step_above(const fbp_lanes *net, const fbp_data *data, int64_t r
     const fbp_lane_layer *first = net->layers, *last = first + net->n_layers - 1;
     if (!RELU) net->activate(first->a, first->n_out * VL);
     for (const fbp_lane_layer *layer = first + 1; layer <= last; layer++) {
-        lane_forward(layer, layer[-1].a);
+        if (layer->n_out == 1) lane_forward(layer, layer[-1].a, 1);
+        else lane_forward(layer, layer[-1].a, 0);
         if (layer != last) net->activate(layer->a, layer->n_out * VL);
     }
-    const vec loss = lane_output(net, target_row(data, row), scale);
+    const real *y = target_row(data, row);
+    const int is_difference = last->n_out == 1 && net->loss == FBP_SQUARED_ERROR &&
+                              net->out_activation == FBP_IDENTITY;
+    const vec loss = is_difference ? lane_difference(last, y, scale) : lane_output(net, y, scale);
     for (const fbp_lane_layer *layer = last, *below = last - 1; layer != first; layer = below--) {
         real *delta = below == first ? to : below->delta;
-        lane_backward_update(layer, delta, below->a, steps, KEEPS, RELU);
+        if (layer->n_out == 1) lane_backward_update(layer, delta, below->a, steps, KEEPS, RELU, 1);
+        else lane_backward_update(layer, delta, below->a, steps, KEEPS, RELU, 0);
         if (!RELU) net->derive(delta, below->a, below->n_out * VL);
     }
     return loss;

@@ -11,9 +11,10 @@
  * where Z comes from the pass over W and V that the row before was owed, and only D has to wait for
  * delta. Whatever there is one of, such as a delta, stands in every lane of a vector.
  *
- * Of several outputs, or of units that are a single vector, the weights are scale * W and scale * w2,
- * and L2 shrinks the scale alone. So a step divides by it, and what is read is multiplied, both where
- * nothing waits for it.
+ * Of several outputs the weights are scale * W and scale * w2, and L2 shrinks the scale alone. So a step
+ * divides by it, and what is read is multiplied, both where nothing waits for it. A single output has a
+ * loop of its own, in which its w2 and all biases stay in registers, and where only what has delta as a
+ * factor waits for it.
  *
  * W stands in tiles of some vectors of units, W[tile][input][vectors * VL], with momentum as many of
  * V behind those of each input; zero behind n_out. There b, w2 and D stay zero too, because every
@@ -59,8 +60,8 @@ INLINE vec tiny_derive(vec w, vec a, const fbp_activation activation) {
     }
 }
 
-/* What a template has besides gradients. What is SCALED decays by way of the scale of all weights. */
-enum { DECAYS = 1, MOVES = 2, SCALED = 4 }; /* none: PLAIN */
+/* What a template has besides gradients. */
+enum { DECAYS = 1, MOVES = 2 }; /* neither: PLAIN */
 
 /* w' and v' for the gradient whose steps are x D and x E */
 INLINE void tiny_step(vec *w, vec *v, vec x, vec D, vec E, const vec_step *s, const int KIND) {
@@ -86,30 +87,6 @@ enum {
     TILE_VECTORS = 6,                /* of W that a pass has registers for */
 };
 
-/* What a row leaves to the next. w2 and b2 stand here where there is one output, else in its layer. */
-typedef struct {
-    vec z[MOST_VECTORS], Z[MOST_VECTORS], a[MOST_VECTORS], D[MOST_VECTORS], E[MOST_VECTORS];
-    vec b[MOST_VECTORS], V_b[MOST_VECTORS], w2[TINY_VECTORS], V_w2[TINY_VECTORS], b2, V_b2;
-} tiny_state;
-
-/* What a row's gradients are multiplied by, in every lane: as W and w2 want it, which are scaled; as b
- * and z do, whose gradients are worked out of a w2 without its scale; as b2 does; and velocities. */
-typedef struct {
-    vec W, w2, b, b2, V;
-} tiny_takes;
-
-INLINE tiny_takes takes_of(const fbp_step *step, double weight, double scale, double keep, const int KIND) {
-    const double take = step->take[0] * weight;
-    const vec same = v_set1((real)take);
-    tiny_takes takes = {same, same, same, same, v_set1((real)(step->take[1] * weight))};
-    if (KIND & SCALED) {
-        takes.W = v_set1((real)(take / keep));
-        takes.w2 = v_set1((real)(take / (scale * keep)));
-        takes.b = v_set1((real)(take * scale));
-    }
-    return takes;
-}
-
 /* How many of NV vectors are a tile; what remains is the last one. */
 INLINE int tiny_tile(int NV, int moves) {
     if (moves) return NV == 4 ? 2 : NV;
@@ -127,7 +104,10 @@ INLINE int tiny_tile(int NV, int moves) {
 INLINE void tiny_pass(vec *Z, vec *Z_V, real *W, int64_t n_in, const real *x_last, const real *next,
                       const vec *D, const vec *E, const vec_step *s, const int NQ, const int KIND) {
     const int64_t stride = KIND & MOVES ? 2 * NQ * VL : NQ * VL;
-    UNROLL for (int q = 0; q < NQ; q++) Z[q] = Z_V[q] = v_set1(0);
+    UNROLL for (int q = 0; q < NQ; q++) {
+        Z[q] = v_set1(0);
+        if (KIND & MOVES) Z_V[q] = v_set1(0);
+    }
     for (int64_t i = 0; i < n_in; i++, W += stride) {
         const vec to_last = v_set1(x_last[i]), to_next = v_set1(next[i]);
         UNROLL for (int q = 0; q < NQ; q++) {
@@ -142,13 +122,20 @@ INLINE void tiny_pass(vec *Z, vec *Z_V, real *W, int64_t n_in, const real *x_las
             }
         }
     }
+    UNROLL for (int q = 0; q < NQ; q++) {
+        SETTLE(Z[q]);
+        if (KIND & MOVES) SETTLE(Z_V[q]);
+    }
 }
 
 /* The same without a step. */
 INLINE void tiny_forward(vec *Z, vec *Z_V, const real *W, int64_t n_in, const real *next, const int NQ,
                          const int KIND) {
     const int64_t stride = KIND & MOVES ? 2 * NQ * VL : NQ * VL;
-    UNROLL for (int q = 0; q < NQ; q++) Z[q] = Z_V[q] = v_set1(0);
+    UNROLL for (int q = 0; q < NQ; q++) {
+        Z[q] = v_set1(0);
+        if (KIND & MOVES) Z_V[q] = v_set1(0);
+    }
     for (int64_t i = 0; i < n_in; i++, W += stride) {
         const vec x = v_set1(next[i]);
         UNROLL for (int q = 0; q < NQ; q++) {
@@ -200,18 +187,134 @@ static vec tiny_output(const fbp_net *net, vec z, const real *y, double *loss) {
     return tiny_derive(v_set1(*(const real *)layer->delta), a, net->last_activation);
 }
 
-/* The same from a, where w2 and b2 are in registers. */
-INLINE vec tiny_one_output(const fbp_net *net, const tiny_state *p, vec scale, const real *y, double *loss,
-                           int is_difference, const int NV, const int KIND) {
-    vec product = v_mul(p->a[0], p->w2[0]);
-    UNROLL for (int q = 1; q < NV; q++) product = v_fma(p->a[q], p->w2[q], product);
-    product = v_total(product);
-    if (!is_difference)
-        return tiny_output(net, KIND & SCALED ? v_fma(scale, product, p->b2) : v_add(product, p->b2), y, loss);
-    const vec rest = v_sub(p->b2, v_set1(*y));
-    const vec delta = KIND & SCALED ? v_fma(scale, product, rest) : v_add(product, rest);
-    *loss = 0.5 * (double)v_first(delta) * v_first(delta);
-    return delta;
+/* Parameters of the last layer and biases, which stay in registers, each with its velocity. */
+typedef struct {
+    vec b[TINY_VECTORS], V_b[TINY_VECTORS], w2[TINY_VECTORS], V_w2[TINY_VECTORS], b2, V_b2;
+} tiny_parameters;
+
+/* From or to where they belong. */
+INLINE void tiny_move(vec *parameter, real *at, const int NV, int loading) {
+    UNROLL for (int q = 0; q < NV; q++) {
+        if (loading) parameter[q] = v_load(at + q * VL);
+        else v_store(at + q * VL, parameter[q]);
+    }
+}
+
+INLINE void tiny_move_all(tiny_parameters *p, const fbp_net *net, const fbp_block *block, const int NV,
+                          const int KIND, int loading) {
+    const fbp_layer *last = net->layers + 1;
+    real *b2 = last->b, *V_b2 = last->V_b;
+    tiny_move(p->b, block->b, NV, loading);
+    tiny_move(p->w2, last->W, NV, loading);
+    if (KIND & MOVES) tiny_move(p->V_b, block->V_b, NV, loading);
+    if (KIND & MOVES) tiny_move(p->V_w2, last->V_W, NV, loading);
+    if (loading) {
+        p->b2 = v_set1(*b2);
+        p->V_b2 = v_set1(KIND & MOVES ? *V_b2 : 0);
+    } else {
+        *b2 = v_first(p->b2);
+        if (KIND & MOVES) *V_b2 = v_first(p->V_b2);
+    }
+}
+
+/* train_tiny for NV vectors of hidden units and a single output. */
+INLINE int64_t tiny_rows_one(fbp_net *net, fbp_block *block, const fbp_data *data, const int64_t *order,
+                             int64_t start, int64_t stop, const fbp_step *step, double largest_loss,
+                             double *loss_sum, const int NV, const fbp_activation ACTIVATION, const int KIND) {
+    const int BIAS = KIND & MOVES; /* biases do not decay */
+    const int TILE = tiny_tile(NV, KIND & MOVES);
+    const int64_t n_in = net->layers->n_in, per_vector = (KIND & MOVES ? 2 : 1) * n_in * VL;
+    const vec_step s = step_times(step, 1, 0), s_bias = step_times(step, 1, 1);
+    const vec one = v_set1(1);
+    real *W = block->W, units[VL];
+    const real *x = dense_row(data, order[start]), *x_last = x, *next = x;
+    tiny_parameters p;
+    vec z[TINY_VECTORS], Z[TINY_VECTORS], Z_V[TINY_VECTORS], D[TINY_VECTORS], E[TINY_VECTORS];
+    double sum = 0;
+    int64_t r = start;
+
+    for (int j = 0; j < VL; j++) units[j] = (NV - 1) * VL + j < net->layers->n_out;
+    const vec last_units = v_load(units);
+    tiny_move_all(&p, net, block, NV, KIND, 1);
+#define FORWARD(q, NQ) tiny_forward(Z + q, Z_V + q, W + q * per_vector, n_in, next, NQ, KIND)
+#define PASS(q, NQ) \
+    tiny_pass(Z + q, Z_V + q, W + q * per_vector, n_in, x_last, next, D + q, E + q, &s, NQ, KIND)
+    EACH_TILE(FORWARD);
+    UNROLL for (int q = 0; q < NV; q++) {
+        z[q] = v_add(Z[q], p.b[q]);
+        D[q] = E[q] = v_set1(0);
+    }
+    for (;; r++) {
+        vec a[TINY_VECTORS], product, gram = one, delta;
+        double loss;
+        next = dense_row(data, order[r + 1 < stop ? r + 1 : start]);
+        if (r + AHEAD < stop) fetch_row(data, order[r + AHEAD]);
+
+        /* What comes first is taken up first: the activations of several vectors take longer than
+         * the pass, which fills the gaps they leave. */
+        if (NV > 1) tiny_activate_all(a, z, net->layers, last_units, NV, ACTIVATION, 1);
+        if (r > start) EACH_TILE(PASS);
+        else EACH_TILE(FORWARD);
+        UNROLL for (int q = 0; q < NV; q++) Z[q] = tiny_kept(Z[q], Z_V[q], &s, KIND);
+        if (r == stop) break;
+        if (NV == 1) tiny_activate_all(a, z, net->layers, last_units, NV, ACTIVATION, 1);
+        for (int64_t i = 0; i < n_in; i++) gram = v_fma(v_set1(x[i]), v_set1(next[i]), gram);
+        SETTLE(gram);
+
+        const int64_t row = order[r];
+        const real *y = target_row(data, row);
+        const double weight = data->weights ? data->weights[row] : 1;
+        const vec take = v_set1((real)(step->take[0] * weight));
+        const vec take_V = v_set1((real)(step->take[1] * weight));
+        product = v_mul(a[0], p.w2[0]);
+        UNROLL for (int q = 1; q < NV; q++) product = v_fma(a[q], p.w2[q], product);
+        product = v_total(product);
+        if (net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY) {
+            delta = v_add(product, v_sub(p.b2, v_set1(*y)));
+            loss = 0.5 * (double)v_first(delta) * v_first(delta);
+        } else {
+            delta = tiny_output(net, v_add(product, p.b2), y, &loss);
+        }
+        if (!(loss <= largest_loss)) break;
+        sum += weight * loss;
+        UNROLL for (int q = 0; q < NV; q++) {
+            const vec slope = tiny_derive(p.w2[q], a[q], ACTIVATION);
+            D[q] = v_mul(v_mul(take, delta), slope);
+            E[q] = KIND & MOVES ? v_mul(v_mul(take_V, delta), slope) : D[q];
+            z[q] = v_add(Z[q], tiny_kept(p.b[q], p.V_b[q], &s_bias, BIAS));
+            z[q] = v_fma(delta, v_mul(v_mul(take, gram), slope), z[q]);
+            tiny_step(&p.b[q], &p.V_b[q], one, D[q], E[q], &s_bias, BIAS);
+            tiny_step(&p.w2[q], &p.V_w2[q], delta, v_mul(take, a[q]), v_mul(take_V, a[q]), &s, KIND);
+        }
+        tiny_step(&p.b2, &p.V_b2, delta, take, take_V, &s_bias, BIAS);
+        x_last = x;
+        x = next;
+    }
+#undef FORWARD
+#undef PASS
+    tiny_move_all(&p, net, block, NV, KIND, 0);
+    *loss_sum += sum;
+    return r;
+}
+
+/* Several outputs. */
+
+/* What a row leaves to the next. */
+typedef struct {
+    vec z[MOST_VECTORS], Z[MOST_VECTORS], a[MOST_VECTORS], D[MOST_VECTORS], b[MOST_VECTORS];
+} tiny_state;
+
+/* What a row's gradients are multiplied by, in every lane: as W and w2 want it, which are scaled, and as
+ * b and z do, whose gradients are worked out of a w2 without its scale. */
+typedef struct {
+    vec W, w2, b;
+} tiny_takes;
+
+INLINE tiny_takes takes_of(const fbp_step *step, double weight, double scale, double keep) {
+    const double take = step->take[0] * weight;
+    const tiny_takes takes = {v_set1((real)(take / keep)), v_set1((real)(take / (scale * keep))),
+                              v_set1((real)(take * scale))};
+    return takes;
 }
 
 /* Loss and delta = z - y of n outputs, a few at most, in every lane of a vector each and in the layer. */
@@ -273,18 +376,7 @@ INLINE double tiny_outputs(const fbp_net *net, const vec *a, real scale, const r
     return 0.5 * loss;
 }
 
-/* back = sum over outputs of delta w2, and w2 takes its step: NQ vectors from q on, of one output whose
- * w2 is in registers, */
-INLINE void tiny_back_one(vec *back, tiny_state *p, vec delta, const tiny_takes *take, const vec_step *s,
-                          int q, const int NQ, const int KIND) {
-    UNROLL for (int u = 0; u < NQ; u++) {
-        const vec a = p->a[q + u];
-        back[u] = v_mul(delta, p->w2[q + u]);
-        tiny_step(&p->w2[q + u], &p->V_w2[q + u], delta, v_mul(take->w2, a), v_mul(take->V, a), s, KIND);
-    }
-}
-
-/* or of the layer's outputs: n_few, whose deltas are in registers, or if that is 0 all. */
+/* back = sum over outputs of delta w2, and w2 takes its step: NQ vectors from q on, of n_few outputs, whose deltas are in registers, or if that is 0 all. */
 INLINE void tiny_back(vec *back, const fbp_layer *layer, const vec *delta, int n_few, const vec *a, vec take,
                       int q, const int NQ) {
     const real *deltas = layer->delta;
@@ -316,136 +408,88 @@ INLINE void tiny_back(vec *back, const fbp_layer *layer, const vec *delta, int n
 }
 
 /* D, the next row's z and b's step, for NQ vectors from q on. */
-INLINE void tiny_turn(tiny_state *p, const vec *back, const tiny_takes *take, vec gram, vec kept,
-                      const vec_step *s_bias, int q, const int NQ, const fbp_activation activation,
-                      const int KIND) {
-    const int BIAS = KIND & MOVES; /* biases do not decay */
+INLINE void tiny_turn(tiny_state *p, const vec *back, const tiny_takes *take, vec gram, vec kept, int q,
+                      const int NQ, const fbp_activation activation) {
     UNROLL for (int u = 0; u < NQ; u++) {
         const vec slope = tiny_derive(back[u], p->a[q + u], activation);
-        vec *z = &p->z[q + u], *b = &p->b[q + u], *V_b = &p->V_b[q + u];
         p->D[q + u] = v_mul(take->W, slope);
-        p->E[q + u] = KIND & MOVES ? v_mul(take->V, slope) : p->D[q + u];
-        if (KIND & SCALED) *z = v_fma(kept, p->Z[q + u], *b);
-        else *z = v_add(p->Z[q + u], tiny_kept(*b, *V_b, s_bias, BIAS));
-        *z = v_fma(slope, v_mul(take->b, gram), *z);
-        tiny_step(b, V_b, v_set1(1), v_mul(take->b, slope), p->E[q + u], s_bias, BIAS);
+        p->z[q + u] = v_fma(slope, v_mul(take->b, gram), v_fma(kept, p->Z[q + u], p->b[q + u]));
+        p->b[q + u] = v_fma(take->b, slope, p->b[q + u]);
     }
 }
 
 /* W and w2 become what they stand for, and D what W is owed then. */
-INLINE void tiny_unscale(tiny_state *p, const fbp_net *net, fbp_block *block, double factor, const int NV,
-                         const int ONE) {
+INLINE void tiny_unscale(tiny_state *p, const fbp_net *net, fbp_block *block, double factor, const int NV) {
     const fbp_layer *layer = net->layers + 1;
-    const vec f = v_set1((real)factor);
     scale(block->W, block->W, factor, net->layers->n_in * NV * VL);
-    UNROLL for (int q = 0; q < NV; q++) {
-        p->D[q] = v_mul(f, p->D[q]);
-        if (ONE) p->w2[q] = v_mul(f, p->w2[q]);
-    }
-    if (!ONE) scale(layer->W, layer->W, factor, layer->n_out * layer->width);
+    UNROLL for (int q = 0; q < NV; q++) p->D[q] = v_mul(v_set1((real)factor), p->D[q]);
+    scale(layer->W, layer->W, factor, layer->n_out * layer->width);
 }
 
-/* Parameters that stay in registers, from or to where they belong. */
-INLINE void tiny_move(vec *parameter, real *at, const int NV, int loading) {
-    UNROLL for (int q = 0; q < NV; q++) {
-        if (loading) parameter[q] = v_load(at + q * VL);
-        else v_store(at + q * VL, parameter[q]);
-    }
-}
-
-INLINE void tiny_move_all(tiny_state *p, const fbp_net *net, const fbp_block *block, const int NV,
-                          const int KIND, const int ONE, int loading) {
-    const fbp_layer *last = net->layers + 1;
-    real *b2 = last->b, *V_b2 = last->V_b;
-    tiny_move(p->b, block->b, NV, loading);
-    if (KIND & MOVES) tiny_move(p->V_b, block->V_b, NV, loading);
-    if (!ONE) return;
-    tiny_move(p->w2, last->W, NV, loading);
-    if (KIND & MOVES) tiny_move(p->V_w2, last->V_W, NV, loading);
-    if (loading) {
-        p->b2 = v_set1(*b2);
-        p->V_b2 = v_set1(KIND & MOVES ? *V_b2 : 0);
-    } else {
-        *b2 = v_first(p->b2);
-        if (KIND & MOVES) *V_b2 = v_first(p->V_b2);
-    }
-}
-
-/* train_tiny for NV vectors of hidden units; ONE: a single output, and the activation is known when
- * compiled. */
+/* train_tiny for NV vectors of hidden units and any outputs, without momentum. */
 INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, const int64_t *order,
                          int64_t start, int64_t stop, const fbp_step *step, double largest_loss,
-                         double *loss_sum, const int NV, const fbp_activation activation, const int KIND,
-                         const int ONE) {
-    const int TILE = tiny_tile(NV, KIND & MOVES);
-    /* What comes first is taken up first: several vectors or outputs wait for one another for longer
-     * than a pass takes, which fills the gaps that they leave. */
-    const int PASS_FIRST = NV == 1 && ONE;
+                         double *loss_sum, const int NV) {
+    const int TILE = tiny_tile(NV, 0);
     const fbp_layer *last = net->layers + 1;
-    const int64_t n_in = net->layers->n_in, per_vector = (KIND & MOVES ? 2 : 1) * n_in * VL;
+    const fbp_activation activation = net->first_activation;
+    const int64_t n_in = net->layers->n_in, per_vector = n_in * VL;
     const int is_difference = net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY;
     const int n_few = is_difference && last->n_out <= FEW_OUTPUTS ? (int)last->n_out : 0;
-    const double keep = KIND & SCALED ? step->keep[0][0] : 1;
-    const vec_step s = step_times(step, 1, 0), s_bias = step_times(step, 1, 1);
+    const double keep = step->keep[0][0];
+    const vec_step s = step_times(step, 1, 0);
     const real *x = dense_row(data, order[start]), *x_last = x, *next = x;
     real *W = block->W, units[VL];
     tiny_state p;
-    vec Z_V[MOST_VECTORS], back[TILE_VECTORS], delta[FEW_OUTPUTS];
+    vec back[TILE_VECTORS], delta[FEW_OUTPUTS];
     double sum = 0, scale = 1;
     int64_t r = start;
 
     for (int j = 0; j < VL; j++) units[j] = (NV - 1) * VL + j < net->layers->n_out;
     const vec last_units = v_load(units);
-    tiny_move_all(&p, net, block, NV, KIND, ONE, 1);
+    tiny_move(p.b, block->b, NV, 1);
     UNROLL for (int k = 0; k < FEW_OUTPUTS; k++) delta[k] = v_set1(0); /* for compilers: n_few are read */
-#define FORWARD(q, NQ) tiny_forward(p.Z + q, Z_V + q, W + q * per_vector, n_in, next, NQ, KIND)
+#define FORWARD(q, NQ) tiny_forward(p.Z + q, NULL, W + q * per_vector, n_in, next, NQ, PLAIN)
 #define PASS(q, NQ) \
-    tiny_pass(p.Z + q, Z_V + q, W + q * per_vector, n_in, x_last, next, p.D + q, p.E + q, &s, NQ, KIND)
-#define PASS_OVER_W()                                       \
-    do {                                                    \
-        if (KIND & ~SCALED && r == start) EACH_TILE(FORWARD); \
-        else EACH_TILE(PASS);                               \
-    } while (0)
-#define TURN(q, NQ)                                                               \
-    do {                                                                          \
-        if (ONE) tiny_back_one(back, &p, delta[0], &take, &s, q, NQ, KIND);       \
-        else tiny_back(back, last, delta, n_few, p.a, take.w2, q, NQ);            \
-        tiny_turn(&p, back, &take, gram, kept, &s_bias, q, NQ, activation, KIND); \
+    tiny_pass(p.Z + q, NULL, W + q * per_vector, n_in, x_last, next, p.D + q, p.D + q, &s, NQ, PLAIN)
+#define TURN(q, NQ)                                                    \
+    do {                                                               \
+        tiny_back(back, last, delta, n_few, p.a, take.w2, q, NQ);      \
+        tiny_turn(&p, back, &take, gram, kept, q, NQ, activation);     \
     } while (0)
     EACH_TILE(FORWARD);
     UNROLL for (int q = 0; q < NV; q++) {
         p.z[q] = v_add(p.Z[q], p.b[q]);
-        p.D[q] = p.E[q] = v_set1(0);
+        p.D[q] = v_set1(0);
     }
     for (;; r++) {
         vec gram = v_set1(1);
         double loss;
         next = dense_row(data, order[r + 1 < stop ? r + 1 : start]);
         if (r + AHEAD < stop) fetch_row(data, order[r + AHEAD]);
-        if (PASS_FIRST || r == stop) PASS_OVER_W();
-        if (r == stop) break;
+        if (r == stop) {
+            EACH_TILE(PASS);
+            break;
+        }
 
         const int64_t row = order[r];
         const real *y = target_row(data, row);
         const double weight = data->weights ? data->weights[row] : 1;
-        const tiny_takes take = takes_of(step, weight, scale, keep, KIND);
+        const tiny_takes take = takes_of(step, weight, scale, keep);
         const vec scales = v_set1((real)scale), kept = v_set1((real)(scale * keep));
-        tiny_activate_all(p.a, p.z, net->layers, last_units, NV, activation, ONE);
+        tiny_activate_all(p.a, p.z, net->layers, last_units, NV, activation, 0);
         for (int64_t i = 0; i < n_in; i++) gram = v_fma(v_set1(x[i]), v_set1(next[i]), gram);
-        if (ONE) delta[0] = tiny_one_output(net, &p, scales, y, &loss, is_difference, NV, KIND);
-        else if (n_few) loss = tiny_few_outputs(delta, last, p.a, scales, y, n_few, NV);
+        SETTLE(gram);
+        if (n_few) loss = tiny_few_outputs(delta, last, p.a, scales, y, n_few, NV);
         else loss = tiny_outputs(net, p.a, (real)scale, y, is_difference, NV);
-        if (!PASS_FIRST) PASS_OVER_W();
+        EACH_TILE(PASS); /* which fills the gaps that outputs leave: they wait for one another */
         if (!(loss <= largest_loss)) break;
         sum += weight * loss;
-
-        UNROLL for (int q = 0; q < NV; q++) p.Z[q] = tiny_kept(p.Z[q], Z_V[q], &s, KIND);
         EACH_TILE(TURN);
-        if (ONE) tiny_step(&p.b2, &p.V_b2, delta[0], take.b2, take.V, &s_bias, KIND & MOVES);
-        else update_bias(last, weight, step, 0);
-        if (KIND & SCALED) scale *= keep;
-        if (KIND & SCALED && scale < LEAST_SCALE) {
-            tiny_unscale(&p, net, block, scale, NV, ONE);
+        update_bias(last, weight, step, 0);
+        scale *= keep;
+        if (scale < LEAST_SCALE) {
+            tiny_unscale(&p, net, block, scale, NV);
             scale = 1;
         }
         x_last = x;
@@ -453,10 +497,9 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
     }
 #undef FORWARD
 #undef PASS
-#undef PASS_OVER_W
 #undef TURN
-    if (KIND & SCALED) tiny_unscale(&p, net, block, scale, NV, ONE);
-    tiny_move_all(&p, net, block, NV, KIND, ONE, 0);
+    tiny_unscale(&p, net, block, scale, NV);
+    tiny_move(p.b, block->b, NV, 0);
     *loss_sum += sum;
     return r;
 }
@@ -487,17 +530,17 @@ static int64_t train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data, 
     int64_t stopped = start;
     if (start == stop) return start;
     tiny_copy(net, block, n_vectors, step->momentum, 1);
-#define ROWS(NV, ACTIVATION, KIND, ONE)                                                           \
-    stopped = tiny_rows(net, block, data, order, start, stop, step, largest_loss, loss_sum, NV,    \
-                        ACTIVATION, KIND, ONE);                                                   \
+#define ONE(NV, ACTIVATION, KIND)                                                                  \
+    stopped = tiny_rows_one(net, block, data, order, start, stop, step, largest_loss, loss_sum, NV, \
+                            ACTIVATION, KIND);                                                     \
     break
 #define WITH_ACTIVATION(NV, ACTIVATION)                                      \
     case ACTIVATION:                                                         \
         switch (kind) {                                                      \
-        case PLAIN: ROWS(NV, ACTIVATION, PLAIN, 1);                          \
-        case DECAYS: ROWS(NV, ACTIVATION, (NV == 1 ? SCALED : DECAYS), 1);   \
-        case MOVES: ROWS(NV, ACTIVATION, MOVES, 1);                          \
-        case DECAYS | MOVES: ROWS(NV, ACTIVATION, (DECAYS | MOVES), 1);      \
+        case PLAIN: ONE(NV, ACTIVATION, PLAIN);                              \
+        case DECAYS: ONE(NV, ACTIVATION, DECAYS);                            \
+        case MOVES: ONE(NV, ACTIVATION, MOVES);                              \
+        case DECAYS | MOVES: ONE(NV, ACTIVATION, (DECAYS | MOVES));          \
         }                                                                    \
         break;
 #define ONE_OUTPUT(NV)                           \
@@ -508,8 +551,10 @@ static int64_t train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data, 
             WITH_ACTIVATION(NV, FBP_RELU)        \
         }                                        \
         break;
-#define ANY_OUTPUTS(NV) \
-    case NV: ROWS(NV, net->first_activation, SCALED, 0);
+#define ANY_OUTPUTS(NV)                                                                                    \
+    case NV:                                                                                               \
+        stopped = tiny_rows(net, block, data, order, start, stop, step, largest_loss, loss_sum, NV);       \
+        break;
     switch (one ? n_vectors : 0) {
         ONE_OUTPUT(1)
         ONE_OUTPUT(2)
@@ -530,7 +575,7 @@ static int64_t train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data, 
         ANY_OUTPUTS(8)
 #endif
     }
-#undef ROWS
+#undef ONE
 #undef WITH_ACTIVATION
 #undef ONE_OUTPUT
 #undef ANY_OUTPUTS
