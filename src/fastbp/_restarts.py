@@ -78,9 +78,13 @@ def draw_restarts(first: Restart, n_init: int, random: np.random.RandomState) ->
     ``random`` is left as it is, so that the first of them trains as it would alone.
     """
     restarts = [first]
-    for seed in copy.deepcopy(random).randint(2**31 - 1, size=n_init - 1) if n_init > 1 else ():
+    if n_init == 1:
+        return restarts
+    own = np.random.RandomState(0)  # one for all: making one takes longer than an epoch may
+    for seed in copy.deepcopy(random).randint(2**31 - 1, size=n_init - 1):
         network = first.network.copy()
-        network._initialise(np.random.RandomState(seed))
+        own.seed(seed)
+        network._initialise(own)
         restarts.append(
             Restart(
                 network,
