@@ -1,5 +1,6 @@
 """The examples and the README's code run as they stand."""
 
+import ast
 import os
 import re
 import runpy
@@ -8,6 +9,8 @@ import urllib.error
 from pathlib import Path
 
 import pytest
+
+from fastbp._explain.salaries import STUDENTS
 
 ROOT = Path(__file__).parents[1]
 MNIST = Path(os.environ.get("FASTBP_DATA", ROOT.parent / "shared" / "data" / "mnist.npz"))
@@ -55,6 +58,15 @@ def test_salary_example_learns(capsys):
     runpy.run_path(str(ROOT / "examples" / "salary.py"))
     losses = re.findall(r"mean loss (\S+)", capsys.readouterr().out)
     assert float(losses[-1]) < 0.05 * float(losses[0])
+
+
+@pytest.mark.parametrize("path", ["examples/salary.py", "docs/gallery/stories/nine_parameters.py"])
+def test_those_who_tell_of_the_students_each_for_themselves_tell_the_same(path):
+    text = (ROOT / path).read_text(encoding="utf-8")
+    (table,) = re.findall(
+        r"^students = np\.array\(.*?(\[.*?\n    \])\n\)", text, re.DOTALL | re.MULTILINE
+    )
+    assert ast.literal_eval(table) == STUDENTS.tolist()
 
 
 def test_readme_code_runs(capsys):
