@@ -934,7 +934,9 @@ class Network:
         """
         used = self._used_parameters(rows) + params_per_row
         seconds = min(0.1, max(0.02, 8e-8 * self.n_parameters))
-        return max(1, int(seconds / (2e-8 + 2.5e-10 * used)) // multiple) * multiple
+        each = 2.5e-10 if _core.lanes(self._engine.isa, self._dtype_name) > 1 else 1.25e-9
+        each *= 2.5 if rows.sparse else 1.0
+        return max(1, int(seconds / (2e-8 + each * used)) // multiple) * multiple
 
 
 @functools.lru_cache(maxsize=64)
