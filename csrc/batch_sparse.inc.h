@@ -15,11 +15,12 @@ INLINE void sparse_product_n(real *z, const real *W, int64_t width, const fbp_ro
 }
 
 /* W[i][0..m) += x_i factor d, likewise */
-INLINE void sparse_update_n(real *W, int64_t width, const fbp_row *x, const real *d, real factor, int m) {
+INLINE void sparse_update_n(real *W, int64_t width, int64_t first_input, const fbp_row *x, const real *d,
+                            real factor, int m) {
     const real *values = x->values;
     const vec step = v_mul(v_set1(factor), v_load_n(d, m));
     for (int64_t p = 0; p < x->n; p++) {
-        real *w = W + x->columns[p] * width;
+        real *w = W + (x->columns[p] - first_input) * width;
         v_store_n(w, v_fma(v_set1(values[p]), step, v_load_n(w, m)), m);
     }
 }
@@ -40,24 +41,31 @@ static void product_of_parts(const fbp_batch *batch, const fbp_layer *layer, int
     const int64_t n_out = layer->n_out, stride = batch->stride;
     const real *W = layer->W;
     real *Z = batch->Z;
-#define ROWS(NV) \
-    for (int64_t r = 0; r < n_rows; r++) sparse_product(Z + r * stride + j, W + j, n_out, &parts[r], first, NV)
-#define ROWS_N(m) \
-    for (int64_t r = 0; r < n_rows; r++) sparse_product_n(Z + r * stride + j, W + j, n_out, &parts[r], first, m)
+#define ROWS(NV)                           \
+    for (int64_t r = 0; r < n_rows; r++)   \
+        if (first || parts[r].n) sparse_product(Z + r * stride + j, W + j, n_out, &parts[r], first, NV)
+#define ROWS_N(m)                          \
+    for (int64_t r = 0; r < n_rows; r++)   \
+        if (first || parts[r].n) sparse_product_n(Z + r * stride + j, W + j, n_out, &parts[r], first, m)
     EACH_STRIP(n_out, ROWS, ROWS_N);
 #undef ROWS
 #undef ROWS_N
 }
 
-/* G += factor X' D over the parts; G (and so all of W) begins with input 0 */
-static void gradients_of_parts(real *G, const fbp_batch *batch, int64_t n_out, int64_t n_rows, real factor) {
+/* G += factor X' D over the parts, where G begins with first_input */
+static void gradients_of_parts(real *G, int64_t first_input, const fbp_batch *batch, int64_t n_out,
+                               int64_t n_rows, real factor) {
     const fbp_row *parts = batch->parts;
     const int64_t stride = batch->stride;
     const real *D = batch->D;
-#define ROWS(NV) \
-    for (int64_t r = 0; r < n_rows; r++) sparse_update(G + j, n_out, &parts[r], D + r * stride + j, factor, NV)
-#define ROWS_N(m) \
-    for (int64_t r = 0; r < n_rows; r++) sparse_update_n(G + j, n_out, &parts[r], D + r * stride + j, factor, m)
+#define ROWS(NV)                                                                              \
+    for (int64_t r = 0; r < n_rows; r++)                                                      \
+        if (parts[r].n)                                                                       \
+            sparse_update(G + j, n_out, first_input, &parts[r], D + r * stride + j, factor, NV)
+#define ROWS_N(m)                                                                             \
+    for (int64_t r = 0; r < n_rows; r++)                                                      \
+        if (parts[r].n)                                                                       \
+            sparse_update_n(G + j, n_out, first_input, &parts[r], D + r * stride + j, factor, m)
     EACH_STRIP(n_out, ROWS, ROWS_N);
 #undef ROWS
 #undef ROWS_N
@@ -81,7 +89,7 @@ static void sparse_step(const fbp_batch *batch, const fbp_layer *layer, const fb
     next_parts(batch->parts, rows, n_rows, i);
     for (; i < end; i += chunk) {
         next_parts(batch->parts, rows, n_rows, i + chunk < end ? i + chunk : end);
-        gradients_of_parts(layer->W, batch, layer->n_out, n_rows, (real)factor);
+        gradients_of_parts(layer->W, 0, batch, layer->n_out, n_rows, (real)factor);
     }
 }
 
@@ -99,7 +107,7 @@ INLINE void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const 
         real *G = is_whole ? (real *)batch->G + i * n_out : batch->near;
         if (is_first) memset(G, 0, (size_t)(m * n_out) * sizeof(real));
         next_parts(batch->parts, rows, n_rows, i + m);
-        gradients_of_parts(G - i * n_out, batch, n_out, n_rows, 1);
+        gradients_of_parts(G, i, batch, n_out, n_rows, 1);
         if (s) step_along(W, V, G, m * n_out, s, RULE);
     }
 }

@@ -7,14 +7,16 @@
  * Panels are wider, so that finding an input's weights is paid for by several vectors. X[input][row]
  * is kept all zero, and holds one block's non-zeros for a moment: so each row meets those before it. */
 
-/* W[i] += x_i factor d for the row's non-zeros x_i, NV vectors of the `width` numbers of each input */
-INLINE void sparse_update(real *W, int64_t width, const fbp_row *x, const real *d, real factor, const int NV) {
+/* W[i] += x_i factor d for the row's non-zeros x_i, NV vectors of the `width` numbers that each input has
+ * in W, from first_input on */
+INLINE void sparse_update(real *W, int64_t width, int64_t first_input, const fbp_row *x, const real *d,
+                          real factor, const int NV) {
     const real *values = x->values;
     vec step[8];
     UNROLL for (int q = 0; q < NV; q++) step[q] = v_mul(v_set1(factor), v_load(d + q * VL));
     for (int64_t p = 0; p < x->n; p++) {
         const vec value = v_set1(values[p]);
-        real *w = W + x->columns[p] * width;
+        real *w = W + (x->columns[p] - first_input) * width;
         UNROLL for (int q = 0; q < NV; q++)
             v_store(w + q * VL, v_fma(value, step[q], v_load(w + q * VL)));
     }
@@ -61,7 +63,7 @@ typedef struct {
 INLINE void sparse_panel(fbp_block *block, real *W, int64_t j, const sparse_rows *last,
                          const sparse_rows *now, int first, const int NV) {
     for (int s = 0; s < last->n; s++)
-        sparse_update(W, NV * VL, &last->parts[s], (const real *)block->D + s * block->stride + j, 1, NV);
+        sparse_update(W, NV * VL, 0, &last->parts[s], (const real *)block->D + s * block->stride + j, 1, NV);
     for (int t = 0; t < now->n; t++)
         sparse_product((real *)block->Z + t * block->stride + j, W, NV * VL, &now->parts[t], first, NV);
 }

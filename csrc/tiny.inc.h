@@ -376,7 +376,8 @@ INLINE double tiny_outputs(const fbp_net *net, const vec *a, real scale, const r
     return 0.5 * loss;
 }
 
-/* back = sum over outputs of delta w2, and w2 takes its step: NQ vectors from q on, of n_few outputs, whose deltas are in registers, or if that is 0 all. */
+/* back = sum over outputs of delta w2, and w2 takes its step: NQ vectors from q on, of n_few outputs, whose
+ * deltas are in registers, or if that is 0 all. */
 INLINE void tiny_back(vec *back, const fbp_layer *layer, const vec *delta, int n_few, const vec *a, vec take,
                       int q, const int NQ) {
     const real *deltas = layer->delta;

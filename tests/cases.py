@@ -1,5 +1,6 @@
 """Networks and data that several tests share."""
 
+import gc
 import itertools
 import sys
 
@@ -117,6 +118,7 @@ def interrupted_at(nth, call, *arguments):
             raise KeyboardInterrupt
 
     before = sys.getprofile()
+    gc.disable()  # whose callbacks, which are others', swallow what is raised in them
     try:
         sys.setprofile(interrupt)
         call(*arguments)
@@ -124,4 +126,5 @@ def interrupted_at(nth, call, *arguments):
         return True
     finally:
         sys.setprofile(before)
+        gc.enable()
     return n_left <= 0

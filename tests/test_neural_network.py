@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sklearn.neural_network as host
+from cases import interrupted_at
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
@@ -509,6 +510,32 @@ def test_what_a_hook_changes_between_epochs_is_trained_on(change, solver, early_
     assert difference([untouched.fit(X, y).loss_curve_], [trained[1].loss_curve_]) > 1e-6
 
 
+def test_a_hook_of_one_model_sees_every_epoch():
+    X, y = rows("number")
+    seen = []
+    for model in pair("number", max_iter=4):
+        looks = []
+
+        def hook(*args, model=model, looks=looks, usual=model._update_no_improvement_count):
+            looks.append(np.abs(model.coefs_[0]).sum())
+            usual(*args)
+
+        model._update_no_improvement_count = hook
+        model.fit(X, y)
+        seen.append(looks)
+    assert len(set(seen[1])) == 4
+    np.testing.assert_allclose(seen[1], seen[0], rtol=1e-12)
+
+
+def test_velocities_are_kept_where_the_rate_falls_to_nothing():
+    X, y = rows("number")
+    falling = {"learning_rate": "invscaling", "learning_rate_init": 1e-20, "power_t": 100.0}
+    theirs, ours = pair("number", solver="sgd", max_iter=4, **falling)
+    theirs.fit(X, y)
+    ours.fit(X, y)
+    assert difference(theirs._optimizer.velocities, ours._optimizer.velocities) < 1e-11
+
+
 def test_a_weight_that_a_hook_loses_ends_training_as_in_scikit_learn():
     X, y = rows("number")
     for plain in pair("number", max_iter=5):
@@ -806,6 +833,30 @@ def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkey
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_ctrl_c_while_the_model_is_brought_up_to_date_loses_nothing(solver, monkeypatch):
+    X, y = rows("number")
+    expected = pair("number", max_iter=4, **SOLVERS[solver])[1].fit(X, y)
+    real, n_interrupted = fast.Twin.hand_back, 0
+    for nth in range(1, 80):
+        chances = [nth]
+
+        def hand_back(twin, chances=chances):
+            if not chances:
+                real(twin)
+            elif interrupted_at(chances.pop(), real, twin):
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(fast.Twin, "hand_back", hand_back)
+        model = pair("number", max_iter=4, **SOLVERS[solver])[1]
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(X, y)
+        expect_same(expected, model, 0)
+        n_interrupted += "Training interrupted by user." in [str(w.message) for w in caught]
+    assert n_interrupted > 10
+
+
 def test_ctrl_c_keeps_what_was_learnt_and_warns():
     random = np.random.RandomState(0)
     X, y = random.normal(size=(200_000, 30)), random.normal(size=200_000)

@@ -250,6 +250,7 @@ SHORT = {
     "registers, several outputs": ((6, 5, 3), {}, {"alpha": 0.1}),
     "registers, momentum": ((6, 5, 1), {}, {"momentum": 0.9}),
     "registers, L2": ((6, 12, 1), {}, {"alpha": 0.1}),
+    "registers, much L2": ((6, 5, 1), {}, {"alpha": 3.0}),
     "blocks": ((6, 40, 1), {}, {}),
     "blocks, momentum": ((6, 40, 2), {}, {"momentum": 0.9, "nesterov": True, "alpha": 0.1}),
     "blocks, CSR": ((6, 40, 20), {"sparse": True}, {"alpha": 0.1}),
@@ -320,6 +321,31 @@ def test_together_they_are_to_the_bit_what_they_are_one_by_one(case, weighted, d
     assert_the_same(run_short(case, False, **options), one_by_one)
     assert set(n_together) == ({0} if case == "batches" else {40})
     assert network._engine.tiny or "registers" not in case
+
+
+def test_together_they_change_their_path_at_the_rate_where_one_by_one_they_do(n_together):
+    def run(looked_at):
+        pace = Schedule(
+            "invscaling", 0.2, power_t=0.03
+        )  # times alpha below a half from epoch 10 on
+        return run_short("registers, much L2", looked_at, rate=0.2, schedule=pace)
+
+    alone = run(True)
+    n_together.clear()
+    assert_the_same(run(False), alone)
+    assert len(n_together) == 2
+    assert min(n_together) > 2
+
+
+def test_epochs_of_many_parameters_are_not_run_together():
+    network = fastbp.Network((500, 1000, 1), random_state=0)
+    rows = network._rows(np.ones((2, 500)), np.ones(2))
+    for solver in (Solver(0.1), Solver(0.1, solver="adam")):
+        plan = network._plan(2, solver, rows, 1)
+        assert network._epochs_at_once(rows, 2, solver, plan) < 100  # each a millisecond at least
+    small = fastbp.Network((2, 4, 1), random_state=0)
+    rows = small._rows(np.ones((1, 2)), np.ones(1))
+    assert small._epochs_at_once(rows, 1, Solver(0.1), small._plan(1, Solver(0.1), rows, 1)) == 1000
 
 
 @pytest.mark.parametrize("kind", ["invscaling", "adaptive"])

@@ -383,7 +383,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         if loss is None:
             return False
         self._history.begin_call()
-        self._history.add(loss, 1)
+        self._history.add([loss], 1)
         return True
 
     def _target_of_one(self, y: Any, settled: Settled) -> Any:

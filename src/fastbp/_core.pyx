@@ -1032,6 +1032,7 @@ cdef class Batch:
         sizes = [(engine.net.layers[l].n_in, engine.net.layers[l].n_out) for l in range(n_layers)]
         # Rows of a long batch come in chunks that a cache can hold.
         per_row = sum([n_in + padded_to(n_out, panel) for n_in, n_out in sizes])
+        per_row -= sizes[0][0] if sparse else 0         # of X, which stays where it is
         most = max(1, <Py_ssize_t> (CHUNK_BYTES // ops.itemsize // per_row // rows)) * rows
         most = min(most, <Py_ssize_t> padded_to(batch_size, rows))
         group = min(FBP_GROUP, (most // rows + n_threads - 1) // n_threads) * rows

@@ -133,10 +133,10 @@ class History:
         """Note that another call goes on from here."""
         self.n_before = len(self.loss_curve)
 
-    def add(self, loss: float, n_rows: int) -> None:
-        """Note one epoch."""
-        self.n_rows += n_rows
-        self.loss_curve.append(loss)
+    def add(self, losses: list[float], n_rows: int) -> None:
+        """Note epochs of so many rows each."""
+        self.n_rows += n_rows * len(losses)
+        self.loss_curve += losses
 
     def add_validation(self, loss: float, score: float) -> None:
         """Note what held-out rows showed after it."""
@@ -315,18 +315,19 @@ def train_epochs(
             losses = network._run_epochs(rows, order, solver, most, shuffle, rate)
             if not losses:
                 losses = [_run_epoch(network, rows, order, visit, solver, shuffle, n_threads)]
+            history.add(losses, len(order))  # at once: before Ctrl-C can come between two of them
             left -= len(losses)
-            for loss in losses:
-                history.add(loss, len(order))
-                if validation is not None:
-                    history.add_validation(*validation.look(network, n_threads))
-                if verbose:
-                    print(history.last_line(), flush=True)
-                if epochs is not None and epochs.end():
-                    return "stopped"
-                if not math.isfinite(loss):
-                    return "diverged"
-                if patience is not None and patience.is_lost(_judged(loss, validation, history)):
+            if validation is not None:
+                history.add_validation(*validation.look(network, n_threads))
+            if verbose:
+                print(history.last_line(), flush=True)
+            if epochs is not None and epochs.end():
+                return "stopped"
+            if not math.isfinite(losses[-1]):
+                return "diverged"
+            if patience is not None:
+                lost = [patience.is_lost(_judged(loss, validation, history)) for loss in losses]
+                if lost[-1]:  # no sooner: see `most`
                     if verbose:
                         print(_why_stopped(patience, pace, validation), flush=True)
                     if not pace.lower():

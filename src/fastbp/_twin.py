@@ -18,7 +18,6 @@ from scipy.sparse import issparse
 from sklearn import get_config
 
 from . import _core, _host
-from ._sparsity import listed
 from ._threads import available_threads
 from ._validation import blocks_of_rows
 from .network import HIDDEN_ACTIVATIONS, Moments, Network, Solver
@@ -115,13 +114,13 @@ class Twin:
         self.model, self.optimizer = model, model._optimizer
         self._is_watched = is_watched
         self._is_ahead = False  # of the model
+        self._moments: Moments | None = None
         self._before: list[NDArray[Any]] = []
         self._arrays = [*model.coefs_, *model.intercepts_]
         self.batch_size = batch_size
         self.n_threads = available_threads()
         self.network = _idle.taken(model)
-        given = X if issparse(X) or batch_size == 1 else listed(X)
-        self.rows = self.network._rows(given, _targets(model, y), sample_weight)
+        self.rows = self.network._rows(X, _targets(model, y), sample_weight)
         # Beyond this the host's own arithmetic may overflow, and has to say how.
         self.rows.largest_loss = 1e100 if self.network.dtype == np.float64 else 1e18
         self._has_weightless_rows = sample_weight is not None and bool(np.any(sample_weight == 0))
@@ -149,38 +148,43 @@ class Twin:
             return None
         if not self._is_ahead and not self._load(solver):
             return None
-        moments = self.network._moments_of(solver)
-        n_steps = self._keep(moments)
+        self._moments = self.network._moments_of(solver)
+        n_steps = self._keep()
         self._is_ahead = True
         loss = self.network._run_epoch(self.rows, order, solver, self.n_threads)
         if not math.isfinite(loss):
-            self._restore(moments, n_steps)
+            self._restore(n_steps)
         if self._is_watched or not math.isfinite(loss):
             self.hand_back()
         return loss if math.isfinite(loss) else None
 
     def hand_back(self) -> None:
-        """Bring the model up to date; also after Ctrl-C, with what was learnt so far."""
-        if self._is_ahead:
-            self._is_ahead = False
-            self._store()
+        """Bring the model up to date; after Ctrl-C, with what was learnt so far, and despite it."""
+        interruption: KeyboardInterrupt | None = None
+        while self._is_ahead:
+            try:
+                self._store()
+                self._is_ahead = False
+            except KeyboardInterrupt as another:
+                interruption = another
+        if interruption is not None:
+            raise interruption
 
-    def _keep(self, moments: Moments | None) -> int:
+    def _keep(self) -> int:
         """Copy parameters and moments, to go back to; return how many steps they have seen."""
-        state = self._state(moments)
+        state = self._state()
         if [kept.shape for kept in self._before] != [values.shape for values in state]:
             self._before = [np.empty_like(values) for values in state]
         copy_all(self._before, state)
-        return moments.n_steps if moments else 0
+        return self._moments.n_steps if self._moments else 0
 
-    def _restore(self, moments: Moments | None, n_steps: int) -> None:
-        copy_all(self._state(moments), self._before)
-        if moments:
-            moments.n_steps = n_steps
-            self.network._moments[len(moments.arenas)] = moments
+    def _restore(self, n_steps: int) -> None:
+        copy_all(self._state(), self._before)
+        if self._moments:
+            self._moments.n_steps = n_steps
 
-    def _state(self, moments: Moments | None) -> list[NDArray[Any]]:
-        return [self.network._arena.values, *([moments.values] if moments else [])]
+    def _state(self) -> list[NDArray[Any]]:
+        return [self.network._arena.values, *([self._moments.values] if self._moments else [])]
 
     def put_away(self) -> None:
         """Keep the network for the model's next call: making one takes longer than a few rows."""
@@ -223,8 +227,7 @@ class Twin:
     def _store(self) -> None:
         """Copy parameters and moments back, the latter with the dtypes that they have there."""
         self.network.store(self.model)
-        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
-        moments = self.network._moments_of(solver) if solver else None
+        moments = self._moments
         if moments is None:
             return
         names = _host.moments_of(self.optimizer)
@@ -252,11 +255,11 @@ def solver_of(optimizer: Any, alpha: float, batch_size: int) -> Solver | None:
     else:
         rate, solver = optimizer.learning_rate, "sgd"
         own = optimizer.momentum, bool(optimizer.nesterov), 0.9, 0.999, 1e-8
-    return _solver(rate, alpha, batch_size, solver, *own)
+    return _solver_or_none(rate, alpha, batch_size, solver, *own)
 
 
 @functools.lru_cache(maxsize=16)
-def _solver(
+def _solver_or_none(
     rate: float,
     alpha: float,
     batch_size: int,

@@ -144,6 +144,11 @@ class Solver:
         """Numbers that are kept beside each weight."""
         return 2 if self.solver == "adam" else int(self.momentum > 0)
 
+    def decays_slowly(self, learning_rate: float | None = None) -> bool:
+        """Whether a scale of all weights can do the decay, at the solver's or this rate."""
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        return self.alpha * rate <= MOST_DECAY
+
     @property
     def is_plain(self) -> bool:
         """Whether the step of a row is its gradient's and the L2 penalty's alone."""
@@ -626,8 +631,8 @@ class Network:
         """Run up to so many epochs that are short, one after another; return their losses.
 
         Each like `_run_epoch` for ``order`` as ``shuffle``, a RandomState if any, has shuffled it,
-        and with the learning rate that ``rate`` returns for the number of rows visited before;
-        it may fall from that of the solver, which the plan is made for.
+        and with the learning rate that ``rate`` returns for the number of rows visited before,
+        which begins with that of the solver; as long as the plan is the same for it.
 
         No epochs where one is a piece of work of its own, between which Ctrl-C is honoured.
         """
@@ -635,12 +640,13 @@ class Network:
             return []
         with self._training():
             plan = self._plan(len(order), solver, rows, 1)
-            per_row = self._moved_parameters(plan, solver, rows) / plan.rows
-            n = min(most, self._rows_at_once(rows, plan.rows, per_row) // max(1, len(order)))
+            n = min(most, self._epochs_at_once(rows, len(order), solver, plan))
             if n < 2 or plan.path == "batches":
                 return []
-            rates = np.array([rate(epoch * len(order)) for epoch in range(n)])
-            return self._run_together(rows, order, solver, plan, rates, shuffle)
+            rates = [rate(epoch * len(order)) for epoch in range(n)]
+            same = [solver.decays_slowly(one) == solver.decays_slowly() for one in rates]
+            n = same.index(False) if False in same else n
+            return self._run_together(rows, order, solver, plan, np.array(rates[:n]), shuffle)
 
     def _run_together(
         self,
@@ -760,7 +766,8 @@ class Network:
     def _moved_parameters(self, plan: Plan, solver: Solver, rows: _core.Rows) -> float:
         """Return how many parameters a step moves besides those its rows are multiplied by."""
         if plan.path == "batches":
-            return 4.0 * self.n_parameters if rows.sparse or solver.n_moments else 0.0
+            moves_all = solver.n_moments > 0 or (rows.sparse and solver.alpha > 0)
+            return 4.0 * self.n_parameters if moves_all else 0.0
         decays = solver.alpha > 0 or solver.n_moments > 0
         return self.n_parameters if decays and plan.path == "rows" else 0.0
 
@@ -819,7 +826,7 @@ class Network:
             self._dtype_name,
             engine.block_rows,
             engine.tiny_with_momentum if solver.n_moments else engine.tiny,
-            solver.alpha * solver.learning_rate <= MOST_DECAY,
+            solver.decays_slowly(),
             n_rows,
             solver.batch_size,
             sparse,
@@ -932,11 +939,32 @@ class Network:
         must give the same bits every time. ``params_per_row`` is how many of the parameters a row
         moves besides those it meets.
         """
-        used = self._used_parameters(rows) + params_per_row
-        seconds = min(0.1, max(0.02, 8e-8 * self.n_parameters))
-        each = 2.5e-10 if _core.lanes(self._engine.isa, self._dtype_name) > 1 else 1.25e-9
-        each *= 2.5 if rows.sparse else 1.0
-        return max(1, int(seconds / (2e-8 + each * used)) // multiple) * multiple
+        seconds = self._seconds_at_once() / self._seconds_per_row(rows, params_per_row)
+        return max(1, int(seconds) // multiple) * multiple
+
+    def _epochs_at_once(self, rows: _core.Rows, n_rows: int, solver: Solver, plan: Plan) -> int:
+        """Return how many epochs of so many rows are as much work, each with its own beginning."""
+        params_per_row = self._moved_parameters(plan, solver, rows) / plan.rows
+        kept = self.n_parameters * (1 + solver.n_moments)
+        seconds = n_rows * self._seconds_per_row(rows, params_per_row) + SECONDS_TO_KEEP * kept
+        return min(MOST_TOGETHER, int(self._seconds_at_once() / seconds))
+
+    def _seconds_at_once(self) -> float:
+        return min(0.1, max(0.02, 8e-8 * self.n_parameters))
+
+    def _seconds_per_row(self, rows: _core.Rows, params_per_row: float) -> float:
+        """Return about how long a row takes, on a processor of some 3 GHz."""
+        has_vectors = _core.lanes(self._engine.isa, self._dtype_name) > 1
+        each = SECONDS_PER_PARAMETER if has_vectors else SECONDS_PER_PARAMETER_IN_SCALARS
+        each *= SPARSE_FACTOR if rows.sparse else 1.0
+        return 2e-8 + each * (self._used_parameters(rows) + params_per_row)
+
+
+# Measured, to tell how much work a piece of training is: see Network._rows_at_once.
+SECONDS_PER_PARAMETER, SECONDS_PER_PARAMETER_IN_SCALARS = 2.5e-10, 1.25e-9  # that a row meets,
+SPARSE_FACTOR = 2.5  # so much longer one by one,
+SECONDS_TO_KEEP = 2e-9  # and to copy and check a number before and after an epoch
+MOST_TOGETHER = 1000  # epochs, whose losses are noted together
 
 
 @functools.lru_cache(maxsize=64)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import sklearn
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 from sklearn.model_selection import train_test_split
@@ -23,6 +24,7 @@ from sklearn.utils.validation import validate_data
 from . import _core, _host
 from ._callbacks import CallbackSupport, Epochs, announced_fit
 from ._host import calls
+from ._sparsity import listed
 from ._twin import FLOATS, Twin, obstacle, outputs
 
 __all__ = ["MLPClassifier", "MLPRegressor", "calls"]
@@ -143,14 +145,17 @@ class FastTraining(CallbackSupport):
         data, held_out = self._split(Data(call.X, call.y, call.sample_weight))
         batch_size = self._rows_a_step(data.X.shape[0])
         epochs = Epochs() if call.incremental else EPOCHS.get(Epochs())
+        twin: Twin | None = None
         try:
-            twin = self._twin(data, int(batch_size), epochs)
+            twin = self._twin(call, data, int(batch_size), epochs)
             try:
                 self._run_epochs(call, data, held_out, batch_size, epochs, twin)
             finally:
                 if twin is not None:
                     twin.hand_back()
         except KeyboardInterrupt:
+            if twin is not None:  # another one may have kept it from that
+                twin.hand_back()
             _host.warn("Training interrupted by user.")
         if self.early_stopping:
             self.coefs_ = self._best_coefs
@@ -189,14 +194,18 @@ class FastTraining(CallbackSupport):
             )
         return np.clip(self.batch_size, 1, n_rows)
 
-    def _twin(self, data: Data, batch_size: int, epochs: Epochs) -> Twin | None:
+    def _twin(
+        self, call: _host.Arguments, data: Data, batch_size: int, epochs: Epochs
+    ) -> Twin | None:
         """Return the network that trains in the model's place, if rows have any weight."""
         if data.sample_weight is not None and not data.sample_weight.any():
             return None
-        is_watched = (
-            self.early_stopping or epochs.are_followed or type(self) not in OWN  # with hooks
-        )
-        return Twin(self, data.X, data.y, data.sample_weight, batch_size, is_watched)
+        has_hook = type(self) not in OWN or "_update_no_improvement_count" in self.__dict__
+        is_watched = self.early_stopping or epochs.are_followed or has_hook
+        X = data.X
+        if batch_size > 1 and not (call.incremental or issparse(X)):
+            X = listed(X)
+        return Twin(self, X, data.y, data.sample_weight, batch_size, is_watched)
 
     def _run_epochs(
         self,
