@@ -1,7 +1,12 @@
+import signal
+
 import pytest
 from chromium import Browser, check_installed
 
 from fastbp import _core
+
+# Ctrl-C is tested, also where it is ignored, as it is in what a shell has put into the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=_core.available_isas())

@@ -832,7 +832,6 @@ def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkey
     expect_same_optimizer(theirs._optimizer, ours._optimizer, 1e-12)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_ctrl_c_while_the_model_is_brought_up_to_date_loses_nothing(solver, monkeypatch):
     X, y = rows("number")
@@ -857,6 +856,7 @@ def test_ctrl_c_while_the_model_is_brought_up_to_date_loses_nothing(solver, monk
     assert n_interrupted > 10
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
 def test_ctrl_c_keeps_what_was_learnt_and_warns():
     random = np.random.RandomState(0)
     X, y = random.normal(size=(200_000, 30)), random.normal(size=200_000)
