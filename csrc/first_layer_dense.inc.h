@@ -98,15 +98,30 @@ static void dense_gram(real *G, const real *X, int64_t n_in) {
     }
 }
 
+/* VL inputs of VL rows, which begin at x, side by side. */
+#ifdef HAS_TRANSPOSE
+INLINE void pack_square(real *X, const real *const *x, int64_t i) {
+    vec square[VL];
+    UNROLL for (int t = 0; t < VL; t++) square[t] = v_load(x[t] + i);
+    v_transpose(square);
+    UNROLL for (int k = 0; k < VL; k++) v_store(X + (i + k) * BLOCK, square[k]);
+}
+#endif
+
 /* The rows side by side, X[i][t]; rows behind the last are zero. */
 static void pack_rows(real *X, const fbp_row *rows, int64_t n_in, int n_rows) {
     const real *x[BLOCK];
+    int64_t i = 0;
     for (int t = 0; t < BLOCK; t++) x[t] = t < n_rows ? rows[t].values : NULL;
     if (n_rows == BLOCK) {
-        for (int64_t i = 0; i < n_in; i++)
+#ifdef HAS_TRANSPOSE
+        for (; i + VL <= n_in; i += VL)
+            UNROLL for (int t = 0; t < BLOCK; t += VL) pack_square(X + t, x + t, i);
+#endif
+        for (; i < n_in; i++)
             UNROLL for (int t = 0; t < BLOCK; t++) X[i * BLOCK + t] = x[t][i];
     } else {
-        for (int64_t i = 0; i < n_in; i++)
+        for (; i < n_in; i++)
             for (int t = 0; t < BLOCK; t++) X[i * BLOCK + t] = x[t] ? x[t][i] : 0;
     }
 }

@@ -87,6 +87,25 @@ INLINE void v_store_n(real *p, vec v, int n) {
     if (n & 1) _mm_store_ss(p, half);
 }
 
+#define HAS_TRANSPOSE 1
+INLINE void v_transpose(vec *v) {
+    vec pairs[8], fours[8];
+    UNROLL for (int r = 0; r < 8; r += 2) {
+        pairs[r] = _mm256_unpacklo_ps(v[r], v[r + 1]);
+        pairs[r + 1] = _mm256_unpackhi_ps(v[r], v[r + 1]);
+    }
+    UNROLL for (int r = 0; r < 8; r += 4) {
+        UNROLL for (int k = 0; k < 2; k++) {
+            fours[r + 2 * k] = _mm256_shuffle_ps(pairs[r + k], pairs[r + 2 + k], _MM_SHUFFLE(1, 0, 1, 0));
+            fours[r + 2 * k + 1] = _mm256_shuffle_ps(pairs[r + k], pairs[r + 2 + k], _MM_SHUFFLE(3, 2, 3, 2));
+        }
+    }
+    UNROLL for (int r = 0; r < 4; r++) {
+        v[r] = _mm256_permute2f128_ps(fours[r], fours[r + 4], 0x20);
+        v[r + 4] = _mm256_permute2f128_ps(fours[r], fours[r + 4], 0x31);
+    }
+}
+
 #else /* double */
 
 #define VL 4
@@ -156,6 +175,16 @@ INLINE void v_store_n(real *p, vec v, int n) {
         p += 2;
     }
     if (n & 1) _mm_store_sd(p, half);
+}
+
+#define HAS_TRANSPOSE 1
+INLINE void v_transpose(vec *v) {
+    const vec a = _mm256_unpacklo_pd(v[0], v[1]), b = _mm256_unpackhi_pd(v[0], v[1]);
+    const vec c = _mm256_unpacklo_pd(v[2], v[3]), d = _mm256_unpackhi_pd(v[2], v[3]);
+    v[0] = _mm256_permute2f128_pd(a, c, 0x20);
+    v[1] = _mm256_permute2f128_pd(b, d, 0x20);
+    v[2] = _mm256_permute2f128_pd(a, c, 0x31);
+    v[3] = _mm256_permute2f128_pd(b, d, 0x31);
 }
 
 #endif

@@ -30,6 +30,8 @@ INLINE real v_first(vec a) { return a; }                 /* the first lane */
 INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) { /* to[0..4) = v_sum of each */
     to[0] = a, to[1] = b, to[2] = c, to[3] = d;
 }
+/* v_transpose, of VL vectors: lane k of vector t becomes lane t of vector k. Only where HAS_TRANSPOSE. */
+
 /* The lanes of a that are above 0 or NaN, side by side, and their numbers, lane 0 being number i;
  * returns how many. Writes up to VL of either. */
 INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
