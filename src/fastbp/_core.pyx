@@ -12,7 +12,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.float cimport DBL_MAX
-from libc.math cimport INFINITY, pow, sqrt
+from libc.math cimport INFINITY, expm1, log1p, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -108,8 +108,13 @@ cdef fbp_step step_of(const fbp_solver *solver, double batch_size, int64_t n_ste
         step.beta_1, step.beta_2 = solver.beta_1, solver.beta_2
         step.decay, step.epsilon, step.squares = alpha, solver.epsilon, solver.squares
         # The moments begin at 0: what their means lack for that after n steps is made up for here.
-        step.rate = eta * sqrt(1 - pow(step.beta_2, n_steps)) / (1 - pow(step.beta_1, n_steps))
+        step.rate = eta * sqrt(missing(step.beta_2, n_steps)) / missing(step.beta_1, n_steps)
     return step
+
+
+cdef inline double missing(double beta, int64_t n) noexcept nogil:
+    """1 - beta ** n. libm's pow would bind the wheel to a newer libc than these do."""
+    return -expm1(n * log1p(beta - 1))
 
 
 cdef fbp_step ADD                                       # w' = w + g: to sum up gradients
