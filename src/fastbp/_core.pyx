@@ -1144,7 +1144,7 @@ cdef class Batch:
                 fbp_done(&self.team.places)
 
     cdef call(self, helpers, bint trains):
-        """Training or prediction, by this thread and, with an executor, the others of the team.
+        """Training or prediction, by this thread and, with helpers, the others of the team.
 
         Returns where training stopped and the sum of losses.
         """
@@ -1350,7 +1350,7 @@ cdef class Engine:
         """Train on rows ``order[start:stop]``.
 
         Row by row; with ``block``, the first layer one block behind; with ``batch``, batch by
-        batch, by this thread and with the executor ``helpers`` the others of its team.
+        batch, by this thread and with ``helpers`` (_threads.py) the others of its team.
         ``moments`` has velocities, or Adam's moments, in one row an arena. Each hidden layer drops
         its units with a probability of ``dropout``, if any; ``order[start]`` is visit number
         ``first_visit``.

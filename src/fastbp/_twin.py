@@ -20,7 +20,7 @@ from sklearn import get_config
 from . import _core, _host
 from ._threads import available_threads
 from ._validation import blocks_of_rows
-from .network import HIDDEN_ACTIVATIONS, Moments, Network, Solver
+from .network import HIDDEN_ACTIVATIONS, Moments, Network, Solver, copy_each, room_like
 
 # Loss and output activation that belong together.
 PAIRS = (
@@ -77,13 +77,13 @@ class ReportingNetwork(Network):
 
     def load(self, model: Any) -> None:
         """Copy the model's parameters in."""
-        copy_all(self.weights, model.coefs_)
-        copy_all(self.biases, model.intercepts_)
+        copy_each(self.weights, model.coefs_)
+        copy_each(self.biases, model.intercepts_)
 
     def store(self, model: Any) -> None:
         """Copy the parameters back into the model's own arrays."""
-        copy_all(model.coefs_, self.weights)
-        copy_all(model.intercepts_, self.biases)
+        copy_each(model.coefs_, self.weights)
+        copy_each(model.intercepts_, self.biases)
 
 
 class Twin:
@@ -172,19 +172,15 @@ class Twin:
 
     def _keep(self) -> int:
         """Copy parameters and moments, to go back to; return how many steps they have seen."""
-        state = self._state()
-        if [kept.shape for kept in self._before] != [values.shape for values in state]:
-            self._before = [np.empty_like(values) for values in state]
-        copy_all(self._before, state)
+        state = self.network._state(self._moments)
+        self._before = room_like(self._before, state)
+        copy_each(self._before, state)
         return self._moments.n_steps if self._moments else 0
 
     def _restore(self, n_steps: int) -> None:
-        copy_all(self._state(), self._before)
+        copy_each(self.network._state(self._moments), self._before)
         if self._moments:
             self._moments.n_steps = n_steps
-
-    def _state(self) -> list[NDArray[Any]]:
-        return [self.network._arena.values, *([self._moments.values] if self._moments else [])]
 
     def put_away(self) -> None:
         """Keep the network for the model's next call: making one takes longer than a few rows."""
@@ -221,8 +217,8 @@ class Twin:
         moments.n_steps = getattr(self.optimizer, "t", 0)
         for arena, name in zip(moments.arenas, _host.moments_of(self.optimizer), strict=True):
             arrays = getattr(self.optimizer, name)
-            copy_all(arena.weights, arrays[:n_layers])
-            copy_all(arena.biases, arrays[n_layers:])
+            copy_each(arena.weights, arrays[:n_layers])
+            copy_each(arena.biases, arrays[n_layers:])
 
     def _store(self) -> None:
         """Copy parameters and moments back, the latter with the dtypes that they have there."""
@@ -429,9 +425,3 @@ class Kept:
 _idle = Kept()  # those that train,
 _predicting = Kept()  # and those that predict meanwhile
 MOST_KEPT = 100_000  # parameters
-
-
-def copy_all(to: Any, arrays: Any) -> None:
-    """Copy each array into its counterpart."""
-    for target, array in zip(to, arrays, strict=True):
-        np.copyto(target, array, casting="same_kind")

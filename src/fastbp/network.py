@@ -661,14 +661,15 @@ class Network:
         _weight_of_visits(rows, order, solver)
         moments, losses = self._moments_of(solver), np.empty(len(rates))
         options = self._options(rows, solver, plan, moments)
-        state = [self._arena.values, *([] if moments is None else [moments.values])]
-        before, n_done = self._state_before(state), 0
-        _copy_each(before, state)
+        state = self._state(moments)
+        before = self._before = room_like(self._before, state)
+        n_done = 0
+        copy_each(before, state)
         try:
             n_done = self._engine.train_epochs(rows, order, rates, losses, shuffle, **options)
         finally:
             if not n_done:  # interrupted, maybe in the middle
-                _copy_each(state, before)
+                copy_each(state, before)
         found: list[float] = losses[:n_done].tolist()
         n_sound = n_done if math.isfinite(found[-1]) else n_done - 1
         if moments is not None:
@@ -704,11 +705,11 @@ class Network:
             options["batch"] = self._team(rows, solver, batch_size, plan)
         trial = self._trial(batch_size, plan.n_threads)
         values, loss_sum = self._arena.values, 0.0
-        state = [values, *([] if moments is None else [moments.values])]
-        before = self._state_before(state)
+        state = self._state(moments)
+        before = self._before = room_like(self._before, state)  # kept from epoch to epoch
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         for start, stop in self._slices(rows, len(order), plan.rows, per_row):
-            _copy_each(before, state)
+            copy_each(before, state)
             sound = False
             try:
                 with _piece(trial, stop - start) as others:
@@ -718,7 +719,7 @@ class Network:
                 sound = stopped == stop and _core.all_finite(values)
             finally:
                 if not sound:  # it diverged, or was interrupted in the middle of a piece
-                    _copy_each(state, before)
+                    copy_each(state, before)
             if not sound:
                 self.reset_solver()
                 return math.inf
@@ -730,11 +731,9 @@ class Network:
             options["first_visit"] = self._n_visits
         return loss_sum / total_weight
 
-    def _state_before(self, state: list[NDArray[Any]]) -> list[NDArray[Any]]:
-        """Return memory for parameters and moments as they were, kept from epoch to epoch."""
-        if [kept.shape for kept in self._before] != [values.shape for values in state]:
-            self._before = [np.empty_like(values) for values in state]
-        return self._before
+    def _state(self, moments: Moments | None) -> list[NDArray[Any]]:
+        """Return all numbers that training changes: the parameters, and these moments."""
+        return [self._arena.values, *([] if moments is None else [moments.values])]
 
     def _trial(self, batch_size: int, n_threads: int) -> Trial | None:
         """Return what is known of helpers' worth for such batches (-1: predictions)."""
@@ -1005,7 +1004,15 @@ def _piece(trial: Trial | None, n_rows: int) -> contextlib.AbstractContextManage
 _NO_HELP = contextlib.nullcontext()
 
 
-def _copy_each(to: list[NDArray[Any]], arrays: list[NDArray[Any]]) -> None:
+def room_like(kept: list[NDArray[Any]], arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Return memory for copies of the arrays: what was kept for that, if it still fits."""
+    if [room.shape for room in kept] == [array.shape for array in arrays]:
+        return kept
+    return [np.empty_like(array) for array in arrays]
+
+
+def copy_each(to: Sequence[NDArray[Any]], arrays: Sequence[NDArray[Any]]) -> None:
+    """Copy each array into its counterpart."""
     for place, values in zip(to, arrays, strict=True):
         np.copyto(place, values)
 
