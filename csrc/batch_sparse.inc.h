@@ -5,36 +5,6 @@
  * through strip by strip of up to eight vectors of outputs: so that a strip's part of W, or of the
  * gradients, stays in the nearest cache. */
 
-/* z[0..m) += sum of x_i W[i], with less than a vector of outputs; z is padded to a whole one */
-INLINE void sparse_product_n(real *z, const real *W, int64_t width, const fbp_row *x, int first, int m) {
-    const real *values = x->values;
-    vec sum = first ? v_set1(0) : v_load(z);
-    for (int64_t p = 0; p < x->n; p++)
-        sum = v_fma(v_set1(values[p]), v_load_n(W + x->columns[p] * width, m), sum);
-    v_store(z, sum);
-}
-
-/* W[i][0..m) += x_i factor d, likewise */
-INLINE void sparse_update_n(real *W, int64_t width, int64_t first_input, const fbp_row *x, const real *d,
-                            real factor, int m) {
-    const real *values = x->values;
-    const vec step = v_mul(v_set1(factor), v_load_n(d, m));
-    for (int64_t p = 0; p < x->n; p++) {
-        real *w = W + (x->columns[p] - first_input) * width;
-        v_store_n(w, v_fma(v_set1(values[p]), step, v_load_n(w, m)), m);
-    }
-}
-
-/* BODY(8), (4), (2), (1) for strips of so many whole vectors of n outputs from output j on, and LAST(m)
- * for the m that are left */
-#define EACH_STRIP(n, BODY, LAST)                        \
-    int64_t j = 0;                                       \
-    for (; j + 8 * VL <= (n); j += 8 * VL) BODY(8);      \
-    if (j + 4 * VL <= (n)) { BODY(4); j += 4 * VL; }     \
-    if (j + 2 * VL <= (n)) { BODY(2); j += 2 * VL; }     \
-    if (j + VL <= (n)) { BODY(1); j += VL; }             \
-    if (j < (n)) LAST((int)((n) - j))
-
 /* Z += X W over the parts of n_rows rows in one chunk of inputs; from zero for the first */
 static void product_of_parts(const fbp_batch *batch, const fbp_layer *layer, int64_t n_rows, int first) {
     const fbp_row *parts = batch->parts;
@@ -43,10 +13,10 @@ static void product_of_parts(const fbp_batch *batch, const fbp_layer *layer, int
     real *Z = batch->Z;
 #define ROWS(NV)                           \
     for (int64_t r = 0; r < n_rows; r++)   \
-        if (first || parts[r].n) sparse_product(Z + r * stride + j, W + j, n_out, &parts[r], first, NV)
+        if (first || parts[r].n) strip_product(Z + r * stride + j, W + j, n_out, &parts[r], first, NV)
 #define ROWS_N(m)                          \
     for (int64_t r = 0; r < n_rows; r++)   \
-        if (first || parts[r].n) sparse_product_n(Z + r * stride + j, W + j, n_out, &parts[r], first, m)
+        if (first || parts[r].n) strip_product_n(Z + r * stride + j, W + j, n_out, &parts[r], first, m)
     EACH_STRIP(n_out, ROWS, ROWS_N);
 #undef ROWS
 #undef ROWS_N
@@ -61,11 +31,11 @@ static void gradients_of_parts(real *G, int64_t first_input, const fbp_batch *ba
 #define ROWS(NV)                                                                              \
     for (int64_t r = 0; r < n_rows; r++)                                                      \
         if (parts[r].n)                                                                       \
-            sparse_update(G + j, n_out, first_input, &parts[r], D + r * stride + j, factor, NV)
+            strip_update(G + j, n_out, first_input, &parts[r], D + r * stride + j, factor, NV)
 #define ROWS_N(m)                                                                             \
     for (int64_t r = 0; r < n_rows; r++)                                                      \
         if (parts[r].n)                                                                       \
-            sparse_update_n(G + j, n_out, first_input, &parts[r], D + r * stride + j, factor, m)
+            strip_update_n(G + j, n_out, first_input, &parts[r], D + r * stride + j, factor, m)
     EACH_STRIP(n_out, ROWS, ROWS_N);
 #undef ROWS
 #undef ROWS_N

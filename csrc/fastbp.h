@@ -126,7 +126,7 @@ typedef struct {
 #define FBP_MOST_BLOCK_ROWS 16
 #define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
 #define FBP_GROUP 4          /* blocks of a batch's rows that go through a layer together */
-#define FBP_POWERS 256        /* of a step, and of that many steps: see first_layer_sparse.inc.h */
+#define FBP_POWERS 256        /* of a step, and of that many steps: see sparse_rows.inc.h */
 
 /* The first layer while it runs one block of rows behind: see first_layer.inc.h. */
 typedef struct {
@@ -140,11 +140,14 @@ typedef struct {
     void *X[2];                     /* rows side by side, of this block and the last */
     fbp_row last_rows[FBP_MOST_BLOCK_ROWS];
     int turn, n_pending;            /* X[turn] is this block's; rows that W is still owed */
-    /* Of sparse rows, so that weights without a gradient need not be touched: */
-    double scale;                   /* without momentum the weights are scale * W */
-    int32_t clock, *reached;        /* with momentum: rows since block_load, and those in each input's W */
-    double *powers;                 /* (2, FBP_POWERS, 4) of keep */
+    double scale;                   /* of sparse rows: the weights are scale * W */
 } fbp_block;
+
+/* The first layer for rows of non-zeros, row by row: see sparse_rows.inc.h. With momentum: */
+typedef struct {
+    int32_t clock, *reached;        /* rows since it began, and those in each input's W; NULL: no momentum */
+    double *powers;                 /* (2, FBP_POWERS, 4) of keep */
+} fbp_sparse;
 
 /* One layer as one thread trains it on batches: see batch.inc.h. Threads share all but their scratch. */
 typedef struct {
@@ -238,6 +241,13 @@ struct fbp_ops {
     void (*block_keep)(fbp_block *block, const void *delta, int t, double weight);
     void (*block_close)(fbp_block *block, const fbp_layer *layer, int n_rows);
     void (*block_unload)(fbp_block *block, const fbp_layer *layer);
+
+    /* The same for a row that lists its inputs: see sparse_rows.inc.h. */
+    void (*sparse_begin)(fbp_sparse *sparse, fbp_layer *layer, const fbp_step *step);
+    void (*sparse_forward)(const fbp_sparse *sparse, const fbp_layer *layer, const fbp_row *x);
+    void (*sparse_update)(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x, double weight,
+                          const fbp_step *step);
+    void (*sparse_end)(fbp_sparse *sparse, fbp_layer *layer);
 
     /* A layer and rows of a batch: see batch.inc.h. */
     int panel_width;

@@ -11,7 +11,7 @@
  *
  * and V_t like W_t with the second row of keep and take. W and V of the next block wait for the pass
  * over them that the next block's X W needs anyway: for dense rows in first_layer_dense.inc.h, for
- * rows of non-zeros in first_layer_sparse.inc.h. b is written row by row.
+ * rows of non-zeros, without momentum, in first_layer_sparse.inc.h. b is written row by row.
  *
  * W stands in panels of some vectors of outputs, W[panel][input][panel_width]: a row-major W has
  * its rows a power of two apart and loses to cache conflicts. With momentum every vector of W is
@@ -37,28 +37,36 @@ INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one) {
 /* Vectors of W, or pairs of vectors of W and V: every how many columns of Z and D one begins. */
 INLINE int64_t spacing(const fbp_block *block) { return block->momentum ? 2 * VL : VL; }
 
-/* VL columns of W (n_in, n_out) from column j on into every input's place in a panel, or back;
- * what stands behind n_out is zero there. */
-INLINE void copy_columns(real *panel, int64_t panel_width, real *W, int64_t n_in, int64_t n_out,
-                         int64_t j, int loading) {
-    const int64_t width = n_out - j < VL ? n_out - j : VL;
-    for (int64_t i = 0; i < n_in; i++, panel += panel_width, W += n_out)
-        for (int64_t k = 0; k < VL; k++) {
-            if (loading) panel[k] = k < width ? W[j + k] : 0;
-            else if (k < width) W[j + k] = panel[k];
-        }
+/* The first n of VL weights in a row of W into their place in a panel, which is zero behind them; or back */
+INLINE void copy_vector(real *panel, real *W, int64_t n, int loading) {
+    if (n >= VL) {
+        if (loading) v_store(panel, v_load(W));
+        else v_store(W, v_load(panel));
+        return;
+    }
+    for (int64_t k = 0; k < VL; k++) {
+        if (loading) panel[k] = k < n ? W[k] : 0;
+        else if (k < n) W[k] = panel[k];
+    }
 }
 
-/* W of the layer (and V) into panels or back. */
+/* VL columns of W (n_in, n_out) from column j on into every input's place in a panel, or back */
+INLINE void copy_columns(real *panel, int64_t panel_width, real *W, int64_t n_in, int64_t n_out,
+                         int64_t j, int loading) {
+    for (int64_t i = 0; i < n_in; i++) copy_vector(panel + i * panel_width, W + i * n_out + j, n_out - j, loading);
+}
+
+/* W of the layer (and V) into panels or back, a panel after the other */
 INLINE void copy_panels(const fbp_block *block, const fbp_layer *layer, int loading) {
     const int64_t n_in = layer->n_in, n_out = layer->n_out, step = spacing(block);
-    for (int64_t c = 0, j = 0; c < block->n_columns; c += step, j += VL) {
-        const int64_t panel = c / block->panel_width;
-        real *at = (real *)block->W + panel * block->panel_width * n_in + c % block->panel_width;
-        copy_columns(at, block->panel_width, layer->W, n_in, n_out, j, loading);
-        if (block->momentum)
-            copy_columns(at + VL, block->panel_width, layer->V_W, n_in, n_out, j, loading);
-    }
+    real *panel = block->W;
+    for (int64_t c = 0; c < block->n_columns; c += block->panel_width)
+        for (int64_t i = 0; i < n_in; i++, panel += block->panel_width)
+            for (int64_t q = 0; q < block->panel_width; q += step) {
+                const int64_t j = (c + q) / step * VL, at = i * n_out + j;
+                copy_vector(panel + q, (real *)layer->W + at, n_out - j, loading);
+                if (block->momentum) copy_vector(panel + q + VL, (real *)layer->V_W + at, n_out - j, loading);
+            }
 }
 
 /* z_t, NV vectors of outputs from output j on */
@@ -115,7 +123,7 @@ static void block_keep(fbp_block *block, const void *delta_, int t, double weigh
 }
 
 /* block->scale decays as the weights of sparse rows do; what leaves its range goes into W. */
-INLINE void decay_scale(fbp_block *block, int64_t n_in, double keep) {
+INLINE void decay_block(fbp_block *block, int64_t n_in, double keep) {
     block->scale *= keep;
     if (fabs(block->scale) > LEAST_SCALE && fabs(block->scale) < 1 / LEAST_SCALE) return;
     scale(block->W, block->W, block->scale, n_in * block->n_columns);
@@ -125,8 +133,7 @@ INLINE void decay_scale(fbp_block *block, int64_t n_in, double keep) {
 /* D ready for W and V: take_(n-s) D_s, zero behind the last row */
 static void block_close(fbp_block *block, const fbp_layer *layer, int n_rows) {
     const int64_t step = spacing(block);
-    if (block->sparse && !block->momentum)
-        decay_scale(block, layer->n_in, block->steps[n_rows].keep[0][0]);
+    if (block->sparse) decay_block(block, layer->n_in, block->steps[n_rows].keep[0][0]);
     for (int s = 0; s < BLOCK; s++) {
         real *D = (real *)block->D + s * block->stride;
         const double *take = block->steps[s < n_rows ? n_rows - s : 0].take;

@@ -1,39 +1,11 @@
 /* first_layer.inc.h for rows of non-zeros: the same pass over W, only where there is something.
  *
- * L2 and momentum move the weights that have no gradient as well, but alike: L2 alone by a factor,
- * which block->scale collects; with momentum each pair of W and V by the matrix `keep`, once a row,
- * and an input's pairs are given all the rows they have missed when next one of its values is not 0.
+ * For rows of which several meet the same weights in most blocks; sparse_rows.inc.h takes emptier ones,
+ * and those with momentum. L2 moves the weights that have no gradient as well, but all by a factor, which
+ * block->scale collects.
  *
  * Panels are wider, so that finding an input's weights is paid for by several vectors. X[input][row]
  * is kept all zero, and holds one block's non-zeros for a moment: so each row meets those before it. */
-
-/* W[i] += x_i factor d for the row's non-zeros x_i, NV vectors of the `width` numbers that each input has
- * in W, from first_input on */
-INLINE void sparse_update(real *W, int64_t width, int64_t first_input, const fbp_row *x, const real *d,
-                          real factor, const int NV) {
-    const real *values = x->values;
-    vec step[8];
-    UNROLL for (int q = 0; q < NV; q++) step[q] = v_mul(v_set1(factor), v_load(d + q * VL));
-    for (int64_t p = 0; p < x->n; p++) {
-        const vec value = v_set1(values[p]);
-        real *w = W + (x->columns[p] - first_input) * width;
-        UNROLL for (int q = 0; q < NV; q++)
-            v_store(w + q * VL, v_fma(value, step[q], v_load(w + q * VL)));
-    }
-}
-
-/* z += sum of x_i W[i] over the row's non-zeros x_i; from zero for the first of them */
-INLINE void sparse_product(real *z, const real *W, int64_t width, const fbp_row *x, int first, const int NV) {
-    const real *values = x->values;
-    vec sums[8];
-    UNROLL for (int q = 0; q < NV; q++) sums[q] = first ? v_set1(0) : v_load(z + q * VL);
-    for (int64_t p = 0; p < x->n; p++) {
-        const vec value = v_set1(values[p]);
-        const real *w = W + x->columns[p] * width;
-        UNROLL for (int q = 0; q < NV; q++) sums[q] = v_fma(value, v_load(w + q * VL), sums[q]);
-    }
-    UNROLL for (int q = 0; q < NV; q++) v_store(z + q * VL, sums[q]);
-}
 
 /* The next parts of n rows, each behind its last one: what comes before column `end`. */
 INLINE void next_parts(fbp_row *parts, const fbp_row *rows, int64_t n, int64_t end) {
@@ -63,9 +35,9 @@ typedef struct {
 INLINE void sparse_panel(fbp_block *block, real *W, int64_t j, const sparse_rows *last,
                          const sparse_rows *now, int first, const int NV) {
     for (int s = 0; s < last->n; s++)
-        sparse_update(W, NV * VL, 0, &last->parts[s], (const real *)block->D + s * block->stride + j, 1, NV);
+        strip_update(W, NV * VL, 0, &last->parts[s], (const real *)block->D + s * block->stride + j, 1, NV);
     for (int t = 0; t < now->n; t++)
-        sparse_product((real *)block->Z + t * block->stride + j, W, NV * VL, &now->parts[t], first, NV);
+        strip_product((real *)block->Z + t * block->stride + j, W, NV * VL, &now->parts[t], first, NV);
 }
 
 /* G[t][s] = x_t . x_s for s < t */
@@ -88,52 +60,6 @@ static void sparse_gram(real *G, real *X, const fbp_row *rows, int n_rows) {
         for (int64_t p = 0; p < rows[t].n; p++) X[(int64_t)rows[t].columns[p] * BLOCK + t] = 0;
 }
 
-/* keep = a b, of matrices (2, 2) */
-INLINE void keep_product(double *keep, const double *a, const double *b) {
-    const double product[4] = {a[0] * b[0] + a[1] * b[2], a[0] * b[1] + a[1] * b[3],
-                               a[2] * b[0] + a[3] * b[2], a[2] * b[1] + a[3] * b[3]};
-    memcpy(keep, product, sizeof product);
-}
-
-/* The n-th powers of keep, n below FBP_POWERS; then those of keep ^ FBP_POWERS */
-static void load_powers(double *powers, const fbp_step *step) {
-    static const double one[4] = {1, 0, 0, 1};
-    double base[4] = {step->keep[0][0], step->keep[0][1], step->keep[1][0], step->keep[1][1]};
-    for (int part = 0; part < 2; part++, powers += 4 * FBP_POWERS) {
-        memcpy(powers, one, sizeof one);
-        for (int n = 1; n < FBP_POWERS; n++) keep_product(powers + 4 * n, powers + 4 * (n - 1), base);
-        keep_product(base, powers + 4 * (FBP_POWERS - 1), base);
-    }
-}
-
-/* W and V of one input are given the steps without gradients of all rows up to block->clock. */
-INLINE void catch_up(const fbp_block *block, int64_t i, int64_t n_in) {
-    const int32_t n = block->clock - block->reached[i];
-    const int64_t panel = block->panel_width;
-    double keep[4];
-    if (n == 0) return;
-    block->reached[i] = block->clock;
-    keep_product(keep, block->powers + 4 * (n % FBP_POWERS),
-                 block->powers + 4 * (FBP_POWERS + n / FBP_POWERS));
-    const fbp_step missed = {.keep = {{keep[0], keep[1]}, {keep[2], keep[3]}}, .momentum = 1};
-    const vec_step s = step_times(&missed, 1, 0);
-    for (int64_t j = 0; j < block->n_columns; j += panel) {
-        real *w = (real *)block->W + j * n_in + i * panel;
-        for (int64_t c = 0; c < panel; c += 2 * VL) step_vector(w + c, w + c + VL, v_set1(0), &s, 1);
-    }
-}
-
-INLINE void catch_up_rows(const fbp_block *block, const fbp_row *rows, int n_rows, int64_t n_in) {
-    for (int t = 0; t < n_rows; t++)
-        for (int64_t p = 0; p < rows[t].n; p++) catch_up(block, rows[t].columns[p], n_in);
-}
-
-static void catch_up_all(fbp_block *block, int64_t n_in) {
-    for (int64_t i = 0; i < n_in; i++) catch_up(block, i, n_in);
-    memset(block->reached, 0, (size_t)n_in * sizeof *block->reached);
-    block->clock = 0;
-}
-
 /* How many inputs to take at a time: so many that the part of W in a panel of this width stays in the
  * nearest cache, unless rows have too few non-zeros in so many. */
 INLINE int64_t sparse_chunk(int64_t panel, int64_t n_in, const fbp_row *rows, int64_t n_rows) {
@@ -150,12 +76,6 @@ static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row 
     sparse_rows last = {.n = block->n_pending}, now = {.n = n_rows};
     start_parts(last.parts, block->last_rows, last.n);
     start_parts(now.parts, rows, now.n);
-    if (block->momentum) {
-        block->clock += block->n_pending;
-        if (block->clock > FBP_POWERS * (FBP_POWERS - 1)) catch_up_all(block, n_in);
-        catch_up_rows(block, block->last_rows, block->n_pending, n_in);
-        catch_up_rows(block, rows, n_rows, n_in);
-    }
     for (int64_t i = 0; i < n_in; i += chunk) {
         const int64_t end = i + chunk < n_in ? i + chunk : INT64_MAX;
         next_parts(last.parts, block->last_rows, last.n, end);
@@ -173,17 +93,16 @@ static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row 
 }
 
 /* W is given what the last block owes, then Z = X W and G of these rows. */
-static void sparse_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
+static void sparse_block_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
     sparse_pass(block, layer, rows, n_rows);
     sparse_gram(block->G, block->X[0], rows, n_rows);
     memcpy(block->last_rows, rows, (size_t)n_rows * sizeof(fbp_row));
 }
 
 /* W is given what the last block owes, without a next. */
-static void sparse_finish(fbp_block *block, const fbp_layer *layer) {
+static void sparse_block_finish(fbp_block *block, const fbp_layer *layer) {
     sparse_pass(block, layer, NULL, 0);
-    if (block->momentum) catch_up_all(block, layer->n_in);
-    else scale(block->W, block->W, block->scale, layer->n_in * block->n_columns);
+    scale(block->W, block->W, block->scale, layer->n_in * block->n_columns);
 }
 
 /* The operations of fastbp.h, for either kind of rows. */
@@ -196,20 +115,15 @@ static void block_load(fbp_block *block, const fbp_layer *layer, const fbp_step 
     steps_of_rows(block->steps, step);
     block->n_pending = 0;
     block->scale = 1;
-    if (block->sparse && block->momentum) {
-        load_powers(block->powers, step);
-        memset(block->reached, 0, (size_t)layer->n_in * sizeof *block->reached);
-        block->clock = 0;
-    }
 }
 
 static void block_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
-    (block->sparse ? sparse_forward : dense_forward)(block, layer, rows, n_rows);
+    (block->sparse ? sparse_block_forward : dense_forward)(block, layer, rows, n_rows);
 }
 
 static void block_unload(fbp_block *block, const fbp_layer *layer) {
     const size_t bytes = (size_t)layer->n_out * sizeof(real);
-    (block->sparse ? sparse_finish : dense_finish)(block, layer);
+    (block->sparse ? sparse_block_finish : dense_finish)(block, layer);
     copy_panels(block, layer, 0);
     memcpy(layer->b, block->b, bytes);
     if (block->momentum) memcpy(layer->V_b, block->V_b, bytes);

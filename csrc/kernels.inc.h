@@ -5,6 +5,7 @@
 #include "losses.inc.h"
 #include "layer.inc.h"
 #include "arrays.inc.h"
+#include "sparse_rows.inc.h"
 #include "first_layer.inc.h"
 #include "first_layer_dense.inc.h"
 #include "first_layer_sparse.inc.h"
@@ -34,6 +35,10 @@ const fbp_ops FBP_TABLE = {
     .block_keep = block_keep,
     .block_close = block_close,
     .block_unload = block_unload,
+    .sparse_begin = sparse_begin,
+    .sparse_forward = sparse_forward,
+    .sparse_update = sparse_update,
+    .sparse_end = sparse_end,
     .panel_width = DENSE_PANEL,
     .batch_load = batch_load,
     .batch_forward = batch_forward,

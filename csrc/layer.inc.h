@@ -427,15 +427,11 @@ static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, 
 #undef TAKE
 }
 
-/* to_W takes its step along weight outer(x, delta), to_b along weight delta; a row that lists its
- * inputs only without momentum or Adam, with which the weights that it leaves out move too */
+/* to_W takes its step along weight outer(x, delta), to_b along weight delta; where the weights that a row
+ * leaves out move too, it must not list its inputs */
 static void update(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step) {
     const int all = step->keep[0][0] != 1 || step->momentum || step->adam;
-    vec_step s = step_times(step, weight, 0);
-    if (x->columns && all) { /* what the row leaves out decays too */
-        scale_weights(layer, step->keep[0][0]);
-        s = plain_step(weight * step->take[0]);
-    }
+    const vec_step s = step_times(step, weight, 0);
 #define TAKE(RULE)                           \
     update_weights(layer, x, &s, all, RULE); \
     update_bias(layer, weight, step, RULE)

@@ -42,6 +42,11 @@ def train_plainly(network, X, y, order, sample_weight=None, **options):
     return network._engine.train(rows, order, 0, len(order), RATE, **options, moments=velocities)[1]
 
 
+def assert_sparse_rows_same_as_plain(network, n_rows, density, **options):
+    path = "rows" if density < 1 / 8 or "momentum" in options else "blocks"
+    assert_same_as_plain(network, path, n_rows, density=density, **options)
+
+
 def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False, **options):
     X, y = data(network, n_rows, density or 1.0)
     rows = X if density is None else csr_array(X)
@@ -49,7 +54,7 @@ def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False,
     order = np.random.RandomState(2).permutation(n_rows)
     before, plain = network.copy(), network.copy()
     momentum = options.get("momentum", 0.0)
-    plan = network.plan(n_rows, sparse=density is not None, momentum=momentum)
+    plan = network._plan(n_rows, Solver(RATE, momentum=momentum), network._rows(rows, y), 1)
     if plan.lanes == 1 and density is None and not momentum and path == "blocks":
         path = "rows"
     assert plan.path == path
@@ -105,8 +110,8 @@ def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activatio
     }
     for sizes in ((7, 70, 3), (7, 30, 20, 3)):
         assert_same_as_plain(Network(sizes, **settings), "blocks", 2003, **options)
-        network = Network(sizes, **settings)
-        assert_same_as_plain(network, "blocks", 2003, density=0.3, **options)
+        for density in (0.3, 0.1):
+            assert_sparse_rows_same_as_plain(Network(sizes, **settings), 2003, density, **options)
     for sizes in ((7, 3, 1), (7, 5, 3), (7, 6, 6), (7, 7, 1)):
         network = Network(sizes, **settings)
         plan = network.plan(momentum=options.get("momentum", 0.0))
@@ -121,15 +126,12 @@ def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activatio
 @pytest.mark.parametrize("n_hidden", range(1, 71))
 def test_every_width_follows_the_plain_path(n_hidden, dtype, isa):
     for sizes in ((n_hidden % 13 + 1, n_hidden, 2), (71 - n_hidden, n_hidden, 5, 1)):
-        for density in (None, 0.4):
-            network = Network(sizes, dtype=dtype, random_state=0)
-            plan = network.plan(45, sparse=density is not None)
-            one_hidden = density is None and len(sizes) == 3
-            path = "registers" if one_hidden and plan.path == "registers" else "blocks"
-            assert_same_as_plain(network, path, 45, density=density, alpha=0.1)
-        for density in (None, 0.2):
-            network = Network(sizes, dtype=dtype, random_state=0)
-            assert_same_as_plain(network, "blocks", 45, density=density, **NESTEROV)
+        initial = Network(sizes, dtype=dtype, random_state=0)
+        path = "registers" if initial.plan().path == "registers" else "blocks"
+        assert_same_as_plain(initial.copy(), path, 45, alpha=0.1)
+        assert_same_as_plain(initial.copy(), "blocks", 45, **NESTEROV)
+        for density, options in ((0.4, {"alpha": 0.1}), (0.1, {"alpha": 0.1}), (0.2, NESTEROV)):
+            assert_sparse_rows_same_as_plain(initial.copy(), 45, density, **options)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -188,20 +190,20 @@ def test_a_small_network_whose_weights_vanish_within_a_few_rows_is_run_row_by_ro
 
 def test_layers_of_many_panels_and_chunks(isa):
     for sizes in ((300, 150, 3), (97, 257, 2), (5000, 20, 2)):
-        for density in (None, 0.05):
-            network = Network(sizes, random_state=0)
-            assert_same_as_plain(network, "blocks", 43, density=density)
-        for density in (None, 0.01):
-            network = Network(sizes, random_state=0)
-            assert_same_as_plain(network, "blocks", 43, density=density, momentum=0.3, alpha=0.1)
+        initial, moved = Network(sizes, random_state=0), {"momentum": 0.3, "alpha": 0.1}
+        for options in ({}, moved):
+            assert_same_as_plain(initial.copy(), "blocks", 43, **options)
+        for density, options in ((0.15, {}), (0.05, {}), (0.01, moved)):
+            assert_sparse_rows_same_as_plain(initial.copy(), 43, density, **options)
 
 
 @pytest.mark.parametrize("alpha", [50.0, 100.0, 150.0], ids="alpha {}".format)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_decay_that_leaves_the_range_of_a_scale_follows_the_plain_path(alpha, dtype, isa):
-    for density in (None, 0.3):
-        network = Network((7, 30, 20, 5), dtype=dtype, random_state=0)
-        assert_same_as_plain(network, "blocks", 75, density=density, alpha=alpha)
+    network = Network((7, 30, 20, 5), dtype=dtype, random_state=0)
+    assert_same_as_plain(network.copy(), "blocks", 75, alpha=alpha)
+    for density in (0.3, 0.1):
+        assert_sparse_rows_same_as_plain(network.copy(), 75, density, alpha=alpha)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.1])
@@ -216,7 +218,7 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
     order = np.arange(n_rows)
     options = {"momentum": 0.9, "alpha": alpha}
     train_plainly(plain, X.toarray(), y, order, **options)
-    block = _core.Block(network._engine, True, True)
+    layout = _core.Layout(network._engine, "rows", True, True)
     network._moments[1] = Moments(network._arena, 1)
     network._engine.train(
         network._rows(X, y),
@@ -225,7 +227,7 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
         n_rows,
         RATE,
         moments=network._moments[1].values,
-        block=block,
+        layout=layout,
         **options,
     )
     assert worst_difference(state_of(network), state_of(plain)) < 1e-9
@@ -237,19 +239,21 @@ def test_blocks_of_rows_may_end_anywhere(n_rows, isa):
     if n_rows >= 2 * Network(sizes)._engine.block_rows:
         assert_same_as_plain(Network(sizes, random_state=0), "blocks", n_rows, alpha=0.3)
         network = Network(sizes, random_state=0)
-        assert_same_as_plain(network, "blocks", n_rows, density=0.5, alpha=0.3)
+        assert_sparse_rows_same_as_plain(network, n_rows, 0.5, alpha=0.3)
 
 
-def test_unsorted_and_repeated_columns_follow_the_plain_path():
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.3}, NESTEROV], ids=str)
+@pytest.mark.parametrize("n_features", [600, 60])
+def test_unsorted_and_repeated_columns_follow_the_plain_path(n_features, options):
     random = np.random.RandomState(0)
-    columns = random.randint(600, size=(40, 30))
+    columns = random.randint(n_features, size=(40, 30))
     values = random.uniform(-1, 1, columns.shape)
-    X = csr_array((values.ravel(), columns.ravel(), np.arange(0, 1201, 30)), shape=(40, 600))
+    X = csr_array((values.ravel(), columns.ravel(), np.arange(0, 1201, 30)), (40, n_features))
     y = random.uniform(size=(40, 2))
-    network = Network((600, 40, 2), random_state=0)
+    network = Network((n_features, 40, 2), random_state=0)
     plain = network.copy()
-    train_plainly(plain, X.toarray(), y, np.arange(40))
-    network.train_epoch(X, y, RATE)
+    train_plainly(plain, X.toarray(), y, np.arange(40), **options)
+    network.train_epoch(X, y, RATE, **options)
     np.testing.assert_allclose(network.weights[0], plain.weights[0], rtol=0, atol=1e-12)
 
 
@@ -261,8 +265,9 @@ def test_rows_before_a_loss_that_is_not_finite_are_kept(sizes, bad_row):
     y[bad_row] = 1e200
     plain = network.copy()
     rows = network._rows(X, y)
-    block = _core.Block(network._engine, False, False)
-    stopped, _ = network._engine.train(rows, np.arange(40), 0, 40, RATE, block=block)
+    path = network.plan(40).path
+    layout = None if path == "rows" else _core.Layout(network._engine, path, False, False)
+    stopped, _ = network._engine.train(rows, np.arange(40), 0, 40, RATE, layout=layout)
     assert stopped == bad_row
     train_plainly(plain, X, y, np.arange(bad_row))
     for ours, theirs in zip(network.weights, plain.weights, strict=True):

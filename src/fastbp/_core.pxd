@@ -81,6 +81,8 @@ cdef extern from "fastbp.h" nogil:
         void *G
         void *D
         void *X[2]
+
+    ctypedef struct fbp_sparse:
         int32_t *reached
         double *powers
 
@@ -172,6 +174,13 @@ cdef extern from "fastbp.h" nogil:
         void (*block_close)(fbp_block *block, const fbp_layer *layer,
                             int n_rows) noexcept nogil
         void (*block_unload)(fbp_block *block, const fbp_layer *layer) noexcept nogil
+        void (*sparse_begin)(fbp_sparse *sparse, fbp_layer *layer,
+                             const fbp_step *step) noexcept nogil
+        void (*sparse_forward)(const fbp_sparse *sparse, const fbp_layer *layer,
+                               const fbp_row *x) noexcept nogil
+        void (*sparse_update)(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x,
+                              double weight, const fbp_step *step) noexcept nogil
+        void (*sparse_end)(fbp_sparse *sparse, fbp_layer *layer) noexcept nogil
         int panel_width
         void (*batch_load)(fbp_batch *batch, const fbp_layer *layer) noexcept nogil
         void (*batch_forward)(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,

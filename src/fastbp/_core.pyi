@@ -42,8 +42,8 @@ class Rows:
     def weight(self, order: NDArray[np.int64] | None = None) -> float: ...
     def hash(self, start: int, stop: int, out: NDArray[np.uint64]) -> None: ...
 
-class Block:
-    def __init__(self, engine: Engine, sparse: bool, momentum: bool) -> None: ...
+class Layout:
+    def __init__(self, engine: Engine, path: str, sparse: bool, momentum: bool) -> None: ...
 
 class Batch:
     kind: tuple[bool, int, int, int] | tuple[()]
@@ -90,7 +90,7 @@ class Engine:
         dropout_seed: int = 0,
         first_visit: int = 0,
         moments: NDArray[Any] | None = None,
-        block: Block | None = None,
+        layout: Layout | None = None,
         batch: Batch | None = None,
         helpers: Helpers | None = None,
     ) -> tuple[int, float]: ...
@@ -116,7 +116,7 @@ class Engine:
         dropout_seed: int = 0,
         first_visit: int = 0,
         moments: NDArray[Any] | None = None,
-        block: Block | None = None,
+        layout: Layout | None = None,
     ) -> int: ...
     def forward_all(
         self,

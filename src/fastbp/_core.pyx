@@ -197,26 +197,63 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
     return stop
 
 
-cdef Py_ssize_t train_piece(fbp_net *net, Block block, const fbp_data *data, const int64_t *order,
-                            Py_ssize_t start, Py_ssize_t stop, const fbp_solver *solver,
-                            double *loss_sum) noexcept nogil:
-    """Row by row, in whichever way there is memory for: the whole network in registers, or its
-    first layer one block behind, or neither."""
-    cdef fbp_step step
-    if block is None:
-        return train_rows(net, data, order, start, stop, solver, loss_sum)
-    if not block.tiny:
-        return train_blocks(net, &block.block, block.packed, data, order, start, stop, solver,
-                            loss_sum)
-    step = step_of(solver, 1, 1)
-    net.ops.layer_load(&net.layers[1], &block.packed[1])
-    stop = net.ops.train_tiny(net, &block.block, data, order, start, stop, &step,
-                              solver.largest_loss, loss_sum)
-    net.ops.layer_unload(&net.layers[1], &block.packed[1])
+cdef Py_ssize_t train_sparse(fbp_net *net, fbp_sparse *sparse, fbp_layer *packed,
+                             const fbp_data *data, const int64_t *order, Py_ssize_t start,
+                             Py_ssize_t stop, const fbp_solver *solver,
+                             double *loss_sum) noexcept nogil:
+    """Row by row, where rows list what is not zero, and of W[1] meet only the weights of that.
+
+    The numbers are those of train_rows, to rounding: csrc/sparse_rows.inc.h says how the other
+    weights move. The layers above stand in packed[l] meanwhile.
+    """
+    cdef fbp_step step = step_of(solver, 1, 1)
+    cdef double loss, weight
+    cdef fbp_row x
+    cdef fbp_layer *first = net.layers
+    cdef Py_ssize_t t
+    cdef int l
+    net.ops.sparse_begin(sparse, first, &step)
+    for l in range(1, net.n_layers):
+        net.ops.layer_load(&net.layers[l], &packed[l])
+    for t in range(start, stop):
+        x = row_of(data, order[t])
+        weight = weight_of(data, order[t])
+        net.ops.sparse_forward(sparse, first, &x)       # z[1] = x @ W[1] + b[1]
+        loss = forward_above(net, target_of(data, order[t]))
+        if not loss <= solver.largest_loss:
+            stop = t
+            break
+        loss_sum[0] += weight * loss
+        backward_above(net, weight, &step)
+        net.ops.sparse_update(sparse, first, &x, weight, &step)
+    net.ops.sparse_end(sparse, first)
+    for l in range(1, net.n_layers):
+        net.ops.layer_unload(&net.layers[l], &packed[l])
     return stop
 
 
-cdef Py_ssize_t train_epochs(fbp_net *net, Block block, const fbp_data *data, Course *course,
+cdef Py_ssize_t train_piece(fbp_net *net, Layout layout, const fbp_data *data,
+                            const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
+                            const fbp_solver *solver, double *loss_sum) noexcept nogil:
+    """Row by row, in whichever way the layers are laid out for."""
+    cdef fbp_step step
+    if layout is None:
+        return train_rows(net, data, order, start, stop, solver, loss_sum)
+    if layout.path == SPARSE_ROWS:
+        return train_sparse(net, &layout.sparse, layout.packed, data, order, start, stop, solver,
+                            loss_sum)
+    if layout.path == BLOCKS:
+        return train_blocks(net, &layout.block, layout.packed, data, order, start, stop, solver,
+                            loss_sum)
+    step = step_of(solver, 1, 1)
+    net.ops.layer_load(&net.layers[1], &layout.packed[1])
+    stop = net.ops.train_tiny(net, &layout.block, data, order, start, stop, &step,
+                              solver.largest_loss, loss_sum)
+    net.ops.layer_unload(&net.layers[1], &layout.packed[1])
+    return stop
+
+
+cdef Py_ssize_t train_epochs(fbp_net *net, Layout layout, const fbp_data *data, Course *course,
                              fbp_solver *solver) noexcept nogil:
     """Epoch by epoch, each in an order of its own; returns how many.
 
@@ -231,7 +268,7 @@ cdef Py_ssize_t train_epochs(fbp_net *net, Block block, const fbp_data *data, Co
         keep_state(course)
         solver.learning_rate = course.rates[epoch]
         loss_sum = 0
-        stopped = train_piece(net, block, data, course.visits, 0, n, solver, &loss_sum)
+        stopped = train_piece(net, layout, data, course.visits, 0, n, solver, &loss_sum)
         if stopped < n or not is_finite(net, &course.state[0]):
             restore_state(course)
             course.losses[epoch] = INFINITY
@@ -896,7 +933,7 @@ cdef class Rows:
             self.data.X_row_bytes = X.strides[0]
         self.data.X = <const char *> cnp.PyArray_DATA(values)
         self.data.itemsize = values.itemsize
-        self.values_per_row = len(values) / max(self.n, 1) if self.sparse else n_features
+        self.values_per_row = <double> len(values) / max(self.n, 1) if self.sparse else n_features
         if isinstance(y, tuple):
             y, numbers = y
             self.data.y_rows = <const int32_t *> cnp.PyArray_DATA(numbers)
@@ -940,16 +977,46 @@ cdef class Rows:
                 hashes[r] = ops.hash_row(&x, 0) + ops.hash_row(&y, self.data.n_features)
 
 
+cdef enum Path:
+    REGISTERS, BLOCKS, SPARSE_ROWS
+
+PATHS = {"registers": REGISTERS, "blocks": BLOCKS, "rows": SPARSE_ROWS}
+
+
 @cython.final
-cdef class Block:
-    """Memory for an engine's layers while the first runs one block of rows behind."""
+cdef class Layout:
+    """Where an engine's layers stand while it trains row by row, and memory for that.
 
+    Parameters
+    ----------
+    engine : Engine
+    path : "registers" (csrc/tiny.inc.h), "blocks" (the first layer one block of rows behind:
+        csrc/first_layer.inc.h) or, for sparse rows, "rows" (csrc/sparse_rows.inc.h)
+    sparse : bool, whether rows are those of a CSR matrix
+    momentum : bool, whether weights have velocities
+    """
+
+    cdef Path path
     cdef fbp_block block
-    cdef fbp_layer *packed  # the layers above
+    cdef fbp_sparse sparse
+    cdef fbp_layer *packed  # the layers above the first
     cdef list memory
-    cdef bint tiny          # or the whole network, one row behind: csrc/tiny.inc.h
 
-    def __init__(self, Engine engine not None, bint sparse, bint momentum):
+    def __init__(self, Engine engine not None, str path, bint sparse, bint momentum):
+        self.path = PATHS[path]
+        self.memory = []
+        if self.path != SPARSE_ROWS:
+            self.make_block(engine, sparse, momentum)
+        elif momentum:
+            self.make_clock(engine)
+        self.packed = <fbp_layer *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_layer))
+        if self.packed == NULL:
+            raise MemoryError()
+        for l in range(1, engine.net.n_layers):
+            self.pack(engine, l, momentum)
+
+    cdef make_block(self, Engine engine, bint sparse, bint momentum):
+        """Room for a block of rows, and for W[1] in panels."""
         cdef const fbp_ops *ops = engine.net.ops
         cdef Py_ssize_t n_in = engine.net.layers.n_in, n_out = engine.net.layers.n_out
         cdef Py_ssize_t rows = ops.block_rows, row, columns
@@ -961,21 +1028,19 @@ cdef class Block:
         self.block.n_columns = columns = padded_to(n_out, self.block.panel_width)
         self.block.stride = row = columns + 64 // ops.itemsize
         self.block.sparse, self.block.momentum = sparse, momentum
-        cdef void **places[10]
+        cdef void **places[8]
         places[:] = [&self.block.W, &self.block.b, &self.block.V_b, &self.block.Z, &self.block.G,
-                     &self.block.D, &self.block.X[0], &self.block.X[1],
-                     <void **> &self.block.reached, <void **> &self.block.powers]
-        caught_up = sparse and momentum
-        self.memory = [carve(places, [
+                     &self.block.D, &self.block.X[0], &self.block.X[1]]
+        self.memory.append(carve(places, [
             n_in * columns, columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
-            0 if sparse else n_in * rows, n_in if caught_up else 0,
-            8 * FBP_POWERS * sizeof(double) // ops.itemsize if caught_up else 0], ops.itemsize)]
-        self.packed = <fbp_layer *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_layer))
-        if self.packed == NULL:
-            raise MemoryError()
-        self.tiny = not sparse and (engine.tiny_with_momentum if momentum else engine.tiny)
-        for l in range(1, engine.net.n_layers):
-            self.pack(engine, l, momentum)
+            0 if sparse else n_in * rows], ops.itemsize))
+
+    cdef make_clock(self, Engine engine):
+        """Room for how far each input's weights have come."""
+        cdef void **places[2]
+        places[:] = [<void **> &self.sparse.reached, <void **> &self.sparse.powers]
+        self.memory.append(carve(places, [
+            engine.net.layers.n_in * sizeof(int32_t), 8 * FBP_POWERS * sizeof(double)], 1))
 
     cdef pack(self, Engine engine, int l, bint momentum):
         """Lay out layer l: whole vectors of outputs, or of inputs where outputs are few.
@@ -988,7 +1053,7 @@ cdef class Block:
         cdef void **places[2]
         layer[0] = engine.net.layers[l]
         listed = (engine.net.layers[l - 1].active_values != NULL and not momentum
-                  and not self.tiny)
+                  and self.path != REGISTERS)
         layer.transposed = not listed and layer.n_out <= MOST_OUTPUTS_ACROSS
         if layer.transposed:
             layer.width, n_rows = padded_to(layer.n_in, ops.lanes), layer.n_out
@@ -1345,11 +1410,11 @@ cdef class Engine:
               double alpha=0, Py_ssize_t batch_size=1, bint adam=False, double beta_1=0.9,
               double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
               double largest_loss=1e300, tuple dropout=(), uint64_t dropout_seed=0,
-              int64_t first_visit=0, cnp.ndarray moments=None, Block block=None,
+              int64_t first_visit=0, cnp.ndarray moments=None, Layout layout=None,
               Batch batch=None, helpers=None):
         """Train on rows ``order[start:stop]``.
 
-        Row by row; with ``block``, the first layer one block behind; with ``batch``, batch by
+        Row by row, with a ``layout`` in the way it is for; with ``batch``, batch by
         batch, by this thread and with ``helpers`` (_threads.py) the others of its team.
         ``moments`` has velocities, or Adam's moments, in one row an arena. Each hidden layer drops
         its units with a probability of ``dropout``, if any; ``order[start]`` is visit number
@@ -1375,10 +1440,10 @@ cdef class Engine:
                 return batch.call(helpers, True)
             finally:
                 batch.end(True)
-        owed = self.begin_rows(&net, V, alpha, dropout, dropout_seed, first_visit, block)
+        owed = self.begin_rows(&net, V, alpha, dropout, dropout_seed, first_visit, layout)
         try:
             with nogil:
-                stopped = train_piece(&net, block, &rows.data, visits, start, stop, &solver,
+                stopped = train_piece(&net, layout, &rows.data, visits, start, stop, &solver,
                                       &loss_sum)
         finally:
             PyMem_Free(owed)
@@ -1390,7 +1455,7 @@ cdef class Engine:
                      double alpha=0, bint adam=False, double beta_1=0.9, double beta_2=0.999,
                      double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
                      double largest_loss=1e300, tuple dropout=(), uint64_t dropout_seed=0,
-                     int64_t first_visit=0, cnp.ndarray moments=None, Block block=None):
+                     int64_t first_visit=0, cnp.ndarray moments=None, Layout layout=None):
         """Train for an epoch with each of the learning rates ``rates``, and note the ``losses``.
 
         Both are float64. Row by row, an epoch like a call of `train` for all of ``order``, which
@@ -1420,25 +1485,25 @@ cdef class Engine:
         if moments is not None:
             course.state[1].at, course.state[1].n_bytes = V, moments.nbytes
             course.state[1].before = <char *> cnp.PyArray_DATA(moments_before)
-        owed = self.begin_rows(&net, V, alpha, dropout, dropout_seed, first_visit, block)
+        owed = self.begin_rows(&net, V, alpha, dropout, dropout_seed, first_visit, layout)
         try:
             if random_state is None:
                 with nogil:
-                    n_done = train_epochs(&net, block, &rows.data, &course, &solver)
+                    n_done = train_epochs(&net, layout, &rows.data, &course, &solver)
             else:
                 course.generator = state_of(random_state._bit_generator)
                 with random_state._bit_generator.lock, nogil:
-                    n_done = train_epochs(&net, block, &rows.data, &course, &solver)
+                    n_done = train_epochs(&net, layout, &rows.data, &course, &solver)
         finally:
             PyMem_Free(owed)
         return n_done
 
     cdef void *begin_rows(self, fbp_net *net, char *moments, double alpha, tuple dropout,
-                          uint64_t dropout_seed, int64_t first_visit, Block block) except NULL:
+                          uint64_t dropout_seed, int64_t first_visit, Layout layout) except NULL:
         """Like `begin`, for training row by row."""
         # What decays or has momentum moves in every row, that of inactive units too; blocks have a
         # scale for what only decays.
-        cdef bint list_active = moments == NULL and (alpha == 0 or block is not None)
+        cdef bint list_active = moments == NULL and (alpha == 0 or layout is not None)
         cdef void *owed = self.begin(net, NULL, moments, list_active)
         set_dropout(net, dropout, dropout_seed)
         net.visit = first_visit

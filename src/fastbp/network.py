@@ -72,8 +72,9 @@ class Plan:
     ----------
     path : {"registers", "blocks", "rows", "batches"}
         "registers": the whole network, which is small, its first layer one row behind; "blocks":
-        the first layer one block of rows behind; "rows": every layer row by row; "batches": one
-        step a batch. The first three give the same numbers, to rounding.
+        the first layer one block of rows behind; "rows": every layer row by row, which is also
+        what suits nearly empty rows of a CSR matrix; "batches": one step a batch. The first three
+        give the same numbers, to rounding.
     rows : int
         Rows that the first layer takes together.
     isa, lanes, dtype
@@ -280,7 +281,7 @@ class Network:
         self._batch: _core.Batch | None = None
         self._before: list[NDArray[Any]] = []
         self._trials: dict[tuple[int, int], Trial] = {}
-        self._blocks: dict[tuple[bool, bool], _core.Block] = {}
+        self._layouts: dict[tuple[str, bool, bool], _core.Layout] = {}
         self._engine = _core.Engine(
             self._arena.values,
             list(self.weights),
@@ -687,8 +688,8 @@ class Network:
         del options["batch_size"]
         options["largest_loss"] = rows.largest_loss
         options["first_visit"] = self._n_visits
-        if plan.path in ("registers", "blocks"):
-            options["block"] = self._block(rows, solver)
+        if plan.path in ("registers", "blocks") or (plan.path == "rows" and rows.sparse):
+            options["layout"] = self._layout(rows, solver, plan)
         if moments is not None:
             options["moments"], options["n_steps"] = moments.values, moments.n_steps
         return options
@@ -748,12 +749,12 @@ class Network:
             self._moments[n] = Moments(self._arena, n)
         return self._moments.get(n)
 
-    def _block(self, rows: _core.Rows, solver: Solver) -> _core.Block:
-        """Return memory for the first layer one block behind."""
-        kind = rows.sparse, solver.momentum > 0
-        if kind not in self._blocks:
-            self._blocks[kind] = _core.Block(self._engine, *kind)
-        return self._blocks[kind]
+    def _layout(self, rows: _core.Rows, solver: Solver, plan: Plan) -> _core.Layout:
+        """Return memory for training row by row."""
+        kind = plan.path, rows.sparse, solver.momentum > 0
+        if kind not in self._layouts:
+            self._layouts[kind] = _core.Layout(self._engine, *kind)
+        return self._layouts[kind]
 
     def _team(self, rows: _core.Rows, solver: Solver, batch_size: int, plan: Plan) -> _core.Batch:
         """Return memory for a team of threads that train on batches."""
@@ -768,7 +769,7 @@ class Network:
             moves_all = solver.n_moments > 0 or (rows.sparse and solver.alpha > 0)
             return 4.0 * self.n_parameters if moves_all else 0.0
         decays = solver.alpha > 0 or solver.n_moments > 0
-        return self.n_parameters if decays and plan.path == "rows" else 0.0
+        return self.n_parameters if decays and plan.path == "rows" and not rows.sparse else 0.0
 
     def reset_solver(self) -> None:
         """Forget the velocities that momentum has built up, or Adam's moments."""
@@ -795,7 +796,7 @@ class Network:
         batch_size, momentum, solver, dropout, n_threads
             As given to `train_epoch`.
         sparse : bool, default=False
-            Whether X is a CSR matrix.
+            Whether X is a CSR matrix, of rows that are nearly empty.
 
         Returns
         -------
@@ -829,6 +830,7 @@ class Network:
             n_rows,
             solver.batch_size,
             sparse,
+            isinstance(rows, bool) or rows.values_per_row < LEAST_SHARE * self.layer_sizes[0],
             everything,
             solver.n_moments > 0,
             team,
@@ -963,6 +965,7 @@ class Network:
 SECONDS_PER_PARAMETER, SECONDS_PER_PARAMETER_IN_SCALARS = 2.5e-10, 1.25e-9  # that a row meets,
 SPARSE_FACTOR = 2.5  # so much longer one by one,
 SECONDS_TO_KEEP = 2e-9  # and to copy and check a number before and after an epoch
+LEAST_SHARE = 1 / 8  # of values that are not zero, from which on blocks of sparse rows pay
 MOST_TOGETHER = 1000  # epochs, whose losses are noted together
 
 
@@ -976,6 +979,7 @@ def _plan(
     n_rows: int,
     batch_size: int,
     is_sparse: bool,
+    is_empty: bool,
     everything: bool,
     has_moments: bool,
     team: int,
@@ -984,9 +988,9 @@ def _plan(
     lanes = _core.lanes(isa, dtype)
     together = n_rows >= 2 * block_rows
     path, rows, n_threads = "rows", 1, 1
-    if batch_size > 1 or (is_sparse and (everything or (has_moments and not together))):
+    if batch_size > 1 or (is_sparse and everything):
         path, rows, n_threads = "batches", batch_size, team
-    elif everything:
+    elif everything or (is_sparse and (is_empty or has_moments)):
         pass
     elif is_tiny and not is_sparse:
         if n_rows > 1 and (decays_slowly or has_moments):

@@ -67,13 +67,14 @@ static void free_naive_layer(naive_layer *l) {
     free(l->W_size), free(l->b_size), free(l->V_W_size), free(l->V_b_size);
 }
 
-static void naive_forward(const naive_layer *l, const double *x, double *z, double *size) {
+static void naive_forward(const naive_layer *l, const double *x, const double *x_size, double *z,
+                          double *size) {
     for (int64_t j = 0; j < l->n_out; j++) {
         z[j] = l->b[j];
         size[j] = l->b_size[j];
         for (int64_t i = 0; i < l->n_in; i++) {
             z[j] += x[i] * l->W[i * l->n_out + j];
-            size[j] += fabs(x[i]) * l->W_size[i * l->n_out + j];
+            size[j] += x_size[i] * l->W_size[i * l->n_out + j];
         }
     }
 }

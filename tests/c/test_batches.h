@@ -60,7 +60,7 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
         array D = row_of(&g->parts[BATCH_D], g->batch.stride, (int)at + t, n_out);
         memset(x, 0, (size_t)n_in * sizeof *x), memset(x_size, 0, (size_t)n_in * sizeof *x_size);
         spread(&rows[t], x, x_size);
-        naive_forward(naive, x, z, size);
+        naive_forward(naive, x, x_size, z, size);
         expect_close(&Z, z, size, 8 + (double)n_in);
         for (int64_t j = 0; j < n_out; j++) {
             set(D.at, j, uniform(-1, 1));

@@ -1,8 +1,8 @@
 /* block_*: the first layer, one block of rows behind: csrc/first_layer.inc.h. */
 
-/* A block as _core.Block lays it out, which begins with zeros. But what is in it must be written
+/* A block as _core.Layout lays it out, which begins with zeros. But what is in it must be written
  * before it is read, except for the padding of biases and X of sparse rows. */
-enum { N_PARTS = 10, BIASES = 1, VELOCITIES, X_0 = 6, X_1, REACHED, POWERS };
+enum { N_PARTS = 8, BIASES = 1, VELOCITIES, X_0 = 6, X_1 };
 typedef struct {
     array parts[N_PARTS];
     fbp_block block;
@@ -18,13 +18,9 @@ static guarded_block new_block(int64_t n_in, int64_t n_out, int sparse, int mome
     const int64_t lanes = ops->lanes, width = panel_vectors * lanes, rows = ops->block_rows;
     const int64_t columns = padded_to(momentum ? 2 * padded_to(n_out, lanes) : n_out, width);
     const int64_t stride = columns + 64 / ops->itemsize;
-    const int caught_up = sparse && momentum;
     const int64_t sizes[N_PARTS] = {n_in * columns, columns, columns, rows * stride, rows * rows,
-                                    rows * stride, n_in * rows, sparse ? 0 : n_in * rows,
-                                    caught_up ? n_in : 0,
-                                    caught_up ? 8 * FBP_POWERS * (int64_t)sizeof(double) / ops->itemsize : 0};
-    const char *const names[N_PARTS] = {"block W", "block b", "block V_b", "Z", "G", "D", "X[0]", "X[1]",
-                                        "reached", "powers"};
+                                    rows * stride, n_in * rows, sparse ? 0 : n_in * rows};
+    const char *const names[N_PARTS] = {"block W", "block b", "block V_b", "Z", "G", "D", "X[0]", "X[1]"};
     guarded_block g;
     for (int i = 0; i < N_PARTS; i++) {
         g.parts[i] = unpadded(names[i], sizes[i], 0);
@@ -36,8 +32,7 @@ static guarded_block new_block(int64_t n_in, int64_t n_out, int sparse, int mome
                           .turn = sparse ? 0 : (int)(n_out % 2),
                           .W = g.parts[0].at, .b = g.parts[1].at, .V_b = g.parts[2].at,
                           .Z = g.parts[3].at, .G = g.parts[4].at, .D = g.parts[5].at,
-                          .X = {g.parts[X_0].at, g.parts[X_1].at},
-                          .reached = g.parts[REACHED].at, .powers = g.parts[POWERS].at};
+                          .X = {g.parts[X_0].at, g.parts[X_1].at}};
     return g;
 }
 
@@ -69,7 +64,7 @@ static void train_block(guarded_block *g, const fbp_layer *layer, naive_layer *n
         memset(x, 0, (size_t)naive->n_in * sizeof *x);
         memset(x_size, 0, (size_t)naive->n_in * sizeof *x);
         spread(&rows[t], x, x_size);
-        naive_forward(naive, x, expected, size);
+        naive_forward(naive, x, x_size, expected, size);
         ops->block_correct(&g->block, z.at, t);
         expect_close(&z, expected, size, roundings);
         naive_update(naive, x, x_size, d, weight, step);
@@ -114,7 +109,7 @@ static void test_block(block_case c) {
 static void test_blocks(int64_t lanes, int panel_vectors) {
     static const int64_t some_inputs[] = {1, 2, 7}, long_rows[] = {95, 96, 97, 109, 192, 200};
     const int64_t some_outputs[] = {1, 2 * lanes + 1, 8 * lanes, 8 * lanes + 1, 17 * lanes + 3};
-    const int rows = ops->block_rows, n_steps = NESTEROV + 1;
+    const int rows = ops->block_rows, n_steps = panel_vectors ? DECAY + 1 : NESTEROV + 1;
     for (int step = 0; step < n_steps; step++) {
         for (int64_t n_out = 1; n_out <= 4 * lanes + 1; n_out++)
             for (int i = 0; i < 3; i++)

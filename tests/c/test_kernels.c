@@ -16,6 +16,7 @@
 #include "test_layers.h"
 #include "test_outputs.h"
 #include "test_arrays.h"
+#include "test_sparse_rows.h"
 #include "test_blocks.h"
 #include "test_batches.h"
 #include "test_tiny.h"
@@ -67,6 +68,7 @@ int main(void) {
             test_hashes();
             test_layers(ops->lanes);
             test_vectors(ops->lanes);
+            test_all_sparse_rows(ops->lanes);
             test_blocks(ops->lanes, 0);
             for (int vectors = 2; vectors <= 8; vectors *= 2) test_blocks(ops->lanes, vectors);
             test_batches(ops->lanes);

@@ -29,9 +29,9 @@ static double naive_network_step(naive_layer *first, naive_layer *last, const do
     const int64_t n_hidden = first->n_out, n_out = last->n_out;
     double *a = numbers(n_hidden), *delta = numbers(n_hidden), *size = numbers(n_hidden + n_out);
     double *z_out = numbers(n_out), *a_out = numbers(n_out), *delta_out = numbers(n_out);
-    naive_forward(first, x, a, size);
+    naive_forward(first, x, x, a, size);
     for (int64_t j = 0; j < n_hidden; j++) a[j] = activated(f, a[j]);
-    naive_forward(last, a, z_out, size);
+    naive_forward(last, a, a, z_out, size);
     naive_outputs(a_out, z_out, n_out, (int)f_out);
     double value = 0;
     for (int64_t k = 0; k < n_out; k++) {
