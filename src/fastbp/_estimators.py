@@ -359,7 +359,10 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         -------
         label, or ndarray of 0 and 1 of shape (n_labels,) where a row can have several
         """
-        return self._labels(self._outputs_of_one(x)[np.newaxis])[0]
+        outputs = self._outputs_of_one(x)
+        if len(outputs) == 1:  # arrays of one number take as long as a small network
+            return self.classes_[int(outputs[0] > 0.5)]
+        return self._labels(outputs[np.newaxis])[0]
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the probability of each class.
