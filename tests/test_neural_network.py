@@ -1,6 +1,7 @@
 """`fastbp.neural_network` next to scikit-learn's own classes: the same model from the same seed."""
 
 import ast
+import contextlib
 import copy
 import gc
 import hashlib
@@ -777,6 +778,76 @@ def test_batches_without_weight_are_those_of_the_shuffled_rows(in_the_table):
     assert set(failed) == {True, False}
 
 
+def one_by_one(*_):
+    """In the place of Twin.run_epochs: no epochs are run at once."""
+    return []
+
+
+TOGETHER = {
+    "Adam": {},
+    "Adam, batches of 1": {"batch_size": 1},
+    "momentum": {"solver": "sgd", "alpha": 0.1},
+    "batches of 1": {"solver": "sgd", "batch_size": 1, "momentum": 0},
+    "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "power_t": 0.3},
+    "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.1, "n_iter_no_change": 2},
+    "in order": {"shuffle": False},
+    "soon enough": {"tol": 0.5, "n_iter_no_change": 3, "max_iter": 100},
+    "never enough": {"n_iter_no_change": np.inf, "max_iter": 30},
+    "again": {"warm_start": True, "max_iter": 4},
+}
+
+
+@pytest.mark.parametrize("settings", TOGETHER.values(), ids=TOGETHER)
+@pytest.mark.parametrize("kind", ["number", "classes"])
+def test_epochs_that_run_at_once_are_to_the_bit_what_they_are_one_by_one(
+    kind, settings, monkeypatch
+):
+    X, y = rows(kind)
+    found, real = [], fast.Twin.run_epochs
+
+    def counted(*args):
+        losses = real(*args)
+        found.append(len(losses))
+        return losses
+
+    monkeypatch.setattr(fast.Twin, "run_epochs", counted)
+    together = pair(kind, **settings)[1]
+    alone = pair(kind, **settings)[1]
+    for _ in range(2):
+        together.fit(X, y)
+    assert max(found) > 1
+    monkeypatch.setattr(fast.Twin, "run_epochs", one_by_one)
+    for _ in range(2):
+        alone.fit(X, y)
+    expect_equal_bits(alone, together)
+    assert together._random_state.randint(2**31) == alone._random_state.randint(2**31)
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_ctrl_c_in_epochs_that_run_at_once_goes_back_to_before_them(batch_size, monkeypatch):
+    X, y = rows("number")
+    theirs, ours = pair(
+        "number", max_iter=11, batch_size=batch_size
+    )  # as many as surely take place
+    pieces = iter([1, 2])
+
+    @contextlib.contextmanager
+    def interrupted_piece(trial, n_rows):
+        yield None
+        if next(pieces) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("fastbp.network._piece", interrupted_piece)
+    ours.set_params(max_iter=100)
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        ours.fit(X, y)
+    theirs.fit(X, y)
+    assert (ours.n_iter_, ours.t_) == (11, 11 * N_ROWS)
+    assert difference(theirs.coefs_, ours.coefs_) < 1e-11
+    assert difference([theirs.loss_curve_], [ours.loss_curve_]) < 1e-11
+    expect_same_optimizer(theirs._optimizer, ours._optimizer, 1e-11)
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginning(
     solver, monkeypatch
@@ -801,6 +872,7 @@ def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginni
         finally:
             twin.network._run_epoch = trained
 
+    monkeypatch.setattr(fast.Twin, "run_epochs", one_by_one)
     monkeypatch.setattr(fast.Twin, "run_epoch", run)
     calls.clear()
     expect_same(theirs.fit(X, y), ours.fit(X, y), 1e-11)
@@ -823,6 +895,7 @@ def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkey
             return answer
         raise KeyboardInterrupt  # after the second piece
 
+    monkeypatch.setattr(fast.Twin, "run_epochs", one_by_one)
     monkeypatch.setattr(fast.Twin, "run_epoch", in_two_pieces)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         ours.fit(X, y)

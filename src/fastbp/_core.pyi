@@ -98,6 +98,7 @@ class Engine:
         self,
         rows: Rows,
         order: NDArray[np.int64],
+        is_anew: bool,
         rates: NDArray[np.float64],
         losses: NDArray[np.float64],
         random_state: Any,
@@ -105,6 +106,7 @@ class Engine:
         momentum: float = 0.0,
         nesterov: bool = False,
         alpha: float = 0.0,
+        batch_size: int = 1,
         adam: bool = False,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -117,6 +119,8 @@ class Engine:
         first_visit: int = 0,
         moments: NDArray[Any] | None = None,
         layout: Layout | None = None,
+        batch: Batch | None = None,
+        helpers: Helpers | None = None,
     ) -> int: ...
     def forward_all(
         self,

@@ -12,10 +12,11 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.float cimport DBL_MAX
-from libc.math cimport INFINITY, expm1, log1p, sqrt
+from libc.math cimport expm1, log1p, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
+import contextlib
 import os
 
 import numpy as np
@@ -253,29 +254,34 @@ cdef Py_ssize_t train_piece(fbp_net *net, Layout layout, const fbp_data *data,
     return stop
 
 
-cdef Py_ssize_t train_epochs(fbp_net *net, Layout layout, const fbp_data *data, Course *course,
-                             fbp_solver *solver) noexcept nogil:
-    """Epoch by epoch, each in an order of its own; returns how many.
-
-    One that diverges is the last, and leaves the weights as they were before it.
-    """
+cdef Py_ssize_t train_epochs(fbp_net *net, Layout layout, Team *team, const fbp_data *data,
+                             Course *course, fbp_solver *solver) noexcept nogil:
+    """Epoch by epoch, each in an order of its own; returns how many, which is before one that
+    diverges: that has drawn its order already, and maybe moved weights."""
     cdef Py_ssize_t epoch, stopped, n = course.n_visits
     cdef double loss_sum, weight
+    cdef bint is_sound
     for epoch in range(course.n_epochs):
-        memcpy(course.visits, course.order, n * sizeof(int64_t))
+        if course.is_anew:
+            memcpy(course.visits, course.order, n * sizeof(int64_t))
         if course.generator != NULL:
             fbp_shuffle(course.visits, n, course.generator)
-        keep_state(course)
         solver.learning_rate = course.rates[epoch]
         loss_sum = 0
-        stopped = train_piece(net, layout, data, course.visits, 0, n, solver, &loss_sum)
-        if stopped < n or not is_finite(net, &course.state[0]):
-            restore_state(course)
-            course.losses[epoch] = INFINITY
-            return epoch + 1
+        if team != NULL:
+            team.order, team.solver = course.visits, solver[0]
+            stopped = train_batches(team, &loss_sum)
+            is_sound = stopped == n and batch_is_finite(team)
+            solver.n_steps += (n + team.batch_size - 1) // team.batch_size
+            team.first_visit += n
+        else:
+            stopped = train_piece(net, layout, data, course.visits, 0, n, solver, &loss_sum)
+            is_sound = stopped == n and is_finite(net, &course.state[0])
+            solver.n_steps += n
+        if not is_sound:
+            return epoch
         weight = n if solver.by_weight else weight_of_rows(data, course.visits, 0, n)
         course.losses[epoch] = loss_sum / weight
-        solver.n_steps += n
     return course.n_epochs
 
 
@@ -610,7 +616,7 @@ cdef void heed_signals(Team *team) noexcept with gil:
 
 
 cdef struct State:
-    # Parameters or moments, and what they were before an epoch.
+    # Parameters, moments, an order or its generator, and what they were before an epoch.
     char *at
     char *before
     size_t n_bytes
@@ -621,8 +627,9 @@ cdef struct Course:
     const int64_t *order       # the rows that each visits,
     int64_t *visits            # and in which order this one does
     Py_ssize_t n_visits
+    bint is_anew               # shuffled from `order`, not from where the last epoch left them
     fbp_mt19937 *generator     # of that, or NULL
-    State state[2]
+    State state[4]             # whatever an epoch changes
     int n_states
     const double *rates
     double *losses
@@ -641,8 +648,35 @@ cdef inline void restore_state(Course *course) noexcept nogil:
         memcpy(course.state[i].at, course.state[i].before, course.state[i].n_bytes)
 
 
+cdef add_state(Course *course, list kept, void *at, size_t n_bytes):
+    """Has the course keep this memory too, beside it in an array that is added to the list."""
+    before = np.empty(n_bytes, np.uint8)
+    kept.append(before)
+    cdef State *state = &course.state[course.n_states]
+    state.at, state.n_bytes = <char *> at, n_bytes
+    state.before = <char *> cnp.PyArray_DATA(before)
+    course.n_states += 1
+
+
 cdef inline bint is_finite(const fbp_net *net, const State *state) noexcept nogil:
     return net.ops.all_finite(state.at, state.n_bytes // net.ops.itemsize)
+
+
+cdef bint batch_is_finite(const Team *team) noexcept nogil:
+    """Whether all parameters are, where they stand while batches are trained."""
+    cdef const fbp_net *net = team.nets
+    cdef const fbp_layer *layer
+    cdef const fbp_batch *batch
+    cdef int l
+    for l in range(net.n_layers):
+        layer, batch = &net.layers[l], &team.layers[l]
+        if not net.ops.all_finite(layer.b, layer.n_out):
+            return False
+        if batch.sparse and not net.ops.all_finite(layer.W, layer.n_in * layer.n_out):
+            return False
+        if not batch.sparse and not net.ops.all_finite(batch.W, layer.n_in * batch.n_columns):
+            return False
+    return True
 
 
 cdef struct Memory:
@@ -1208,13 +1242,14 @@ cdef class Batch:
                     task = fbp_wait_and_take(&self.team.tasks)
                 fbp_done(&self.team.places)
 
-    cdef call(self, helpers, bint trains):
+    cdef call(self, helpers, bint trains, Course *course=NULL):
         """Training or prediction, by this thread and, with helpers, the others of the team.
 
-        Returns where training stopped and the sum of losses.
+        Returns where training stopped and the sum of losses; or of a course how many epochs, and 0.
         """
         cdef double loss_sum = 0
         cdef Py_ssize_t stopped = 0
+        cdef fbp_solver solver = self.team.solver
         cdef int _me
         fbp_begin_tasks(&self.team.tasks)
         fbp_begin_tasks(&self.team.places)
@@ -1227,7 +1262,10 @@ cdef class Batch:
                     except RuntimeError:                # no more threads are to be had
                         break
             with nogil:
-                if trains:
+                if course != NULL:
+                    stopped = train_epochs(self.team.nets, None, &self.team, self.team.data, course,
+                                           &solver)
+                elif trains:
                     stopped = train_batches(&self.team, &loss_sum)
                 else:
                     hand_out(&self.team, PREDICT_ROWS, n_groups(&self.team))
@@ -1449,53 +1487,96 @@ cdef class Engine:
             PyMem_Free(owed)
         return stopped, loss_sum
 
-    def train_epochs(self, Rows rows not None, cnp.ndarray order not None,
+    def train_epochs(self, Rows rows not None, cnp.ndarray order not None, bint is_anew,
                      cnp.ndarray rates not None, cnp.ndarray losses not None, random_state,
                      double learning_rate, double momentum=0, bint nesterov=False,
-                     double alpha=0, bint adam=False, double beta_1=0.9, double beta_2=0.999,
-                     double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
-                     double largest_loss=1e300, tuple dropout=(), uint64_t dropout_seed=0,
-                     int64_t first_visit=0, cnp.ndarray moments=None, Layout layout=None):
+                     double alpha=0, Py_ssize_t batch_size=1, bint adam=False, double beta_1=0.9,
+                     double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0,
+                     bint by_weight=False, double largest_loss=1e300, tuple dropout=(),
+                     uint64_t dropout_seed=0, int64_t first_visit=0, cnp.ndarray moments=None,
+                     Layout layout=None, Batch batch=None, helpers=None):
         """Train for an epoch with each of the learning rates ``rates``, and note the ``losses``.
 
-        Both are float64. Row by row, an epoch like a call of `train` for all of ``order``, which
-        ``random_state`` shuffles anew for each, as `shuffle` does; None keeps it.
+        Both are float64. An epoch is like a call of `train` for all of ``order``, which
+        ``random_state`` shuffles before each as `shuffle` does: anew, or else on from the order of
+        the last epoch, in place. None keeps it.
 
-        Returns the number of epochs. One in which training diverges is the last: its loss is
-        infinity, and parameters and moments are those from before it.
+        Returns the number of epochs, which ends before one that diverges. Whatever that has changed
+        is as it was before it; or before the first, if Ctrl-C ends the call.
         """
         cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, adam, beta_1,
                                            beta_2, epsilon, n_steps, by_weight, largest_loss,
                                            moments)
         cdef char *V = <char *> cnp.PyArray_DATA(moments) if moments is not None else NULL
         cdef Course course
-        cdef fbp_net net
         cdef Py_ssize_t n_done
+        cdef list kept = []
         memset(&course, 0, sizeof(course))
-        visits, before = np.empty_like(order), np.empty_like(self.arena)
-        moments_before = None if moments is None else np.empty_like(moments)
+        visits = np.empty_like(order) if is_anew else order
         course.order = <const int64_t *> cnp.PyArray_DATA(order)
         course.visits = <int64_t *> cnp.PyArray_DATA(visits)
-        course.n_visits = cnp.PyArray_SIZE(order)
+        course.n_visits, course.is_anew = cnp.PyArray_SIZE(order), is_anew
         course.rates = <const double *> cnp.PyArray_DATA(rates)
         course.losses, course.n_epochs = <double *> cnp.PyArray_DATA(losses), len(losses)
-        course.state[0].at, course.state[0].n_bytes = self.memory.parameters, self.memory.n_bytes
-        course.state[0].before = <char *> cnp.PyArray_DATA(before)
-        course.n_states = 1 if moments is None else 2
+        add_state(&course, kept, self.memory.parameters, self.memory.n_bytes)
         if moments is not None:
-            course.state[1].at, course.state[1].n_bytes = V, moments.nbytes
-            course.state[1].before = <char *> cnp.PyArray_DATA(moments_before)
-        owed = self.begin_rows(&net, V, alpha, dropout, dropout_seed, first_visit, layout)
+            add_state(&course, kept, V, moments.nbytes)
+        if random_state is not None:
+            course.generator = state_of(random_state._bit_generator)
+            add_state(&course, kept, course.generator, sizeof(fbp_mt19937))
+        if not is_anew:
+            add_state(&course, kept, course.visits, order.nbytes)
+        lock = contextlib.nullcontext()
+        if random_state is not None:
+            lock = random_state._bit_generator.lock
+        with lock:
+            keep_state(&course)
+            while course.n_epochs > 0:
+                n_done = 0
+                try:
+                    if batch is None:
+                        n_done = self.run_course(&course, rows, solver, V, dropout, dropout_seed,
+                                                 first_visit, layout)
+                    else:
+                        n_done = self.run_course_of_batches(&course, rows, solver, V, dropout,
+                                                            dropout_seed, first_visit, batch_size,
+                                                            batch, helpers)
+                finally:
+                    if n_done < course.n_epochs:
+                        restore_state(&course)
+                if n_done == course.n_epochs:
+                    break
+                course.n_epochs = n_done    # once more, up to where it went well
+        return course.n_epochs
+
+    cdef Py_ssize_t run_course(self, Course *course, Rows rows, fbp_solver solver, char *moments,
+                               tuple dropout, uint64_t dropout_seed, int64_t first_visit,
+                               Layout layout) except -1:
+        """The epochs of `train_epochs`, row by row."""
+        cdef fbp_net net
+        cdef Py_ssize_t n_done
+        owed = self.begin_rows(&net, moments, solver.alpha, dropout, dropout_seed, first_visit,
+                               layout)
         try:
-            if random_state is None:
-                with nogil:
-                    n_done = train_epochs(&net, layout, &rows.data, &course, &solver)
-            else:
-                course.generator = state_of(random_state._bit_generator)
-                with random_state._bit_generator.lock, nogil:
-                    n_done = train_epochs(&net, layout, &rows.data, &course, &solver)
+            with nogil:
+                n_done = train_epochs(&net, layout, NULL, &rows.data, course, &solver)
         finally:
             PyMem_Free(owed)
+        return n_done
+
+    cdef Py_ssize_t run_course_of_batches(self, Course *course, Rows rows, fbp_solver solver,
+                                          char *moments, tuple dropout, uint64_t dropout_seed,
+                                          int64_t first_visit, Py_ssize_t batch_size, Batch batch,
+                                          helpers) except -1:
+        """The same, batch by batch."""
+        batch.team.data, batch.team.solver, batch.team.first_visit = &rows.data, solver, first_visit
+        batch.team.start, batch.team.stop = 0, course.n_visits
+        batch.team.batch_size = batch_size
+        batch.begin(self, moments, dropout, dropout_seed)
+        try:
+            n_done, _ = batch.call(helpers, True, course)
+        finally:
+            batch.end(True)
         return n_done
 
     cdef void *begin_rows(self, fbp_net *net, char *moments, double alpha, tuple dropout,

@@ -158,6 +158,38 @@ class Twin:
             self.hand_back()
         return loss if math.isfinite(loss) else None
 
+    def run_epochs(self, order: NDArray[np.int64], shuffle: Any, most: int) -> list[float]:
+        """Train for up to so many short epochs at once, while nobody looks.
+
+        Each on the rows of ``order`` as ``shuffle``, a RandomState or None, then leaves them there.
+
+        Returns
+        -------
+        list of float
+            Their losses, as `run_epoch` returns them. None where the next epoch is to be run by
+            itself, which also finds out why.
+        """
+        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
+        if self._is_watched or self._has_weightless_rows or most < 2 or solver is None:
+            return []
+        if not self._is_ahead and not self._load(solver):
+            return []
+        self._moments = self.network._moments_of(solver)
+        self._is_ahead = True
+        return self.network._run_epochs(
+            self.rows, order, solver, most, shuffle, self._rate_after, self.n_threads, False
+        )
+
+    def _rate_after(self, n_rows: int) -> float:
+        """Return the learning rate when so many more rows will have been visited."""
+        optimizer = self.optimizer
+        if isinstance(optimizer, _host.AdamOptimizer):
+            return float(optimizer.learning_rate_init)
+        if n_rows and optimizer.lr_schedule == "invscaling":
+            n_visits = self.model.t_ + n_rows
+            return float(optimizer.learning_rate_init / (n_visits + 1) ** optimizer.power_t)
+        return float(optimizer.learning_rate)
+
     def hand_back(self) -> None:
         """Bring the model up to date; after Ctrl-C, with what was learnt so far, and despite it."""
         interruption: KeyboardInterrupt | None = None

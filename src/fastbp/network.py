@@ -628,26 +628,32 @@ class Network:
         most: int,
         shuffle: Any,
         rate: Callable[[int], float],
+        n_threads: int = 1,
+        is_anew: bool = True,
     ) -> list[float]:
         """Run up to so many epochs that are short, one after another; return their losses.
 
         Each like `_run_epoch` for ``order`` as ``shuffle``, a RandomState if any, has shuffled it,
-        and with the learning rate that ``rate`` returns for the number of rows visited before,
-        which begins with that of the solver; as long as the plan is the same for it.
+        anew or else in place, on from where the last epoch left it; and with the learning rate that
+        ``rate`` returns for the number of rows visited before, which begins with that of the
+        solver; as long as the plan is the same for it.
 
-        No epochs where one is a piece of work of its own, between which Ctrl-C is honoured.
+        No epochs where one is a piece of work of its own, between which Ctrl-C is honoured; and no
+        more of them from one that diverges on.
         """
         if most < 2 or not (shuffle is None or _core.can_shuffle(order, shuffle)):
             return []
         with self._training():
-            plan = self._plan(len(order), solver, rows, 1)
+            plan = self._plan(len(order), solver, rows, n_threads)
             n = min(most, self._epochs_at_once(rows, len(order), solver, plan))
-            if n < 2 or plan.path == "batches":
+            if n < 2:
                 return []
             rates = [rate(epoch * len(order)) for epoch in range(n)]
             same = [solver.decays_slowly(one) == solver.decays_slowly() for one in rates]
             n = same.index(False) if False in same else n
-            return self._run_together(rows, order, solver, plan, np.array(rates[:n]), shuffle)
+            return self._run_together(
+                rows, order, solver, plan, np.array(rates[:n]), shuffle, is_anew
+            )
 
     def _run_together(
         self,
@@ -657,39 +663,44 @@ class Network:
         plan: Plan,
         rates: NDArray[np.float64],
         shuffle: Any,
+        is_anew: bool,
     ) -> list[float]:
         """Run epochs as one piece of work, which they are too short to be by themselves."""
         _weight_of_visits(rows, order, solver)
         moments, losses = self._moments_of(solver), np.empty(len(rates))
-        options = self._options(rows, solver, plan, moments)
+        options = self._options(rows, solver, plan, moments, len(order))
+        trial = self._trial(options["batch_size"], plan.n_threads)
         state = self._state(moments)
         before = self._before = room_like(self._before, state)
-        n_done = 0
+        is_done = False
         copy_each(before, state)
         try:
-            n_done = self._engine.train_epochs(rows, order, rates, losses, shuffle, **options)
+            with _piece(trial, len(rates) * len(order)) as helpers:
+                n_done = self._engine.train_epochs(
+                    rows, order, is_anew, rates, losses, shuffle, helpers=helpers, **options
+                )
+            is_done = True
         finally:
-            if not n_done:  # interrupted, maybe in the middle
+            if not is_done:  # Ctrl-C, maybe at the very end
                 copy_each(state, before)
-        found: list[float] = losses[:n_done].tolist()
-        n_sound = n_done if math.isfinite(found[-1]) else n_done - 1
         if moments is not None:
-            moments.n_steps += n_sound * len(order)
-        if n_sound < n_done:
-            self.reset_solver()
-        self._n_visits += n_sound * len(order) * solver.drops_units
+            moments.n_steps += n_done * -(-len(order) // options["batch_size"])
+        self._n_visits += n_done * len(order) * solver.drops_units
+        found: list[float] = losses[:n_done].tolist()
         return found
 
     def _options(
-        self, rows: _core.Rows, solver: Solver, plan: Plan, moments: Moments | None
+        self, rows: _core.Rows, solver: Solver, plan: Plan, moments: Moments | None, n_rows: int
     ) -> dict[str, Any]:
         """Return what `_core.Engine` is told of training: solver, where it stands, memory."""
         options = solver.options(len(self.layer_sizes) - 2)
-        del options["batch_size"]
+        options["batch_size"] = batch_size = min(solver.batch_size, n_rows)
         options["largest_loss"] = rows.largest_loss
         options["first_visit"] = self._n_visits
         if plan.path in ("registers", "blocks") or (plan.path == "rows" and rows.sparse):
             options["layout"] = self._layout(rows, solver, plan)
+        if plan.path == "batches":
+            options["batch"] = self._team(rows, solver, batch_size, plan)
         if moments is not None:
             options["moments"], options["n_steps"] = moments.values, moments.n_steps
         return options
@@ -700,10 +711,8 @@ class Network:
         """Run an epoch piece by piece; Ctrl-C is honoured in between."""
         total_weight = _weight_of_visits(rows, order, solver)
         moments = self._moments_of(solver)
-        options = self._options(rows, solver, plan, moments)
-        options["batch_size"] = batch_size = min(solver.batch_size, len(order))
-        if plan.path == "batches":
-            options["batch"] = self._team(rows, solver, batch_size, plan)
+        options = self._options(rows, solver, plan, moments, len(order))
+        batch_size = options["batch_size"]
         trial = self._trial(batch_size, plan.n_threads)
         values, loss_sum = self._arena.values, 0.0
         state = self._state(moments)

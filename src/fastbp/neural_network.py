@@ -222,25 +222,29 @@ class FastTraining(CallbackSupport):
         parameters = self.coefs_ + self.intercepts_  # which are changed, whatever takes their place
         reported = self._type_of_loss(data, batch_size)
         self.n_iter_ = 0
-        for _ in range(self.max_iter):
+        enough = False
+        while self.n_iter_ < self.max_iter:
             epochs.begin()
-            if self.shuffle:
-                order = self._shuffled(order)
-            loss = None if twin is None else twin.run_epoch(order)
-            if loss is None:  # from here on, as long as this call lasts
-                calls["an epoch out of the ordinary"] += twin is not None
-                twin, loss = None, self._run_plain_epoch(call, parameters, data, order, batch_size)
-            else:
-                loss = reported(loss)
-            self.n_iter_ += 1
-            self.loss_ = loss
-            self.t_ += n_rows
-            self.loss_curve_.append(loss)
-            if self.verbose:
-                print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
-            _host.update_no_improvement_count(self, self.early_stopping, held_out)
-            self._optimizer.iteration_ends(self.t_)
-            enough = self._has_enough()
+            losses = self._run_together(call, twin, order)
+            if not losses:
+                if self.shuffle:
+                    _core.shuffle(order, self._random_state)  # on from where the last epoch left it
+                loss = None if twin is None else twin.run_epoch(order)
+                if loss is None:  # from here on, as long as this call lasts
+                    calls["an epoch out of the ordinary"] += twin is not None
+                    twin = None
+                    loss = self._run_plain_epoch(call, parameters, data, order, batch_size)
+                losses = [loss]
+            for loss in losses:
+                self.n_iter_ += 1
+                self.loss_ = loss if twin is None else reported(loss)
+                self.t_ += n_rows
+                self.loss_curve_.append(self.loss_)
+                if self.verbose:
+                    print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
+                _host.update_no_improvement_count(self, self.early_stopping, held_out)
+                self._optimizer.iteration_ends(self.t_)
+                enough = self._has_enough()
             if epochs.end() or enough or call.incremental:
                 if twin is not None:
                     twin.put_away()
@@ -251,11 +255,15 @@ class FastTraining(CallbackSupport):
             ConvergenceWarning,
         )
 
-    def _shuffled(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return another order of the rows: a permutation of the last one."""
-        permutation = np.arange(len(order))
-        _core.shuffle(permutation, self._random_state)
-        return order[permutation]
+    def _run_together(
+        self, call: _host.Arguments, twin: Twin | None, order: NDArray[np.int64]
+    ) -> list[float]:
+        """Run epochs that are short at once, as many as surely take place; return their losses."""
+        if twin is None or call.incremental or self.verbose:
+            return []
+        surely = self.n_iter_no_change - self._no_improvement_count + 1
+        most = min(surely, self.max_iter - self.n_iter_)
+        return twin.run_epochs(order, self._random_state if self.shuffle else None, most)
 
     def _has_enough(self) -> bool:
         """Whether training should end; if not, its rate may have been lowered for a new try."""
