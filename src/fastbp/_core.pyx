@@ -1027,7 +1027,7 @@ cdef class Batch:
         cdef const fbp_ops *ops = engine.net.ops
         cdef int n_layers = engine.net.n_layers, l, me
         cdef bint trains = n_moments >= 0
-        cdef Py_ssize_t rows = ops.block_rows, panel = ops.panel_width, most, group, n_in, n_out
+        cdef Py_ssize_t rows = ops.block_rows, lanes = ops.lanes, most, group, n_in, n_out
         cdef Py_ssize_t length, columns
         cdef fbp_batch *first
         cdef fbp_batch *layer
@@ -1036,7 +1036,7 @@ cdef class Batch:
         self.memory = []
         sizes = [(engine.net.layers[l].n_in, engine.net.layers[l].n_out) for l in range(n_layers)]
         # Rows of a long batch come in chunks that a cache can hold.
-        per_row = sum([n_in + padded_to(n_out, panel) for n_in, n_out in sizes])
+        per_row = sum([n_in + padded_to(n_out, lanes) for n_in, n_out in sizes])
         per_row -= sizes[0][0] if sparse else 0         # of X, which stays where it is
         most = max(1, <Py_ssize_t> (CHUNK_BYTES // ops.itemsize // per_row // rows)) * rows
         most = min(most, <Py_ssize_t> padded_to(batch_size, rows))
@@ -1053,7 +1053,7 @@ cdef class Batch:
         for l in range(n_layers):
             first = layer = self.team.layers + l
             n_in, n_out = sizes[l]
-            layer.n_columns = columns = padded_to(n_out, panel)
+            layer.n_columns = columns = padded_to(n_out, lanes)
             # An odd number of cache lines: a panel's part of many rows finds room side by side.
             layer.stride = ((columns * ops.itemsize + 63) // 64 | 1) * 64 // ops.itemsize
             layer.sparse = sparse and l == 0
@@ -1064,8 +1064,8 @@ cdef class Batch:
             places[:] = [&layer.W, &layer.V, &layer.G, &layer.W_T, &layer.X, &layer.D, &layer.to_b]
             self.memory.append(carve(places, [
                 length, max(n_moments, 0) * length, sums if trains else 0,
-                padded_to(n_in, panel) * n_out if l and trains else 0,
-                0 if layer.sparse else n_in * most, most * layer.stride if trains else 0, n_out,
+                padded_to(n_in, lanes) * n_out if l and trains else 0,
+                0 if layer.sparse else n_in * most, most * layer.stride if trains else 0, columns,
             ], ops.itemsize))
             if n_moments < 1:
                 layer.V = NULL
@@ -1074,15 +1074,15 @@ cdef class Batch:
             for me in range(n_threads):
                 layer = self.team.layers + me * n_layers + l
                 layer[0] = first[0]
-                places[:] = [&layer.Z, &layer.D_T, &layer.near, NULL, NULL, NULL, NULL]
+                places[:] = [&layer.Z, &layer.D_T, &layer.b, &layer.near, NULL, NULL, NULL]
                 self.memory.append(carve(places, [
-                    group * layer.stride, n_out * group,
+                    group * layer.stride, n_out * group, columns,
                     layer.n_near * n_out if layer.sparse and trains else 0,
                 ], ops.itemsize))
                 if layer.sparse:
                     layer.parts = <fbp_row *> self.room(most * sizeof(fbp_row))
         if trains:
-            self.cut_up(sizes, panel)
+            self.cut_up(sizes, ops.panel_width)
 
     cdef void *room(self, size_t n_bytes):
         """Zeros that live as long as this object."""
