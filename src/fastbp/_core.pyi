@@ -105,6 +105,7 @@ class Engine:
         momentum: float = 0.0,
         nesterov: bool = False,
         alpha: float = 0.0,
+        batch_size: int = 1,
         adam: bool = False,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
@@ -117,6 +118,7 @@ class Engine:
         first_visit: int = 0,
         moments: NDArray[Any] | None = None,
         block: Block | None = None,
+        batch: Batch | None = None,
     ) -> int: ...
     def forward_all(
         self,

@@ -17,6 +17,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
 import os
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -216,13 +217,15 @@ cdef Py_ssize_t train_piece(fbp_net *net, Block block, const fbp_data *data, con
     return stop
 
 
-cdef Py_ssize_t train_epochs(fbp_net *net, Block block, const fbp_data *data, Course *course,
-                             fbp_solver *solver) noexcept nogil:
+cdef Py_ssize_t train_epochs(fbp_net *net, Block block, Team *team, const fbp_data *data,
+                             Course *course, fbp_solver *solver) noexcept nogil:
     """Epoch by epoch, each in an order of its own; returns how many.
 
-    One that diverges is the last, and leaves the weights as they were before it.
+    Row by row, or if there is a team, batch by batch: then this is the team's solver. One that
+    diverges is the last, and leaves the weights as they were before it.
     """
     cdef Py_ssize_t epoch, stopped, n = course.n_visits
+    cdef Py_ssize_t n_steps = n if team == NULL else (n + team.batch_size - 1) // team.batch_size
     cdef double loss_sum, weight
     for epoch in range(course.n_epochs):
         memcpy(course.visits, course.order, n * sizeof(int64_t))
@@ -231,14 +234,19 @@ cdef Py_ssize_t train_epochs(fbp_net *net, Block block, const fbp_data *data, Co
         keep_state(course)
         solver.learning_rate = course.rates[epoch]
         loss_sum = 0
-        stopped = train_piece(net, block, data, course.visits, 0, n, solver, &loss_sum)
+        if team == NULL:
+            stopped = train_piece(net, block, data, course.visits, 0, n, solver, &loss_sum)
+        else:
+            stopped = train_batches(team, &loss_sum)
+            unload_weights(team)
+            team.first_visit += n
         if stopped < n or not is_finite(net, &course.state[0]):
             restore_state(course)
             course.losses[epoch] = INFINITY
             return epoch + 1
         weight = n if solver.by_weight else weight_of_rows(data, course.visits, 0, n)
         course.losses[epoch] = loss_sum / weight
-        solver.n_steps += n
+        solver.n_steps += n_steps
     return course.n_epochs
 
 
@@ -289,6 +297,13 @@ cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
             t += n
         start = end
     return start
+
+
+cdef void unload_weights(Team *team) noexcept nogil:
+    """The layers have the weights, and what the solver keeps beside them, that the team has."""
+    cdef int l
+    for l in range(team.nets.n_layers):
+        team.nets.ops.batch_unload(&team.layers[l], &team.nets.layers[l])
 
 
 cdef void hand_out(Team *team, TaskKind kind, int n_tasks) noexcept nogil:
@@ -1111,6 +1126,13 @@ cdef class Batch:
             pieces[i].layer, pieces[i].first, pieces[i].n = l, first, n
             pieces[i].first_unit = unit
 
+    cdef prepare(self, Rows rows, const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
+                 Py_ssize_t batch_size, int64_t first_visit, fbp_solver solver):
+        """Say what `call` shall train on, and how."""
+        self.team.data, self.team.order, self.team.solver = &rows.data, order, solver
+        self.team.start, self.team.stop, self.team.batch_size = start, stop, batch_size
+        self.team.first_visit = first_visit
+
     cdef begin(self, Engine engine, char *velocities, tuple dropout=(), uint64_t dropout_seed=0):
         """Opens the engine's layers for every thread, and loads their weights."""
         cdef int me, l
@@ -1124,9 +1146,9 @@ cdef class Batch:
 
     cdef end(self, bint has_trained):
         """Gives the weights back."""
-        cdef int l, me
-        for l in range(self.team.nets.n_layers if has_trained else 0):
-            self.team.nets.ops.batch_unload(&self.team.layers[l], &self.team.nets.layers[l])
+        cdef int me
+        if has_trained:
+            unload_weights(&self.team)
         for me in range(self.team.n_threads):
             PyMem_Free(self.owed[me])
             self.owed[me] = NULL
@@ -1143,10 +1165,10 @@ cdef class Batch:
                     task = fbp_wait_and_take(&self.team.tasks)
                 fbp_done(&self.team.places)
 
-    cdef call(self, helpers, bint trains):
+    cdef call(self, helpers, bint trains, Course *course=NULL):
         """Training or prediction, by this thread and, with helpers, the others of the team.
 
-        Returns where training stopped and the sum of losses.
+        Returns where training stopped and the sum of losses; of a course, the number of epochs.
         """
         cdef double loss_sum = 0
         cdef Py_ssize_t stopped = 0
@@ -1162,7 +1184,10 @@ cdef class Batch:
                     except RuntimeError:                # no more threads are to be had
                         break
             with nogil:
-                if trains:
+                if course != NULL:
+                    stopped = train_epochs(self.team.nets, None, &self.team, self.team.data,
+                                           course, &self.team.solver)
+                elif trains:
                     stopped = train_batches(&self.team, &loss_sum)
                 else:
                     hand_out(&self.team, PREDICT_ROWS, n_groups(&self.team))
@@ -1367,9 +1392,7 @@ cdef class Engine:
         cdef fbp_net net
         cdef Py_ssize_t stopped
         if batch is not None:
-            batch.team.data, batch.team.order, batch.team.solver = &rows.data, visits, solver
-            batch.team.start, batch.team.stop, batch.team.batch_size = start, stop, batch_size
-            batch.team.first_visit = first_visit
+            batch.prepare(rows, visits, start, stop, batch_size, first_visit, solver)
             batch.begin(self, V, dropout, dropout_seed)
             try:
                 return batch.call(helpers, True)
@@ -1387,13 +1410,14 @@ cdef class Engine:
     def train_epochs(self, Rows rows not None, cnp.ndarray order not None,
                      cnp.ndarray rates not None, cnp.ndarray losses not None, random_state,
                      double learning_rate, double momentum=0, bint nesterov=False,
-                     double alpha=0, bint adam=False, double beta_1=0.9, double beta_2=0.999,
-                     double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
-                     double largest_loss=1e300, tuple dropout=(), uint64_t dropout_seed=0,
-                     int64_t first_visit=0, cnp.ndarray moments=None, Block block=None):
+                     double alpha=0, Py_ssize_t batch_size=1, bint adam=False, double beta_1=0.9,
+                     double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0,
+                     bint by_weight=False, double largest_loss=1e300, tuple dropout=(),
+                     uint64_t dropout_seed=0, int64_t first_visit=0, cnp.ndarray moments=None,
+                     Block block=None, Batch batch=None):
         """Train for an epoch with each of the learning rates ``rates``, and note the ``losses``.
 
-        Both are float64. Row by row, an epoch like a call of `train` for all of ``order``, which
+        Both are float64. An epoch is like a call of `train` for all of ``order``, which
         ``random_state`` shuffles anew for each, as `shuffle` does; None keeps it.
 
         Returns the number of epochs. One in which training diverges is the last: its loss is
@@ -1420,15 +1444,22 @@ cdef class Engine:
         if moments is not None:
             course.state[1].at, course.state[1].n_bytes = V, moments.nbytes
             course.state[1].before = <char *> cnp.PyArray_DATA(moments_before)
+        lock = nullcontext()
+        if random_state is not None:
+            course.generator = state_of(random_state._bit_generator)
+            lock = random_state._bit_generator.lock
+        if batch is not None:
+            batch.prepare(rows, course.visits, 0, course.n_visits, batch_size, first_visit, solver)
+            batch.begin(self, V, dropout, dropout_seed)
+            try:
+                with lock:
+                    return batch.call(None, True, &course)[0]
+            finally:
+                batch.end(False)
         owed = self.begin_rows(&net, V, alpha, dropout, dropout_seed, first_visit, block)
         try:
-            if random_state is None:
-                with nogil:
-                    n_done = train_epochs(&net, block, &rows.data, &course, &solver)
-            else:
-                course.generator = state_of(random_state._bit_generator)
-                with random_state._bit_generator.lock, nogil:
-                    n_done = train_epochs(&net, block, &rows.data, &course, &solver)
+            with lock, nogil:
+                n_done = train_epochs(&net, block, NULL, &rows.data, &course, &solver)
         finally:
             PyMem_Free(owed)
         return n_done

@@ -312,7 +312,7 @@ def train_epochs(
             if rate(0) != solver.learning_rate:
                 solver = dataclasses.replace(solver, learning_rate=rate(0))
             most = 1 if watched else left if patience is None else min(left, patience.n_left)
-            losses = network._run_epochs(rows, order, solver, most, shuffle, rate)
+            losses = network._run_epochs(rows, order, solver, most, shuffle, rate, n_threads)
             if not losses:
                 losses = [_run_epoch(network, rows, order, visit, solver, shuffle, n_threads)]
             history.add(losses, len(order))  # at once: before Ctrl-C can come between two of them

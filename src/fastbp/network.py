@@ -627,6 +627,7 @@ class Network:
         most: int,
         shuffle: Any,
         rate: Callable[[int], float],
+        n_threads: int,
     ) -> list[float]:
         """Run up to so many epochs that are short, one after another; return their losses.
 
@@ -634,14 +635,15 @@ class Network:
         and with the learning rate that ``rate`` returns for the number of rows visited before,
         which begins with that of the solver; as long as the plan is the same for it.
 
-        No epochs where one is a piece of work of its own, between which Ctrl-C is honoured.
+        No epochs where one is a piece of work of its own, between which Ctrl-C is honoured, or work
+        for several threads, which are on trial from one to the next.
         """
         if most < 2 or not (shuffle is None or _core.can_shuffle(order, shuffle)):
             return []
         with self._training():
-            plan = self._plan(len(order), solver, rows, 1)
+            plan = self._plan(len(order), solver, rows, n_threads)
             n = min(most, self._epochs_at_once(rows, len(order), solver, plan))
-            if n < 2 or plan.path == "batches":
+            if n < 2 or plan.n_threads > 1:
                 return []
             rates = [rate(epoch * len(order)) for epoch in range(n)]
             same = [solver.decays_slowly(one) == solver.decays_slowly() for one in rates]
@@ -660,7 +662,7 @@ class Network:
         """Run epochs as one piece of work, which they are too short to be by themselves."""
         _weight_of_visits(rows, order, solver)
         moments, losses = self._moments_of(solver), np.empty(len(rates))
-        options = self._options(rows, solver, plan, moments)
+        options = self._options(rows, len(order), solver, plan, moments)
         state = self._state(moments)
         before = self._before = room_like(self._before, state)
         n_done = 0
@@ -673,22 +675,24 @@ class Network:
         found: list[float] = losses[:n_done].tolist()
         n_sound = n_done if math.isfinite(found[-1]) else n_done - 1
         if moments is not None:
-            moments.n_steps += n_sound * len(order)
+            moments.n_steps += n_sound * -(-len(order) // options["batch_size"])
         if n_sound < n_done:
             self.reset_solver()
         self._n_visits += n_sound * len(order) * solver.drops_units
         return found
 
     def _options(
-        self, rows: _core.Rows, solver: Solver, plan: Plan, moments: Moments | None
+        self, rows: _core.Rows, n_rows: int, solver: Solver, plan: Plan, moments: Moments | None
     ) -> dict[str, Any]:
         """Return what `_core.Engine` is told of training: solver, where it stands, memory."""
         options = solver.options(len(self.layer_sizes) - 2)
-        del options["batch_size"]
+        options["batch_size"] = min(solver.batch_size, n_rows)
         options["largest_loss"] = rows.largest_loss
         options["first_visit"] = self._n_visits
         if plan.path in ("registers", "blocks"):
             options["block"] = self._block(rows, solver)
+        elif plan.path == "batches":
+            options["batch"] = self._team(rows, solver, options["batch_size"], plan)
         if moments is not None:
             options["moments"], options["n_steps"] = moments.values, moments.n_steps
         return options
@@ -699,16 +703,15 @@ class Network:
         """Run an epoch piece by piece; Ctrl-C is honoured in between."""
         total_weight = _weight_of_visits(rows, order, solver)
         moments = self._moments_of(solver)
-        options = self._options(rows, solver, plan, moments)
-        options["batch_size"] = batch_size = min(solver.batch_size, len(order))
-        if plan.path == "batches":
-            options["batch"] = self._team(rows, solver, batch_size, plan)
+        options = self._options(rows, len(order), solver, plan, moments)
+        batch_size = options["batch_size"]
         trial = self._trial(batch_size, plan.n_threads)
         values, loss_sum = self._arena.values, 0.0
         state = self._state(moments)
         before = self._before = room_like(self._before, state)  # kept from epoch to epoch
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
-        for start, stop in self._slices(rows, len(order), plan.rows, per_row):
+        kept = self._laid_out(plan, solver)
+        for start, stop in self._slices(rows, len(order), plan.rows, per_row, kept):
             copy_each(before, state)
             sound = False
             try:
@@ -925,31 +928,41 @@ class Network:
         n: int,
         multiple: int = 1,
         params_per_row: float = 0.0,
+        n_laid_out: int = 0,
     ) -> Iterator[tuple[int, int]]:
-        """Cut range(n) into pieces of some 20 ms of work."""
-        size = self._rows_at_once(rows, multiple, params_per_row)
+        """Cut range(n) into pieces of work, see `_rows_at_once`."""
+        size = self._rows_at_once(rows, multiple, params_per_row, n_laid_out)
         for start in range(0, n, size):
             yield start, min(start + size, n)
 
-    def _rows_at_once(self, rows: _core.Rows, multiple: int, params_per_row: float) -> int:
-        """Return how many rows are some 20 ms of work, or more where work costs much to begin.
+    def _rows_at_once(
+        self, rows: _core.Rows, multiple: int, params_per_row: float, n_laid_out: int
+    ) -> int:
+        """Return how many rows are a piece of work: 20 ms, or more where work costs much to begin.
 
         Estimated, not measured: rounding depends on where a piece begins, and the same training
         must give the same bits every time. ``params_per_row`` is how many of the parameters a row
         moves besides those it meets.
         """
-        seconds = self._seconds_at_once() / self._seconds_per_row(rows, params_per_row)
-        return max(1, int(seconds) // multiple) * multiple
+        seconds = self._seconds_at_once(n_laid_out)
+        n = int(seconds / self._seconds_per_row(rows, params_per_row))
+        return max(1, n // multiple) * multiple
 
     def _epochs_at_once(self, rows: _core.Rows, n_rows: int, solver: Solver, plan: Plan) -> int:
         """Return how many epochs of so many rows are as much work, each with its own beginning."""
         params_per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         kept = self.n_parameters * (1 + solver.n_moments)
         seconds = n_rows * self._seconds_per_row(rows, params_per_row) + SECONDS_TO_KEEP * kept
-        return min(MOST_TOGETHER, int(self._seconds_at_once() / seconds))
+        seconds_at_once = self._seconds_at_once(self._laid_out(plan, solver))
+        return min(MOST_TOGETHER, int(seconds_at_once / seconds))
 
-    def _seconds_at_once(self) -> float:
-        return min(0.1, max(0.02, 8e-8 * self.n_parameters))
+    def _laid_out(self, plan: Plan, solver: Solver) -> int:
+        """Return how many numbers are laid out anew for a piece of work: batches have panels."""
+        return self.n_parameters * (1 + solver.n_moments) if plan.path == "batches" else 0
+
+    def _seconds_at_once(self, n_laid_out: int) -> float:
+        """Return how long a piece of work may be, which Ctrl-C waits for."""
+        return min(0.1, max(0.02, 8e-8 * self.n_parameters, 2.5e-7 * n_laid_out))
 
     def _seconds_per_row(self, rows: _core.Rows, params_per_row: float) -> float:
         """Return about how long a row takes, on a processor of some 3 GHz."""
