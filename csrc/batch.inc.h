@@ -6,44 +6,52 @@
  * which threads share out among themselves: W comes near once for all of them, a chunk of inputs after
  * the other. The step takes all rows at once, and threads share out its inputs. No number depends on
  * how rows and inputs are shared out. W, its velocities and G stand in panels as in
- * first_layer_dense.inc.h, and W' as well, so that all products are tiles of that kind; rows of Z
- * (then A) and D are `stride` apart. Rows of non-zeros leave their layer row-major: batch_sparse.inc.h. */
+ * first_layer_dense.inc.h, and W' as well, so that all products are tiles of that kind, but the last
+ * panel is a single vector wide where that has room for its outputs; rows of Z (then A) and D are
+ * `stride` apart. Rows of non-zeros leave their layer row-major: batch_sparse.inc.h. */
 
 enum { STEP_CHUNK = 48 /* inputs: theirs of a batch's rows stay near while all panels pass */ };
 
-/* W (n_rows, n_columns) into panels, or with `transposed` W' */
-static void load_panels(real *panels, const real *W, int64_t n_in, int64_t n_out, int transposed) {
-    const int64_t rows = transposed ? n_out : n_in, columns = transposed ? n_in : n_out;
-    for (int64_t j = 0; j < columns; j += DENSE_PANEL)
-        for (int64_t i = 0; i < rows; i++, panels += DENSE_PANEL) {
-            if (!transposed && j + DENSE_PANEL <= columns) {
-                memcpy(panels, W + i * n_out + j, DENSE_PANEL * sizeof(real));
+/* How wide the panel is that begins with column j: two vectors, or the last one */
+INLINE int64_t width_of_panel(int64_t n_columns, int64_t j) {
+    return n_columns - j < DENSE_PANEL ? VL : DENSE_PANEL;
+}
+
+/* W (n_in, n_out) into panels, zero behind n_out, or back */
+static void copy_panels_of_batch(real *panels, real *W, int64_t n_in, int64_t n_out, int64_t n_columns,
+                                 int loading) {
+    for (int64_t j = 0; j < n_columns; j += DENSE_PANEL) {
+        const int64_t width = width_of_panel(n_columns, j), n = n_out - j < width ? n_out - j : width;
+        for (int64_t i = 0; i < n_in; i++, panels += width) {
+            real *w = W + i * n_out + j;
+            if (n == DENSE_PANEL) { /* a length that is known */
+                memcpy(loading ? panels : w, loading ? w : panels, DENSE_PANEL * sizeof(real));
                 continue;
             }
-            for (int64_t k = 0; k < DENSE_PANEL; k++) {
-                const int64_t c = j + k;
-                panels[k] = c >= columns ? 0 : transposed ? W[c * n_out + i] : W[i * n_out + c];
+            for (int64_t k = 0; k < width; k++) {
+                if (loading) panels[k] = k < n ? w[k] : 0;
+                else if (k < n) w[k] = panels[k];
             }
         }
+    }
 }
 
-static void unload_panels(real *W, const real *panels, int64_t n_in, int64_t n_out) {
-    for (int64_t j = 0; j < n_out; j += DENSE_PANEL)
-        for (int64_t i = 0; i < n_in; i++, panels += DENSE_PANEL) {
-            if (j + DENSE_PANEL <= n_out) memcpy(W + i * n_out + j, panels, DENSE_PANEL * sizeof(real));
-            else for (int64_t k = 0; j + k < n_out; k++) W[i * n_out + j + k] = panels[k];
-        }
-}
-
-/* out = X' P for n_blocks blocks X[n][BLOCK] of columns and panels P of n rows, n_columns in all */
-static void tile_product(real *out, int64_t stride, const real *X, const real *panels, int64_t n,
-                         int64_t n_columns, int n_blocks) {
+/* out = X' P (+ b) for n_blocks blocks X[n][BLOCK] of columns and panels P of n rows, n_columns in all */
+static void tile_product(real *out, int64_t stride, const real *X, const real *panels, const real *b,
+                         int64_t n, int64_t n_columns, int n_blocks) {
     for (int64_t i = 0; i < n; i += CHUNK) {
         const int64_t m = n - i < CHUNK ? n - i : CHUNK;
-        for (int64_t j = 0; j < n_columns; j += DENSE_PANEL)
-            for (int64_t t = 0; t < n_blocks * BLOCK; t += ROW_TILE)
-                forward_tile(out + t * stride + j, X + (t / BLOCK * n + i) * BLOCK + t % BLOCK,
-                             panels + j * n + i * DENSE_PANEL, stride, m, i == 0);
+        for (int64_t j = 0; j < n_columns; j += DENSE_PANEL) {
+            const int64_t width = width_of_panel(n_columns, j);
+            const real *P = panels + j * n + i * width, *b_j = b ? b + j : NULL;
+#define TILES(ROWS, NV)                                                                             \
+    for (int64_t t = 0; t < n_blocks * BLOCK; t += ROWS)                                            \
+        forward_tile(out + t * stride + j, X + (t / BLOCK * n + i) * BLOCK + t % BLOCK, P, stride, \
+                     m, i == 0, b_j, ROWS, NV)
+            if (width == DENSE_PANEL) TILES(ROW_TILE, 2);
+            else TILES(BLOCK, 1);
+#undef TILES
+        }
     }
 }
 
@@ -56,46 +64,60 @@ static void pack_blocks(real *X, const real *values, int64_t stride, int64_t n, 
     }
 }
 
+/* W' of n inputs from i on anew, i at the beginning of one of its panels. */
+static void transpose_inputs(const fbp_batch *batch, const fbp_layer *layer, int64_t i, int64_t n) {
+    const int64_t n_in = layer->n_in, n_out = layer->n_out, all = (n_in + VL - 1) / VL * VL;
+    for (const int64_t end = i + n; i < end; i += DENSE_PANEL) {
+        const int64_t to_width = width_of_panel(all, i);
+        real *to = (real *)batch->W_T + i * n_out;
+        for (int64_t j = 0; j < n_out; j += DENSE_PANEL) {
+            const int64_t width = width_of_panel(batch->n_columns, j);
+            const real *W = (const real *)batch->W + j * n_in + i * width;
+            for (int64_t c = 0; c < width && j + c < n_out; c++, to += to_width)
+                for (int64_t k = 0; k < to_width; k++) to[k] = i + k < n_in ? W[k * width + c] : 0;
+        }
+    }
+}
+
 INLINE int blocks_of(int n_rows) { return (n_rows + BLOCK - 1) / BLOCK; }
+
+/* All that the solver moves, from the layer into panels or back */
+INLINE void exchange(const fbp_batch *batch, const fbp_layer *layer, int loading) {
+    real *V = batch->V, *V_W = layer->V_W;
+#define COPY(PANELS, W) copy_panels_of_batch(PANELS, W, layer->n_in, layer->n_out, batch->n_columns, loading)
+    COPY(batch->W, layer->W);
+    if (V) COPY(V, V_W);
+    if (batch->squares) COPY(V + batch->squares, V_W + batch->squares_of_layer);
+#undef COPY
+}
 
 static void batch_load(fbp_batch *batch, const fbp_layer *layer) {
     if (batch->sparse) return;
-    const int64_t n_in = layer->n_in, n_out = layer->n_out;
-    load_panels(batch->W, layer->W, n_in, n_out, 0);
-    if (batch->W_T) load_panels(batch->W_T, layer->W, n_in, n_out, 1);
-    if (batch->V) load_panels(batch->V, layer->V_W, n_in, n_out, 0);
-    if (batch->squares)
-        load_panels((real *)batch->V + batch->squares, (real *)layer->V_W + batch->squares_of_layer, n_in,
-                    n_out, 0);
+    exchange(batch, layer, 1);
+    if (batch->W_T) transpose_inputs(batch, layer, 0, layer->n_in);
 }
 
 static void batch_unload(const fbp_batch *batch, const fbp_layer *layer) {
-    if (batch->sparse) return;
-    const int64_t n_in = layer->n_in, n_out = layer->n_out;
-    unload_panels(layer->W, batch->W, n_in, n_out);
-    if (batch->V) unload_panels(layer->V_W, batch->V, n_in, n_out);
-    if (batch->squares)
-        unload_panels((real *)layer->V_W + batch->squares_of_layer, (real *)batch->V + batch->squares, n_in,
-                      n_out);
+    if (!batch->sparse) exchange(batch, layer, 0);
 }
 
 /* Z = A W + b, for a group of n_rows rows of the layer below, or of X; they are the batch's from row t on. */
 static void batch_forward(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
                           const fbp_row *x, int64_t t, int n_rows) {
-    const int64_t n_in = layer->n_in, n_out = layer->n_out, stride = batch->stride;
-    const real *b = layer->b;
+    const int64_t n_in = layer->n_in, stride = batch->stride;
+    const size_t b_bytes = (size_t)layer->n_out * sizeof(real);
     real *Z = batch->Z, *X = (real *)batch->X + t * n_in;
     if (batch->sparse) {
+        for (int r = 0; r < n_rows; r++) memcpy(Z + r * stride, layer->b, b_bytes);
         sparse_products(batch, layer, x, n_rows);
-    } else {
-        if (below) pack_blocks(X, below->Z, below->stride, n_in, n_rows);
-        else
-            for (int r = 0; r < n_rows; r += BLOCK)
-                pack_rows(X + r * n_in, x + r, n_in, n_rows - r < BLOCK ? n_rows - r : BLOCK);
-        tile_product(Z, stride, X, batch->W, n_in, batch->n_columns, blocks_of(n_rows));
+        return;
     }
-    for (int r = 0; r < n_rows; r++, Z += stride)
-        for (int64_t j = 0; j < n_out; j++) Z[j] += b[j];
+    if (below) pack_blocks(X, below->Z, below->stride, n_in, n_rows);
+    else
+        for (int r = 0; r < n_rows; r += BLOCK)
+            pack_rows(X + r * n_in, x + r, n_in, n_rows - r < BLOCK ? n_rows - r : BLOCK);
+    memcpy(batch->b, layer->b, b_bytes);
+    tile_product(Z, stride, X, batch->W, batch->b, n_in, batch->n_columns, blocks_of(n_rows));
 }
 
 /* D_below = D W', for a group of n_rows rows from row t on; D is zero behind them, to the end of a block. */
@@ -108,31 +130,28 @@ static void batch_backward(const fbp_batch *batch, const fbp_layer *layer, fbp_b
         memset(D + r * stride, 0, (size_t)batch->n_columns * sizeof(real));
     if (!below) return;
     pack_blocks(batch->D_T, D, stride, layer->n_out, n_rows);
-    tile_product((real *)below->D + t * below->stride, below->stride, batch->D_T, batch->W_T, layer->n_out,
-                 below->n_columns, n_blocks);
+    tile_product((real *)below->D + t * below->stride, below->stride, batch->D_T, batch->W_T, NULL,
+                 layer->n_out, below->n_columns, n_blocks);
 }
 
-/* G[0..INPUTS) += X' D over n_blocks blocks of rows, two vectors of outputs; or = if it is the first */
+/* G[0..INPUTS) += X' D over n_blocks blocks of rows, NV vectors of outputs; or = if it is the first */
 INLINE void gradient_tile(real *G, const real *X, int64_t block_length, const real *D, int64_t stride,
-                          int64_t n_blocks, int is_first, const int INPUTS) {
-    vec sums[INPUT_TILE][2];
-    UNROLL for (int i = 0; i < INPUTS; i++) {
-        sums[i][0] = is_first ? v_set1(0) : v_load(G + i * DENSE_PANEL);
-        sums[i][1] = is_first ? v_set1(0) : v_load(G + i * DENSE_PANEL + VL);
-    }
+                          int64_t n_blocks, int is_first, const int INPUTS, const int NV) {
+    vec sums[2 * INPUT_TILE][2];
+    UNROLL for (int i = 0; i < INPUTS; i++)
+        UNROLL for (int q = 0; q < NV; q++)
+            sums[i][q] = is_first ? v_set1(0) : v_load(G + (i * NV + q) * VL);
     for (int64_t b = 0; b < n_blocks; b++, X += block_length)
         for (int t = 0; t < BLOCK; t++, D += stride) {
-            const vec d0 = v_load(D), d1 = v_load(D + VL);
+            vec d[2];
+            UNROLL for (int q = 0; q < NV; q++) d[q] = v_load(D + q * VL);
             UNROLL for (int i = 0; i < INPUTS; i++) {
                 const vec x = v_set1(X[i * BLOCK + t]);
-                sums[i][0] = v_fma(x, d0, sums[i][0]);
-                sums[i][1] = v_fma(x, d1, sums[i][1]);
+                UNROLL for (int q = 0; q < NV; q++) sums[i][q] = v_fma(x, d[q], sums[i][q]);
             }
         }
-    UNROLL for (int i = 0; i < INPUTS; i++) {
-        v_store(G + i * DENSE_PANEL, sums[i][0]);
-        v_store(G + i * DENSE_PANEL + VL, sums[i][1]);
-    }
+    UNROLL for (int i = 0; i < INPUTS; i++)
+        UNROLL for (int q = 0; q < NV; q++) v_store(G + (i * NV + q) * VL, sums[i][q]);
 }
 
 /* Weights that the step after the gradient will move come near meanwhile. */
@@ -145,22 +164,31 @@ INLINE void fetch_weights(const real *W, const real *V, int64_t squares, int64_t
     }
 }
 
-/* n = 1, 2 or INPUT_TILE inputs from i on, of the panel from column j on: their gradients, and with a
+/* How many inputs the next tile takes of those left. Of one vector of outputs they are twice as many as
+ * of two, so that as many sums go on side by side. */
+INLINE int64_t inputs_of_tile(int64_t left, int64_t NV) {
+    const int64_t most = NV == 2 ? INPUT_TILE : 2 * INPUT_TILE;
+    return left >= most ? most : left >= 4 && most > 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+/* n inputs from i on, as inputs_of_tile says, of the panel from column j on: their gradients, and with a
  * step, W's along them. A gradient that only this step needs does not see memory. */
 INLINE void update_tile_of_batch(const fbp_batch *batch, const fbp_layer *layer, int64_t n_blocks, int64_t i,
-                                 int64_t n, int64_t j, int is_first, const vec_step *s, const int RULE) {
+                                 int64_t n, int64_t j, int is_first, const vec_step *s, const int NV,
+                                 const int RULE) {
     real own[INPUT_TILE * DENSE_PANEL];
-    const int64_t n_in = layer->n_in, at = j * n_in + i * DENSE_PANEL;
+    const int64_t n_in = layer->n_in, at = j * n_in + i * NV * VL;
     const real *X = (const real *)batch->X + i * BLOCK, *D = (const real *)batch->D + j;
     real *G = s && is_first ? own : (real *)batch->G + at;
     real *W = (real *)batch->W + at, *V = RULE ? (real *)batch->V + at : NULL;
-    if (s) fetch_weights(W, V, s->squares, n * DENSE_PANEL, RULE);
-#define TILE(INPUTS) gradient_tile(G, X, n_in * BLOCK, D, batch->stride, n_blocks, is_first, INPUTS)
-    if (n == INPUT_TILE) TILE(INPUT_TILE);
+    if (s) fetch_weights(W, V, s->squares, n * NV * VL, RULE);
+#define TILE(INPUTS) gradient_tile(G, X, n_in * BLOCK, D, batch->stride, n_blocks, is_first, INPUTS, NV)
+    if (n == INPUT_TILE * 2 / NV) TILE(INPUT_TILE * 2 / NV);
+    else if (n == 4) TILE(4);
     else if (n == 2) TILE(2);
     else TILE(1);
 #undef TILE
-    if (s) step_along(W, V, G, n * DENSE_PANEL, s, RULE);
+    if (s) step_along(W, V, G, n * NV * VL, s, RULE);
 }
 
 /* The same for inputs i to i + n of every panel, a chunk after the other. */
@@ -168,22 +196,17 @@ INLINE void update_panels(const fbp_batch *batch, const fbp_layer *layer, int64_
                           int64_t n, int is_first, const vec_step *s, const int RULE) {
     for (const int64_t end = i + n; i < end; i += STEP_CHUNK) {
         const int64_t stop = end - i < STEP_CHUNK ? end : i + STEP_CHUNK;
-        for (int64_t j = 0; j < batch->n_columns; j += DENSE_PANEL)
-            for (int64_t k = i, m; k < stop; k += m) {
-                m = stop - k >= INPUT_TILE ? INPUT_TILE : stop - k >= 2 ? 2 : 1;
-                update_tile_of_batch(batch, layer, n_blocks, k, m, j, is_first, s, RULE);
-            }
+        for (int64_t j = 0, m; j < batch->n_columns; j += DENSE_PANEL) {
+#define TILES(NV)                                                                     \
+    for (int64_t k = i; k < stop; k += m) {                                           \
+        m = inputs_of_tile(stop - k, NV);                                             \
+        update_tile_of_batch(batch, layer, n_blocks, k, m, j, is_first, s, NV, RULE); \
     }
-}
-
-/* W' of n inputs from i on anew, i at the beginning of one of its panels. */
-static void transpose_inputs(const fbp_batch *batch, const fbp_layer *layer, int64_t i, int64_t n) {
-    real *to = (real *)batch->W_T + i * layer->n_out;
-    for (const int64_t end = i + n; i < end; i += DENSE_PANEL)
-        for (int64_t j = 0; j < layer->n_out; j++, to += DENSE_PANEL) {
-            const real *W = (const real *)batch->W + j / DENSE_PANEL * DENSE_PANEL * layer->n_in + j % DENSE_PANEL;
-            for (int64_t k = 0; k < DENSE_PANEL; k++) to[k] = i + k < layer->n_in ? W[(i + k) * DENSE_PANEL] : 0;
+            if (width_of_panel(batch->n_columns, j) == DENSE_PANEL) TILES(2)
+            else TILES(1)
+#undef TILES
         }
+    }
 }
 
 INLINE void update_inputs_of_batch(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows,
@@ -193,16 +216,25 @@ INLINE void update_inputs_of_batch(const fbp_batch *batch, const fbp_layer *laye
     else update_panels(batch, layer, (n_rows + BLOCK - 1) / BLOCK, i, n, is_first, s, RULE);
 }
 
+/* G += the sum of n_rows rows of D, NV vectors of outputs; or = if they are the first */
+INLINE void sum_rows(real *G, const real *D, int64_t stride, int64_t n_rows, int is_first, const int NV) {
+    vec sums[8];
+    UNROLL for (int q = 0; q < NV; q++) sums[q] = is_first ? v_set1(0) : v_load(G + q * VL);
+    for (int64_t r = 0; r < n_rows; r++, D += stride)
+        UNROLL for (int q = 0; q < NV; q++) sums[q] = v_add(v_load(D + q * VL), sums[q]);
+    UNROLL for (int q = 0; q < NV; q++) v_store(G + q * VL, sums[q]);
+}
+
 /* The gradient of b over n_rows rows, and with a step, b's along it */
 static void update_bias_of_batch(const fbp_batch *batch, const fbp_layer *layer, int64_t n_rows, int is_first,
                                  double weight, const fbp_step *step) {
-    const fbp_step one = {.keep = {{1, 0}, {0, 0}}, .take = {1, 0}};
-    const vec_step add = step_times(&one, 1, 1);
     const real *D = batch->D;
-    if (is_first) memset(batch->to_b, 0, (size_t)layer->n_out * sizeof(real));
-    for (int64_t r = 0; r < n_rows; r++, D += batch->stride)
-        step_along(batch->to_b, NULL, D, layer->n_out, &add, PLAIN);
-    if (step) take_steps(layer->b, layer->V_b, batch->to_b, layer->n_out, weight, step, 1);
+    real *G = batch->to_b;
+    int64_t j = 0;
+    for (; j + 8 * VL <= batch->n_columns; j += 8 * VL)
+        sum_rows(G + j, D + j, batch->stride, n_rows, is_first, 8);
+    for (; j < batch->n_columns; j += VL) sum_rows(G + j, D + j, batch->stride, n_rows, is_first, 1);
+    if (step) take_steps(layer->b, layer->V_b, G, layer->n_out, weight, step, 1);
 }
 
 /* The gradients of n inputs from first_input on, over n_rows rows, are added to those before unless
@@ -230,10 +262,13 @@ static void batch_update(const fbp_batch *batch, const fbp_layer *layer, const f
 
 /* The sum of w^2 over n inputs from first_input on */
 static double batch_penalty(const fbp_batch *batch, const fbp_layer *layer, int64_t first_input, int64_t n) {
+    const int64_t n_columns = batch->n_columns;
     double sum = 0;
     if (batch->sparse)
         return sum_squares((const real *)layer->W + first_input * layer->n_out, n * layer->n_out);
-    for (int64_t j = 0; j < batch->n_columns; j += DENSE_PANEL)
-        sum += sum_squares((const real *)batch->W + j * layer->n_in + first_input * DENSE_PANEL, n * DENSE_PANEL);
+    for (int64_t j = 0; j < n_columns; j += DENSE_PANEL) {
+        const int64_t width = width_of_panel(n_columns, j);
+        sum += sum_squares((const real *)batch->W + j * layer->n_in + first_input * width, n * width);
+    }
     return sum;
 }

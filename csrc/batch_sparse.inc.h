@@ -5,18 +5,18 @@
  * through strip by strip of up to eight vectors of outputs: so that a strip's part of W, or of the
  * gradients, stays in the nearest cache. */
 
-/* Z += X W over the parts of n_rows rows in one chunk of inputs; from zero for the first */
-static void product_of_parts(const fbp_batch *batch, const fbp_layer *layer, int64_t n_rows, int first) {
+/* Z += X W over the parts of n_rows rows in one chunk of inputs */
+static void product_of_parts(const fbp_batch *batch, const fbp_layer *layer, int64_t n_rows) {
     const fbp_row *parts = batch->parts;
     const int64_t n_out = layer->n_out, stride = batch->stride;
     const real *W = layer->W;
     real *Z = batch->Z;
 #define ROWS(NV)                           \
     for (int64_t r = 0; r < n_rows; r++)   \
-        if (first || parts[r].n) strip_product(Z + r * stride + j, W + j, n_out, &parts[r], first, NV)
+        if (parts[r].n) strip_product(Z + r * stride + j, W + j, n_out, &parts[r], 0, NV)
 #define ROWS_N(m)                          \
     for (int64_t r = 0; r < n_rows; r++)   \
-        if (first || parts[r].n) strip_product_n(Z + r * stride + j, W + j, n_out, &parts[r], first, m)
+        if (parts[r].n) strip_product_n(Z + r * stride + j, W + j, n_out, &parts[r], m)
     EACH_STRIP(n_out, ROWS, ROWS_N);
 #undef ROWS
 #undef ROWS_N
@@ -41,13 +41,13 @@ static void gradients_of_parts(real *G, int64_t first_input, const fbp_batch *ba
 #undef ROWS_N
 }
 
-/* Z = X W of a group of rows */
+/* Z += X W of a group of rows */
 static void sparse_products(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
     const int64_t n_in = layer->n_in, chunk = sparse_chunk(8 * VL, n_in, rows, n_rows);
     start_parts(batch->parts, rows, n_rows);
     for (int64_t i = 0; i < n_in; i += chunk) {
         next_parts(batch->parts, rows, n_rows, i + chunk);
-        product_of_parts(batch, layer, n_rows, i == 0);
+        product_of_parts(batch, layer, n_rows);
     }
 }
 

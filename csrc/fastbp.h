@@ -151,16 +151,16 @@ typedef struct {
 
 /* One layer as one thread trains it on batches: see batch.inc.h. Threads share all but their scratch. */
 typedef struct {
-    int64_t n_columns, stride;  /* outputs, padded to whole panels; from row to row of Z and D */
+    int64_t n_columns, stride;  /* outputs, padded to whole vectors; from row to row of Z and D */
     int sparse;                 /* rows of non-zeros: W, V and G are row-major, like the layer's */
     void *W, *W_T, *V, *G;      /* panels: weights, also transposed but in the first layer, velocities,
                                  * and sums of gradients */
     int64_t squares;            /* Adam: its second moments stand so many reals behind V, */
     int64_t squares_of_layer;   /* and so many behind the layer's V_W */
     void *X;                    /* inputs, dense: a block of rows side by side, and then the next block */
-    void *to_b;                 /* sums of b's gradients */
+    void *to_b;                 /* sums of b's gradients, padded like all that follows */
     void *D;                    /* delta of every row of X */
-    void *Z, *D_T;              /* scratch, a group of rows: z, then a; deltas side by side */
+    void *Z, *D_T, *b;          /* scratch, a group of rows: z, then a; deltas side by side; and b */
     fbp_row *parts;             /* sparse, scratch: as many as rows of X or D, cut to a few inputs, */
     void *near;                 /* and the gradients of n_near inputs */
     int64_t n_near;

@@ -53,25 +53,24 @@ static void update_panel(const fbp_block *block, real *W, const real *X, int64_t
     else update_inputs(W, X, D, block->stride, &step, n, 0);
 }
 
-/* Z[0..ROW_TILE) += X W over n inputs of one panel; from zero for the first of them */
-INLINE void forward_tile(real *Z, const real *X, const real *W, int64_t stride, int64_t n, int first) {
-    vec sums[ROW_TILE][2];
-    UNROLL for (int t = 0; t < ROW_TILE; t++) {
-        sums[t][0] = first ? v_set1(0) : v_load(Z + t * stride);
-        sums[t][1] = first ? v_set1(0) : v_load(Z + t * stride + VL);
-    }
+/* Z[0..ROWS) += X W over n inputs of one panel, NV vectors wide; the first of them begin from b, or from
+ * zero if it is NULL */
+INLINE void forward_tile(real *Z, const real *X, const real *W, int64_t stride, int64_t n, int first,
+                         const real *b, const int ROWS, const int NV) {
+    vec sums[BLOCK][2];
+    UNROLL for (int t = 0; t < ROWS; t++)
+        UNROLL for (int q = 0; q < NV; q++)
+            sums[t][q] = !first ? v_load(Z + t * stride + q * VL) : b ? v_load(b + q * VL) : v_set1(0);
     for (int64_t i = 0; i < n; i++) {
-        const vec w0 = v_load(W + i * DENSE_PANEL), w1 = v_load(W + i * DENSE_PANEL + VL);
-        UNROLL for (int t = 0; t < ROW_TILE; t++) {
+        vec w[2];
+        UNROLL for (int q = 0; q < NV; q++) w[q] = v_load(W + (i * NV + q) * VL);
+        UNROLL for (int t = 0; t < ROWS; t++) {
             const vec x = v_set1(X[i * BLOCK + t]);
-            sums[t][0] = v_fma(x, w0, sums[t][0]);
-            sums[t][1] = v_fma(x, w1, sums[t][1]);
+            UNROLL for (int q = 0; q < NV; q++) sums[t][q] = v_fma(x, w[q], sums[t][q]);
         }
     }
-    UNROLL for (int t = 0; t < ROW_TILE; t++) {
-        v_store(Z + t * stride, sums[t][0]);
-        v_store(Z + t * stride + VL, sums[t][1]);
-    }
+    UNROLL for (int t = 0; t < ROWS; t++)
+        UNROLL for (int q = 0; q < NV; q++) v_store(Z + t * stride + q * VL, sums[t][q]);
 }
 
 /* G[t][s] = x_t . x_s for four rows from t on, and s in the first NV vectors */
@@ -139,7 +138,8 @@ static void dense_forward(fbp_block *block, const fbp_layer *layer, const fbp_ro
             real *W = (real *)block->W + j * n_in + i * DENSE_PANEL;
             if (block->n_pending) update_panel(block, W, X_last + i * BLOCK, j, n);
             for (int t = 0; t < BLOCK; t += ROW_TILE)
-                forward_tile(Z + t * stride + j, X + i * BLOCK + t, W, stride, n, i == 0);
+                forward_tile(Z + t * stride + j, X + i * BLOCK + t, W, stride, n, i == 0, NULL,
+                             ROW_TILE, 2);
         }
     }
     dense_gram(block->G, X, n_in);

@@ -35,9 +35,9 @@ INLINE void strip_product(real *z, const real *W, int64_t width, const fbp_row *
 }
 
 /* z[0..m) += sum of x_i W[i], with less than a vector of outputs; z is padded to a whole one */
-INLINE void strip_product_n(real *z, const real *W, int64_t width, const fbp_row *x, int first, int m) {
+INLINE void strip_product_n(real *z, const real *W, int64_t width, const fbp_row *x, int m) {
     const real *values = x->values;
-    vec sum = first ? v_set1(0) : v_load(z);
+    vec sum = v_load(z);
     for (int64_t p = 0; p < x->n; p++)
         sum = v_fma(v_set1(values[p]), v_load_n(W + x->columns[p] * width, m), sum);
     v_store(z, sum);

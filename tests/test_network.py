@@ -32,6 +32,7 @@ from scipy.sparse import bsr_array, coo_array, csc_array, csr_array, csr_matrix
 
 import fastbp
 from fastbp._validation import as_rows
+from fastbp.network import Solver
 
 # ----------------------------------------------------------------------------------------------
 # Worked by hand
@@ -657,6 +658,23 @@ def in_pieces(call, n, most):
     """The call for every `most` of n rows, one after another; the mean of what it returns."""
     pieces = [slice(start, min(start + most, n)) for start in range(0, n, most)]
     return sum(call(piece) * (piece.stop - piece.start) for piece in pieces) / n
+
+
+@pytest.mark.parametrize(
+    ("sizes", "solver", "seconds"),
+    [
+        ((20, 100, 2), {"batch_size": 32, "solver": "adam"}, (0.02, 0.02)),
+        ((784, 100, 10), {}, (0.02, 0.02)),
+        ((784, 100, 10), {"batch_size": 200, "solver": "adam"}, (0.05, 0.07)),
+        ((784, 1000, 10), {"batch_size": 200, "momentum": 0.9}, (0.1, 0.1)),
+    ],
+)
+def test_pieces_are_longer_where_more_is_laid_out_for_them_but_ctrl_c_waits_no_longer_than_a_tenth(
+    sizes, solver, seconds
+):
+    network, follow = fastbp.Network(sizes, random_state=0), Solver(0.1, **solver)
+    laid_out = network._laid_out(network._plan(10_000, follow, False, 1), follow)
+    assert seconds[0] <= network._seconds_at_once(laid_out) <= seconds[1]
 
 
 LONG_EPOCHS = [

@@ -99,6 +99,7 @@ cdef extern from "fastbp.h" nogil:
         void *D
         void *Z
         void *D_T
+        void *b
         fbp_row *parts
         void *near
         int64_t n_near

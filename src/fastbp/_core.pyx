@@ -259,6 +259,7 @@ cdef Py_ssize_t train_epochs(fbp_net *net, Layout layout, Team *team, const fbp_
     """Epoch by epoch, each in an order of its own; returns how many, which is before one that
     diverges: that has drawn its order already, and maybe moved weights."""
     cdef Py_ssize_t epoch, stopped, n = course.n_visits
+    cdef Py_ssize_t n_steps = n if team == NULL else (n + team.batch_size - 1) // team.batch_size
     cdef double loss_sum, weight
     cdef bint is_sound
     for epoch in range(course.n_epochs):
@@ -272,12 +273,11 @@ cdef Py_ssize_t train_epochs(fbp_net *net, Layout layout, Team *team, const fbp_
             team.order, team.solver = course.visits, solver[0]
             stopped = train_batches(team, &loss_sum)
             is_sound = stopped == n and batch_is_finite(team)
-            solver.n_steps += (n + team.batch_size - 1) // team.batch_size
             team.first_visit += n
         else:
             stopped = train_piece(net, layout, data, course.visits, 0, n, solver, &loss_sum)
             is_sound = stopped == n and is_finite(net, &course.state[0])
-            solver.n_steps += n
+        solver.n_steps += n_steps
         if not is_sound:
             return epoch
         weight = n if solver.by_weight else weight_of_rows(data, course.visits, 0, n)
@@ -332,6 +332,13 @@ cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
             t += n
         start = end
     return start
+
+
+cdef void unload_weights(Team *team) noexcept nogil:
+    """The layers have the weights, and what the solver keeps beside them, that the team has."""
+    cdef int l
+    for l in range(team.nets.n_layers):
+        team.nets.ops.batch_unload(&team.layers[l], &team.nets.layers[l])
 
 
 cdef void hand_out(Team *team, TaskKind kind, int n_tasks) noexcept nogil:
@@ -1126,7 +1133,7 @@ cdef class Batch:
         cdef const fbp_ops *ops = engine.net.ops
         cdef int n_layers = engine.net.n_layers, l, me
         cdef bint trains = n_moments >= 0
-        cdef Py_ssize_t rows = ops.block_rows, panel = ops.panel_width, most, group, n_in, n_out
+        cdef Py_ssize_t rows = ops.block_rows, lanes = ops.lanes, most, group, n_in, n_out
         cdef Py_ssize_t length, columns
         cdef fbp_batch *first
         cdef fbp_batch *layer
@@ -1135,7 +1142,7 @@ cdef class Batch:
         self.memory = []
         sizes = [(engine.net.layers[l].n_in, engine.net.layers[l].n_out) for l in range(n_layers)]
         # Rows of a long batch come in chunks that a cache can hold.
-        per_row = sum([n_in + padded_to(n_out, panel) for n_in, n_out in sizes])
+        per_row = sum([n_in + padded_to(n_out, lanes) for n_in, n_out in sizes])
         per_row -= sizes[0][0] if sparse else 0         # of X, which stays where it is
         most = max(1, <Py_ssize_t> (CHUNK_BYTES // ops.itemsize // per_row // rows)) * rows
         most = min(most, <Py_ssize_t> padded_to(batch_size, rows))
@@ -1152,7 +1159,7 @@ cdef class Batch:
         for l in range(n_layers):
             first = layer = self.team.layers + l
             n_in, n_out = sizes[l]
-            layer.n_columns = columns = padded_to(n_out, panel)
+            layer.n_columns = columns = padded_to(n_out, lanes)
             # An odd number of cache lines: a panel's part of many rows finds room side by side.
             layer.stride = ((columns * ops.itemsize + 63) // 64 | 1) * 64 // ops.itemsize
             layer.sparse = sparse and l == 0
@@ -1163,8 +1170,8 @@ cdef class Batch:
             places[:] = [&layer.W, &layer.V, &layer.G, &layer.W_T, &layer.X, &layer.D, &layer.to_b]
             self.memory.append(carve(places, [
                 length, max(n_moments, 0) * length, sums if trains else 0,
-                padded_to(n_in, panel) * n_out if l and trains else 0,
-                0 if layer.sparse else n_in * most, most * layer.stride if trains else 0, n_out,
+                padded_to(n_in, lanes) * n_out if l and trains else 0,
+                0 if layer.sparse else n_in * most, most * layer.stride if trains else 0, columns,
             ], ops.itemsize))
             if n_moments < 1:
                 layer.V = NULL
@@ -1173,15 +1180,15 @@ cdef class Batch:
             for me in range(n_threads):
                 layer = self.team.layers + me * n_layers + l
                 layer[0] = first[0]
-                places[:] = [&layer.Z, &layer.D_T, &layer.near, NULL, NULL, NULL, NULL]
+                places[:] = [&layer.Z, &layer.D_T, &layer.b, &layer.near, NULL, NULL, NULL]
                 self.memory.append(carve(places, [
-                    group * layer.stride, n_out * group,
+                    group * layer.stride, n_out * group, columns,
                     layer.n_near * n_out if layer.sparse and trains else 0,
                 ], ops.itemsize))
                 if layer.sparse:
                     layer.parts = <fbp_row *> self.room(most * sizeof(fbp_row))
         if trains:
-            self.cut_up(sizes, panel)
+            self.cut_up(sizes, ops.panel_width)
 
     cdef void *room(self, size_t n_bytes):
         """Zeros that live as long as this object."""
@@ -1210,6 +1217,13 @@ cdef class Batch:
             pieces[i].layer, pieces[i].first, pieces[i].n = l, first, n
             pieces[i].first_unit = unit
 
+    cdef prepare(self, Rows rows, const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
+                 Py_ssize_t batch_size, int64_t first_visit, fbp_solver solver):
+        """Say what `call` shall train on, and how."""
+        self.team.data, self.team.order, self.team.solver = &rows.data, order, solver
+        self.team.start, self.team.stop, self.team.batch_size = start, stop, batch_size
+        self.team.first_visit = first_visit
+
     cdef begin(self, Engine engine, char *velocities, tuple dropout=(), uint64_t dropout_seed=0):
         """Opens the engine's layers for every thread, and loads their weights."""
         cdef int me, l
@@ -1223,9 +1237,9 @@ cdef class Batch:
 
     cdef end(self, bint has_trained):
         """Gives the weights back."""
-        cdef int l, me
-        for l in range(self.team.nets.n_layers if has_trained else 0):
-            self.team.nets.ops.batch_unload(&self.team.layers[l], &self.team.nets.layers[l])
+        cdef int me
+        if has_trained:
+            unload_weights(&self.team)
         for me in range(self.team.n_threads):
             PyMem_Free(self.owed[me])
             self.owed[me] = NULL
@@ -1470,9 +1484,7 @@ cdef class Engine:
         cdef fbp_net net
         cdef Py_ssize_t stopped
         if batch is not None:
-            batch.team.data, batch.team.order, batch.team.solver = &rows.data, visits, solver
-            batch.team.start, batch.team.stop, batch.team.batch_size = start, stop, batch_size
-            batch.team.first_visit = first_visit
+            batch.prepare(rows, visits, start, stop, batch_size, first_visit, solver)
             batch.begin(self, V, dropout, dropout_seed)
             try:
                 return batch.call(helpers, True)
@@ -1569,9 +1581,7 @@ cdef class Engine:
                                           int64_t first_visit, Py_ssize_t batch_size, Batch batch,
                                           helpers) except -1:
         """The same, batch by batch."""
-        batch.team.data, batch.team.solver, batch.team.first_visit = &rows.data, solver, first_visit
-        batch.team.start, batch.team.stop = 0, course.n_visits
-        batch.team.batch_size = batch_size
+        batch.prepare(rows, course.visits, 0, course.n_visits, batch_size, first_visit, solver)
         batch.begin(self, moments, dropout, dropout_seed)
         try:
             n_done, _ = batch.call(helpers, True, course)

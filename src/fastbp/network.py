@@ -718,7 +718,8 @@ class Network:
         state = self._state(moments)
         before = self._before = room_like(self._before, state)  # kept from epoch to epoch
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
-        for start, stop in self._slices(rows, len(order), plan.rows, per_row):
+        kept = self._laid_out(plan, solver)
+        for start, stop in self._slices(rows, len(order), plan.rows, per_row, kept):
             copy_each(before, state)
             sound = False
             try:
@@ -936,31 +937,41 @@ class Network:
         n: int,
         multiple: int = 1,
         params_per_row: float = 0.0,
+        n_laid_out: int = 0,
     ) -> Iterator[tuple[int, int]]:
-        """Cut range(n) into pieces of some 20 ms of work."""
-        size = self._rows_at_once(rows, multiple, params_per_row)
+        """Cut range(n) into pieces of work, see `_rows_at_once`."""
+        size = self._rows_at_once(rows, multiple, params_per_row, n_laid_out)
         for start in range(0, n, size):
             yield start, min(start + size, n)
 
-    def _rows_at_once(self, rows: _core.Rows, multiple: int, params_per_row: float) -> int:
-        """Return how many rows are some 20 ms of work, or more where work costs much to begin.
+    def _rows_at_once(
+        self, rows: _core.Rows, multiple: int, params_per_row: float, n_laid_out: int
+    ) -> int:
+        """Return how many rows are a piece of work: 20 ms, or more where work costs much to begin.
 
         Estimated, not measured: rounding depends on where a piece begins, and the same training
         must give the same bits every time. ``params_per_row`` is how many of the parameters a row
         moves besides those it meets.
         """
-        seconds = self._seconds_at_once() / self._seconds_per_row(rows, params_per_row)
-        return max(1, int(seconds) // multiple) * multiple
+        seconds = self._seconds_at_once(n_laid_out)
+        n = int(seconds / self._seconds_per_row(rows, params_per_row))
+        return max(1, n // multiple) * multiple
 
     def _epochs_at_once(self, rows: _core.Rows, n_rows: int, solver: Solver, plan: Plan) -> int:
         """Return how many epochs of so many rows are as much work, each with its own beginning."""
         params_per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         kept = self.n_parameters * (1 + solver.n_moments)
         seconds = n_rows * self._seconds_per_row(rows, params_per_row) + SECONDS_TO_KEEP * kept
-        return min(MOST_TOGETHER, int(self._seconds_at_once() / seconds))
+        seconds_at_once = self._seconds_at_once(self._laid_out(plan, solver))
+        return min(MOST_TOGETHER, int(seconds_at_once / seconds))
 
-    def _seconds_at_once(self) -> float:
-        return min(0.1, max(0.02, 8e-8 * self.n_parameters))
+    def _laid_out(self, plan: Plan, solver: Solver) -> int:
+        """Return how many numbers are laid out anew for a piece of work: batches have panels."""
+        return self.n_parameters * (1 + solver.n_moments) if plan.path == "batches" else 0
+
+    def _seconds_at_once(self, n_laid_out: int) -> float:
+        """Return how long a piece of work may be, which Ctrl-C waits for."""
+        return min(0.1, max(0.02, 8e-8 * self.n_parameters, 2.5e-7 * n_laid_out))
 
     def _seconds_per_row(self, rows: _core.Rows, params_per_row: float) -> float:
         """Return about how long a row takes, on a processor of some 3 GHz."""

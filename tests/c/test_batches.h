@@ -2,23 +2,24 @@
 
 /* A layer as _core.Batch lays it out, for up to `most` rows, a whole number of blocks; `below` only has
  * what the layer above uses of it. G is there if a batch may have more rows than that. */
-enum { N_BATCH_PARTS = 10, BATCH_G = 1, BATCH_TO_B = 5, BATCH_Z = 6, BATCH_D, BATCH_NEAR = 9 };
+enum { N_BATCH_PARTS = 11, BATCH_G = 1, BATCH_TO_B = 5, BATCH_Z = 6, BATCH_D, BATCH_NEAR = 9 };
 typedef struct {
     array parts[N_BATCH_PARTS];
     fbp_row *rows; /* scratch, as many as `most` */
     fbp_batch batch;
 } guarded_batch;
 
-static guarded_batch new_batch(int64_t n_in, int64_t n_out, int momentum, int has_below, int64_t most, int sparse) {
-    const int64_t panel = ops->panel_width, rows = ops->block_rows, columns = padded_to(n_out, panel);
+static guarded_batch new_batch(int64_t n_in, int64_t n_out, int momentum, int has_below, int64_t most,
+                               int sparse) {
+    const int64_t lanes = ops->lanes, rows = ops->block_rows, columns = padded_to(n_out, lanes);
     const int64_t stride = columns + 64 / ops->itemsize;
     const int64_t length = sparse ? 0 : n_in * columns, n_near = 1 + n_in / 3;
     const int64_t sizes[N_BATCH_PARTS] = {length, sparse ? n_in * n_out : length, momentum ? length : 0,
-                                          has_below ? padded_to(n_in, panel) * n_out : 0,
-                                          sparse ? 0 : n_in * most, n_out, rows * stride, most * stride,
-                                          n_out * rows, sparse ? n_near * n_out : 0};
+                                          has_below ? padded_to(n_in, lanes) * n_out : 0,
+                                          sparse ? 0 : n_in * most, columns, rows * stride, most * stride,
+                                          n_out * rows, sparse ? n_near * n_out : 0, columns};
     const char *const names[N_BATCH_PARTS] = {"batch W", "G", "batch V", "W_T", "X",
-                                              "to_b", "Z", "D", "D_T", "near"};
+                                              "to_b", "Z", "D", "D_T", "near", "b"};
     guarded_batch g = {.rows = malloc((size_t)most * sizeof(fbp_row))};
     for (int i = 0; i < N_BATCH_PARTS; i++) {
         g.parts[i] = unpadded(names[i], sizes[i], 0);
@@ -28,7 +29,8 @@ static guarded_batch new_batch(int64_t n_in, int64_t n_out, int momentum, int ha
                           .V = momentum ? g.parts[2].at : NULL, .W_T = has_below ? g.parts[3].at : NULL,
                           .X = g.parts[4].at, .to_b = g.parts[BATCH_TO_B].at, .Z = g.parts[BATCH_Z].at,
                           .D = g.parts[BATCH_D].at, .D_T = g.parts[8].at, .sparse = sparse,
-                          .parts = g.rows, .near = g.parts[BATCH_NEAR].at, .n_near = n_near};
+                          .parts = g.rows, .near = g.parts[BATCH_NEAR].at, .n_near = n_near,
+                          .b = g.parts[10].at};
     return g;
 }
 
@@ -50,7 +52,8 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
                        double *G_W, double *G_b, double *sizes_W, double *sizes_b) {
     const int64_t n_in = naive->n_in, n_out = naive->n_out;
     double *x = numbers(n_in), *x_size = numbers(n_in), *d = numbers(n_out), *z = numbers(n_out);
-    double *size = numbers(n_out), *d_below = numbers(n * n_in), *below_size = numbers(n * n_in);
+    double *size = numbers(n_out), *unused = numbers(n_out);
+    double *d_below = numbers(n * n_in), *below_size = numbers(n * n_in);
     for (int t = 0; t < n; t++)
         for (int64_t i = 0; below && i < n_in; i++)
             set((char *)below->batch.Z + (t * below->batch.stride + i) * ops->itemsize, 0, get(rows[t].values.at, i));
@@ -69,7 +72,7 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
             sizes_b[j] += fabs(d[j]);
             for (int64_t i = 0; i < n_in; i++) {
                 G_W[i * n_out + j] += x[i] * d[j];
-                sizes_W[i * n_out + j] += fabs(x[i] * d[j]);
+                sizes_W[i * n_out + j] += fabs(x_size[i] * d[j]);
                 d_below[t * n_in + i] += naive->W[i * n_out + j] * d[j];
                 below_size[t * n_in + i] += naive->W_size[i * n_out + j] * fabs(d[j]);
             }
@@ -80,7 +83,7 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
         array D = row_of(&below->parts[BATCH_D], below->batch.stride, (int)at + t, n_in);
         expect_close(&D, d_below + t * n_in, below_size + t * n_in, 8 + (double)n_out);
     }
-    free(x), free(x_size), free(d), free(z), free(size), free(d_below), free(below_size);
+    free(x), free(x_size), free(d), free(z), free(size), free(unused), free(d_below), free(below_size);
 }
 
 /* The step of a chunk in two shares of its inputs, as two threads take it. */
@@ -124,7 +127,8 @@ static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, in
                 batch_update_in_shares(&g, &l, chunk, at + n, t < most, weight, &STEPS[which]);
         }
         for (int t = 0; t < n_rows; t++) finish_row(&rows[t]);
-        expect_close(&g.parts[BATCH_TO_B], G_b, sizes_b, (double)n_rows);
+        array to_b = row_of(&g.parts[BATCH_TO_B], 0, 0, n_out);
+        expect_close(&to_b, G_b, sizes_b, (double)n_rows);
         for (int64_t k = 0; k < n_in * n_out; k++) {
             naive.W_size[k] += sizes_W[k] + naive.V_W_size[k];
             naive.V_W_size[k] += naive.W_size[k];
