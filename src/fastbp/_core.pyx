@@ -334,13 +334,6 @@ cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
     return start
 
 
-cdef void unload_weights(Team *team) noexcept nogil:
-    """The layers have the weights, and what the solver keeps beside them, that the team has."""
-    cdef int l
-    for l in range(team.nets.n_layers):
-        team.nets.ops.batch_unload(&team.layers[l], &team.nets.layers[l])
-
-
 cdef void hand_out(Team *team, TaskKind kind, int n_tasks) noexcept nogil:
     """Tasks 0 to n_tasks of a kind, done by this thread and those of the team that have time."""
     cdef int task
@@ -1237,9 +1230,9 @@ cdef class Batch:
 
     cdef end(self, bint has_trained):
         """Gives the weights back."""
-        cdef int me
-        if has_trained:
-            unload_weights(&self.team)
+        cdef int l, me
+        for l in range(self.team.nets.n_layers if has_trained else 0):
+            self.team.nets.ops.batch_unload(&self.team.layers[l], &self.team.nets.layers[l])
         for me in range(self.team.n_threads):
             PyMem_Free(self.owed[me])
             self.owed[me] = NULL

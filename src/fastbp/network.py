@@ -718,8 +718,8 @@ class Network:
         state = self._state(moments)
         before = self._before = room_like(self._before, state)  # kept from epoch to epoch
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
-        kept = self._laid_out(plan, solver)
-        for start, stop in self._slices(rows, len(order), plan.rows, per_row, kept):
+        laid_out = self._laid_out(plan, solver)
+        for start, stop in self._slices(rows, len(order), plan.rows, per_row, laid_out):
             copy_each(before, state)
             sound = False
             try:

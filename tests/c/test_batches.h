@@ -52,8 +52,7 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
                        double *G_W, double *G_b, double *sizes_W, double *sizes_b) {
     const int64_t n_in = naive->n_in, n_out = naive->n_out;
     double *x = numbers(n_in), *x_size = numbers(n_in), *d = numbers(n_out), *z = numbers(n_out);
-    double *size = numbers(n_out), *unused = numbers(n_out);
-    double *d_below = numbers(n * n_in), *below_size = numbers(n * n_in);
+    double *size = numbers(n_out), *d_below = numbers(n * n_in), *below_size = numbers(n * n_in);
     for (int t = 0; t < n; t++)
         for (int64_t i = 0; below && i < n_in; i++)
             set((char *)below->batch.Z + (t * below->batch.stride + i) * ops->itemsize, 0, get(rows[t].values.at, i));
@@ -83,7 +82,7 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
         array D = row_of(&below->parts[BATCH_D], below->batch.stride, (int)at + t, n_in);
         expect_close(&D, d_below + t * n_in, below_size + t * n_in, 8 + (double)n_out);
     }
-    free(x), free(x_size), free(d), free(z), free(size), free(unused), free(d_below), free(below_size);
+    free(x), free(x_size), free(d), free(z), free(size), free(d_below), free(below_size);
 }
 
 /* The step of a chunk in two shares of its inputs, as two threads take it. */
