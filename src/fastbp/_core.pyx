@@ -16,7 +16,6 @@ from libc.math cimport expm1, log1p, sqrt
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy, memset
 
-import contextlib
 import os
 
 import numpy as np
@@ -631,6 +630,10 @@ cdef struct Course:
     fbp_mt19937 *generator     # of that, or NULL
     State state[4]             # whatever an epoch changes
     int n_states
+    char *moments              # as `Engine.train` takes them, like what follows
+    uint64_t dropout_seed
+    int64_t first_visit
+    Py_ssize_t batch_size
     const double *rates
     double *losses
     Py_ssize_t n_epochs
@@ -1512,9 +1515,7 @@ cdef class Engine:
         cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, adam, beta_1,
                                            beta_2, epsilon, n_steps, by_weight, largest_loss,
                                            moments)
-        cdef char *V = <char *> cnp.PyArray_DATA(moments) if moments is not None else NULL
         cdef Course course
-        cdef Py_ssize_t n_done
         cdef list kept = []
         memset(&course, 0, sizeof(course))
         visits = np.empty_like(order) if is_anew else order
@@ -1523,63 +1524,59 @@ cdef class Engine:
         course.n_visits, course.is_anew = cnp.PyArray_SIZE(order), is_anew
         course.rates = <const double *> cnp.PyArray_DATA(rates)
         course.losses, course.n_epochs = <double *> cnp.PyArray_DATA(losses), len(losses)
+        course.first_visit, course.dropout_seed = first_visit, dropout_seed
+        course.batch_size = batch_size
         add_state(&course, kept, self.memory.parameters, self.memory.n_bytes)
         if moments is not None:
-            add_state(&course, kept, V, moments.nbytes)
-        if random_state is not None:
-            course.generator = state_of(random_state._bit_generator)
-            add_state(&course, kept, course.generator, sizeof(fbp_mt19937))
+            course.moments = <char *> cnp.PyArray_DATA(moments)
+            add_state(&course, kept, course.moments, moments.nbytes)
         if not is_anew:
             add_state(&course, kept, course.visits, order.nbytes)
-        lock = contextlib.nullcontext()
-        if random_state is not None:
-            lock = random_state._bit_generator.lock
-        with lock:
-            keep_state(&course)
-            while course.n_epochs > 0:
-                n_done = 0
-                try:
-                    if batch is None:
-                        n_done = self.run_course(&course, rows, solver, V, dropout, dropout_seed,
-                                                 first_visit, layout)
-                    else:
-                        n_done = self.run_course_of_batches(&course, rows, solver, V, dropout,
-                                                            dropout_seed, first_visit, batch_size,
-                                                            batch, helpers)
-                finally:
-                    if n_done < course.n_epochs:
-                        restore_state(&course)
-                if n_done == course.n_epochs:
-                    break
-                course.n_epochs = n_done    # once more, up to where it went well
+        if random_state is None:
+            return self.run_sound(&course, &solver, rows, dropout, layout, batch, helpers)
+        course.generator = state_of(random_state._bit_generator)
+        add_state(&course, kept, course.generator, sizeof(fbp_mt19937))
+        with random_state._bit_generator.lock:
+            return self.run_sound(&course, &solver, rows, dropout, layout, batch, helpers)
+
+    cdef run_sound(self, Course *course, const fbp_solver *solver, Rows rows, tuple dropout,
+                   Layout layout, Batch batch, helpers):
+        """Run a course; if an epoch of it diverges, once more up to there. Returns how many."""
+        cdef Py_ssize_t n_done
+        keep_state(course)
+        while course.n_epochs > 0:
+            n_done = 0
+            try:
+                n_done = self.run(course, solver[0], rows, dropout, layout, batch, helpers)
+            finally:
+                if n_done < course.n_epochs:
+                    restore_state(course)
+            if n_done == course.n_epochs:
+                break
+            course.n_epochs = n_done
         return course.n_epochs
 
-    cdef Py_ssize_t run_course(self, Course *course, Rows rows, fbp_solver solver, char *moments,
-                               tuple dropout, uint64_t dropout_seed, int64_t first_visit,
-                               Layout layout) except -1:
-        """The epochs of `train_epochs`, row by row."""
+    cdef Py_ssize_t run(self, Course *course, fbp_solver solver, Rows rows, tuple dropout,
+                        Layout layout, Batch batch, helpers) except -1:
+        """Run a course up to its end, or to where an epoch diverges; returns how many before."""
         cdef fbp_net net
         cdef Py_ssize_t n_done
-        owed = self.begin_rows(&net, moments, solver.alpha, dropout, dropout_seed, first_visit,
-                               layout)
+        if batch is not None:
+            batch.prepare(rows, course.visits, 0, course.n_visits, course.batch_size,
+                          course.first_visit, solver)
+            batch.begin(self, course.moments, dropout, course.dropout_seed)
+            try:
+                n_done, _ = batch.call(helpers, True, course)
+            finally:
+                batch.end(True)
+            return n_done
+        owed = self.begin_rows(&net, course.moments, solver.alpha, dropout, course.dropout_seed,
+                               course.first_visit, layout)
         try:
             with nogil:
                 n_done = train_epochs(&net, layout, NULL, &rows.data, course, &solver)
         finally:
             PyMem_Free(owed)
-        return n_done
-
-    cdef Py_ssize_t run_course_of_batches(self, Course *course, Rows rows, fbp_solver solver,
-                                          char *moments, tuple dropout, uint64_t dropout_seed,
-                                          int64_t first_visit, Py_ssize_t batch_size, Batch batch,
-                                          helpers) except -1:
-        """The same, batch by batch."""
-        batch.prepare(rows, course.visits, 0, course.n_visits, batch_size, first_visit, solver)
-        batch.begin(self, moments, dropout, dropout_seed)
-        try:
-            n_done, _ = batch.call(helpers, True, course)
-        finally:
-            batch.end(True)
         return n_done
 
     cdef void *begin_rows(self, fbp_net *net, char *moments, double alpha, tuple dropout,
