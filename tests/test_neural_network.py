@@ -790,6 +790,11 @@ TOGETHER = {
     "batches of 1": {"solver": "sgd", "batch_size": 1, "momentum": 0},
     "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "power_t": 0.3},
     "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.1, "n_iter_no_change": 2},
+    "a rate of float32": {
+        "solver": "sgd",
+        "learning_rate": "invscaling",
+        "learning_rate_init": np.float32(0.01),
+    },
     "in order": {"shuffle": False},
     "soon enough": {"tol": 0.5, "n_iter_no_change": 3, "max_iter": 100},
     "never enough": {"n_iter_no_change": np.inf, "max_iter": 30},
@@ -821,6 +826,28 @@ def test_epochs_that_run_at_once_are_to_the_bit_what_they_are_one_by_one(
         alone.fit(X, y)
     expect_equal_bits(alone, together)
     assert together._random_state.randint(2**31) == alone._random_state.randint(2**31)
+
+
+@pytest.mark.parametrize("nth", range(2, 60, 3))
+def test_ctrl_c_while_epochs_are_noted_waits_until_all_are(nth, monkeypatch):
+    X, y = rows("number")
+    ours = pair("number", max_iter=8)[1]
+    real, chances = fast.MLPRegressor._note, [nth]
+
+    def note(model, *args):
+        if not chances:
+            return real(model, *args)
+        if interrupted_at(chances.pop(), real, model, *args):
+            raise KeyboardInterrupt
+        return False
+
+    monkeypatch.setattr(fast.MLPRegressor, "_note", note)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours.fit(X, y)
+    assert ours.n_iter_ in (7, 8)  # the one that was being noted may be short of something
+    assert ours.t_ == ours.n_iter_ * N_ROWS
+    assert ours._optimizer.t == 8
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])

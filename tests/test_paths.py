@@ -233,6 +233,17 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
     assert worst_difference(state_of(network), state_of(plain)) < 1e-9
 
 
+def test_rows_of_which_an_eighth_is_not_zero_are_not_nearly_empty():
+    network = Network((12, 20, 30, 2), random_state=0)
+    X = np.zeros((40, 12))
+    X[:, 0] = X[::2, 1] = 1  # one and a half a row
+    rows = network._rows(csr_array(X), np.zeros((40, 2)))
+    assert network._plan(40, Solver(RATE), rows, 1).path == "blocks"
+    X[0, 0] = 0
+    rows = network._rows(csr_array(X), np.zeros((40, 2)))
+    assert network._plan(40, Solver(RATE), rows, 1).path == "rows"
+
+
 @pytest.mark.parametrize("n_rows", range(16, 34))
 def test_blocks_of_rows_may_end_anywhere(n_rows, isa):
     sizes = (3, 17, 5, 2)  # too deep for registers

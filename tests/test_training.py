@@ -254,6 +254,7 @@ SHORT = {
     "blocks": ((6, 40, 1), {}, {}),
     "blocks, momentum": ((6, 40, 2), {}, {"momentum": 0.9, "nesterov": True, "alpha": 0.1}),
     "blocks, CSR": ((6, 40, 20), {"sparse": True}, {"alpha": 0.1}),
+    "rows of non-zeros, L2": ((6, 40, 20), {"sparse": True, "density": 0.1}, {"alpha": 0.1}),
     "rows of non-zeros, momentum": ((6, 40, 20), {"sparse": True}, {"momentum": 0.5}),
     "rows": ((6, 20, 40, 20, 1), {"n": 9}, {}),
     "rows, Adam": ((6, 5, 1), {}, {"solver": "adam"}),
@@ -269,19 +270,25 @@ SHORT = {
 }
 
 
-def run_short(case, looked_at, *, weighted=False, dtype="float64", rate=0.01, **options):
-    sizes, kind, solver = SHORT[case]
+def short_rows(case, network, weighted=False):
+    sizes, kind, _ = SHORT[case]
     random = np.random.default_rng(0)
     X = random.standard_normal((kind.get("n", 50), 6)) * (random.random(6) < 0.8)
     y = random.standard_normal((len(X), sizes[-1]))
     weights = random.random(len(X)) if weighted else None
+    X[random.random(X.shape) > kind.get("density", 1)] = 0
+    return network._rows(csr_array(X) if kind.get("sparse") else X, y, weights)
+
+
+def run_short(case, looked_at, *, weighted=False, dtype="float64", rate=0.01, **options):
+    sizes, _, solver = SHORT[case]
     network = fastbp.Network(sizes, dtype=dtype, random_state=0)
-    rows = network._rows(csr_array(X) if kind.get("sparse") else X, y, weights)
+    rows = short_rows(case, network, weighted)
     history, shuffle = History(), np.random.RandomState(2)
     ending = train_epochs(
         network,
         rows,
-        np.arange(len(X)),
+        np.arange(rows.n),
         Solver(rate, **solver),
         history,
         **{"max_iter": 40, "shuffle": shuffle, **options},
@@ -325,7 +332,8 @@ def test_together_they_are_to_the_bit_what_they_are_one_by_one(case, weighted, d
     assert set(n_together) == {0}
     n_together.clear()
     assert_the_same(run_short(case, False, **options), one_by_one)
-    assert set(n_together) == {40}
+    assert sum(n_together) == 40
+    assert min(n_together) > 1  # several calls where plain numbers take long
     has_vectors = network.plan().lanes > 1
     assert network._engine.tiny or "registers" not in case or not has_vectors
 
@@ -392,6 +400,34 @@ def test_together_they_end_where_one_of_them_diverges(case):
     assert_the_same(together, run(True))
     assert together[2] == "diverged"
     assert 2 < len(together[1].loss_curve) < 40
+
+
+@pytest.mark.parametrize("case", ["registers, momentum", "rows of non-zeros, L2", "batches, Adam"])
+def test_an_order_that_goes_on_is_left_as_it_was_before_one_that_diverges(case):
+    sizes, _, solver = SHORT[case]
+    network = fastbp.Network(sizes, random_state=0)
+    rows = short_rows(case, network)
+    order, shuffle = np.arange(50), np.random.RandomState(2)
+
+    def rate(n_rows):
+        return 1e-6 * (1 + n_rows / 50) ** 4
+
+    losses = network._run_epochs(rows, order, Solver(1e-6, **solver), 60, shuffle, rate, 1, False)
+    assert 2 < len(losses) < 60
+    assert np.isfinite(losses).all()
+    expected, same = np.arange(50), np.random.RandomState(2)
+    for _ in losses:
+        same.shuffle(expected)
+    assert np.array_equal(order, expected)
+    assert shuffle.randint(2**31) == same.randint(2**31)
+
+
+def test_together_threads_do_not_change_a_bit(monkeypatch, n_together):
+    monkeypatch.setattr("fastbp._threads.LEAST_SHARE", 1)  # any work is worth a team
+    alone, shared = (run_short("batches, Adam", False, n_threads=n) for n in (1, 3))
+    assert sum(n_together) == 80
+    assert shared[0].plan(50, batch_size=32, solver="adam", n_threads=3).n_threads == 3
+    assert_the_same(shared, alone)
 
 
 def test_other_generators_shuffle_them_one_by_one(n_together):

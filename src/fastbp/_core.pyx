@@ -260,7 +260,6 @@ cdef Py_ssize_t train_epochs(fbp_net *net, Layout layout, Team *team, const fbp_
     cdef Py_ssize_t epoch, stopped, n = course.n_visits
     cdef Py_ssize_t n_steps = n if team == NULL else (n + team.batch_size - 1) // team.batch_size
     cdef double loss_sum, weight
-    cdef bint is_sound
     for epoch in range(course.n_epochs):
         if course.is_anew:
             memcpy(course.visits, course.order, n * sizeof(int64_t))
@@ -271,14 +270,13 @@ cdef Py_ssize_t train_epochs(fbp_net *net, Layout layout, Team *team, const fbp_
         if team != NULL:
             team.order, team.solver = course.visits, solver[0]
             stopped = train_batches(team, &loss_sum)
-            is_sound = stopped == n and batch_is_finite(team)
+            unload_weights(team)
             team.first_visit += n
         else:
             stopped = train_piece(net, layout, data, course.visits, 0, n, solver, &loss_sum)
-            is_sound = stopped == n and is_finite(net, &course.state[0])
-        solver.n_steps += n_steps
-        if not is_sound:
+        if stopped < n or not is_finite(net, &course.state[0]):
             return epoch
+        solver.n_steps += n_steps
         weight = n if solver.by_weight else weight_of_rows(data, course.visits, 0, n)
         course.losses[epoch] = loss_sum / weight
     return course.n_epochs
@@ -331,6 +329,13 @@ cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
             t += n
         start = end
     return start
+
+
+cdef void unload_weights(Team *team) noexcept nogil:
+    """Weights, and what the solver keeps beside them, also stand where they belong."""
+    cdef int l
+    for l in range(team.nets.n_layers):
+        team.nets.ops.batch_unload(&team.layers[l], &team.nets.layers[l])
 
 
 cdef void hand_out(Team *team, TaskKind kind, int n_tasks) noexcept nogil:
@@ -663,23 +668,6 @@ cdef add_state(Course *course, list kept, void *at, size_t n_bytes):
 
 cdef inline bint is_finite(const fbp_net *net, const State *state) noexcept nogil:
     return net.ops.all_finite(state.at, state.n_bytes // net.ops.itemsize)
-
-
-cdef bint batch_is_finite(const Team *team) noexcept nogil:
-    """Whether all parameters are, where they stand while batches are trained."""
-    cdef const fbp_net *net = team.nets
-    cdef const fbp_layer *layer
-    cdef const fbp_batch *batch
-    cdef int l
-    for l in range(net.n_layers):
-        layer, batch = &net.layers[l], &team.layers[l]
-        if not net.ops.all_finite(layer.b, layer.n_out):
-            return False
-        if batch.sparse and not net.ops.all_finite(layer.W, layer.n_in * layer.n_out):
-            return False
-        if not batch.sparse and not net.ops.all_finite(batch.W, layer.n_in * batch.n_columns):
-            return False
-    return True
 
 
 cdef struct Memory:
@@ -1042,6 +1030,8 @@ cdef class Layout:
     def __init__(self, Engine engine not None, str path, bint sparse, bint momentum):
         self.path = PATHS[path]
         self.memory = []
+        if self.path == BLOCKS and sparse and momentum:
+            raise ValueError("blocks of sparse rows know no momentum")
         if self.path != SPARSE_ROWS:
             self.make_block(engine, sparse, momentum)
         elif momentum:
@@ -1233,9 +1223,9 @@ cdef class Batch:
 
     cdef end(self, bint has_trained):
         """Gives the weights back."""
-        cdef int l, me
-        for l in range(self.team.nets.n_layers if has_trained else 0):
-            self.team.nets.ops.batch_unload(&self.team.layers[l], &self.team.nets.layers[l])
+        cdef int me
+        if has_trained:
+            unload_weights(&self.team)
         for me in range(self.team.n_threads):
             PyMem_Free(self.owed[me])
             self.owed[me] = NULL
@@ -1582,8 +1572,8 @@ cdef class Engine:
     cdef void *begin_rows(self, fbp_net *net, char *moments, double alpha, tuple dropout,
                           uint64_t dropout_seed, int64_t first_visit, Layout layout) except NULL:
         """Like `begin`, for training row by row."""
-        # What decays or has momentum moves in every row, that of inactive units too; blocks have a
-        # scale for what only decays.
+        # What decays or has momentum moves in every row, that of inactive units too; laid-out
+        # layers have a scale for what only decays.
         cdef bint list_active = moments == NULL and (alpha == 0 or layout is not None)
         cdef void *owed = self.begin(net, NULL, moments, list_active)
         set_dropout(net, dropout, dropout_seed)

@@ -166,7 +166,7 @@ class Twin:
         Returns
         -------
         list of float
-            Their losses, as `run_epoch` returns them. None where the next epoch is to be run by
+            Their losses, as `run_epoch` returns them. Empty where the next epoch is to be run by
             itself, which also finds out why.
         """
         solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
@@ -187,7 +187,8 @@ class Twin:
             return float(optimizer.learning_rate_init)
         if n_rows and optimizer.lr_schedule == "invscaling":
             n_visits = self.model.t_ + n_rows
-            return float(optimizer.learning_rate_init / (n_visits + 1) ** optimizer.power_t)
+            # in these words, so that it is scikit-learn's to the bit
+            return float(float(optimizer.learning_rate_init) / (n_visits + 1) ** optimizer.power_t)
         return float(optimizer.learning_rate)
 
     def hand_back(self) -> None:

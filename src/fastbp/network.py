@@ -72,9 +72,9 @@ class Plan:
     ----------
     path : {"registers", "blocks", "rows", "batches"}
         "registers": the whole network, which is small, its first layer one row behind; "blocks":
-        the first layer one block of rows behind; "rows": every layer row by row, which is also
-        what suits nearly empty rows of a CSR matrix; "batches": one step a batch. The first three
-        give the same numbers, to rounding.
+        the first layer one block of rows behind; "rows": every layer row by row, which also suits
+        rows of a CSR matrix that are nearly empty, few, or trained with momentum; "batches": one
+        step a batch. The first three give the same numbers, to rounding.
     rows : int
         Rows that the first layer takes together.
     isa, lanes, dtype
@@ -679,13 +679,13 @@ class Network:
                 n_done = self._engine.train_epochs(
                     rows, order, is_anew, rates, losses, shuffle, helpers=helpers, **options
                 )
+            if moments is not None:
+                moments.n_steps += n_done * -(-len(order) // options["batch_size"])
+            self._n_visits += n_done * len(order) * solver.drops_units
             is_done = True
         finally:
             if not is_done:  # Ctrl-C, maybe at the very end
                 copy_each(state, before)
-        if moments is not None:
-            moments.n_steps += n_done * -(-len(order) // options["batch_size"])
-        self._n_visits += n_done * len(order) * solver.drops_units
         found: list[float] = losses[:n_done].tolist()
         return found
 
@@ -806,7 +806,7 @@ class Network:
         batch_size, momentum, solver, dropout, n_threads
             As given to `train_epoch`.
         sparse : bool, default=False
-            Whether X is a CSR matrix, of rows that are nearly empty.
+            Whether X is a CSR matrix, of rows that are nearly empty: less than an eighth not zero.
 
         Returns
         -------
@@ -840,7 +840,7 @@ class Network:
             n_rows,
             solver.batch_size,
             sparse,
-            isinstance(rows, bool) or rows.values_per_row < LEAST_SHARE * self.layer_sizes[0],
+            isinstance(rows, bool) or rows.values_per_row < LEAST_FULL * self.layer_sizes[0],
             everything,
             solver.n_moments > 0,
             team,
@@ -985,7 +985,7 @@ class Network:
 SECONDS_PER_PARAMETER, SECONDS_PER_PARAMETER_IN_SCALARS = 2.5e-10, 1.25e-9  # that a row meets,
 SPARSE_FACTOR = 2.5  # so much longer one by one,
 SECONDS_TO_KEEP = 2e-9  # and to copy and check a number before and after an epoch
-LEAST_SHARE = 1 / 8  # of values that are not zero, from which on blocks of sparse rows pay
+LEAST_FULL = 1 / 8  # of values that are not zero, from which on blocks of sparse rows pay
 MOST_TOGETHER = 1000  # epochs, whose losses are noted together
 
 
@@ -999,7 +999,7 @@ def _plan(
     n_rows: int,
     batch_size: int,
     is_sparse: bool,
-    is_empty: bool,
+    is_nearly_empty: bool,
     everything: bool,
     has_moments: bool,
     team: int,
@@ -1010,7 +1010,7 @@ def _plan(
     path, rows, n_threads = "rows", 1, 1
     if batch_size > 1 or (is_sparse and everything):
         path, rows, n_threads = "batches", batch_size, team
-    elif everything or (is_sparse and (is_empty or has_moments)):
+    elif everything or (is_sparse and (is_nearly_empty or has_moments)):
         pass
     elif is_tiny and not is_sparse:
         if n_rows > 1 and (decays_slowly or has_moments):

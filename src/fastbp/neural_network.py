@@ -222,10 +222,10 @@ class FastTraining(CallbackSupport):
         parameters = self.coefs_ + self.intercepts_  # which are changed, whatever takes their place
         reported = self._type_of_loss(data, batch_size)
         self.n_iter_ = 0
-        enough = False
-        while self.n_iter_ < self.max_iter:
+        left = self.max_iter
+        while left > 0:
             epochs.begin()
-            losses = self._run_together(call, twin, order)
+            losses: list[Any] = self._run_together(call, twin, order, left)
             if not losses:
                 if self.shuffle:
                     _core.shuffle(order, self._random_state)  # on from where the last epoch left it
@@ -235,16 +235,10 @@ class FastTraining(CallbackSupport):
                     twin = None
                     loss = self._run_plain_epoch(call, parameters, data, order, batch_size)
                 losses = [loss]
-            for loss in losses:
-                self.n_iter_ += 1
-                self.loss_ = loss if twin is None else reported(loss)
-                self.t_ += n_rows
-                self.loss_curve_.append(self.loss_)
-                if self.verbose:
-                    print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
-                _host.update_no_improvement_count(self, self.early_stopping, held_out)
-                self._optimizer.iteration_ends(self.t_)
-                enough = self._has_enough()
+            left -= len(losses)
+            if twin is not None:
+                losses = [reported(loss) for loss in losses]
+            enough = self._note(losses, n_rows, held_out)
             if epochs.end() or enough or call.incremental:
                 if twin is not None:
                     twin.put_away()
@@ -256,14 +250,37 @@ class FastTraining(CallbackSupport):
         )
 
     def _run_together(
-        self, call: _host.Arguments, twin: Twin | None, order: NDArray[np.int64]
+        self, call: _host.Arguments, twin: Twin | None, order: NDArray[np.int64], most: int
     ) -> list[float]:
         """Run epochs that are short at once, as many as surely take place; return their losses."""
         if twin is None or call.incremental or self.verbose:
             return []
-        surely = self.n_iter_no_change - self._no_improvement_count + 1
-        most = min(surely, self.max_iter - self.n_iter_)
-        return twin.run_epochs(order, self._random_state if self.shuffle else None, most)
+        surely = min(most, self.n_iter_no_change - self._no_improvement_count + 1)
+        return twin.run_epochs(order, self._random_state if self.shuffle else None, surely)
+
+    def _note(self, losses: list[Any], n_rows: int, held_out: tuple[Any, Any, Any]) -> bool:
+        """Note epochs that have been made, despite Ctrl-C; return whether training should end."""
+        left, enough = losses[::-1], False
+        interruption: KeyboardInterrupt | None = None
+        while left:
+            try:
+                self._note_epoch(left.pop(), n_rows, held_out)
+                enough = self._has_enough()
+            except KeyboardInterrupt as another:
+                interruption = another
+        if interruption is not None:
+            raise interruption
+        return enough
+
+    def _note_epoch(self, loss: Any, n_rows: int, held_out: tuple[Any, Any, Any]) -> None:
+        self.n_iter_ += 1
+        self.loss_ = loss
+        self.t_ += n_rows
+        self.loss_curve_.append(loss)
+        if self.verbose:
+            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+        _host.update_no_improvement_count(self, self.early_stopping, held_out)
+        self._optimizer.iteration_ends(self.t_)
 
     def _has_enough(self) -> bool:
         """Whether training should end; if not, its rate may have been lowered for a new try."""
