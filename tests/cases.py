@@ -104,6 +104,19 @@ def copy_on(isa, network):
     return copy
 
 
+def counted(monkeypatch, owner, name):
+    """Return a list of how many losses each call of a method returns from here on."""
+    found, run = [], getattr(owner, name)
+
+    def counting(*arguments):
+        losses = run(*arguments)
+        found.append(len(losses))
+        return losses
+
+    monkeypatch.setattr(owner, name, counting)
+    return found
+
+
 def interrupted_at(nth, call, *arguments):
     """Call and be interrupted, as by Ctrl-C, at the n-th chance; return whether there was one.
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sklearn.neural_network as host
-from cases import interrupted_at
+from cases import counted, interrupted_at
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
@@ -808,14 +808,7 @@ def test_epochs_that_run_at_once_are_to_the_bit_what_they_are_one_by_one(
     kind, settings, monkeypatch
 ):
     X, y = rows(kind)
-    found, real = [], fast.Twin.run_epochs
-
-    def counted(*args):
-        losses = real(*args)
-        found.append(len(losses))
-        return losses
-
-    monkeypatch.setattr(fast.Twin, "run_epochs", counted)
+    found = counted(monkeypatch, fast.Twin, "run_epochs")
     together = pair(kind, **settings)[1]
     alone = pair(kind, **settings)[1]
     for _ in range(2):

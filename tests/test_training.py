@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from cases import parameters_of
+from cases import counted, parameters_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
@@ -311,15 +311,7 @@ def assert_the_same(run, other):
 @pytest.fixture
 def n_together(monkeypatch):
     """How many epochs each call has run together."""
-    found, run = [], fastbp.Network._run_epochs
-
-    def counted(*args):
-        losses = run(*args)
-        found.append(len(losses))
-        return losses
-
-    monkeypatch.setattr(fastbp.Network, "_run_epochs", counted)
-    return found
+    return counted(monkeypatch, fastbp.Network, "_run_epochs")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

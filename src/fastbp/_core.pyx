@@ -156,6 +156,20 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
     return stop
 
 
+cdef void load_above(fbp_net *net, fbp_layer *packed) noexcept nogil:
+    """The layers above the first stand in packed[l] from here on."""
+    cdef int l
+    for l in range(1, net.n_layers):
+        net.ops.layer_load(&net.layers[l], &packed[l])
+
+
+cdef void unload_above(fbp_net *net, fbp_layer *packed) noexcept nogil:
+    """They stand where they belong again."""
+    cdef int l
+    for l in range(1, net.n_layers):
+        net.ops.layer_unload(&net.layers[l], &packed[l])
+
+
 cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
                              const fbp_data *data,
                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
@@ -169,10 +183,9 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
     cdef double loss, weight
     cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
     cdef fbp_layer *first = net.layers
-    cdef int l, t, n
+    cdef int t, n
     net.ops.block_load(block, first, &step)
-    for l in range(1, net.n_layers):
-        net.ops.layer_load(&net.layers[l], &packed[l])
+    load_above(net, packed)
     while start < stop:
         n = min(net.ops.block_rows, stop - start)
         for t in range(n):
@@ -192,8 +205,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
         net.ops.block_close(block, first, n)
         start += n
     net.ops.block_unload(block, first)
-    for l in range(1, net.n_layers):
-        net.ops.layer_unload(&net.layers[l], &packed[l])
+    unload_above(net, packed)
     return stop
 
 
@@ -211,10 +223,8 @@ cdef Py_ssize_t train_sparse(fbp_net *net, fbp_sparse *sparse, fbp_layer *packed
     cdef fbp_row x
     cdef fbp_layer *first = net.layers
     cdef Py_ssize_t t
-    cdef int l
     net.ops.sparse_begin(sparse, first, &step)
-    for l in range(1, net.n_layers):
-        net.ops.layer_load(&net.layers[l], &packed[l])
+    load_above(net, packed)
     for t in range(start, stop):
         x = row_of(data, order[t])
         weight = weight_of(data, order[t])
@@ -227,8 +237,7 @@ cdef Py_ssize_t train_sparse(fbp_net *net, fbp_sparse *sparse, fbp_layer *packed
         backward_above(net, weight, &step)
         net.ops.sparse_update(sparse, first, &x, weight, &step)
     net.ops.sparse_end(sparse, first)
-    for l in range(1, net.n_layers):
-        net.ops.layer_unload(&net.layers[l], &packed[l])
+    unload_above(net, packed)
     return stop
 
 
@@ -246,10 +255,10 @@ cdef Py_ssize_t train_piece(fbp_net *net, Layout layout, const fbp_data *data,
         return train_blocks(net, &layout.block, layout.packed, data, order, start, stop, solver,
                             loss_sum)
     step = step_of(solver, 1, 1)
-    net.ops.layer_load(&net.layers[1], &layout.packed[1])
+    load_above(net, layout.packed)
     stop = net.ops.train_tiny(net, &layout.block, data, order, start, stop, &step,
                               solver.largest_loss, loss_sum)
-    net.ops.layer_unload(&net.layers[1], &layout.packed[1])
+    unload_above(net, layout.packed)
     return stop
 
 
