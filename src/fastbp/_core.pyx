@@ -156,20 +156,6 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
     return stop
 
 
-cdef void load_above(fbp_net *net, fbp_layer *packed) noexcept nogil:
-    """The layers above the first stand in packed[l] from here on."""
-    cdef int l
-    for l in range(1, net.n_layers):
-        net.ops.layer_load(&net.layers[l], &packed[l])
-
-
-cdef void unload_above(fbp_net *net, fbp_layer *packed) noexcept nogil:
-    """They stand where they belong again."""
-    cdef int l
-    for l in range(1, net.n_layers):
-        net.ops.layer_unload(&net.layers[l], &packed[l])
-
-
 cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
                              const fbp_data *data,
                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
@@ -239,6 +225,20 @@ cdef Py_ssize_t train_sparse(fbp_net *net, fbp_sparse *sparse, fbp_layer *packed
     net.ops.sparse_end(sparse, first)
     unload_above(net, packed)
     return stop
+
+
+cdef void load_above(fbp_net *net, fbp_layer *packed) noexcept nogil:
+    """The layers above the first stand in packed[l] from here on."""
+    cdef int l
+    for l in range(1, net.n_layers):
+        net.ops.layer_load(&net.layers[l], &packed[l])
+
+
+cdef void unload_above(fbp_net *net, fbp_layer *packed) noexcept nogil:
+    """They stand where they belong again."""
+    cdef int l
+    for l in range(1, net.n_layers):
+        net.ops.layer_unload(&net.layers[l], &packed[l])
 
 
 cdef Py_ssize_t train_piece(fbp_net *net, Layout layout, const fbp_data *data,
