@@ -125,6 +125,7 @@ typedef struct {
 
 #define FBP_MOST_BLOCK_ROWS 16
 #define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
+#define FBP_FEW_OUTPUTS 4     /* whose deltas stay in registers */
 #define FBP_GROUP 4          /* blocks of a batch's rows that go through a layer together */
 #define FBP_POWERS 256        /* of a step, and of that many steps: see sparse_rows.inc.h */
 
@@ -136,7 +137,8 @@ typedef struct {
     fbp_step steps[FBP_MOST_BLOCK_ROWS + 1]; /* of n rows: keep is n times applied, take n - 1 times */
     void *W, *b, *V_b;              /* parameters, velocities of biases; those of W are beside it */
     void *Z, *G;                    /* X W and X X' of this block */
-    void *D;                        /* steps of this block's rows */
+    void *D;                        /* deltas of this block's rows, times weight and unit */
+    double unit;                    /* the learning rate and its sign; take is in units of it */
     void *X[2];                     /* rows side by side, of this block and the last */
     fbp_row last_rows[FBP_MOST_BLOCK_ROWS];
     int turn, n_pending;            /* X[turn] is this block's; rows that W is still owed */
@@ -239,6 +241,10 @@ struct fbp_ops {
     void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows);
     void (*block_correct)(const fbp_block *block, void *z, int t);
     void (*block_keep)(fbp_block *block, const void *delta, int t, double weight);
+    /* The last two and all that is between them, but backward only if the loss is not too large: of two
+     * layers, the second one transposed and of FBP_FEW_OUTPUTS at most, without momentum or dropout. */
+    double (*block_row)(fbp_net *net, fbp_block *block, const void *y, int t, double weight,
+                        const fbp_step *step, double largest_loss);
     void (*block_close)(fbp_block *block, const fbp_layer *layer, int n_rows);
     void (*block_unload)(fbp_block *block, const fbp_layer *layer);
 

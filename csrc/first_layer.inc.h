@@ -3,7 +3,7 @@
  * Its inputs are known before the rows above are trained, so a block's X W is computed in one pass
  * over W, and what the rows of the block change in W meanwhile is added as a correction. A row's
  * step is linear in W, its velocity V and its gradient (fbp_step), so that t rows are, with D_s the
- * weighted delta of row s, G = X X' and the step of n rows in steps[n]:
+ * weighted delta of row s (in block->unit), G = X X' and the step of n rows in steps[n]:
  *
  *     W_t = keep_t[0][0] W + keep_t[0][1] V + sum over s < t of take_(t-s)[0] outer(x_s, D_s)
  *     z_t = keep_t[0][0] (X W)_t + keep_t[0][1] (X V)_t + b_t
@@ -20,8 +20,8 @@
 
 enum { BLOCK = VL > 8 ? VL : 8 }; /* rows */
 
-/* The step of n rows, n = 0 to BLOCK, from that of one. */
-INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one) {
+/* The step of n rows, n = 0 to BLOCK, from that of one, for gradients that come times `unit`. */
+INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one, double unit) {
     const fbp_step none = {.keep = {{1, 0}, {0, 1}}, .momentum = one->momentum};
     steps[0] = none;
     for (int n = 1; n <= BLOCK; n++)
@@ -29,7 +29,7 @@ INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one) {
             const double *row = steps[n - 1].keep[i];
             for (int j = 0; j < 2; j++)
                 steps[n].keep[i][j] = row[0] * one->keep[0][j] + row[1] * one->keep[1][j];
-            steps[n].take[i] = row[0] * one->take[0] + row[1] * one->take[1];
+            steps[n].take[i] = (row[0] * one->take[0] + row[1] * one->take[1]) / unit;
             steps[n].momentum = one->momentum;
         }
 }
@@ -56,22 +56,25 @@ INLINE void copy_columns(real *panel, int64_t panel_width, real *W, int64_t n_in
     for (int64_t i = 0; i < n_in; i++) copy_vector(panel + i * panel_width, W + i * n_out + j, n_out - j, loading);
 }
 
-/* W of the layer (and V) into panels or back, a panel after the other */
+/* W of the layer (and V) into panels or back */
 INLINE void copy_panels(const fbp_block *block, const fbp_layer *layer, int loading) {
     const int64_t n_in = layer->n_in, n_out = layer->n_out, step = spacing(block);
-    real *panel = block->W;
-    for (int64_t c = 0; c < block->n_columns; c += block->panel_width)
-        for (int64_t i = 0; i < n_in; i++, panel += block->panel_width)
-            for (int64_t q = 0; q < block->panel_width; q += step) {
-                const int64_t j = (c + q) / step * VL, at = i * n_out + j;
-                copy_vector(panel + q, (real *)layer->W + at, n_out - j, loading);
-                if (block->momentum) copy_vector(panel + q + VL, (real *)layer->V_W + at, n_out - j, loading);
-            }
+    enum { INPUTS = 16 }; /* whose rows of W stay in the nearest cache from panel to panel */
+    for (int64_t first = 0; first < n_in; first += INPUTS)
+        for (int64_t c = 0; c < block->n_columns; c += block->panel_width) {
+            real *panel = (real *)block->W + c * n_in + first * block->panel_width;
+            for (int64_t i = first; i < n_in && i < first + INPUTS; i++, panel += block->panel_width)
+                for (int64_t q = 0; q < block->panel_width; q += step) {
+                    const int64_t j = (c + q) / step * VL, at = i * n_out + j;
+                    copy_vector(panel + q, (real *)layer->W + at, n_out - j, loading);
+                    if (block->momentum) copy_vector(panel + q + VL, (real *)layer->V_W + at, n_out - j, loading);
+                }
+        }
 }
 
-/* z_t, NV vectors of outputs from output j on */
+/* z_t, or max(0, z_t), of NV vectors of outputs from output j on */
 INLINE void correct_outputs(real *z, const fbp_block *block, int64_t j, int t, const real *coefficients,
-                            const int NV, const int MOMENTUM) {
+                            const int NV, const int MOMENTUM, const int RELU) {
     const int64_t step = MOMENTUM ? 2 * VL : VL, at = MOMENTUM ? 2 * j : j;
     const real *Z = (const real *)block->Z + t * block->stride + at;
     const real *D = (const real *)block->D + at, *b = (const real *)block->b + j;
@@ -86,40 +89,42 @@ INLINE void correct_outputs(real *z, const fbp_block *block, int64_t j, int t, c
         const vec g = v_set1(coefficients[s]);
         UNROLL for (int q = 0; q < NV; q++) sums[q] = v_fma(g, v_load(D + q * step), sums[q]);
     }
-    UNROLL for (int q = 0; q < NV; q++) v_store(z + j + q * VL, sums[q]);
+    UNROLL for (int q = 0; q < NV; q++) v_store(z + j + q * VL, RELU ? v_max(v_set1(0), sums[q]) : sums[q]);
 }
 
-INLINE void correct_all(real *z, const fbp_block *block, int t, const real *coefficients,
-                        const int MOMENTUM) {
+INLINE void correct_all(real *z, const fbp_block *block, int t, const int MOMENTUM, const int RELU) {
     const int64_t n = MOMENTUM ? block->n_columns / 2 : block->n_columns;
+    const real *G = (const real *)block->G + t * BLOCK;
+    real coefficients[BLOCK];
     int64_t j = 0;
-    for (; j + 8 * VL <= n; j += 8 * VL) correct_outputs(z, block, j, t, coefficients, 8, MOMENTUM);
-    for (; j + 2 * VL <= n; j += 2 * VL) correct_outputs(z, block, j, t, coefficients, 2, MOMENTUM);
-    if (j < n) correct_outputs(z, block, j, t, coefficients, 1, MOMENTUM);
+    for (int s = 0; s < t; s++) coefficients[s] = (real)block->steps[t - s].take[0] * G[s];
+    for (; j + 8 * VL <= n; j += 8 * VL) correct_outputs(z, block, j, t, coefficients, 8, MOMENTUM, RELU);
+    for (; j + 2 * VL <= n; j += 2 * VL) correct_outputs(z, block, j, t, coefficients, 2, MOMENTUM, RELU);
+    if (j < n) correct_outputs(z, block, j, t, coefficients, 1, MOMENTUM, RELU);
 }
 
 /* z_t, as above */
 static void block_correct(const fbp_block *block, void *z, int t) {
-    const real *G = (const real *)block->G + t * BLOCK;
-    real coefficients[BLOCK];
-    for (int s = 0; s < t; s++) coefficients[s] = (real)block->steps[t - s].take[0] * G[s];
-    if (block->momentum) correct_all(z, block, t, coefficients, 1);
-    else correct_all(z, block, t, coefficients, 0);
+    if (block->momentum) correct_all(z, block, t, 1, 0);
+    else correct_all(z, block, t, 0, 0);
 }
 
-/* D_t = weight delta; and b takes its step */
-static void block_keep(fbp_block *block, const void *delta_, int t, double weight) {
+INLINE void keep_all(fbp_block *block, const real *delta, int t, double weight, const int RULE) {
     const int64_t step = spacing(block);
-    const real *delta = delta_;
     real *D = (real *)block->D + t * block->stride, *b = block->b, *v = block->V_b;
-    const vec w = v_set1((real)weight);
+    const vec w = v_set1((real)(weight * block->unit));
     const vec_step s = step_times(&block->steps[1], 1, 1);
     for (int64_t c = 0, j = 0; c < block->n_columns; c += step, j += VL) {
         const vec d = v_mul(w, v_load(delta + j));
         v_store(D + c, d);
-        if (block->momentum) step_vector(b + j, v + j, d, &s, 1);
-        else step_vector(b + j, NULL, d, &s, 0);
+        step_vector(b + j, v + j, d, &s, RULE);
     }
+}
+
+/* D_t = weight unit delta; and b takes its step */
+static void block_keep(fbp_block *block, const void *delta, int t, double weight) {
+    if (block->momentum) keep_all(block, delta, t, weight, MOMENTUM);
+    else keep_all(block, delta, t, weight, PLAIN);
 }
 
 /* block->scale decays as the weights of sparse rows do; what leaves its range goes into W. */
@@ -130,7 +135,7 @@ INLINE void decay_block(fbp_block *block, int64_t n_in, double keep) {
     block->scale = 1;
 }
 
-/* D ready for W and V: take_(n-s) D_s, zero behind the last row */
+/* D ready for W and V: take_(n-s) D_s, as which it often stands there, zero behind the last row */
 static void block_close(fbp_block *block, const fbp_layer *layer, int n_rows) {
     const int64_t step = spacing(block);
     if (block->sparse) decay_block(block, layer->n_in, block->steps[n_rows].keep[0][0]);
@@ -138,6 +143,7 @@ static void block_close(fbp_block *block, const fbp_layer *layer, int n_rows) {
         real *D = (real *)block->D + s * block->stride;
         const double *take = block->steps[s < n_rows ? n_rows - s : 0].take;
         const vec of_W = v_set1((real)(take[0] / block->scale));
+        if (s < n_rows && take[0] == block->scale && !block->momentum) continue;
         for (int64_t c = 0; c < block->n_columns; c += step) {
             const vec d = v_load(D + c);
             v_store(D + c, s < n_rows ? v_mul(of_W, d) : v_set1(0));

@@ -8,7 +8,7 @@ enum { DENSE_PANEL = 2 * VL, CHUNK = 96 /* inputs */ };
 /* W[0..INPUTS) = keep W + X D: two vectors of W, or with momentum one of W and one of V */
 INLINE void update_tile(real *W, const real *X, const real *D, int64_t stride, const vec_step *s,
                         const int INPUTS, const int MOMENTUM) {
-    vec sums[INPUT_TILE][2];
+    vec sums[BLOCK_INPUT_TILE][2];
     UNROLL for (int i = 0; i < INPUTS; i++) {
         const vec w0 = v_load(W + i * DENSE_PANEL), w1 = v_load(W + i * DENSE_PANEL + VL);
         sums[i][0] = v_mul(s->keep[0][0], w0);
@@ -39,7 +39,7 @@ INLINE void update_inputs(real *W, const real *X, const real *D, int64_t stride,
 #define TILES(INPUTS)                    \
     for (; i + INPUTS <= n; i += INPUTS) \
         update_tile(W + i * DENSE_PANEL, X + i * BLOCK, D, stride, s, INPUTS, MOMENTUM);
-    TILES(INPUT_TILE)
+    TILES(BLOCK_INPUT_TILE)
     TILES(2)
     TILES(1)
 #undef TILES
@@ -61,7 +61,7 @@ INLINE void forward_tile(real *Z, const real *X, const real *W, int64_t stride, 
     UNROLL for (int t = 0; t < ROWS; t++)
         UNROLL for (int q = 0; q < NV; q++)
             sums[t][q] = !first ? v_load(Z + t * stride + q * VL) : b ? v_load(b + q * VL) : v_set1(0);
-    for (int64_t i = 0; i < n; i++) {
+    UNROLL_TWICE for (int64_t i = 0; i < n; i++) {
         vec w[2];
         UNROLL for (int q = 0; q < NV; q++) w[q] = v_load(W + (i * NV + q) * VL);
         UNROLL for (int t = 0; t < ROWS; t++) {

@@ -112,7 +112,8 @@ static void block_load(fbp_block *block, const fbp_layer *layer, const fbp_step 
     copy_panels(block, layer, 1);
     memcpy(block->b, layer->b, bytes);
     if (block->momentum) memcpy(block->V_b, layer->V_b, bytes);
-    steps_of_rows(block->steps, step);
+    block->unit = step->take[1] != 0 ? step->take[1] : 1; /* a rate of 0 has no direction */
+    steps_of_rows(block->steps, step, block->unit);
     block->n_pending = 0;
     block->scale = 1;
 }

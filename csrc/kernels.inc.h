@@ -1,5 +1,6 @@
 /* Every operation for one dtype and one instruction set, and their table. A file of targets/ has
  * chosen both: `real`, VL and the vector words are defined. */
+#include "rows.h"
 #include "vector_math.inc.h"
 #include "activations.inc.h"
 #include "losses.inc.h"
@@ -10,6 +11,7 @@
 #include "first_layer_dense.inc.h"
 #include "first_layer_sparse.inc.h"
 #include "tiny.inc.h"
+#include "block_row.inc.h"
 #include "restarts.inc.h"
 #include "batch_sparse.inc.h"
 #include "batch.inc.h"
@@ -33,6 +35,7 @@ const fbp_ops FBP_TABLE = {
     .block_forward = block_forward,
     .block_correct = block_correct,
     .block_keep = block_keep,
+    .block_row = block_row,
     .block_close = block_close,
     .block_unload = block_unload,
     .sparse_begin = sparse_begin,

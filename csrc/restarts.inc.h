@@ -258,7 +258,7 @@ INLINE vec lane_step_above(const fbp_lanes *net, const fbp_data *data, int64_t r
         else lane_forward(layer, layer[-1].a, 0);
         if (layer != last) net->activate(layer->a, layer->n_out * VL);
     }
-    const real *y = target_row(data, row);
+    const real *y = fbp_target_of(data, row);
     const int is_difference = last->n_out == 1 && net->loss == FBP_SQUARED_ERROR &&
                               net->out_activation == FBP_IDENTITY;
     const vec loss = is_difference ? lane_difference(last, y, scale) : lane_output(net, y, scale);
@@ -289,8 +289,8 @@ INLINE void lane_add(double *sums, vec v) {
 /* a of the row order[start] (but for RELU only z), and z of the next. */
 INLINE void lane_begin(const fbp_lane_layer *first, const fbp_data *data, const int64_t *order,
                        int64_t start, int64_t stop, const int RELU) {
-    lane_product(first, first->a, dense_row(data, order[start]));
-    lane_product(first, first->z, dense_row(data, order[start + 1 < stop ? start + 1 : start]));
+    lane_product(first, first->a, fbp_dense_row(data, order[start]));
+    lane_product(first, first->z, fbp_dense_row(data, order[start + 1 < stop ? start + 1 : start]));
     for (int64_t at = 0; at < first->n_out * VL; at += VL) {
         const vec z = v_add(v_load((const real *)first->a + at), v_load((const real *)first->b + at));
         v_store((real *)first->a + at, RELU ? v_max(v_set1(0), z) : z);
@@ -314,12 +314,12 @@ INLINE void lane_rows(const fbp_lanes *net, const fbp_data *data, const int64_t 
         const real *x[2], *next[2];
         n = stop - r < ROWS ? stop - r : ROWS;
         for (int64_t t = 0; t < ROWS; t++) {
-            x[t] = dense_row(data, order[r + t < stop ? r + t : stop - 1]);
-            next[t] = dense_row(data, order[r + n + t < stop ? r + n + t : stop - 1]);
+            x[t] = fbp_dense_row(data, order[r + t < stop ? r + t : stop - 1]);
+            next[t] = fbp_dense_row(data, order[r + n + t < stop ? r + n + t : stop - 1]);
         }
         for (int64_t t = 0; t < n; t++) {
             const int64_t row = order[r + t];
-            const double weight = data->weights ? data->weights[row] : 1;
+            const double weight = fbp_weight_of(data, row);
             if (t) lane_second(first, x, steps, KEEPS, RELU);
             const vec loss = lane_step_above(net, data, row, (real *)first->delta + t * first->n_out * VL,
                                              v_set1((real)(step->take[0] * weight)), steps, KEEPS, RELU);

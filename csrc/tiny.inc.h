@@ -21,25 +21,8 @@
  * unit is 0 there: logistic(0), which is not, is made so. w2 is that of the layer, transposed
  * (layer_load): vectors run over units there as well. */
 
-INLINE const real *dense_row(const fbp_data *data, int64_t r) {
-    return (const real *)(data->X + r * data->X_row_bytes);
-}
-
-INLINE const real *target_row(const fbp_data *data, int64_t r) {
-    return (const real *)(data->y + (data->y_rows ? data->y_rows[r] : r) * data->y_row_bytes);
-}
-
-/* Rows come in random order: a table that does not fit the nearest cache is fetched this far ahead. */
+/* How many rows ahead one is fetched. */
 enum { AHEAD = 12 };
-
-INLINE void fetch_row(const fbp_data *data, int64_t r) {
-    const char *x = data->X + r * data->X_row_bytes;
-    const int64_t n_bytes = data->n_features * data->itemsize;
-    PREFETCH(target_row(data, r));
-    if (data->weights) PREFETCH(data->weights + r);
-    for (int64_t at = 0; at < n_bytes; at += 64) PREFETCH(x + at);
-    PREFETCH(x + n_bytes - 1);
-}
 
 INLINE vec tiny_activate(vec z, const fbp_activation activation) {
     switch (activation) {
@@ -83,7 +66,6 @@ INLINE vec tiny_kept(vec w, vec v, const vec_step *s, const int KIND) {
 
 enum {
     MOST_VECTORS = 2 * TINY_VECTORS, /* of hidden units */
-    FEW_OUTPUTS = 4,                 /* whose deltas stay in registers */
     TILE_VECTORS = 6,                /* of W that a pass has registers for */
 };
 
@@ -227,7 +209,7 @@ INLINE int64_t tiny_rows_one(fbp_net *net, fbp_block *block, const fbp_data *dat
     const vec_step s = step_times(step, 1, 0), s_bias = step_times(step, 1, 1);
     const vec one = v_set1(1);
     real *W = block->W, units[VL];
-    const real *x = dense_row(data, order[start]), *x_last = x, *next = x;
+    const real *x = fbp_dense_row(data, order[start]), *x_last = x, *next = x;
     tiny_parameters p;
     vec z[TINY_VECTORS], Z[TINY_VECTORS], Z_V[TINY_VECTORS], D[TINY_VECTORS], E[TINY_VECTORS];
     double sum = 0;
@@ -247,8 +229,8 @@ INLINE int64_t tiny_rows_one(fbp_net *net, fbp_block *block, const fbp_data *dat
     for (;; r++) {
         vec a[TINY_VECTORS], product, gram = one, delta;
         double loss;
-        next = dense_row(data, order[r + 1 < stop ? r + 1 : start]);
-        if (r + AHEAD < stop) fetch_row(data, order[r + AHEAD]);
+        next = fbp_dense_row(data, order[r + 1 < stop ? r + 1 : start]);
+        if (r + AHEAD < stop) fbp_fetch_dense_row(data, order[r + AHEAD]);
 
         /* What comes first is taken up first: the activations of several vectors take longer than
          * the pass, which fills the gaps they leave. */
@@ -262,8 +244,8 @@ INLINE int64_t tiny_rows_one(fbp_net *net, fbp_block *block, const fbp_data *dat
         SETTLE(gram);
 
         const int64_t row = order[r];
-        const real *y = target_row(data, row);
-        const double weight = data->weights ? data->weights[row] : 1;
+        const real *y = fbp_target_of(data, row);
+        const double weight = fbp_weight_of(data, row);
         const vec take = v_set1((real)(step->take[0] * weight));
         const vec take_V = v_set1((real)(step->take[1] * weight));
         product = v_mul(a[0], p.w2[0]);
@@ -328,7 +310,7 @@ INLINE double tiny_few_outputs(vec *delta, const fbp_layer *layer, const vec *a,
     case 3: tiny_products(delta, layer->W, layer->width, a, NV, 3); break;
     default: tiny_products(delta, layer->W, layer->width, a, NV, 4);
     }
-    UNROLL for (int k = 0; k < FEW_OUTPUTS; k++) {
+    UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) {
         if (k == n) break;
         delta[k] = v_fma(scale, v_total(delta[k]), v_set1(b[k] - y[k]));
         const real d = v_first(delta[k]);
@@ -396,7 +378,7 @@ INLINE void tiny_back(vec *back, const fbp_layer *layer, const vec *delta, int n
     }                                                \
     w2 += layer->width
     if (n_few) {
-        UNROLL for (int k = 0; k < FEW_OUTPUTS; k++) {
+        UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) {
             if (k == n_few) break;
             OUTPUT(delta[k]);
         }
@@ -436,20 +418,20 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
     const fbp_activation activation = net->first_activation;
     const int64_t n_in = net->layers->n_in, per_vector = n_in * VL;
     const int is_difference = net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY;
-    const int n_few = is_difference && last->n_out <= FEW_OUTPUTS ? (int)last->n_out : 0;
+    const int n_few = is_difference && last->n_out <= FBP_FEW_OUTPUTS ? (int)last->n_out : 0;
     const double keep = step->keep[0][0];
     const vec_step s = step_times(step, 1, 0);
-    const real *x = dense_row(data, order[start]), *x_last = x, *next = x;
+    const real *x = fbp_dense_row(data, order[start]), *x_last = x, *next = x;
     real *W = block->W, units[VL];
     tiny_state p;
-    vec back[TILE_VECTORS], delta[FEW_OUTPUTS];
+    vec back[TILE_VECTORS], delta[FBP_FEW_OUTPUTS];
     double sum = 0, scale = 1;
     int64_t r = start;
 
     for (int j = 0; j < VL; j++) units[j] = (NV - 1) * VL + j < net->layers->n_out;
     const vec last_units = v_load(units);
     tiny_move(p.b, block->b, NV, 1);
-    UNROLL for (int k = 0; k < FEW_OUTPUTS; k++) delta[k] = v_set1(0); /* for compilers: n_few are read */
+    UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) delta[k] = v_set1(0); /* for compilers: n_few are read */
 #define FORWARD(q, NQ) tiny_forward(p.Z + q, NULL, W + q * per_vector, n_in, next, NQ, PLAIN)
 #define PASS(q, NQ) \
     tiny_pass(p.Z + q, NULL, W + q * per_vector, n_in, x_last, next, p.D + q, p.D + q, &s, NQ, PLAIN)
@@ -466,16 +448,16 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
     for (;; r++) {
         vec gram = v_set1(1);
         double loss;
-        next = dense_row(data, order[r + 1 < stop ? r + 1 : start]);
-        if (r + AHEAD < stop) fetch_row(data, order[r + AHEAD]);
+        next = fbp_dense_row(data, order[r + 1 < stop ? r + 1 : start]);
+        if (r + AHEAD < stop) fbp_fetch_dense_row(data, order[r + AHEAD]);
         if (r == stop) {
             EACH_TILE(PASS);
             break;
         }
 
         const int64_t row = order[r];
-        const real *y = target_row(data, row);
-        const double weight = data->weights ? data->weights[row] : 1;
+        const real *y = fbp_target_of(data, row);
+        const double weight = fbp_weight_of(data, row);
         const tiny_takes take = takes_of(step, weight, scale, keep);
         const vec scales = v_set1((real)scale), kept = v_set1((real)(scale * keep));
         tiny_activate_all(p.a, p.z, net->layers, last_units, NV, activation, 0);

@@ -189,8 +189,8 @@ INLINE void v_transpose(vec *v) {
 
 #endif
 
-/* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
-enum { ROW_TILE = 4, INPUT_TILE = 6 };
+/* Register tiles, each by two vectors: rows forward, inputs in the update of batches and of blocks. */
+enum { ROW_TILE = 4, INPUT_TILE = 6, BLOCK_INPUT_TILE = 4 };
 
 /* Hidden units of tiny.inc.h, in vectors. */
 #define TINY_VECTORS 4

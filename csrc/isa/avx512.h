@@ -131,8 +131,8 @@ INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
 
 #endif
 
-/* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
-enum { ROW_TILE = 8, INPUT_TILE = 12 };
+/* Register tiles, each by two vectors: rows forward, inputs in the update of batches and of blocks. */
+enum { ROW_TILE = 8, INPUT_TILE = 12, BLOCK_INPUT_TILE = 12 };
 
 /* Hidden units of tiny.inc.h, in vectors. */
 #define TINY_VECTORS 2

@@ -61,8 +61,8 @@ INLINE vec v_pow2(vec n) {                               /* -1022 <= n <= 1023 *
 }
 #endif
 
-/* Register tiles of first_layer.inc.h: rows forward, inputs in the update, each by two vectors. */
-enum { ROW_TILE = 4, INPUT_TILE = 2 };
+/* Register tiles, each by two vectors: rows forward, inputs in the update of batches and of blocks. */
+enum { ROW_TILE = 4, INPUT_TILE = 2, BLOCK_INPUT_TILE = 2 };
 
 /* Hidden units of tiny.inc.h, in vectors. */
 #define TINY_VECTORS 4

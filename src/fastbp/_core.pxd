@@ -3,6 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
     enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS, FBP_POWERS, FBP_GROUP
+    enum: FBP_FEW_OUTPUTS
     ctypedef enum fbp_isa:
         FBP_N_ISA
     ctypedef enum fbp_dtype:
@@ -172,6 +173,8 @@ cdef extern from "fastbp.h" nogil:
         void (*block_correct)(const fbp_block *block, void *z, int t) noexcept nogil
         void (*block_keep)(fbp_block *block, const void *delta, int t,
                            double weight) noexcept nogil
+        double (*block_row)(fbp_net *net, fbp_block *block, const void *y, int t, double weight,
+                            const fbp_step *step, double largest_loss) noexcept nogil
         void (*block_close)(fbp_block *block, const fbp_layer *layer,
                             int n_rows) noexcept nogil
         void (*block_unload)(fbp_block *block, const fbp_layer *layer) noexcept nogil
@@ -220,6 +223,12 @@ cdef extern from "fastbp.h" nogil:
     int fbp_isa_usable(fbp_isa isa)
     const fbp_ops *fbp_table(fbp_isa isa, fbp_dtype dtype)
     const char *fbp_compiler()
+
+cdef extern from "rows.h" nogil:
+    fbp_row row_of "fbp_row_of"(const fbp_data *data, int64_t r)
+    const void *target_of "fbp_target_of"(const fbp_data *data, int64_t r)
+    double weight_of "fbp_weight_of"(const fbp_data *data, int64_t r)
+    void fetch_row "fbp_fetch_row"(const fbp_data *data, int64_t r)
 
 cdef extern from "numpy/random/bitgen.h":
     ctypedef struct bitgen_t:

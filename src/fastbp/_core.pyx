@@ -54,7 +54,8 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
 cdef inline double output(fbp_net *net, fbp_layer *layer, const void *y) noexcept nogil:
     """The same from z[L] on, in the last layer."""
     cdef double loss = 0
-    memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
+    if layer.a != layer.z:                                  # identity leaves nothing to keep
+        memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
     layer.activate(layer.a, layer.n_out)                    # a[L] = f(z[L])
     if y != NULL:
         loss = net.output_delta(layer.delta, layer.z, layer.a, y, layer.n_out,
@@ -169,7 +170,10 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
     cdef double loss, weight
     cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
     cdef fbp_layer *first = net.layers
+    cdef const void *y
     cdef int t, n
+    cdef bint at_once = (net.n_layers == 2 and packed[1].transposed and not step.momentum
+                         and packed[1].n_out <= FBP_FEW_OUTPUTS and not first.dropout)
     net.ops.block_load(block, first, &step)
     load_above(net, packed)
     while start < stop:
@@ -178,16 +182,22 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
             rows[t] = row_of(data, order[start + t])
         net.ops.block_forward(block, first, rows, n)    # the last block's steps of W[1]; X @ W[1]
         for t in range(n):
-            net.ops.block_correct(block, first.z, t)    # z[1], with the rows before t in it
-            weight = weight_of(data, order[start + t])
-            loss = forward_above(net, target_of(data, order[start + t]))
+            if start + n + t < stop:
+                fetch_row(data, order[start + n + t])
+            y, weight = target_of(data, order[start + t]), weight_of(data, order[start + t])
+            if at_once:                                 # what stands below, in one call
+                loss = net.ops.block_row(net, block, y, t, weight, &step, solver.largest_loss)
+            else:
+                net.ops.block_correct(block, first.z, t)    # z[1], with the rows before t in it
+                loss = forward_above(net, y)
             if not loss <= solver.largest_loss:
                 n = t
                 stop = start + t
                 break
             loss_sum[0] += weight * loss
-            backward_above(net, weight, &step)
-            net.ops.block_keep(block, first.delta, t, weight)  # step of b[1]; W[1] is owed its own
+            if not at_once:
+                backward_above(net, weight, &step)
+                net.ops.block_keep(block, first.delta, t, weight)   # step of b[1]; W[1] is owed its
         net.ops.block_close(block, first, n)
         start += n
     net.ops.block_unload(block, first)
@@ -685,29 +695,6 @@ cdef struct Memory:
     size_t n_bytes
 
 
-cdef inline fbp_row row_of(const fbp_data *data, int64_t r) noexcept nogil:
-    cdef fbp_row x
-    cdef int64_t start
-    if data.row_starts == NULL:
-        x.values = data.X + r * data.X_row_bytes
-        x.columns = NULL
-        x.n = data.n_features
-    else:
-        start = data.row_starts[r]
-        x.values = data.X + start * data.itemsize
-        x.columns = data.columns + start
-        x.n = data.row_starts[r + 1] - start
-    return x
-
-
-cdef inline const void *target_of(const fbp_data *data, int64_t r) noexcept nogil:
-    return data.y + (r if data.y_rows == NULL else data.y_rows[r]) * data.y_row_bytes
-
-
-cdef inline double weight_of(const fbp_data *data, int64_t r) noexcept nogil:
-    return 1 if data.weights == NULL else data.weights[r]
-
-
 cdef double weight_of_rows(const fbp_data *data, const int64_t *order, Py_ssize_t start,
                            Py_ssize_t stop) noexcept nogil:
     cdef double total = 0
@@ -744,7 +731,7 @@ cdef inline size_t scratch_bytes_of(const fbp_layer *layer, const fbp_ops *ops, 
 cdef inline void *room_for_target(fbp_net *net):
     """Memory for one row of targets, after Engine.begin."""
     cdef int last = net.n_layers - 1
-    return <char *> net.layers[last].a + scratch_bytes_of(&net.layers[last], net.ops, last)
+    return <char *> net.layers[last].delta + 2 * scratch_bytes_of(&net.layers[last], net.ops, last)
 
 
 # --------------------------------------------------------------------------------------------
@@ -1449,7 +1436,8 @@ cdef class Engine:
             if velocities != NULL:
                 layer.V_W = velocities + (<char *> layer.W - self.memory.parameters)
                 layer.V_b = velocities + (<char *> layer.b - self.memory.parameters)
-        layer.a = at  # the output layer keeps z beside a; behind it is room for a target
+        if net.last_activation != FBP_IDENTITY:
+            layer.a = at  # the output layer keeps z beside a; behind it is room for a target
         return block
 
     def train(self, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,

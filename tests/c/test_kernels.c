@@ -73,6 +73,7 @@ int main(void) {
             for (int vectors = 2; vectors <= 8; vectors *= 2) test_blocks(ops->lanes, vectors);
             test_batches(ops->lanes);
             test_tiny();
+            test_block_rows();
             test_restarts();
             printf("%s float%d, %d lanes: %ld passed, %ld failed\n", ops->isa, is_float ? 32 : 64,
                    ops->lanes, passed - passed_before, failed - failed_before);

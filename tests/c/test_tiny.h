@@ -1,6 +1,6 @@
-/* train_tiny: whole networks: csrc/tiny.inc.h. */
+/* Whole networks of two layers: train_tiny of csrc/tiny.inc.h, and block_row of csrc/block_row.inc.h. */
 
-enum { TINY_ROWS = 5, TINY_VISITS = 9 };
+enum { TINY_ROWS = 5, TINY_VISITS = 9, BLOCK_VISITS = 3 + FBP_MOST_BLOCK_ROWS + 3 };
 static const struct { fbp_loss loss; fbp_activation activation; } outputs[] = {
     {FBP_SQUARED_ERROR, FBP_IDENTITY}, {FBP_SQUARED_ERROR, FBP_TANH}, {FBP_ABSOLUTE_ERROR, FBP_RELU},
     {FBP_HUBER, FBP_TANH}, {FBP_QUANTILE, FBP_IDENTITY},
@@ -50,16 +50,44 @@ static double naive_network_step(naive_layer *first, naive_layer *last, const do
     return value;
 }
 
+/* What train_tiny does, by block_row. */
+static int64_t train_block_rows(fbp_net *net, fbp_block *block, const fbp_data *data, const int64_t *order,
+                                int64_t start, int64_t stop, const fbp_step *step, double largest_loss,
+                                double *loss_sum) {
+    ops->block_load(block, net->layers, step);
+    for (int n; start < stop; start += n) {
+        fbp_row rows[FBP_MOST_BLOCK_ROWS];
+        n = stop - start < ops->block_rows ? (int)(stop - start) : ops->block_rows;
+        for (int t = 0; t < n; t++)
+            rows[t] = (fbp_row){data->X + order[start + t] * data->X_row_bytes, NULL, data->n_features};
+        ops->block_forward(block, net->layers, rows, n);
+        for (int t = 0; t < n; t++) {
+            const int64_t r = order[start + t];
+            const double weight = data->weights ? data->weights[r] : 1;
+            const double loss = ops->block_row(net, block, data->y + r * data->y_row_bytes, t, weight, step,
+                                               largest_loss);
+            if (loss <= largest_loss) *loss_sum += weight * loss;
+            else n = t, stop = start + t;
+        }
+        ops->block_close(block, net->layers, n);
+    }
+    ops->block_unload(block, net->layers);
+    return stop;
+}
+
 /* In two calls; with `bad` not negative, the loss of that visit is not finite. */
-static void test_train_tiny(int64_t n_in, int64_t n_hidden, int64_t n_out, int f, int output, int which,
-                            int bad) {
+static void test_network(int by_blocks, int64_t n_in, int64_t n_hidden, int64_t n_out, int f, int output,
+                         int which, int bad) {
+    fbp_train_tiny *const train = by_blocks ? train_block_rows : ops->train_tiny;
+    const int n_visits = by_blocks ? BLOCK_VISITS : TINY_VISITS;
     const fbp_step *step = &tiny_steps[which];
     const int momentum = step->momentum;
     const double bound = 1000;
-    const int64_t order[TINY_VISITS + 1] = {-1, 3, 0, 0, 2, 3, 1, 4, 2, 3};
+    const int64_t order[BLOCK_VISITS + 1] = {-1, 3, 0, 0, 2, 3, 1, 4, 2, 3, 3, 1, 0,
+                                             4, 2, 1, 2, 0, 4, 3, 1, 1, 0};
     const int shift = (int)(n_hidden % 4);
     const int64_t row_length = n_in + shift, width = padded_to(n_hidden, ops->lanes);
-    describe("train_tiny %ld-%ld-%ld, %s, %s, %s, bad visit %d", (long)n_in, (long)n_hidden, (long)n_out,
+    describe("%s %ld-%ld-%ld, %s, %s, %s, bad visit %d", by_blocks ? "block_row" : "train_tiny", (long)n_in, (long)n_hidden, (long)n_out,
              activations[f], losses[outputs[output].loss], step_names[which], bad);
     guarded_block g = new_block(n_in, n_hidden, 0, momentum, 2);
     array W1 = unpadded("W[1]", n_in * n_hidden, shift), b1 = unpadded("b[1]", n_hidden, shift);
@@ -70,7 +98,7 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int64_t n_out, int f
     array X = unpadded("X", TINY_ROWS * row_length, 0), y = unpadded("y", TINY_ROWS * n_out, shift);
     array w2 = unpadded("packed W[2]", width * n_out, 0);
     array V_w2 = unpadded("packed V_W[2]", momentum ? width * n_out : 0, 0);
-    array z1 = scratch("z[1]", n_hidden), delta1 = scratch("delta[1]", n_hidden);
+    array z1 = panels("z[1]", n_hidden), delta1 = scratch("delta[1]", n_hidden);
     array z2 = scratch("z[2]", n_out), a2 = scratch("a[2]", n_out), delta2 = scratch("delta[2]", n_out);
     double weights[TINY_ROWS] = {1.5, 0, 0.5, 1, 2};
     fill(&w2, 0), fill(&V_w2, 0); /* as memory begins */
@@ -102,9 +130,9 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int64_t n_out, int f
     naive_layer first = new_naive_layer(&W1, &b1, &V_W1, &V_b1);
     naive_layer last = new_naive_layer(&W2, &b2, &V_W2, &V_b2);
     double *x = numbers(n_in), *target = numbers(n_out), expected_sum = 0, sum = 0;
-    int64_t expected_stop = TINY_VISITS + 1;
+    int64_t expected_stop = n_visits + 1;
     if (bad >= 0) put(&y, order[bad + 1] * n_out, INFINITY);
-    for (int t = 1; t <= TINY_VISITS; t++) {
+    for (int t = 1; t <= n_visits; t++) {
         const int64_t r = order[t];
         const double weight = which ? weights[r] : 1;
         for (int64_t i = 0; i < n_in; i++) x[i] = get(X.at, r * row_length + i);
@@ -117,9 +145,8 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int64_t n_out, int f
         expected_sum += weight * loss;
     }
     ops->layer_load(&layers[1], &packed);
-    int64_t stop = ops->train_tiny(&net, &g.block, &data, order, 1, 4, step, 1e300, &sum);
-    if (stop == 4)
-        stop = ops->train_tiny(&net, &g.block, &data, order, 4, TINY_VISITS + 1, step, 1e300, &sum);
+    int64_t stop = train(&net, &g.block, &data, order, 1, 4, step, 1e300, &sum);
+    if (stop == 4) stop = train(&net, &g.block, &data, order, 4, n_visits + 1, step, 1e300, &sum);
     ops->layer_unload(&layers[1], &packed);
     check(stop == expected_stop, "stopped at %ld, expected %ld", (long)stop, (long)expected_stop);
     check(fabs(sum - expected_sum) <= bound * eps * (1 + fabs(expected_sum)),
@@ -138,6 +165,25 @@ static void test_train_tiny(int64_t n_in, int64_t n_hidden, int64_t n_out, int f
     finish_block(&g);
     free_naive_layer(&first), free_naive_layer(&last);
     free(x), free(target);
+}
+
+static void test_train_tiny(int64_t n_in, int64_t n_hidden, int64_t n_out, int f, int output, int which,
+                            int bad) {
+    test_network(0, n_in, n_hidden, n_out, f, output, which, bad);
+}
+
+/* Every width of the hidden layer that leaves another part of a vector or a panel. */
+static void test_block_rows(void) {
+    const int64_t lanes = ops->lanes;
+    for (int64_t n_hidden = 1; n_hidden <= 9 * lanes + 1; n_hidden += n_hidden < 4 * lanes ? 1 : lanes)
+        for (int f = FBP_IDENTITY; f <= FBP_RELU; f++)
+            for (int output = 0; output < N_OUTPUTS; output++)
+                for (int64_t n_out = 1; n_out <= FBP_FEW_OUTPUTS; n_out++)
+                    for (int which = PLAIN; which <= DECAY; which++)
+                        test_network(1, n_hidden % 3 + 1, n_hidden, n_out, f, output, which, -1);
+    for (int bad = 0; bad < BLOCK_VISITS; bad++)
+        for (int which = PLAIN; which <= DECAY; which++)
+            test_network(1, 2, 2 * lanes + 1, 2, FBP_RELU, 0, which, bad);
 }
 
 /* Every width of the hidden layer, of one output and of several. */

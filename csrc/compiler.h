@@ -1,0 +1,45 @@
+/* What compilers are told, each in its own words. */
+#ifndef FASTBP_COMPILER_H
+#define FASTBP_COMPILER_H
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define INLINE static __forceinline
+#define RESTRICT __restrict
+#else
+#define INLINE static inline __attribute__((always_inline, unused))
+#define RESTRICT restrict
+#endif
+
+/* Before a loop over a count known when compiled: accumulators then stay in registers. Before another,
+ * whose counting costs as much as its work. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
+#elif defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_TWICE _Pragma("GCC unroll 2")
+#else
+#define UNROLL
+#define UNROLL_TWICE
+#endif
+
+/* Behind a loop, on a vector that it has added up: the same number, but another one to compilers. Else
+ * they may keep it on the stack, in the loop as well, because they want the register behind it. */
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#define SETTLE(v) __asm__("" : "+v"(v))
+#elif defined(__GNUC__) && defined(__aarch64__)
+#define SETTLE(v) __asm__("" : "+w"(v))
+#else
+#define SETTLE(v) ((void)(v))
+#endif
+
+/* What will soon be read at p may be fetched now; FAR: into the second cache, where there is much of it. */
+#if defined(__GNUC__)
+#define PREFETCH(p) __builtin_prefetch(p)
+#define PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2)
+#else
+#define PREFETCH(p) ((void)(p))
+#define PREFETCH_FAR(p) ((void)(p))
+#endif
+
+#endif
