@@ -208,6 +208,7 @@ INLINE int64_t tiny_rows_one(fbp_net *net, fbp_block *block, const fbp_data *dat
     const int64_t n_in = net->layers->n_in, per_vector = (KIND & MOVES ? 2 : 1) * n_in * VL;
     const vec_step s = step_times(step, 1, 0), s_bias = step_times(step, 1, 1);
     const vec one = v_set1(1);
+    const int64_t n_units = net->layers->n_out;
     real *W = block->W, units[VL];
     const real *x = fbp_dense_row(data, order[start]), *x_last = x, *next = x;
     tiny_parameters p;
@@ -250,7 +251,8 @@ INLINE int64_t tiny_rows_one(fbp_net *net, fbp_block *block, const fbp_data *dat
         const vec take_V = v_set1((real)(step->take[1] * weight));
         product = v_mul(a[0], p.w2[0]);
         UNROLL for (int q = 1; q < NV; q++) product = v_fma(a[q], p.w2[q], product);
-        product = v_total(product);
+        if (NV > 1 || n_units > 2) product = v_total(product);
+        else if (n_units == 2) product = v_pair_total(product); /* the next row waits for each step of it */
         if (net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY) {
             delta = v_add(product, v_sub(p.b2, v_set1(*y)));
             loss = 0.5 * (double)v_first(delta) * v_first(delta);
@@ -318,6 +320,16 @@ INLINE double tiny_few_outputs(vec *delta, const fbp_layer *layer, const vec *a,
         loss += (double)d * d;
     }
     return 0.5 * loss;
+}
+
+/* Their biases take their step: by plain numbers, which the next row reads. */
+INLINE void update_few_biases(const fbp_layer *layer, real take, int n) {
+    const real *delta = layer->delta;
+    real *b = layer->b;
+    UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) {
+        if (k == n) break;
+        b[k] += take * delta[k];
+    }
 }
 
 /* The layer's delta and loss, from z, of any outputs. A call, for the same reason. */
@@ -423,7 +435,9 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
     const vec_step s = step_times(step, 1, 0);
     const real *x = fbp_dense_row(data, order[start]), *x_last = x, *next = x;
     real *W = block->W, units[VL];
+    const int is_plain = keep == 1 && !data->weights;
     tiny_state p;
+    tiny_takes take = takes_of(step, 1, 1, keep);
     vec back[TILE_VECTORS], delta[FBP_FEW_OUTPUTS];
     double sum = 0, scale = 1;
     int64_t r = start;
@@ -458,7 +472,7 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
         const int64_t row = order[r];
         const real *y = fbp_target_of(data, row);
         const double weight = fbp_weight_of(data, row);
-        const tiny_takes take = takes_of(step, weight, scale, keep);
+        if (!is_plain) take = takes_of(step, weight, scale, keep);
         const vec scales = v_set1((real)scale), kept = v_set1((real)(scale * keep));
         tiny_activate_all(p.a, p.z, net->layers, last_units, NV, activation, 0);
         for (int64_t i = 0; i < n_in; i++) gram = v_fma(v_set1(x[i]), v_set1(next[i]), gram);
@@ -469,7 +483,8 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
         if (!(loss <= largest_loss)) break;
         sum += weight * loss;
         EACH_TILE(TURN);
-        update_bias(last, weight, step, 0);
+        if (n_few) update_few_biases(last, (real)(step->take[0] * weight), n_few);
+        else update_bias(last, weight, step, PLAIN);
         scale *= keep;
         if (scale < LEAST_SCALE) {
             tiny_unscale(&p, net, block, scale, NV);
@@ -503,65 +518,64 @@ INLINE void tiny_copy(const fbp_net *net, fbp_block *block, int NV, int moves, i
     }
 }
 
-static int64_t train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data, const int64_t *order,
-                          int64_t start, int64_t stop, const fbp_step *step, double largest_loss,
-                          double *loss_sum) {
+/* Every template is a function of its own, in tables by vectors, activation and what the step has besides
+ * gradients: in one function of them all compilers run short of registers, each time somewhere else. */
+#define ARGUMENTS                                                                              \
+    fbp_net *net, fbp_block *block, const fbp_data *data, const int64_t *order, int64_t start, \
+        int64_t stop, const fbp_step *step, double largest_loss, double *loss_sum
+#define GIVEN net, block, data, order, start, stop, step, largest_loss, loss_sum
+#define ONE(NV, ACTIVATION, KIND)                                          \
+    static int64_t tiny_##NV##_##ACTIVATION##_##KIND(ARGUMENTS) {          \
+        return tiny_rows_one(GIVEN, NV, ACTIVATION, KIND);                 \
+    }
+#define SEVERAL(NV) \
+    static int64_t tiny_several_##NV(ARGUMENTS) { return tiny_rows(GIVEN, NV); }
+#define EACH_KIND(OF, NV, ACTIVATION) \
+    OF(NV, ACTIVATION, 0) OF(NV, ACTIVATION, 1) OF(NV, ACTIVATION, 2) OF(NV, ACTIVATION, 3)
+#define EACH_TEMPLATE(NV)                                                           \
+    EACH_KIND(ONE, NV, FBP_LOGISTIC) EACH_KIND(ONE, NV, FBP_TANH) EACH_KIND(ONE, NV, FBP_RELU)
+EACH_TEMPLATE(1) EACH_TEMPLATE(2)
+SEVERAL(1) SEVERAL(2) SEVERAL(3) SEVERAL(4)
+#if TINY_VECTORS == 4
+EACH_TEMPLATE(3) EACH_TEMPLATE(4)
+SEVERAL(5) SEVERAL(6) SEVERAL(7) SEVERAL(8)
+#endif
+
+#define NAME(NV, ACTIVATION, KIND) tiny_##NV##_##ACTIVATION##_##KIND,
+#define KINDS(NV, ACTIVATION) [ACTIVATION] = {EACH_KIND(NAME, NV, ACTIVATION)}
+#define ACTIVATIONS(NV) {KINDS(NV, FBP_LOGISTIC), KINDS(NV, FBP_TANH), KINDS(NV, FBP_RELU)}
+static fbp_train_tiny *const tiny_of_one[TINY_VECTORS][FBP_RELU + 1][4] = {
+    ACTIVATIONS(1), ACTIVATIONS(2),
+#if TINY_VECTORS == 4
+    ACTIVATIONS(3), ACTIVATIONS(4),
+#endif
+};
+static fbp_train_tiny *const tiny_of_several[MOST_VECTORS] = {
+    tiny_several_1, tiny_several_2, tiny_several_3, tiny_several_4,
+#if TINY_VECTORS == 4
+    tiny_several_5, tiny_several_6, tiny_several_7, tiny_several_8,
+#endif
+};
+#undef ACTIVATIONS
+#undef KINDS
+#undef NAME
+#undef EACH_TEMPLATE
+#undef EACH_KIND
+#undef SEVERAL
+#undef ONE
+
+static int64_t train_tiny(ARGUMENTS) {
     const int n_vectors = (int)((net->layers->n_out + VL - 1) / VL);
     const int kind = (step->keep[0][0] != 1 ? DECAYS : 0) | (step->momentum ? MOVES : 0);
-    const int one = net->layers[1].n_out == 1 && n_vectors <= TINY_VECTORS &&
-                    net->first_activation != FBP_IDENTITY;
-    int64_t stopped = start;
+    const int of_one = net->layers[1].n_out == 1 && n_vectors <= TINY_VECTORS &&
+                       net->first_activation != FBP_IDENTITY;
     if (start == stop) return start;
+    fbp_train_tiny *const train = of_one ? tiny_of_one[n_vectors - 1][net->first_activation][kind]
+                                         : tiny_of_several[n_vectors - 1];
     tiny_copy(net, block, n_vectors, step->momentum, 1);
-#define ONE(NV, ACTIVATION, KIND)                                                                  \
-    stopped = tiny_rows_one(net, block, data, order, start, stop, step, largest_loss, loss_sum, NV, \
-                            ACTIVATION, KIND);                                                     \
-    break
-#define WITH_ACTIVATION(NV, ACTIVATION)                                      \
-    case ACTIVATION:                                                         \
-        switch (kind) {                                                      \
-        case PLAIN: ONE(NV, ACTIVATION, PLAIN);                              \
-        case DECAYS: ONE(NV, ACTIVATION, DECAYS);                            \
-        case MOVES: ONE(NV, ACTIVATION, MOVES);                              \
-        case DECAYS | MOVES: ONE(NV, ACTIVATION, (DECAYS | MOVES));          \
-        }                                                                    \
-        break;
-#define ONE_OUTPUT(NV)                           \
-    case NV:                                     \
-        switch ((int)net->first_activation) {    \
-            WITH_ACTIVATION(NV, FBP_LOGISTIC)    \
-            WITH_ACTIVATION(NV, FBP_TANH)        \
-            WITH_ACTIVATION(NV, FBP_RELU)        \
-        }                                        \
-        break;
-#define ANY_OUTPUTS(NV)                                                                                    \
-    case NV:                                                                                               \
-        stopped = tiny_rows(net, block, data, order, start, stop, step, largest_loss, loss_sum, NV);       \
-        break;
-    switch (one ? n_vectors : 0) {
-        ONE_OUTPUT(1)
-        ONE_OUTPUT(2)
-#if TINY_VECTORS == 4
-        ONE_OUTPUT(3)
-        ONE_OUTPUT(4)
-#endif
-    }
-    switch (one ? 0 : n_vectors) {
-        ANY_OUTPUTS(1)
-        ANY_OUTPUTS(2)
-        ANY_OUTPUTS(3)
-        ANY_OUTPUTS(4)
-#if TINY_VECTORS == 4
-        ANY_OUTPUTS(5)
-        ANY_OUTPUTS(6)
-        ANY_OUTPUTS(7)
-        ANY_OUTPUTS(8)
-#endif
-    }
-#undef ONE
-#undef WITH_ACTIVATION
-#undef ONE_OUTPUT
-#undef ANY_OUTPUTS
+    const int64_t stopped = train(GIVEN);
     tiny_copy(net, block, n_vectors, step->momentum, 0);
     return stopped;
 }
+#undef GIVEN
+#undef ARGUMENTS

@@ -52,6 +52,7 @@ INLINE vec v_total(vec a) {
     s = _mm256_add_ps(s, _mm256_permute_ps(s, _MM_SHUFFLE(1, 0, 3, 2)));
     return _mm256_add_ps(s, _mm256_permute_ps(s, _MM_SHUFFLE(2, 3, 0, 1)));
 }
+INLINE vec v_pair_total(vec a) { return _mm256_add_ps(a, _mm256_permute_ps(a, _MM_SHUFFLE(2, 3, 0, 1))); }
 INLINE real v_first(vec a) { return _mm256_cvtss_f32(a); }
 INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
     const vec s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
@@ -147,6 +148,7 @@ INLINE vec v_total(vec a) {
     const vec s = _mm256_add_pd(a, _mm256_permute2f128_pd(a, a, 1));
     return _mm256_add_pd(s, _mm256_permute_pd(s, 5));
 }
+INLINE vec v_pair_total(vec a) { return _mm256_add_pd(a, _mm256_permute_pd(a, 5)); }
 INLINE real v_first(vec a) { return _mm256_cvtsd_f64(a); }
 INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
     const vec s = _mm256_hadd_pd(a, b), t = _mm256_hadd_pd(c, d);

@@ -47,6 +47,7 @@ INLINE vec v_total(vec a) {
     s = _mm512_add_ps(s, _mm512_permute_ps(s, _MM_SHUFFLE(1, 0, 3, 2)));
     return _mm512_add_ps(s, _mm512_permute_ps(s, _MM_SHUFFLE(2, 3, 0, 1)));
 }
+INLINE vec v_pair_total(vec a) { return _mm512_add_ps(a, _mm512_permute_ps(a, _MM_SHUFFLE(2, 3, 0, 1))); }
 INLINE real v_first(vec a) { return _mm512_cvtss_f32(a); }
 INLINE __m256 fold(vec a) {
     return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
@@ -111,6 +112,7 @@ INLINE vec v_total(vec a) {
     s = _mm512_add_pd(s, _mm512_shuffle_f64x2(s, s, _MM_SHUFFLE(2, 3, 0, 1)));
     return _mm512_add_pd(s, _mm512_permute_pd(s, 0x55));
 }
+INLINE vec v_pair_total(vec a) { return _mm512_add_pd(a, _mm512_permute_pd(a, 0x55)); }
 INLINE real v_first(vec a) { return _mm512_cvtsd_f64(a); }
 INLINE __m256d fold(vec a) {
     return _mm256_add_pd(_mm512_castpd512_pd256(a), _mm512_extractf64x4_pd(a, 1));

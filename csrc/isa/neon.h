@@ -41,6 +41,7 @@ INLINE vec v_pow2(vec n) {
 }
 INLINE real v_sum(vec a) { return vaddvq_f32(a); }
 INLINE vec v_total(vec a) { return vdupq_n_f32(vaddvq_f32(a)); }
+INLINE vec v_pair_total(vec a) { return vaddq_f32(a, vrev64q_f32(a)); }
 INLINE real v_first(vec a) { return vgetq_lane_f32(a, 0); }
 INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
     v_store(to, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
@@ -83,6 +84,7 @@ INLINE vec v_pow2(vec n) {
 }
 INLINE real v_sum(vec a) { return vaddvq_f64(a); }
 INLINE vec v_total(vec a) { return vdupq_n_f64(vaddvq_f64(a)); }
+INLINE vec v_pair_total(vec a) { return v_total(a); }
 INLINE real v_first(vec a) { return vgetq_lane_f64(a, 0); }
 INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) {
     v_store(to, vpaddq_f64(a, b));

@@ -26,6 +26,7 @@ INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
 }
 INLINE real v_sum(vec a) { return a; }                   /* over the lanes, pairwise */
 INLINE vec v_total(vec a) { return a; }                  /* the same in every lane */
+INLINE vec v_pair_total(vec a) { return a; }             /* the first two lanes', in them */
 INLINE real v_first(vec a) { return a; }                 /* the first lane */
 INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) { /* to[0..4) = v_sum of each */
     to[0] = a, to[1] = b, to[2] = c, to[3] = d;
