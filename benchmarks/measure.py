@@ -12,7 +12,7 @@ SECONDS, BYTES, COUNT = "s", "bytes", "count"
 MICROSECONDS, MEGABYTES, NUMBER = "us", "MB", ""
 # What a figure is measured in: what it is shown in, and how many of that make one.
 SHOWN = {SECONDS: (MICROSECONDS, 1e6), BYTES: (MEGABYTES, 1e-6), COUNT: (NUMBER, 1.0)}
-BUNDLE = 1e-3  # seconds
+BUNDLES = 5  # at most, that a figure is the fastest of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +59,12 @@ def interleaved(group: str, case: Case, rounds: int) -> list[Figures]:
 
 
 def seconds_a_call(call: Callable[[], Any], at_least: float) -> float:
-    """Return the time of a call: that of the fastest bundle of calls of a thousandth of a second.
+    """Return the time of a call: the fastest bundle of calls that takes a part of this time.
 
-    As many bundles are tried as fill the time. What is slower was disturbed.
+    As many bundles are tried as fill the time. What is slower was disturbed; so that all who are
+    compared have as many chances of a quiet moment, bundles take about equally long.
     """
+    bundle = at_least / BUNDLES
     began = time.perf_counter()
     n_calls, fastest = 1, float("inf")
     while True:
@@ -70,12 +72,12 @@ def seconds_a_call(call: Callable[[], Any], at_least: float) -> float:
         for _ in range(n_calls):
             call()
         stop = time.perf_counter()
-        if n_calls > 1 or stop - start >= BUNDLE:
+        if n_calls > 1 or stop - start >= bundle:
             fastest = min(fastest, (stop - start) / n_calls)
             if stop - began >= at_least:
                 return fastest
         else:
-            n_calls = 1 + int(BUNDLE / max(stop - start, 1e-7))
+            n_calls = 1 + int(bundle / max(stop - start, 1e-7))
 
 
 def timed(call: Callable[[], Any], at_least: float, n: float = 1) -> Sample:

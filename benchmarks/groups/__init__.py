@@ -37,7 +37,7 @@ class Options:
     @property
     def seconds(self) -> float:
         """Return the least time of one figure."""
-        return 0.001 if self.quick else 0.05
+        return 0.002 if self.quick else 0.25
 
 
 def module_named(name: str) -> ModuleType:

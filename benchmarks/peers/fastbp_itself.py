@@ -1,6 +1,7 @@
 """fastbp: its estimators, which every user meets first."""
 
 import inspect
+import itertools
 import sys
 from typing import Any
 
@@ -14,7 +15,8 @@ from .estimators import EstimatorTrainer, given
 NAME = "fastbp"
 INSTALL = ""
 COMPARABLE = True
-N_EPOCHS, N_EPOCHS_OF_BATCHES = 100, 10
+LEAST_EPOCHS, MOST_EPOCHS, N_EPOCHS_OF_BATCHES = 10, 100, 10
+WEIGHTS_OF_A_FIT = 4e8  # visited by row by row training, which is some 50 ms
 
 
 def version() -> str:
@@ -35,13 +37,19 @@ class Fit(EstimatorTrainer):
     """An epoch is one of many in a call of `fit`, with all that a fit does besides."""
 
     def __init__(self, task: Task, sample_weight: np.ndarray | None = None, **more: Any) -> None:
-        n_epochs = N_EPOCHS if task.batch_size == 1 else N_EPOCHS_OF_BATCHES
+        n_epochs = epochs_row_by_row(task) if task.batch_size == 1 else N_EPOCHS_OF_BATCHES
         many = {"max_iter": n_epochs, "n_iter_no_change": n_epochs, "tol": 0.0}
         super().__init__(estimator(task, **many, **more), task)
         self.n_rows, self.sample_weight = n_epochs * task.n_rows, sample_weight
 
     def epoch(self) -> Any:
         return self.model.fit(self.task.X, self.y, self.sample_weight)
+
+
+def epochs_row_by_row(task: Task) -> int:
+    """Return how many epochs a fit takes: not much longer than a bundle of its peers' epochs."""
+    n_weights = sum(a * b for a, b in itertools.pairwise(task.layer_sizes))
+    return int(min(MOST_EPOCHS, max(LEAST_EPOCHS, WEIGHTS_OF_A_FIT / (task.n_rows * n_weights))))
 
 
 def trainer(task: Task, exact: bool = False) -> EstimatorTrainer:

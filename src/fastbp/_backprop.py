@@ -337,11 +337,14 @@ class Backprop(CallbackSupport, BaseEstimator):
 
     def _is_dead(self, rows: _core.Rows) -> bool:
         """Whether hidden units that are always zero leave the same output for all rows."""
-        network, n = self.network_, min(rows.n, 1000)
-        if n < 2 or "relu" not in network.activation:
+        network = self.network_
+        if rows.n < 2 or "relu" not in network.activation:
             return False
-        out = network._forward_rows(rows, n)
-        return bool(np.all(out == out[0])) and any(W.any() for W in network.weights)
+        for most in (10, 1000):  # a few rows tell a living network
+            out = network._forward_rows(rows, min(rows.n, most))
+            if np.any(out != out[0]):
+                return False
+        return any(W.any() for W in network.weights)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         settled = self._settled
