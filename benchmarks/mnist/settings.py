@@ -11,6 +11,7 @@ from .learners import Setting
 
 MODULES = {"scikit-learn": "sklearn", "PyTorch": "torch"}
 FASTBP = (
+    Setting("fastbp", 128, "float32", "SGD", 1, 0.03, 1),
     Setting("fastbp", 128, "float32", "SGD", 1, 0.02, 2),
     Setting("fastbp", 256, "float32", "SGD", 1, 0.02, 3),
     Setting("fastbp", 256, "float64", "SGD", 1, 0.02, 3),
@@ -18,9 +19,11 @@ FASTBP = (
 # Of the settings that `search` tries, the first to 97 % and the first to 98 %.
 FOUND = (
     Setting("scikit-learn", 128, "float32", "SGD", 128, 0.1, 5),
+    Setting("scikit-learn", 128, "float32", "SGD", 128, 0.15, 2),
     Setting("scikit-learn", 256, "float32", "SGD", 128, 0.1, 5),
     Setting("scikit-learn", 256, "float32", "SGD", 64, 0.07, 4),
     Setting("PyTorch", 128, "float32", "SGD", 256, 0.2, 3),
+    Setting("PyTorch", 128, "float32", "SGD", 256, 0.3, 2),
     Setting("PyTorch", 128, "float32", "SGD", 32, 0.03, 5),
 )
 
@@ -36,6 +39,7 @@ def grid(library: str) -> Iterator[Setting]:
 CHANGES: tuple[dict[str, Any], ...] = (
     {"units": 256},
     {"units": 256, "epochs": 3},
+    {"epochs": 2},
     {"epochs": 3},
     {"epochs": 8},
     {"dtype": "float64"},

@@ -581,7 +581,7 @@ cdef enum:
     LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves,
     LEAST_UNITS_TO_LIST = 64   # as it does of fewer units, whose layer above can be transposed
     MOST_OUTPUTS_ACROSS = 16   # of a layer whose W is transposed: see layer_load
-    MOST_TINY_VECTORS = 200    # of W[1], with several outputs: past it, blocks of rows cost less
+    MOST_TINY_VECTORS = 160    # of W[1], with several outputs: past it, blocks of rows cost less
 
 cdef int check_signals() except -1 with gil:
     """Raises KeyboardInterrupt if Ctrl-C was pressed."""
