@@ -72,12 +72,12 @@ def seconds_a_call(call: Callable[[], Any], at_least: float) -> float:
         for _ in range(n_calls):
             call()
         stop = time.perf_counter()
-        if n_calls > 1 or stop - start >= bundle:
+        if stop - start >= bundle / 2:
             fastest = min(fastest, (stop - start) / n_calls)
             if stop - began >= at_least:
                 return fastest
-        else:
-            n_calls = 1 + int(bundle / max(stop - start, 1e-7))
+        else:  # which the first call, or a slow one, did not tell
+            n_calls = 1 + int(n_calls * bundle / max(stop - start, 1e-7))
 
 
 def timed(call: Callable[[], Any], at_least: float, n: float = 1) -> Sample:

@@ -1,6 +1,6 @@
 /* A whole row, from z[1] on, while the first layer runs a block behind (first_layer.inc.h) and only a layer
- * of a few outputs stands above it, transposed (layer_load): two passes over the hidden units instead of
- * eight. Rows of such networks are so short that calls and passes would be a third of their time. */
+ * of a few outputs stands above it, transposed (layer_load): three passes over the hidden units instead
+ * of eight. Rows of such networks are so short that calls and passes would be a third of their time. */
 
 /* The loss, and the layer's delta, from a. */
 INLINE double few_outputs(const fbp_net *net, const real *y, const int OUTPUTS) {

@@ -33,13 +33,11 @@
 #define SETTLE(v) ((void)(v))
 #endif
 
-/* What will soon be read at p may be fetched now; FAR: into the second cache, where there is much of it. */
+/* What will soon be read at p may be fetched now. */
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch(p)
-#define PREFETCH_FAR(p) __builtin_prefetch(p, 0, 2)
 #else
 #define PREFETCH(p) ((void)(p))
-#define PREFETCH_FAR(p) ((void)(p))
 #endif
 
 #endif

@@ -66,7 +66,8 @@ typedef struct {
     void *W, *b;            /* parameters */
     void *to_W, *to_b;      /* what the row's gradient is added to: W and b, or the batch's sums */
     void *V_W, *V_b;        /* velocities of momentum, or Adam's first moments, or NULL */
-    void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer only */
+    void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer only, and
+                             * there unless f is identity */
     fbp_activate *activate;
     fbp_derive *derive;
     fbp_row row;            /* a as the layer above reads it */
@@ -242,7 +243,7 @@ struct fbp_ops {
     void (*block_correct)(const fbp_block *block, void *z, int t);
     void (*block_keep)(fbp_block *block, const void *delta, int t, double weight);
     /* The last two and all that is between them, but backward only if the loss is not too large: of two
-     * layers, the second one transposed and of FBP_FEW_OUTPUTS at most, without momentum or dropout. */
+     * layers, the second one transposed and of FBP_FEW_OUTPUTS at most, without momentum. */
     double (*block_row)(fbp_net *net, fbp_block *block, const void *y, int t, double weight,
                         const fbp_step *step, double largest_loss);
     void (*block_close)(fbp_block *block, const fbp_layer *layer, int n_rows);

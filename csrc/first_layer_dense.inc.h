@@ -1,7 +1,8 @@
 /* first_layer.inc.h for dense rows: the pass over W is two matrix products on register tiles.
  *
- * Panels are two vectors wide: of W, or with momentum one of W and one of V. The block's rows stand side by side, X[input][row], and inputs are
- * taken a chunk at a time, which both products pass over while it is in the nearest cache. */
+ * Panels are two vectors wide: of W, or with momentum one of W and one of V. The block's rows stand side by
+ * side, X[input][row], and inputs are taken a chunk at a time, which both products pass over while it is in
+ * the nearest cache. */
 
 enum { DENSE_PANEL = 2 * VL, CHUNK = 96 /* inputs */ };
 

@@ -24,16 +24,14 @@ INLINE double fbp_weight_of(const fbp_data *data, int64_t r) {
     return data->weights ? data->weights[r] : 1;
 }
 
-/* Rows come in random order: a table that does not fit the caches is fetched some rows ahead, into the
- * nearest cache if rows are short. Always inline: to gcc, a function that does nothing else does nothing. */
+/* Rows come in random order: a table that does not fit the caches is fetched some rows ahead, of a long row
+ * the beginning, from which processors go on by themselves. Always inline: to gcc, a function that does
+ * nothing else does nothing. */
 INLINE void fbp_fetch(const void *values, int64_t n_bytes) {
-    enum { LINE = 64, SHORT = 1024 };
-    const char *at = (const char *)values, *end = at + n_bytes;
-    if (n_bytes <= SHORT)
-        for (; at < end; at += LINE) PREFETCH(at);
-    else
-        for (; at < end; at += LINE) PREFETCH_FAR(at);
-    PREFETCH_FAR(end - 1);
+    enum { LINE = 64, MOST = 2048 };
+    const char *at = (const char *)values, *end = at + (n_bytes < MOST ? n_bytes : MOST);
+    for (; at < end; at += LINE) PREFETCH(at);
+    PREFETCH(end - 1);
 }
 
 INLINE void fbp_fetch_target(const fbp_data *data, int64_t r) {

@@ -9,7 +9,8 @@
  *     Z  = keep[0][0] x' W + keep[0][1] x' V + b, kept likewise, without this row's step
  *
  * where Z comes from the pass over W and V that the row before was owed, and only D has to wait for
- * delta. Whatever there is one of, such as a delta, stands in every lane of a vector.
+ * delta. Whatever there is one of, such as a delta, stands in every lane of a vector; where one or two units
+ * are added up without the other lanes, those have one of their own, which meets nothing but zeros.
  *
  * Of several outputs the weights are scale * W and scale * w2, and L2 shrinks the scale alone. So a step
  * divides by it, and what is read is multiplied, both where nothing waits for it. A single output has a
@@ -335,7 +336,7 @@ INLINE void update_few_biases(const fbp_layer *layer, real take, int n) {
 /* The layer's delta and loss, from z, of any outputs. A call, for the same reason. */
 static double tiny_output_delta(const fbp_net *net, const real *y) {
     const fbp_layer *layer = net->layers + 1;
-    memcpy(layer->a, layer->z, (size_t)layer->n_out * sizeof(real));
+    if (layer->a != layer->z) memcpy(layer->a, layer->z, (size_t)layer->n_out * sizeof(real));
     layer->activate(layer->a, layer->n_out);
     const double loss = net->output_delta(layer->delta, layer->z, layer->a, y,
                                           layer->n_out, net->loss_parameter);
@@ -351,7 +352,6 @@ INLINE double tiny_outputs(const fbp_net *net, const vec *a, real scale, const r
     const real *w2 = layer->W, *b = layer->b;
     real *z = layer->z, *delta = layer->delta, totals[4];
     vec sums[4];
-    double loss = 0;
     int64_t k = 0;
     for (; k + 4 <= n; k += 4, w2 += 4 * width) {
         tiny_products(sums, w2, width, a, NV, 4);
@@ -363,11 +363,8 @@ INLINE double tiny_outputs(const fbp_net *net, const vec *a, real scale, const r
         z[k] = b[k] + scale * v_sum(sums[0]);
     }
     if (!is_difference) return tiny_output_delta(net, y);
-    for (k = 0; k < n; k++) {
-        delta[k] = z[k] - y[k];
-        loss += (double)delta[k] * delta[k];
-    }
-    return 0.5 * loss;
+    difference(delta, z, y, n);
+    return 0.5 * squares_of(delta, n);
 }
 
 /* back = sum over outputs of delta w2, and w2 takes its step: NQ vectors from q on, of n_few outputs, whose

@@ -268,21 +268,52 @@ def test_unsorted_and_repeated_columns_follow_the_plain_path(n_features, options
     np.testing.assert_allclose(network.weights[0], plain.weights[0], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("sizes", [(3, 20, 2), (3, 4, 1)])
+SIZES = {"registers": [(3, 4, 1), (3, 20, 2)], "blocks": [(3, 70, 2), (3, 70, 5), (3, 50, 9, 1)]}
+ON_PATHS = pytest.mark.parametrize(
+    ("sizes", "path"), [(sizes, path) for path, each in SIZES.items() for sizes in each]
+)
+
+
+def trained_on_its_path(network, path, rows, rate=RATE, **options):
+    """Train 40 rows in their order as `path` does; return where that stopped."""
+    plan = network._plan(40, Solver(RATE), rows, 1)
+    assert plan.path == path or plan.lanes == 1
+    layout = None if plan.path == "rows" else _core.Layout(network._engine, plan.path, False, False)
+    return network._engine.train(rows, np.arange(40), 0, 40, rate, layout=layout, **options)[0]
+
+
+@ON_PATHS
 @pytest.mark.parametrize("bad_row", [0, 3, 8, 21, 39])
-def test_rows_before_a_loss_that_is_not_finite_are_kept(sizes, bad_row):
+@pytest.mark.parametrize(("target", "largest_loss"), [(1e200, 1e300), (1e60, 1e100)])
+def test_rows_before_a_loss_that_is_too_large_are_kept(sizes, path, bad_row, target, largest_loss):
     network = Network(sizes, activation="tanh", random_state=0)
     X, y = data(network, 40)
-    y[bad_row] = 1e200
+    y[bad_row] = target
     plain = network.copy()
     rows = network._rows(X, y)
-    path = network.plan(40).path
-    layout = None if path == "rows" else _core.Layout(network._engine, path, False, False)
-    stopped, _ = network._engine.train(rows, np.arange(40), 0, 40, RATE, layout=layout)
-    assert stopped == bad_row
+    assert trained_on_its_path(network, path, rows, largest_loss=largest_loss) == bad_row
     train_plainly(plain, X, y, np.arange(bad_row))
     for ours, theirs in zip(network.weights, plain.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+@ON_PATHS
+def test_a_weight_that_is_not_a_number_stops_training_at_once(sizes, path):
+    network = Network(sizes, activation="relu", random_state=0)
+    rows = network._rows(*data(network, 40))
+    network.weights[0][0, 1] = np.nan
+    assert trained_on_its_path(network, path, rows) == 0
+
+
+@ON_PATHS
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.3}], ids=str)
+def test_a_rate_of_zero_changes_nothing(sizes, path, options):
+    network = Network(sizes, random_state=0)
+    before = network.copy()
+    rows = network._rows(*data(network, 40))
+    assert trained_on_its_path(network, path, rows, rate=0.0, **options) == 40
+    for ours, theirs in zip(network.weights, before.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_the_same_bits_however_long_an_epoch_takes():

@@ -172,8 +172,8 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
     cdef fbp_layer *first = net.layers
     cdef const void *y
     cdef int t, n
-    cdef bint at_once = (net.n_layers == 2 and packed[1].transposed and not step.momentum
-                         and packed[1].n_out <= FBP_FEW_OUTPUTS and not first.dropout)
+    cdef bint at_once = (net.n_layers == 2 and packed[1].transposed and not block.momentum
+                         and packed[1].n_out <= FBP_FEW_OUTPUTS)
     net.ops.block_load(block, first, &step)
     load_above(net, packed)
     while start < stop:

@@ -114,7 +114,7 @@ static void expect_layer(const array *W, const array *b, const array *V_W, const
 /* Plain, with decay, with momentum, with Nesterov's and decay; and sums of gradients. */
 static const fbp_step STEPS[] = {
     {.keep = {{1, 0}, {0, 0}}, .take = {-0.125, -0.125}},
-    {.keep = {{0.75, 0}, {0, 0}}, .take = {-0.125, 0}},
+    {.keep = {{0.75, 0}, {0, 0}}, .take = {-0.125, -0.125}},
     {.keep = {{1, 0.75}, {0, 0.75}}, .take = {-0.125, -0.125}, .momentum = 1},
     {.keep = {{0.875, 0.5}, {-0.0625, 0.75}}, .take = {-0.25, -0.125}, .momentum = 1},
     {.keep = {{1, 0}, {0, 0}}, .take = {1, 0}}};

@@ -72,7 +72,7 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
             for (int64_t i = 0; i < n_in; i++) x[i] = get(X.at, order[t] * n_in + i);
             const double target = get(y.at, order[t]);
             expected += weight * naive_network_step(&first[lane], &last[lane], x, &target, f,
-                                                    output, weight, &step);
+                                                    output, weight, &step, DBL_MAX);
         }
         if (lane == lost) {
             check(sums[lane] == INFINITY, "lane %d is lost, and its losses add up to %g", lane, sums[lane]);
