@@ -15,7 +15,7 @@ from .estimators import EstimatorTrainer, given
 NAME = "fastbp"
 INSTALL = ""
 COMPARABLE = True
-LEAST_EPOCHS, MOST_EPOCHS, N_EPOCHS_OF_BATCHES = 10, 100, 10
+LEAST_EPOCHS, MOST_EPOCHS, N_EPOCHS_OF_BATCHES = 20, 100, 10
 WEIGHTS_OF_A_FIT = 4e8  # visited by row by row training, which is some 50 ms
 
 
