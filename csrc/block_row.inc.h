@@ -5,17 +5,10 @@
 /* The loss, and the layer's delta, from a. */
 INLINE double few_outputs(const fbp_net *net, const real *y, const int OUTPUTS) {
     const fbp_layer *layer = net->layers + 1;
-    const real *z = layer->z;
-    real *delta = layer->delta;
-    double loss = 0;
     forward_transposed(layer, net->layers->a);
-    if (net->loss != FBP_SQUARED_ERROR || net->last_activation != FBP_IDENTITY)
-        return tiny_output_delta(net, y);
-    UNROLL for (int k = 0; k < OUTPUTS; k++) {
-        delta[k] = z[k] - y[k];
-        loss += (double)delta[k] * delta[k];
-    }
-    return 0.5 * loss;
+    if (!tiny_is_difference(net)) return tiny_output_delta(net, y);
+    difference(layer->delta, layer->z, y, OUTPUTS);
+    return 0.5 * squares_of(layer->delta, OUTPUTS);
 }
 
 /* Steps of W[2] and b[1], and D_t. */

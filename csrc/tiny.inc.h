@@ -158,6 +158,11 @@ INLINE void tiny_products(vec *sums, const real *w2, int64_t width, const vec *a
     UNROLL for (int k = 0; k < OUTPUTS; k++) sums[k] = v_add(sums[k], odd[k]);
 }
 
+/* Whether the last layer's delta is z - y. */
+INLINE int tiny_is_difference(const fbp_net *net) {
+    return net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY;
+}
+
 /* Delta and loss of a single output, from z. Nothing waits for the loss. A call, not inline: what it
  * calls itself would else cost the commonest output registers. */
 static vec tiny_output(const fbp_net *net, vec z, const real *y, double *loss) {
@@ -254,7 +259,7 @@ INLINE int64_t tiny_rows_one(fbp_net *net, fbp_block *block, const fbp_data *dat
         UNROLL for (int q = 1; q < NV; q++) product = v_fma(a[q], p.w2[q], product);
         if (NV > 1 || n_units > 2) product = v_total(product);
         else if (n_units == 2) product = v_pair_total(product); /* the next row waits for each step of it */
-        if (net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY) {
+        if (tiny_is_difference(net)) {
             delta = v_add(product, v_sub(p.b2, v_set1(*y)));
             loss = 0.5 * (double)v_first(delta) * v_first(delta);
         } else {
@@ -426,7 +431,7 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
     const fbp_layer *last = net->layers + 1;
     const fbp_activation activation = net->first_activation;
     const int64_t n_in = net->layers->n_in, per_vector = n_in * VL;
-    const int is_difference = net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY;
+    const int is_difference = tiny_is_difference(net);
     const int n_few = is_difference && last->n_out <= FBP_FEW_OUTPUTS ? (int)last->n_out : 0;
     const double keep = step->keep[0][0];
     const vec_step s = step_times(step, 1, 0);
