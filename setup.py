@@ -27,25 +27,47 @@ sanitizers = [flag for flag in optimisation if flag.startswith("-fsanitize")]
 
 def flags_stamp():
     """Return a file that is newer than the objects once the flags have changed."""
-    stamp = Path("build", "flags.txt")
-    flags = shlex.join([*portable, *optimisation, os.environ.get("CFLAGS", "")])
+    stamp = Path("build", f"flags-{sysconfig.get_config_var('SOABI') or sys.platform}.txt")
+    environment = [os.environ.get(name, "") for name in ("CC", "CFLAGS")]
+    flags = shlex.join([*portable, *optimisation, *environment, np.__version__])
     if not stamp.exists() or stamp.read_text() != flags:
         stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(flags)
     return str(stamp)
 
 
+def is_fresh(compiled, source, depends):
+    """Whether an object is newer than its source, the headers that it may include and the flags.
+
+    Templates (.inc.h) are for the kernels: what Cython wrote includes none.
+    """
+    if "csrc" not in Path(source).parts:
+        depends = [path for path in depends if not path.endswith(".inc.h")]
+    times = [os.path.getmtime(path) for path in [source, *depends]]
+    return os.path.exists(compiled) and os.path.getmtime(compiled) > max(times)
+
+
 class BuildSideBySide(build_ext):
-    """Compiles the files of an extension side by side."""
+    """Compiles the files of an extension side by side, and only those that have changed."""
+
+    def finalize_options(self):
+        """Keep objects where the next build finds them, which `pip install` would not."""
+        super().finalize_options()
+        self.build_temp = str(Path("build", "objects", Path(flags_stamp()).stem))
 
     def build_extension(self, ext):
-        """Build it as setuptools does, which takes one file after another, on all processors."""
-        compile_files = self.compiler.compile
+        """Build it as setuptools does, which compiles each file, one after another."""
+        compile_files, names = self.compiler.compile, self.compiler.object_filenames
 
-        def compile_each(sources, *args, **kwargs):
+        def compile_one(source, options):
+            (compiled,) = names([source], output_dir=options["output_dir"])
+            if not self.force and is_fresh(compiled, source, options["depends"]):
+                return compiled
+            return compile_files([source], **options)[0]
+
+        def compile_each(sources, **options):
             with ThreadPoolExecutor(os.cpu_count()) as processors:
-                objects = processors.map(lambda one: compile_files([one], *args, **kwargs), sources)
-                return [item for items in objects for item in items]
+                return list(processors.map(lambda source: compile_one(source, options), sources))
 
         self.compiler.compile = compile_each
         super().build_extension(ext)
