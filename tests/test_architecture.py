@@ -28,6 +28,7 @@ LAYERS = {
     "_arena": NUMPY,
     "_jacobian": NUMPY,
     "_threads": set(),
+    "_read_only": set(),
     "network": NUMPY,
     "gradient_check": NUMPY,
     "_config": NUMPY,

@@ -32,6 +32,7 @@ from ._training import (
     History,
     Patience,
     Schedule,
+    Score,
     Validation,
     Visits,
     canonical_order,
@@ -40,7 +41,7 @@ from ._training import (
 from ._validation import (
     BLOCK_BYTES,
     as_weights,
-    blocks_of_rows,
+    blocks_of,
     check_choice,
     check_dropout,
     check_finite,
@@ -499,7 +500,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         """Return the task of rows held out by hand beside that of the others."""
         raise NotImplementedError
 
-    def _score_of(self, task: Task) -> Callable[[NDArray[Any]], float] | None:
+    def _score_of(self, task: Task) -> Score | None:
         """Return what makes a score of the network's outputs; None is minus the loss."""
         raise NotImplementedError
 
@@ -695,22 +696,29 @@ class Backprop(CallbackSupport, BaseEstimator):
     ) -> NDArray[Any]:
         """Return what to make of the activations of the output layer, (n_samples, n_outputs).
 
-        An array is read, and converted if it must be, a block of rows after the other: beside
-        what is returned no array is larger than a block.
+        Read, and converted if it must be, a block of rows after the other: beside what is returned
+        no array is larger than a block, neither of X nor of the outputs.
         """
         network = self._fitted_network()
-        if not isinstance(X, np.ndarray) or X.nbytes <= BLOCK_BYTES or X.ndim != 2:
-            return of_outputs(network.forward(self._checked_X(X, True), self.n_threads))
+        is_checked = not isinstance(X, np.ndarray) or X.ndim != 2
+        if is_checked:
+            X = self._checked_X(X, True)
+        row_bytes = network.layer_sizes[-1] * network.dtype.itemsize
+        n_bytes = max(X.shape[0] * row_bytes, getattr(X, "nbytes", 0))
+        if n_bytes <= BLOCK_BYTES:
+            checked = X if is_checked else self._checked_X(X, True)
+            return of_outputs(network.forward(checked, self.n_threads))
         result = None
-        for start, stop in blocks_of_rows(X):
-            block = self._checked_X(X[start:stop], True)
+        for start, stop in blocks_of(X.shape[0], n_bytes):
+            block = X[start:stop] if is_checked else self._checked_X(X[start:stop], True)
             try:
                 part = of_outputs(network.forward(block, self.n_threads))
             except ValueError:
-                check_finite("X", block, start)  # with the number of the row in X
+                if not issparse(block):
+                    check_finite("X", block, start)  # with the number of the row in X
                 raise
             if result is None:
-                result = np.empty((len(X), *part.shape[1:]), dtype=part.dtype)
+                result = np.empty((X.shape[0], *part.shape[1:]), dtype=part.dtype)
             result[start:stop] = part
         assert result is not None  # X has at least a row
         return result

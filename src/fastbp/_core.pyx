@@ -923,8 +923,8 @@ cdef class Rows:
     X : ndarray of shape (n, n_features), rows contiguous; or (data, indices, indptr) of a CSR
         matrix, with indices of int32 and indptr of int64
     n_features : int
-    y : contiguous ndarray of shape (n, n_out) and the dtype of X; or a table (m, n_out) of such
-        targets and, as int32, the row of it that belongs to each row of X; or None
+    y : ndarray of shape (n, n_out) and the dtype of X, rows contiguous; or a table (m, n_out) of
+        such targets and, as int32, the row of it that belongs to each row of X; or None
     sample_weight : contiguous float64 ndarray of shape (n,), or None
     """
 
@@ -964,6 +964,25 @@ cdef class Rows:
             self.n_outputs = y.shape[1]
         if sample_weight is not None:
             self.data.weights = <const double *> cnp.PyArray_DATA(sample_weight)
+
+    def part(self, Py_ssize_t start, Py_ssize_t stop):
+        """Rows start..stop of these, which lie where they lie."""
+        cdef Rows part = Rows.__new__(Rows)
+        part.data, part.arrays, part.n = self.data, self.arrays, stop - start
+        part.sparse, part.values_per_row = self.sparse, self.values_per_row
+        part.largest_loss, part.n_outputs = self.largest_loss, self.n_outputs
+        if self.sparse:
+            part.data.row_starts += start
+        else:
+            part.data.X += start * self.data.X_row_bytes
+        if self.data.y_rows != NULL:
+            part.data.y_rows += start
+        elif self.data.y != NULL:
+            part.data.y += start * self.data.y_row_bytes
+        if self.sample_weight is not None:
+            part.data.weights += start
+            part.sample_weight = self.sample_weight[start:stop]
+        return part
 
     def weight(self, cnp.ndarray order=None):
         """The sum of the weights of the rows visited in this order, or of all: 1 each, or float.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -26,6 +26,7 @@ from ._labels import (
     weights_with_classes,
 )
 from ._shared_docs import with_shared_parts
+from ._training import Score
 from ._validation import as_numbers, check_choice, check_number, only_item
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
@@ -203,7 +204,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
             raise ValueError(f"y has {task.n_outputs} outputs, but y_val has {own.n_outputs}")
         return own
 
-    def _score_of(self, task: Task) -> Callable[[NDArray[Any]], float] | None:
+    def _score_of(self, task: Task) -> Score | None:
         if task.loss != "squared_error":
             return None
         if len(task.targets) < 2:
@@ -211,8 +212,11 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
                 "R2 of rows held out needs at least two of them: choose a larger "
                 "validation_fraction, or pass X_val and y_val"
             )
-        return lambda outputs: float(
-            r2_score(task.targets, outputs, sample_weight=task.sample_weight)
+        return Score(
+            lambda outputs, _: outputs,
+            lambda outputs: float(
+                r2_score(task.targets, outputs, sample_weight=task.sample_weight)
+            ),
         )
 
     def _classes_to_divide(self, task: Task) -> None:
@@ -481,17 +485,18 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         weights = weights_with_classes(sample_weight, self.class_weight, numbers, task.classes)
         return dataclasses.replace(task, targets=numbers, sample_weight=weights)
 
-    def _score_of(self, task: Task) -> Callable[[NDArray[Any]], float]:
-        def accuracy(outputs: NDArray[Any]) -> float:
-            if _is_multilabel(task):
-                right = ((outputs > 0.5) == (task.targets > 0.5)).all(axis=1)
-            elif outputs.shape[1] == 1:
-                right = (outputs[:, 0] > 0.5) == task.targets
-            else:
-                right = outputs.argmax(axis=1) == task.targets
-            return float(np.average(right, weights=task.sample_weight))
+    def _score_of(self, task: Task) -> Score:
+        """Return what makes the accuracy: whether each row is right, and the weighted mean."""
 
-        return accuracy
+        def right(outputs: NDArray[Any], first: int) -> NDArray[np.bool_]:
+            targets = task.targets[first : first + len(outputs)]
+            if _is_multilabel(task):
+                return np.asarray(((outputs > 0.5) == (targets > 0.5)).all(axis=1))
+            if outputs.shape[1] == 1:
+                return np.asarray((outputs[:, 0] > 0.5) == targets)
+            return np.asarray(outputs.argmax(axis=1) == targets)
+
+        return Score(right, lambda each: float(np.average(each, weights=task.sample_weight)))
 
     def _classes_to_divide(self, task: Task) -> NDArray[np.intp] | None:
         return None if _is_multilabel(task) else task.targets

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from ._validation import as_weights
+from ._validation import as_weights, blocks_of
 from .network import Network, Solver
 
 MOST_VISITS = 8.0  # an epoch, on average over the rows that have a weight at all
@@ -206,6 +206,22 @@ class Schedule:
         return True
 
 
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """What makes a score, larger is better, of the outputs for held-out rows.
+
+    Attributes
+    ----------
+    of_rows : callable
+        Takes the outputs of some rows, and the number of their first; returns what counts of each.
+    of_all : callable
+        Takes that of all rows and returns the score.
+    """
+
+    of_rows: Callable[[NDArray[Any], int], NDArray[Any]]
+    of_all: Callable[[NDArray[Any]], float]
+
+
 @dataclasses.dataclass
 class Validation:
     """Held-out rows, which show how a network does on rows that it is not trained on.
@@ -213,8 +229,8 @@ class Validation:
     Attributes
     ----------
     rows : Rows
-    score : callable, or None
-        Makes a score, larger is better, of the outputs for these rows; None is minus the loss.
+    score : Score, or None
+        None is minus the loss.
     stops : bool
         Training ends by the score, and with the parameters that had the best.
     best_score : float
@@ -223,7 +239,7 @@ class Validation:
     """
 
     rows: _core.Rows
-    score: Callable[[NDArray[Any]], float] | None = None
+    score: Score | None = None
     stops: bool = True
     best_score: float = -math.inf
     best: NDArray[Any] | None = None
@@ -233,12 +249,22 @@ class Validation:
         loss = network._loss_of(self.rows)
         score = -loss
         if self.score is not None:
-            outputs = network._forward_rows(self.rows, self.rows.n, n_threads)
-            score = self.score(outputs) if np.isfinite(outputs).all() else -math.inf
+            score = self._score(self.score, network, n_threads)
         if score > self.best_score:
             self.best_score = score
             self.best = network._arena.values.copy() if self.stops else None
         return loss, score
+
+    def _score(self, score: Score, network: Network, n_threads: int) -> float:
+        """Return the score, for which no more than a block of outputs is held at a time."""
+        found = []
+        n_bytes = self.rows.n * network.layer_sizes[-1] * network.dtype.itemsize
+        for start, stop in blocks_of(self.rows.n, n_bytes):
+            outputs = network._forward_rows(self.rows.part(start, stop), stop - start, n_threads)
+            if not np.isfinite(outputs).all():
+                return -math.inf
+            found.append(score.of_rows(outputs, start))
+        return score.of_all(np.concatenate(found))
 
     def restore(self, network: Network) -> None:
         """Give a network the best parameters back; what its solver knows of others goes."""

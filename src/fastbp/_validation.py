@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import numbers
@@ -160,8 +161,12 @@ def check_finite(name: str, values: NDArray[Any], first: int = 0) -> None:
 
 def blocks_of_rows(array: NDArray[Any]) -> Iterator[tuple[int, int]]:
     """Cut the rows of an array into even blocks of up to `BLOCK_BYTES`, or of one row."""
-    n_rows = len(array) if array.ndim else 1
-    n_blocks = min(max(1, n_rows), 1 + array.nbytes // BLOCK_BYTES)
+    return blocks_of(len(array) if array.ndim else 1, array.nbytes)
+
+
+def blocks_of(n_rows: int, n_bytes: int) -> Iterator[tuple[int, int]]:
+    """Cut so many rows, of so many bytes together, into even blocks of up to `BLOCK_BYTES`."""
+    n_blocks = min(max(1, n_rows), 1 + n_bytes // BLOCK_BYTES)
     size = -(-n_rows // n_blocks)
     for start in range(0, n_rows, size or 1):
         yield start, min(start + size, n_rows)
@@ -174,9 +179,7 @@ def as_rows(
     if hasattr(X, "tocsr"):
         _check_two_dimensions(X.ndim)
         check_sparse_indices(X)
-        X = X.tocsr()
-        check_sparse_indices(X)  # again: other formats hand theirs on as they are
-        return _as_csr_arrays(X, n_features, dtype)
+        return _as_csr_arrays(X.tocsr(), n_features, dtype)
     array = as_numbers("X", X, dtype)
     _check_two_dimensions(array.ndim)
     _check_n_features(array.shape[1], n_features)
@@ -217,66 +220,101 @@ def _check_n_features(found: int, n_features: int) -> None:
 
 
 def check_sparse_indices(X: Any) -> None:
-    """Refuse a CSR or CSC matrix whose arrays do not fit, before any code follows its indices."""
-    kind = getattr(X, "format", None)
-    if kind not in ("csr", "csc"):
-        return
-    n_major, n_minor = X.shape if kind == "csr" else X.shape[::-1]
-    starts, indices = np.asarray(X.indptr), np.asarray(X.indices)
+    """Refuse a sparse matrix whose index arrays do not fit, before any code follows them.
+
+    Raises
+    ------
+    ValueError
+        If a row would begin or end outside of the values, or an index lies outside of the matrix.
+    """
+    if X.ndim == 2 and X.format in ("csr", "csc", "bsr"):
+        _private_compressed(X)
+    elif X.ndim == 2 and X.format == "coo":
+        for name, axis in (("row", 0), ("col", 1)):
+            _check_indices(X, name, as_indices(getattr(X, name)), X.shape[axis])
+
+
+def as_indices(values: Any) -> NDArray[np.int64] | None:
+    """Return a private copy of an array of whole numbers as int64, or None if it is none.
+
+    Kernels follow indices without the GIL, while another thread may write to the caller's array:
+    they follow a copy, and it is the copy that is checked. What int64 cannot hold becomes negative.
+    """
+    array = np.asarray(values)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        return None
+    return np.array(array, dtype=np.int64)
+
+
+def _private_compressed(X: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return checked private copies of the indptr and indices of a CSR, CSC or BSR matrix."""
+    rows_a_block, columns_a_block = getattr(X, "blocksize", (1, 1))
+    n_major, n_minor = X.shape[0] // rows_a_block, X.shape[1] // columns_a_block
+    if X.format == "csc":
+        n_major, n_minor = n_minor, n_major
+    starts, indices = as_indices(X.indptr), as_indices(X.indices)
+    if starts is None or indices is None:
+        raise _not_valid(X, "its indptr and indices must be arrays of whole numbers")
     if (
         len(starts) != n_major + 1
         or len(X.data) != len(indices)
         or starts[0] != 0
         or starts[-1] > len(indices)
-        or np.any(np.diff(starts) < 0)
+        or np.any(starts[1:] < starts[:-1])  # not by differences, which may wrap around
     ):
-        raise ValueError(
-            f"X is not a valid {kind.upper()} matrix: its indptr does not match its data"
-        )
-    if len(indices) and not (0 <= indices.min() and indices.max() < n_minor):
-        raise ValueError(
-            f"X is not a valid {kind.upper()} matrix: it has indices outside 0..{n_minor - 1}"
-        )
+        raise _not_valid(X, "its indptr does not match its data")
+    _check_indices(X, "indices", indices, n_minor)
+    return starts, indices
+
+
+def _check_indices(X: Any, name: str, indices: NDArray[np.int64] | None, n: int) -> None:
+    if indices is None or len(indices) != len(X.data):
+        raise _not_valid(X, f"its {name} must be whole numbers, one for each value")
+    if len(indices) and not (0 <= indices.min() and indices.max() < n):
+        raise _not_valid(X, f"it has {name} outside 0..{n - 1}")
+
+
+def _not_valid(X: Any, what: str) -> ValueError:
+    return ValueError(f"X is not a valid {X.format.upper()} matrix: {what}")
 
 
 def _as_csr_arrays(
     X: Any, n_features: int, dtype: np.dtype[Any]
 ) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]]:
+    """Return values, columns and row starts of a CSR matrix: the two last are private copies."""
     _check_n_features(X.shape[1], n_features)
-    if not _is_canonical(X):
-        X = X.copy()
-        X.has_canonical_format = False  # SciPy remembers, also what is no longer so
-        X.has_sorted_indices = False
+    starts, indices = _private_compressed(X)
+    data = X.data
+    if not _is_canonical(starts, indices):
+        # of private arrays, which SciPy sorts in place; it remembers, also what is no longer so
+        X = type(X)((np.array(data), indices, starts), shape=X.shape)
+        X.has_canonical_format = X.has_sorted_indices = False
         X.sum_duplicates()
-    values = np.ascontiguousarray(as_numbers("X", X.data, dtype))
+        starts, indices, data = X.indptr.astype(np.int64), X.indices, X.data
+    values = np.ascontiguousarray(as_numbers("X", data, dtype))
     check_finite("X.data", values)
-    columns = np.ascontiguousarray(X.indices, dtype=np.int32)
-    return values, columns, np.ascontiguousarray(X.indptr, dtype=np.int64)
+    return values, indices.astype(np.int32), starts
 
 
-def _is_canonical(X: Any) -> bool:
+def _is_canonical(starts: NDArray[np.int64], indices: NDArray[np.int64]) -> bool:
     """Whether every row has its columns in ascending order, each once, as the kernels need it."""
-    ascending = np.diff(X.indices) > 0
-    starts = X.indptr[1:-1]
-    ascending[starts[(starts > 0) & (starts < len(X.indices))] - 1] = True
-    return bool(ascending[: max(int(X.indptr[-1]) - 1, 0)].all())
+    ascending = indices[1:] > indices[:-1]
+    inner = starts[1:-1]
+    ascending[inner[(inner > 0) & (inner < len(indices))] - 1] = True
+    return bool(ascending[: max(int(starts[-1]) - 1, 0)].all())
 
 
 def as_targets(
     y: Any, n_rows: int, n_outputs: int, dtype: np.dtype[Any], loss: str, out_activation: str
 ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]:
-    """Return y as a contiguous array (n_rows, n_outputs) of values that the loss allows.
+    """Return y as an array (n_rows, n_outputs) of values that the loss allows.
 
-    For many rows of class numbers: the indicators of each class, (n_outputs, n_outputs), and for
-    each row the number of its class.
+    Of class numbers: the indicators of each class, (n_outputs, n_outputs), see `indicators`, and
+    for each row the number of its class.
     """
     array = as_numbers("y", y, dtype)
     if out_activation == "softmax" and array.shape == (n_rows,):
-        numbers = _class_numbers(array, n_outputs)
-        if n_rows > n_outputs:
-            return np.eye(n_outputs, dtype=dtype), numbers
-        array = np.zeros((n_rows, n_outputs), dtype=dtype)
-        array[np.arange(n_rows), numbers] = 1
+        return indicators(n_outputs, dtype), _class_numbers(array, n_outputs)
     if array.shape == (n_rows,) and n_outputs == 1:
         array = array.reshape(n_rows, 1)
     if array.shape != (n_rows, n_outputs):
@@ -295,11 +333,28 @@ def as_targets(
     return array
 
 
+@functools.lru_cache(maxsize=8)
+def indicators(n_classes: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return the identity matrix as a read-only view on 2 n_classes - 1 numbers.
+
+    All of them are 0 but for a 1 in the middle: the indicator of a class is the window of
+    n_classes numbers that has the 1 at the class's place.
+    """
+    middle = n_classes - 1
+    numbers_ = np.zeros(2 * n_classes - 1, dtype=dtype)
+    numbers_[middle] = 1
+    numbers_.flags.writeable = False
+    shape, strides = (n_classes, n_classes), (-dtype.itemsize, dtype.itemsize)
+    return np.ndarray(shape, dtype, numbers_, middle * dtype.itemsize, strides)
+
+
 def _class_numbers(values: NDArray[Any], n_outputs: int) -> NDArray[np.int32]:
     check_finite("y", values)
-    within = (values >= 0) & (values < n_outputs)
-    numbers_ = np.where(within, values, 0).astype(np.int32)
-    if not within.all() or np.any(numbers_ != values):
+    with np.errstate(invalid="ignore"):  # of what no int32 holds
+        numbers_ = values.astype(np.int32)  # private: it is these that kernels take
+    if len(values) and (
+        numbers_.min() < 0 or numbers_.max() >= n_outputs or np.any(numbers_ != values)
+    ):
         raise ValueError(
             f"y must hold class numbers 0..{n_outputs - 1}, or one column of probabilities per "
             "output"
@@ -331,15 +386,16 @@ def as_weights(
 
 
 def as_order(order: Any, n_rows: int) -> NDArray[np.int64]:
-    """Return the row numbers to visit as contiguous int64; by default all, from first to last."""
+    """Return the row numbers to visit, a private copy; by default all, from first to last."""
     if order is None:
         return np.arange(n_rows, dtype=np.int64)
-    array = np.asarray(order)
-    if array.ndim != 1 or array.dtype.kind not in "iu" or not len(array):
+    array = as_indices(order)
+    if array is None or not len(array):
         raise ValueError("order must be a one-dimensional array of row numbers, at least one")
     if array.min() < 0 or array.max() >= n_rows:
+        given = np.asarray(order)
         raise ValueError(
-            f"order must hold row numbers 0..{n_rows - 1}; it goes from {array.min()} to "
-            f"{array.max()}"
+            f"order must hold row numbers 0..{n_rows - 1}; it goes from {given.min()} to "
+            f"{given.max()}"
         )
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return array

@@ -10,8 +10,10 @@ import contextlib
 import dataclasses
 import functools
 import math
+import os
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -22,6 +24,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arena import Arena
 from ._jacobian import sensitivities
+from ._read_only import read_only
 from ._threads import Helpers, Trial, team_size
 from ._validation import (
     as_numbers,
@@ -258,16 +261,24 @@ class Network:
         dtype: DTypeLike = "float64",
         random_state: Any = None,
     ) -> None:
-        self.dtype = _float_dtype(dtype)
-        self.layer_sizes = check_layer_sizes(layer_sizes, self.dtype.itemsize)
-        self.activation = hidden_activations(activation, len(self.layer_sizes) - 2)
-        self.loss_name = check_choice("loss", loss, LOSSES)
-        self.huber_delta = check_number("huber_delta", huber_delta, above=0)
-        self.quantile = check_number("quantile", quantile, above=0, below=1)
-        self.out_activation = _out_activation(out_activation, loss, self.layer_sizes[-1])
+        self._dtype = _float_dtype(dtype)
+        self._layer_sizes = check_layer_sizes(layer_sizes, self.dtype.itemsize)
+        self._activation = hidden_activations(activation, len(self.layer_sizes) - 2)
+        self._loss_name = check_choice("loss", loss, LOSSES)
+        self._huber_delta = check_number("huber_delta", huber_delta, above=0)
+        self._quantile = check_number("quantile", quantile, above=0, below=1)
+        self._out_activation = _out_activation(out_activation, loss, self.layer_sizes[-1])
         self._n_visits = 0  # in training with dropout
         self._allocate()
         self._initialise(_random(random_state))
+
+    dtype: np.dtype[Any] = read_only("dtype", "Type of parameters and arithmetic.")
+    layer_sizes: tuple[int, ...] = read_only("layer_sizes", "Units of each layer, inputs first.")
+    activation: tuple[str, ...] = read_only("activation", "Activation of each hidden layer.")
+    out_activation: str = read_only("out_activation", "Activation of the output layer.")
+    loss_name: str = read_only("loss_name", "Name of the loss.")
+    huber_delta: float = read_only("huber_delta", "Of huber: where it becomes linear.")
+    quantile: float = read_only("quantile", "Of quantile: which one is predicted.")
 
     # -- memory ------------------------------------------------------------------------------
 
@@ -280,6 +291,8 @@ class Network:
         self._moments: dict[int, Moments] = {}
         self._batch: _core.Batch | None = None
         self._before: list[NDArray[Any]] = []
+        self._in_piece: list[NDArray[Any]] = []  # what a piece of work under way changes
+        _alive.add(self)
         self._trials: dict[tuple[int, int], Trial] = {}
         self._layouts: dict[tuple[str, bool, bool], _core.Layout] = {}
         self._engine = _core.Engine(
@@ -486,7 +499,7 @@ class Network:
         loss = self._engine.step(x, y, learning_rate)
         if loss is None:
             x_rows = as_rows(np.asarray(x)[np.newaxis], self.layer_sizes[0], self.dtype)
-            y_rows = self._targets(np.asarray(y)[np.newaxis], 1)
+            y_rows = self._dense_targets(np.asarray(y)[np.newaxis], 1)
             loss = self._engine.step(
                 np.ascontiguousarray(x_rows[0]), np.ascontiguousarray(y_rows[0]), learning_rate
             )
@@ -675,6 +688,7 @@ class Network:
         is_done = False
         copy_each(before, state)
         try:
+            self._in_piece = state
             with _piece(trial, len(rates) * len(order)) as helpers:
                 n_done = self._engine.train_epochs(
                     rows, order, is_anew, rates, losses, shuffle, helpers=helpers, **options
@@ -684,6 +698,7 @@ class Network:
             self._n_visits += n_done * len(order) * solver.drops_units
             is_done = True
         finally:
+            self._in_piece = []
             if not is_done:  # Ctrl-C, maybe at the very end
                 copy_each(state, before)
         found: list[float] = losses[:n_done].tolist()
@@ -723,12 +738,14 @@ class Network:
             copy_each(before, state)
             sound = False
             try:
+                self._in_piece = state
                 with _piece(trial, stop - start) as others:
                     stopped, slice_loss = self._engine.train(
                         rows, order, start, stop, helpers=others, **options
                     )
                 sound = stopped == stop and _core.all_finite(values)
             finally:
+                self._in_piece = []
                 if not sound:  # it diverged, or was interrupted in the middle of a piece
                     copy_each(state, before)
             if not sound:
@@ -741,6 +758,13 @@ class Network:
             self._n_visits += (stop - start) * solver.drops_units
             options["first_visit"] = self._n_visits
         return loss_sum / total_weight
+
+    def _end_training_of_parent(self) -> None:
+        """In a child process: nobody trains this copy; what was half done is undone."""
+        self._in_training = threading.Lock()
+        if self._in_piece:
+            copy_each(self._in_piece, self._before)
+            self._in_piece = []
 
     def _state(self, moments: Moments | None) -> list[NDArray[Any]]:
         """Return all numbers that training changes: the parameters, and these moments."""
@@ -870,16 +894,12 @@ class Network:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        parameters, moments = state.pop("parameters"), state.pop("moments")
-        self.__dict__.update(state)
-        self._allocate()
-        self._arena.load(parameters)
-        for n, (n_steps, arrays) in moments.items():
-            kept = self._moments[n] = Moments(self._arena, n)
-            kept.n_steps = n_steps
-            for arena, saved in zip(kept.arenas, arrays, strict=True):
-                arena.load(saved)
+        """Become the network of a saved state, or stay as it is where that is not sound."""
+        try:
+            network = _of_state(type(self), dict(state))
+        except (KeyError, AttributeError) as error:
+            raise ValueError(f"This is not the state of a Network: {error!r}") from error
+        self.__dict__.update(network.__dict__)
 
     def __repr__(self) -> str:
         names = self.activation[0] if len(set(self.activation)) == 1 else list(self.activation)
@@ -907,10 +927,8 @@ class Network:
         if weights is not None and float(weights.max()) > 1e300 / max(n_rows, 1):
             raise ValueError("sample_weight is too large to sum up: scale the weights down")
         rows = _core.Rows(checked, self.layer_sizes[0], targets, weights)
-        values = targets[0] if isinstance(targets, tuple) else targets
-        if values is not None and values.size:
-            largest = max(float(values.max()), -float(values.min()))
-            rows.largest_loss = min(1e300, self._largest_loss(largest))
+        if targets is not None:
+            rows.largest_loss = min(1e300, self._largest_loss(_largest(targets)))
         return rows
 
     def _check_parameters(self) -> None:
@@ -926,6 +944,11 @@ class Network:
         return as_targets(
             y, n_rows, self.layer_sizes[-1], self.dtype, self.loss_name, self.out_activation
         )
+
+    def _dense_targets(self, y: Any, n_rows: int) -> NDArray[Any]:
+        """Return the same with the indicators of each row's class in it."""
+        targets = self._targets(y, n_rows)
+        return targets[0][targets[1]] if isinstance(targets, tuple) else targets
 
     def _used_parameters(self, rows: _core.Rows) -> float:
         """Return how many parameters a row meets, on average."""
@@ -980,6 +1003,17 @@ class Network:
         each *= SPARSE_FACTOR if rows.sparse else 1.0
         return 2e-8 + each * (self._used_parameters(rows) + params_per_row)
 
+
+_alive: weakref.WeakSet[Network] = weakref.WeakSet()
+
+
+def _end_training_of_parent() -> None:
+    for network in list(_alive):
+        network._end_training_of_parent()
+
+
+if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
+    os.register_at_fork(after_in_child=_end_training_of_parent)
 
 # Measured, to tell how much work a piece of training is: see Network._rows_at_once.
 SECONDS_PER_PARAMETER, SECONDS_PER_PARAMETER_IN_SCALARS = 2.5e-10, 1.25e-9  # that a row meets,
@@ -1041,6 +1075,39 @@ def copy_each(to: Sequence[NDArray[Any]], arrays: Sequence[NDArray[Any]]) -> Non
         np.copyto(place, values)
 
 
+def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
+    """Return the network of what `Network.__getstate__` returned, checked like a new one."""
+    network = kind.__new__(kind)
+    Network.__init__(
+        network,
+        state["layer_sizes"],
+        activation=state["activation"],
+        out_activation=state["out_activation"],
+        loss=state["loss_name"],
+        huber_delta=state["huber_delta"],
+        quantile=state["quantile"],
+        dtype=state["dtype"],
+        random_state=_Undrawn(),
+    )
+    network._n_visits = check_whole("_n_visits", state["_n_visits"], at_least=0)
+    network._arena.load(state["parameters"])
+    for n, (n_steps, arrays) in state["moments"].items():
+        if n not in (1, 2) or len(arrays) != n:
+            raise ValueError(f"moments[{n!r}] holds what no solver keeps")
+        kept = network._moments[n] = Moments(network._arena, n)
+        kept.n_steps = check_whole("n_steps", n_steps, at_least=0)
+        for arena, saved in zip(kept.arenas, arrays, strict=True):
+            arena.load(saved)
+    return network
+
+
+class _Undrawn:
+    """A generator of zeros, for parameters that are loaded."""
+
+    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> float:
+        return 0.0
+
+
 def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
     try:
         kind = np.dtype(dtype)
@@ -1089,6 +1156,13 @@ def _random(random_state: Any) -> Any:
     if random_state is not None:
         random_state = check_whole("random_state", random_state, at_least=0)
     return np.random.RandomState(random_state)
+
+
+def _largest(targets: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]) -> float:
+    """Return the size of the largest target; of classes it is 1."""
+    if isinstance(targets, tuple):
+        return 1.0
+    return max(float(targets.max()), -float(targets.min())) if targets.size else 0.0
 
 
 def _weight_of_visits(rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:

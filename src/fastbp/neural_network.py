@@ -26,6 +26,7 @@ from ._callbacks import CallbackSupport, Epochs, announced_fit
 from ._host import calls
 from ._sparsity import listed
 from ._twin import FLOATS, Twin, obstacle, outputs
+from ._validation import check_sparse_indices
 
 __all__ = ["MLPClassifier", "MLPRegressor", "calls"]
 
@@ -68,6 +69,7 @@ class FastTraining(CallbackSupport):
 
     def _fit(self, X: Any, y: Any, *args: Any, **options: Any) -> Any:
         """Train by fit or partial_fit; callbacks are told of the former."""
+        _check_sparse(X)
         if options.get("incremental"):
             return super()._fit(X, y, *args, **options)
         weights = options.get("sample_weight")
@@ -330,6 +332,7 @@ class FastTraining(CallbackSupport):
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> NDArray[Any]:
         """Return the activations of the output layer, (n, n_outputs)."""
         if check_input:
+            _check_sparse(X)
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         if X.shape[0] < FEW_TO_PREDICT:
             few: NDArray[Any] = super()._forward_pass_fast(X, check_input=False)
@@ -375,6 +378,12 @@ def _is_plain(model: Any, X: Any) -> bool:
         and "feature_names_in_" not in model.__dict__
         and bool(np.isfinite(X).all())
     )
+
+
+def _check_sparse(X: Any) -> None:
+    """Refuse a damaged sparse matrix, whose indices scikit-learn and SciPy follow unchecked."""
+    if issparse(X):
+        check_sparse_indices(X)
 
 
 def described(kind: Any) -> Any:
