@@ -48,6 +48,7 @@ LAYERS = {
     "_callbacks": SCIKIT_LEARN,
     "_labels": SCIKIT_LEARN,
     "_held_out": SCIKIT_LEARN,
+    "_outcome": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,
     "_conversion": SCIKIT_LEARN,
     "_shared_docs": set(),

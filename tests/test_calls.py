@@ -78,6 +78,7 @@ def state_of(model):
 @pytest.mark.parametrize("alpha", [0.0, 0.3])
 @pytest.mark.parametrize("hidden", [(), (3,), (40,), (20, 10)])
 @pytest.mark.parametrize("task", TASKS)
+@pytest.mark.filterwarnings("ignore:Training ended in a network that gives the same output")
 def test_a_row_is_learnt_as_in_a_call_that_checks_everything(task, hidden, alpha, dtype):
     quick, y = model_and_targets(task, dtype, hidden_layer_sizes=hidden, alpha=alpha)
     slow = copy.deepcopy(quick)

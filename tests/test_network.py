@@ -888,7 +888,7 @@ def test_divergence_warns_and_keeps_finite_weights(sparse, dtype, sizes, options
     network = fastbp.Network(sizes, activation="relu", dtype=dtype, random_state=0)
     with pytest.warns(
         fastbp.DivergenceWarning,
-        match=r"learning_rate=1e\+06.*last finite weights.*smaller learning_rate.*scale",
+        match=r"learning_rate=1e\+06.*weights from before this call.*smaller learning_rate.*scale",
     ) as caught:
         losses = [network.train_epoch(rows, y, 1e6, **OVERFLOWING[options]) for _ in range(9)]
     assert not np.isfinite(losses[-1])

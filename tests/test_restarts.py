@@ -156,7 +156,7 @@ def one_by_one(model, X, y, n_init):
                     max_iter=self.max_iter, patience=single.patience,
                     shuffle=copy.deepcopy(self._random_state) if self.shuffle else None,
                 )  # fmt: skip
-            return "converged"
+            return self.singles[0]
 
     return Single(**model.get_params()).fit(X, y).singles
 

@@ -190,7 +190,7 @@ def by_hand(orders, learning_rate=0.01):
 def test_epochs_are_those_of_the_network():
     network, history, ending = a_run()
     expected, losses = by_hand([None] * 3)
-    assert history == History(losses, 150)
+    assert history == History.of_curve(losses, n_rows=150)
     assert ending == "max_iter"
     for p, q in zip(parameters_of(network), parameters_of(expected), strict=True):
         assert np.array_equal(p, q)

@@ -8,7 +8,6 @@ import functools
 import math
 import numbers
 import operator
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -16,19 +15,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
 from ._callbacks import CallbackSupport, Epochs, announced_fit, with_callbacks
-from ._held_out import checked_like, held_out_rows, named_as_held_out
+from ._held_out import checked_like, held_out_rows, named_as_held_out, warn_of_other_units
 from ._labels import numbers_of
+from ._outcome import warn_of_outcome
 from ._restarts import Restart, best_of, draw_restarts, train_restarts
 from ._sparsity import listed
 from ._training import (
     SCHEDULES,
-    Ending,
     History,
     Patience,
     Schedule,
@@ -37,6 +35,7 @@ from ._training import (
     Visits,
     canonical_order,
     train_epochs,
+    weights_of_fit,
 )
 from ._validation import (
     BLOCK_BYTES,
@@ -50,7 +49,6 @@ from ._validation import (
     check_sparse_indices,
     check_whole,
 )
-from .exceptions import DivergenceWarning
 from .network import SOLVERS, Network, Solver, hidden_activations, warn_of_divergence
 
 FLOATS = (np.float64, np.float32)
@@ -91,8 +89,13 @@ class HeldOut:
 
 @dataclasses.dataclass(frozen=True)
 class Lesson:
-    """What an epoch trains on: rows, the numbers of those it visits, and rows held out."""
+    """What an epoch trains on: rows, the numbers of those it visits, and rows held out.
 
+    ``X`` and ``targets`` are what rows are of.
+    """
+
+    X: Any
+    targets: NDArray[Any]
     rows: _core.Rows
     order: NDArray[np.int64]
     validation: Validation | None = None
@@ -231,7 +234,8 @@ class Backprop(CallbackSupport, BaseEstimator):
         X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
-            A row of weight w counts like w copies of it. None is 1 each.
+            A row of weight w counts like w copies of it. None is 1 each. Weights that sum up to 1,
+            such as AdaBoost's, are shares: they are multiplied by the number of rows.
         X_val, y_val : like X and y, default=None
             Rows to hold out. After each epoch their loss and score are noted (see
             ``validation_loss_curve_``), and with ``early_stopping`` training ends by them. None:
@@ -253,39 +257,20 @@ class Backprop(CallbackSupport, BaseEstimator):
         go_on = self.warm_start and hasattr(self, "network_")
         held_out = _held_out_by_hand(X_val, y_val, sample_weight_val)
         lesson = self._begin(X, y, sample_weight, Call(go_on, held_out=held_out))
-        ending = self._follow(lesson, go_on, X, y, sample_weight)
-        if ending == "diverged":
-            warn_of_divergence("learning_rate_init", self.learning_rate_init)
-        elif self._is_dead(lesson.rows):
-            warnings.warn(
-                "Training ended in a network that gives the same output for every row: no hidden "
-                f"unit responds any more. Try a smaller learning_rate_init than "
-                f"{self.learning_rate_init:g}, and scale inputs and targets (for instance with "
-                "sklearn.preprocessing.StandardScaler and "
-                "sklearn.compose.TransformedTargetRegressor).",
-                DivergenceWarning,
-                stacklevel=2,
-            )
-        elif ending == "max_iter":
-            judged = "validation score" if self.early_stopping else "loss"
-            warnings.warn(
-                f"Training ended after max_iter={self.max_iter} epochs while the {judged} still "
-                f"improved by more than tol={self.tol:g}. Raise max_iter, or choose a larger "
-                "learning_rate_init or tol.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        run = self._follow(lesson, go_on, X, y, sample_weight)
+        if run is not None:
+            warn_of_outcome(self, run, lesson.X, lesson.targets)
         return self
 
     @with_callbacks
     def _follow(
         self, lesson: Lesson, go_on: bool, X: Any, y: Any, sample_weight: Any
-    ) -> Ending | None:
+    ) -> Restart | None:
         """Run the epochs of `fit`, of which scikit-learn's callbacks are told, if there are any."""
         first = Restart(
             self.network_,
             self._history,
-            Patience(self.tol, self.n_iter_no_change),
+            Patience(self.tol, self.n_iter_no_change, self.early_stopping),
             self._schedule(),
             lesson.validation,
         )
@@ -300,8 +285,8 @@ class Backprop(CallbackSupport, BaseEstimator):
 
     def _train(
         self, restarts: list[Restart], lesson: Lesson, go_on: bool, epochs: Epochs | None
-    ) -> Ending | None:
-        """Run the epochs of `fit`, from one initialisation or several; the best's ending."""
+    ) -> Restart:
+        """Run the epochs of `fit`, from one initialisation or several; return the best."""
         try:
             train_restarts(
                 restarts,
@@ -322,7 +307,7 @@ class Backprop(CallbackSupport, BaseEstimator):
             if not go_on:
                 self.init_losses_ = np.array([restart.loss for restart in restarts])
                 self.best_init_ = best
-        return restarts[best].ending
+        return restarts[best]
 
     def _fitted_so_far(self, restarts: list[Restart]) -> dict[str, Any]:
         """Return what makes a copy of this estimator one whose fit ends here; see `announced_fit`.
@@ -335,17 +320,6 @@ class Backprop(CallbackSupport, BaseEstimator):
             "_history": copy.deepcopy(running.history),
             "_random_state": copy.deepcopy(self._random_state),
         }
-
-    def _is_dead(self, rows: _core.Rows) -> bool:
-        """Whether hidden units that are always zero leave the same output for all rows."""
-        network = self.network_
-        if rows.n < 2 or "relu" not in network.activation:
-            return False
-        for most in (10, 1000):  # a few rows tell a living network
-            out = network._forward_rows(rows, min(rows.n, most))
-            if np.any(out != out[0]):
-                return False
-        return any(W.any() for W in network.weights)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
         settled = self._settled
@@ -367,6 +341,7 @@ class Backprop(CallbackSupport, BaseEstimator):
             shuffle=self._random_state if self.shuffle else None,
             verbose=bool(self.verbose),
             n_threads=self.n_threads,
+            is_call=True,
         )
         if ending == "diverged":
             warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
@@ -387,7 +362,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         if loss is None:
             return False
         self._history.begin_call()
-        self._history.add([loss], 1)
+        self._history.add_call(loss, 1)
         return True
 
     def _target_of_one(self, y: Any, settled: Settled) -> Any:
@@ -442,6 +417,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         if call.held_out is not None:
             validation = self._validation_by_hand(network, X, call.held_out, task)
             lesson = dataclasses.replace(lesson, validation=validation)
+            warn_of_other_units(self, X, checked_X, call.held_out.X)
 
         if not call.go_on:
             validate_data(self, X, skip_check_array=True)  # sets n_features_in_, feature_names_in_
@@ -469,7 +445,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         else:
             order = np.arange(rows.n, dtype=np.int64)
         if call.held_out is not None or not self.early_stopping:
-            return Lesson(rows, visits.order(order))
+            return Lesson(X, task.targets, rows, visits.order(order))
         held_out = held_out_rows(
             order,
             self.validation_fraction,
@@ -480,7 +456,8 @@ class Backprop(CallbackSupport, BaseEstimator):
         is_left = np.ones(rows.n, dtype=bool)
         is_left[held_out] = False
         validation = self._validation(network, X[held_out], task.part(held_out))
-        return Lesson(rows, visits.order(order[is_left[order]]), validation)
+        order = visits.order(order[is_left[order]])
+        return Lesson(X, task.targets, rows, order, validation)
 
     def _validation_by_hand(
         self, network: Network, X: Any, held_out: HeldOut, task: Task
@@ -517,7 +494,10 @@ class Backprop(CallbackSupport, BaseEstimator):
                 "is None."
             )
         check_consistent_length(checked_X, y)
-        return checked_X, self._task(y, as_weights(sample_weight, checked_X.shape[0]), call)
+        weights = as_weights(sample_weight, checked_X.shape[0])
+        if weights is not None and not call.partial:
+            weights = weights_of_fit(weights)
+        return checked_X, self._task(y, weights, call)
 
     def _encoded_again(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Any, Task]:
         """Return the same for the fitted network, as partial_fit would go on with it."""
@@ -602,7 +582,8 @@ class Backprop(CallbackSupport, BaseEstimator):
         check_whole("max_iter", self.max_iter)
         check_flag("shuffle", self.shuffle)
         check_number("tol", self.tol, at_least=0)
-        check_whole("n_iter_no_change", self.n_iter_no_change)
+        if self.n_iter_no_change != math.inf:  # which makes all epochs
+            check_whole("n_iter_no_change", self.n_iter_no_change)
         check_flag("early_stopping", self.early_stopping)
         check_number("validation_fraction", self.validation_fraction, above=0, below=1)
         check_whole("n_init", self.n_init)
@@ -759,7 +740,10 @@ class Backprop(CallbackSupport, BaseEstimator):
 
     @property
     def loss_curve_(self) -> list[float]:
-        """Loss of each epoch since the weights were drawn."""
+        """Loss of each epoch since the weights were drawn, or call of partial_fit.
+
+        Of a stream it holds at least the last 1,000 calls, so that it does not grow for ever.
+        """
         check_is_fitted(self)
         return self._history.loss_curve
 
@@ -770,8 +754,14 @@ class Backprop(CallbackSupport, BaseEstimator):
 
     @property
     def best_loss_(self) -> float:
-        """Smallest loss of an epoch; NaN if the first was interrupted."""
-        return min(self.loss_curve_, default=math.nan)
+        """Smallest loss of an epoch or call; NaN if the first was interrupted."""
+        check_is_fitted(self)
+        return self._history.best_loss
+
+    @property
+    def diverged_(self) -> bool:
+        """Whether the last epoch diverged: the weights are those of a better epoch before it."""
+        return math.isinf(self.loss_)
 
     @property
     def validation_loss_curve_(self) -> list[float] | None:
@@ -792,8 +782,9 @@ class Backprop(CallbackSupport, BaseEstimator):
 
     @property
     def n_iter_(self) -> int:
-        """Number of epochs since the weights were drawn."""
-        return len(self.loss_curve_)
+        """Number of epochs since the weights were drawn, calls of partial_fit included."""
+        check_is_fitted(self)
+        return self._history.n_epochs
 
     @property
     def t_(self) -> int:

@@ -136,10 +136,10 @@ def _take_what_was_learnt(model: Backprop, mlp: Any) -> None:
         if hasattr(mlp, name):
             setattr(model, name, copy.copy(getattr(mlp, name)))
     losses = [float(loss) for loss in getattr(mlp, "loss_curve_", ())]
-    model._history = History(
+    model._history = History.of_curve(
         losses,
-        int(mlp.t_),
-        len(losses) - mlp.n_iter_,  # which scikit-learn counts from 0 in every call
+        n_rows=int(mlp.t_),
+        n_before=len(losses) - mlp.n_iter_,  # which scikit-learn counts from 0 in every call
         validation_scores=list(getattr(mlp, "validation_scores_", None) or ()),
     )
     model._random_state = copy.deepcopy(mlp._random_state)
@@ -225,7 +225,7 @@ def _give_what_was_learnt(model: Backprop, mlp: Any) -> None:
     if hasattr(model, "classes_"):
         mlp.classes_ = model.classes_.copy()
         mlp._label_binarizer = _label_binarizer(model)
-    mlp.n_iter_ = len(history.loss_curve) - history.n_before
+    mlp.n_iter_ = history.n_epochs - history.n_before
     mlp.loss_curve_ = [np.float64(loss) for loss in history.loss_curve]
     mlp.loss_, mlp.best_loss_ = np.float64(model.loss_), np.float64(model.best_loss_)
     mlp.validation_scores_ = mlp.best_validation_score_ = None

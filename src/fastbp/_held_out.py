@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
+
+FAR = 10  # standard deviations of the rows trained on,
+FAR_SHARE = 0.1  # which so many of the rows held out are away in a column
 
 
 def held_out_rows(
@@ -67,6 +72,41 @@ def named_as_held_out() -> Iterator[None]:
             if text == str(error):
                 text = f"X_val or y_val: {text}"
         raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from error
+
+
+def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> None:
+    """Warn where rows held out lie far outside of those trained on: they were not scaled alike.
+
+    A pipeline scales the X that it hands on to `fit`, but not what it does not know of.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, X_val : array-like
+        As `fit` was given them; dense ones are looked at.
+    checked_X : ndarray or CSR matrix
+        X as an array.
+    """
+    if issparse(checked_X) or issparse(X_val):
+        return
+    held_out = checked_like(estimator, X, X_val, checked_X.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = checked_X.mean(axis=0, dtype=np.float64), checked_X.std(axis=0)
+        away = np.abs(held_out - mean) > FAR * deviation
+    share = np.where(deviation > 0, away.mean(axis=0), 0)
+    if not len(held_out) or share.max() < FAR_SHARE:
+        return
+    column = int(share.argmax())
+    names = getattr(X, "columns", None)
+    name = f"column {column}" if names is None else f"column {list(names)[column]!r}"
+    low, high = checked_X[:, column].min(), checked_X[:, column].max()
+    low_val, high_val = held_out[:, column].min(), held_out[:, column].max()
+    warnings.warn(
+        f"X_val lies far outside of the rows trained on: {name} goes from {low:.4g} to {high:.4g} "
+        f"in X, but from {low_val:.4g} to {high_val:.4g} in X_val. If X was scaled, scale X_val "
+        'alike; in a pipeline, by transform_input=["X_val"] (see the user guide).',
+        stacklevel=5,
+    )
 
 
 def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> Any:

@@ -121,8 +121,12 @@ def train_restarts(
     alone would have left it. An interrupt leaves every network as far as it has come.
     """
     done = 0
-    if epochs is None:  # which is told of the epochs of one network
+    if epochs is None and len(restarts) > 1:  # callbacks follow one network at a time
+        first = copy.deepcopy((restarts[0].network, shuffle))
         done = _train_in_lanes(restarts, rows, order, solver, max_iter, shuffle, verbose)
+        if all(restart.ending == "diverged" for restart in restarts):
+            _begin_again(restarts[0], *first, shuffle)
+            done = 0
     running = [restart for restart in restarts if restart.ending is None]
     for restart in running:
         if done == max_iter:
@@ -151,6 +155,16 @@ def train_restarts(
     best = restarts[best_of(restarts)]
     if shuffle is not None and best.shuffle is not shuffle:
         shuffle.set_state(best.shuffle.get_state())
+
+
+def _begin_again(restart: Restart, initial: Network, before: Any, shuffle: Any) -> None:
+    """Let a restart train alone, from its initial network: so it keeps its best epoch."""
+    np.copyto(restart.network._arena.values, initial._arena.values)
+    patience = restart.patience
+    restart.history, restart.ending = History(), None
+    restart.patience = Patience(patience.tol, patience.n_iter_no_change)
+    if shuffle is not None:
+        shuffle.set_state(before.get_state())
 
 
 def _train_in_lanes(

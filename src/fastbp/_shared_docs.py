@@ -43,11 +43,11 @@ random_state : int, RandomState or None, default=None
     Draws the initial weights, and shuffles; also chooses the rows held out by
     ``early_stopping`` and the units of ``dropout``. The same int gives the same bits in every run.
 tol : float, default=1e-4
-    `fit` ends early once the loss has not improved by ``tol`` for more than
+    `fit` ends early once the loss has not improved by more than ``tol`` for more than
     ``n_iter_no_change`` epochs in a row; with ``early_stopping`` once the validation score has
-    not.
-n_iter_no_change : int, default=10
-    See ``tol``.
+    not. In units of the loss: of small targets, choose a smaller one.
+n_iter_no_change : int or numpy.inf, default=10
+    See ``tol``. Infinity makes all ``max_iter`` epochs.
 early_stopping : bool, default=False
     Hold out rows, end by the score on them (see ``validation_scores_``), and keep the weights of
     the epoch that had the best. Not in `partial_fit`.
@@ -93,7 +93,11 @@ intercepts_ : list of ndarray of shape (n_out,)
 loss_curve_ : list of float
     Loss of each epoch since the weights were drawn: the mean over the visited rows of the
     row's loss just before its own step, a sum over outputs. The penalty is not in it. Infinite
-    for an epoch in which training diverged.
+    for an epoch in which training diverged. Of calls of `partial_fit` it holds the last 1,000, or
+    some more: a stream does not make the model grow.
+diverged_ : bool
+    Whether training diverged in the last epoch. `fit` then keeps the weights of the best epoch, or
+    the initial ones if none is better, and `partial_fit` those from before the call.
 loss_, best_loss_ : float
     Its last and its smallest value.
 validation_loss_curve_ : list of float, or None

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import functools
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._validation import as_weights, blocks_of
-from .network import Network, Solver
+from .network import Network, Solver, copy_each
 
 MOST_VISITS = 8.0  # an epoch, on average over the rows that have a weight at all
 Ending = Literal["converged", "diverged", "max_iter", "stopped"]
@@ -24,6 +26,8 @@ SCHEDULES = ("constant", "invscaling", "adaptive")
 # Runs an epoch in place of `Network._run_epoch` and looks on: see _recorder.py.
 Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int], float]
 WATCHER: contextvars.ContextVar[Watcher | None] = contextvars.ContextVar("watcher", default=None)
+LEAST_MEAN_WEIGHT = 0.1  # below which steps are too short for the rates that people choose
+MOST_CALLS = 1000  # of partial_fit, whose losses a history keeps at least
 HASHED_AT_ONCE = 1_000_000  # values, between which Ctrl-C is honoured
 
 
@@ -70,6 +74,25 @@ class Visits:
         return rows if self.counts is None else np.repeat(rows, self.counts[rows])
 
 
+def weights_of_fit(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rows' weights as `fit` takes them, or warn where they make every step tiny.
+
+    Weights that sum up to 1 are shares of the rows, as boosting hands them on: multiplied by the
+    number of rows they have the mean of weights that are not given, which is 1.
+    """
+    n, total = len(weights), float(weights.sum())
+    if math.isclose(total, 1, rel_tol=1e-6):
+        return weights * n
+    if total < LEAST_MEAN_WEIGHT * n:
+        warnings.warn(
+            f"The sum of sample_weight is {total:.3g} for {n} rows: every step is that much "
+            "shorter, and little is learned. Multiply the weights by "
+            f"{n / total:.3g} to give them a mean of 1.",
+            stacklevel=6,
+        )
+    return weights
+
+
 def canonical_order(rows: _core.Rows) -> NDArray[np.int64]:
     """Return the rows ordered by their contents, wherever in the table they stand.
 
@@ -114,11 +137,16 @@ class History:
     Attributes
     ----------
     loss_curve : list of float
-        Loss of each whole epoch: infinite if training diverged in it.
+        Loss of each whole epoch: infinite if training diverged in it. Of calls of partial_fit, each
+        an epoch of its own, about the last `MOST_CALLS`: a stream has no end.
+    n_epochs, best_loss : int, float
+        Of all epochs, also of those that are no longer in the curve.
     n_rows : int
         Rows visited in these epochs.
     n_before : int
         Epochs that were made before the last call.
+    n_kept : int
+        Losses at the beginning of the curve that stay: up to the last epoch of `fit`.
     validation_losses, validation_scores : list of float
         After each epoch for which there were held-out rows, on these.
     """
@@ -126,17 +154,44 @@ class History:
     loss_curve: list[float] = dataclasses.field(default_factory=list)
     n_rows: int = 0
     n_before: int = 0
+    n_epochs: int = 0
+    best_loss: float = math.nan
+    n_kept: int = 0
     validation_losses: list[float] = dataclasses.field(default_factory=list)
     validation_scores: list[float] = dataclasses.field(default_factory=list)
 
+    @classmethod
+    def of_curve(cls, losses: list[float], **others: Any) -> History:
+        """Return the history of epochs with these losses."""
+        history = cls(**others)
+        n_rows, history.n_rows = history.n_rows, 0
+        history.add(losses, 0)
+        history.n_rows = n_rows
+        return history
+
     def begin_call(self) -> None:
         """Note that another call goes on from here."""
-        self.n_before = len(self.loss_curve)
+        self.n_before = self.n_epochs
 
     def add(self, losses: list[float], n_rows: int) -> None:
         """Note epochs of so many rows each."""
-        self.n_rows += n_rows * len(losses)
         self.loss_curve += losses
+        self.n_kept = len(self.loss_curve)
+        self._count(losses, n_rows)
+
+    def add_call(self, loss: float, n_rows: int) -> None:
+        """Note a call of partial_fit, of which the curve keeps only so many."""
+        self.loss_curve.append(loss)
+        if len(self.loss_curve) > self.n_kept + 2 * MOST_CALLS:
+            del self.loss_curve[self.n_kept : -MOST_CALLS]
+        self._count([loss], n_rows)
+
+    def _count(self, losses: list[float], n_rows: int) -> None:
+        self.n_rows += n_rows * len(losses)
+        self.n_epochs += len(losses)
+        for loss in losses:
+            if not loss >= self.best_loss:  # NaN at first
+                self.best_loss = loss
 
     def add_validation(self, loss: float, score: float) -> None:
         """Note what held-out rows showed after it."""
@@ -145,7 +200,7 @@ class History:
 
     def last_line(self) -> str:
         """Return the last epoch as a line to print."""
-        line = f"Iteration {len(self.loss_curve)}, loss = {self.loss_curve[-1]:.8f}"
+        line = f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}"
         if self.validation_losses:
             line += f", validation loss = {self.validation_losses[-1]:.8f}"
             line += f", score = {self.validation_scores[-1]:.6f}"
@@ -157,12 +212,13 @@ class Patience:
     """When to stop: after too many epochs in a row that did not improve the loss by ``tol``."""
 
     tol: float
-    n_iter_no_change: int
+    n_iter_no_change: float
+    judges_scores: bool = False
     best_loss: float = math.inf
     n_without: int = 0
 
     @property
-    def n_left(self) -> int:
+    def n_left(self) -> float:
         """Epochs until it can be lost at the earliest."""
         return max(1, self.n_iter_no_change + 1 - self.n_without)
 
@@ -171,6 +227,58 @@ class Patience:
         self.n_without = self.n_without + 1 if loss > self.best_loss - self.tol else 0
         self.best_loss = min(self.best_loss, loss)
         return self.n_without > self.n_iter_no_change
+
+
+class BestEpoch:
+    """The parameters of the best epoch so far, which a network gets back if training diverges.
+
+    Of epochs that run together only the last one's are at hand. Where another was better, it is run
+    again when it is asked for, from what there was before them.
+
+    Parameters
+    ----------
+    network : Network
+    rows : Rows
+        Those that it trains on.
+    """
+
+    def __init__(self, network: Network, rows: _core.Rows) -> None:
+        self._network, self._rows = network, rows
+        self._initial = network._arena.values.copy()
+        self._best: NDArray[Any] | None = None
+        self._run_again: Callable[[], object] | None = None
+        self._loss = math.inf
+
+    def note(self, losses: list[float], run_again: Callable[[int], object]) -> None:
+        """Take the losses of epochs that just ended; `run_again` runs so many of them once more."""
+        best = int(np.argmin(losses))
+        if not losses[best] < self._loss:
+            return
+        self._loss = losses[best]
+        if best == len(losses) - 1:
+            values = self._network._arena.values
+            self._best = values.copy() if self._best is None else self._best
+            np.copyto(self._best, values)
+            self._run_again = None
+        else:
+            self._run_again = functools.partial(run_again, best + 1)
+
+    def restore(self) -> None:
+        """Give the network the best epoch's parameters, or the initial ones if they are better.
+
+        An epoch's loss is that of its rows just before their steps: what the last steps of it have
+        left may be far worse.
+        """
+        network, values = self._network, self._network._arena.values
+        if self._run_again is not None:
+            self._run_again()
+        elif self._best is not None:
+            np.copyto(values, self._best)
+        found, loss = values.copy(), network._loss_of(self._rows)
+        np.copyto(values, self._initial)
+        if loss < network._loss_of(self._rows) and _core.all_finite(found):
+            np.copyto(values, found)
+        network.reset_solver()
 
 
 @dataclasses.dataclass
@@ -288,6 +396,7 @@ def train_epochs(
     epochs: Any = None,
     verbose: bool = False,
     n_threads: int = 1,
+    is_call: bool = False,
 ) -> Ending:
     """Train for up to ``max_iter`` epochs, in place.
 
@@ -316,6 +425,8 @@ def train_epochs(
         Print a line an epoch.
     n_threads : int, default=1
         See `Network.train_epoch`.
+    is_call : bool, default=False
+        The one epoch is a call of partial_fit, see `History.add_call`.
 
     Returns
     -------
@@ -327,6 +438,8 @@ def train_epochs(
     visit = order if shuffle is None else np.empty_like(order)
     pace = schedule or Schedule("constant", solver.learning_rate)
     left = max_iter
+    judged_by_score = validation is not None and validation.stops
+    best = BestEpoch(network, rows) if max_iter > 1 and not judged_by_score else None
 
     def rate(n_rows: int) -> float:  # when so many more rows will have been visited
         return pace.rate(history.n_rows + n_rows)
@@ -337,11 +450,18 @@ def train_epochs(
                 epochs.begin()
             if rate(0) != solver.learning_rate:
                 solver = dataclasses.replace(solver, learning_rate=rate(0))
-            most = 1 if watched else left if patience is None else min(left, patience.n_left)
+            most = 1 if watched else left if patience is None else int(min(left, patience.n_left))
+            start = _Start(network, shuffle, history.n_rows, pace)
             losses = network._run_epochs(rows, order, solver, most, shuffle, rate, n_threads)
+            if best is not None and losses:
+                best.note(losses, start.after(rows, order, visit, solver, n_threads))
             if not losses:
                 losses = [_run_epoch(network, rows, order, visit, solver, shuffle, n_threads)]
-            history.add(losses, len(order))  # at once: before Ctrl-C can come between two of them
+                if best is not None:
+                    best.note(losses, _never)
+            if best is not None and not math.isfinite(losses[-1]):
+                best.restore()
+            _note_epochs(history, losses, len(order), is_call)  # at once: before another Ctrl-C
             left -= len(losses)
             if validation is not None:
                 history.add_validation(*validation.look(network, n_threads))
@@ -363,6 +483,61 @@ def train_epochs(
     finally:
         if validation is not None:
             validation.restore(network)
+
+
+class _Start:
+    """What epochs that run together begin with, to run some of them once more."""
+
+    def __init__(self, network: Network, shuffle: Any, n_rows: int, pace: Schedule) -> None:
+        self._network, self._shuffle = network, shuffle
+        self._n_rows, self._pace = n_rows, dataclasses.replace(pace)
+        self._random = None if shuffle is None else shuffle.get_state(legacy=False)
+        self._n_visits = network._n_visits
+        self._n_steps = {n: moments.n_steps for n, moments in network._moments.items()}
+
+    def after(
+        self,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        visit: NDArray[np.int64],
+        solver: Solver,
+        n_threads: int,
+    ) -> Callable[[int], None]:
+        """Return what runs so many of the epochs again that just ran together."""
+        state = [array.copy() for array in self._network._before]
+
+        def rate(n_rows: int) -> float:
+            return self._pace.rate(self._n_rows + n_rows)
+
+        def run_again(n: int) -> None:
+            network, shuffle = self._network, self._shuffle
+            random = None if shuffle is None else shuffle.get_state(legacy=False)
+            moments = network._moments_of(solver)
+            copy_each(network._state(moments), state)
+            if moments is not None:
+                moments.n_steps = self._n_steps.get(solver.n_moments, 0)
+            n_visits, network._n_visits = network._n_visits, self._n_visits
+            if shuffle is not None:
+                shuffle.set_state(self._random)
+            done = network._run_epochs(rows, order, solver, n, shuffle, rate, n_threads)
+            if not done:
+                _run_epoch(network, rows, order, visit, solver, shuffle, n_threads)
+            network._n_visits = n_visits
+            if shuffle is not None:
+                shuffle.set_state(random)
+
+        return run_again
+
+
+def _never(n: int) -> None:
+    """Run nothing again: an epoch by itself is the last one."""
+
+
+def _note_epochs(history: History, losses: list[float], n_rows: int, is_call: bool) -> None:
+    if is_call:
+        history.add_call(losses[0], n_rows)
+    else:
+        history.add(losses, n_rows)
 
 
 def _run_epoch(

@@ -575,7 +575,7 @@ class Network:
             The (weighted) mean over visited rows of the row's loss just before its own step; not
             finite if training diverged (a row's loss is not finite, or larger than any sensible
             network's: see `LARGEST_LOSSES`), which stops the epoch, keeps the weights from before
-            and gives a `DivergenceWarning`.
+            the epoch and gives a `DivergenceWarning`.
         """
         follow = _solver(
             learning_rate,
@@ -734,7 +734,10 @@ class Network:
         before = self._before = room_like(self._before, state)  # kept from epoch to epoch
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         laid_out = self._laid_out(plan, solver)
+        at_start: list[NDArray[Any]] | None = None
         for start, stop in self._slices(rows, len(order), plan.rows, per_row, laid_out):
+            if start == 0 and stop < len(order):  # what it goes back to if a later piece diverges
+                at_start = [array.copy() for array in state]
             copy_each(before, state)
             sound = False
             try:
@@ -749,6 +752,8 @@ class Network:
                 if not sound:  # it diverged, or was interrupted in the middle of a piece
                     copy_each(state, before)
             if not sound:
+                if at_start is not None:
+                    copy_each(state, at_start)
                 self.reset_solver()
                 return math.inf
             loss_sum += slice_loss
@@ -1175,12 +1180,17 @@ def _weight_of_visits(rows: _core.Rows, order: NDArray[np.int64], solver: Solver
     return total
 
 
-def warn_of_divergence(name: str, learning_rate: float, stacklevel: int = 3) -> None:
-    """Give a `DivergenceWarning` that names the learning rate as the user knows it."""
+def warn_of_divergence(
+    name: str, learning_rate: float, stacklevel: int = 3, kept: str = "from before this call"
+) -> None:
+    """Give a `DivergenceWarning` that names the learning rate as the user knows it.
+
+    ``kept`` says which weights the network has.
+    """
     warnings.warn(
         f"Training diverged with {name}={learning_rate:g}: the loss has grown beyond all bounds, "
-        "or a weight is no longer finite. It stopped, and the last finite weights from before this "
-        f"are kept. Try a smaller {name}, or scale "
+        f"or a weight is no longer finite. It stopped, and the weights {kept} are kept. "
+        f"Try a smaller {name}, or scale "
         "inputs and targets (for instance with sklearn.preprocessing.StandardScaler and "
         "sklearn.compose.TransformedTargetRegressor).",
         DivergenceWarning,

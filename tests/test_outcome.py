@@ -1,0 +1,221 @@
+"""How training ended is said, and what it leaves is of use."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.datasets import make_moons
+from sklearn.ensemble import AdaBoostClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import fastbp
+from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(300, 3))
+TARGET = X[:, 0] - 2 * X[:, 1]
+
+
+def quiet(call, *categories):
+    with warnings.catch_warnings():
+        for category in categories or (Warning,):
+            warnings.simplefilter("ignore", category)
+        return call()
+
+
+def initial_of(model, rows, y):
+    """The network that fit begins with."""
+    begun = sklearn.clone(model).set_params(max_iter=1, learning_rate_init=1e-300, n_init=1)
+    return quiet(lambda: begun.fit(rows, y)).network_
+
+
+class TestDivergence:
+    @pytest.mark.parametrize("n_init", [1, 3])
+    @pytest.mark.parametrize("options", [{}, {"batch_size": 10}, {"verbose": True}], ids=str)
+    def test_what_is_kept_is_no_worse_than_the_initial_network(self, options, n_init):
+        model = BackpropRegressor(hidden_layer_sizes=8, random_state=0, n_init=n_init, **options)
+        rows = 1000 + 300 * X
+        with pytest.warns(DivergenceWarning, match="best epoch"):
+            model.fit(rows, 1e4 * TARGET)
+        assert model.diverged_
+        before = initial_of(model, rows, 1e4 * TARGET).loss(rows, 1e4 * TARGET)
+        assert model.network_.loss(rows, 1e4 * TARGET) <= before * (1 + 1e-12)
+
+    @pytest.mark.parametrize("together", [True, False])
+    @pytest.mark.parametrize("momentum", [0.0, 0.5])
+    @pytest.mark.parametrize("shuffle", [True, False])
+    def test_the_best_epoch_is_kept_to_the_bit(self, together, momentum, shuffle):
+        # The rate of the schedule rises: some epochs learn, then it diverges.
+        options = {"hidden_layer_sizes": 4, "random_state": 0, "momentum": momentum}
+        options |= {"shuffle": shuffle, "learning_rate": "invscaling", "power_t": 0.0}
+        rate = 0.16 if momentum else 0.35
+        model = BackpropRegressor(
+            learning_rate_init=rate, tol=0, n_iter_no_change=100, verbose=not together, **options
+        )
+        rows, y = 1.5 * X[:60], TARGET[:60]
+        with pytest.warns(DivergenceWarning):
+            model.fit(rows, y)
+        losses = model.loss_curve_
+        assert np.isinf(losses[-1])
+        best = int(np.argmin(losses)) + 1
+        short = BackpropRegressor(learning_rate_init=rate, tol=0, max_iter=best, **options)
+        expected = quiet(lambda: short.fit(rows, y))
+        assert expected.loss_curve_ == losses[:best]
+        if expected.network_.loss(rows, y) < initial_of(model, rows, y).loss(rows, y):
+            for W, V in zip(model.coefs_, expected.coefs_, strict=True):
+                np.testing.assert_array_equal(W, V)
+
+    def test_partial_fit_keeps_the_weights_from_before_the_call(self):
+        model = quiet(
+            lambda: BackpropRegressor(hidden_layer_sizes=4, random_state=0).fit(X, TARGET)
+        )
+        before = model.predict(X)
+        assert not model.diverged_
+        with pytest.warns(DivergenceWarning, match="from before this call"):
+            model.partial_fit(1e9 * X, TARGET)
+        assert model.diverged_
+        np.testing.assert_array_equal(model.predict(X), before)
+        model.partial_fit(X[:1], TARGET[:1])
+        assert not model.diverged_
+
+    def test_a_long_epoch_that_diverges_late_is_taken_back_whole(self):
+        n = 60_000  # several pieces of work
+        rows = RANDOM.normal(size=(n, 40))
+        rows[-1] = 1e200
+        network = Network((40, 30, 1), random_state=0)
+        before = [W.copy() for W in network.weights]
+        with pytest.warns(DivergenceWarning):
+            assert np.isinf(network.train_epoch(rows, np.zeros(n), 1e-3))
+        for W, V in zip(network.weights, before, strict=True):
+            np.testing.assert_array_equal(W, V)
+
+
+class TestOneAnswer:
+    def test_a_classifier_that_answers_all_rows_alike_says_so(self):
+        y = (X[:, 0] ** 2 > 0.5).astype(int)
+        model = BackpropClassifier(
+            hidden_layer_sizes=(20, 20, 20), activation="logistic", max_iter=3, random_state=0
+        )
+        with pytest.warns(DivergenceWarning, match="same output for every row"):
+            model.fit(X, y)
+
+    def test_a_regressor_whose_answers_hardly_differ_beside_the_targets_says_so(self):
+        model = BackpropRegressor(
+            hidden_layer_sizes=4, activation="tanh", max_iter=1, random_state=0
+        )
+        with pytest.warns(DivergenceWarning, match="same output for every row"):
+            model.set_params(learning_rate_init=1e-12).fit(X, 1e6 * TARGET)
+
+    def test_rows_that_are_equal_may_have_one_answer(self):
+        model = BackpropRegressor(hidden_layer_sizes=3, learning_rate_init=0.01, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DivergenceWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(np.ones((50, 2)), np.arange(50) % 2)
+            model.fit(X, np.full(len(X), 3.0))
+
+
+class TestEnd:
+    def test_an_infinite_patience_makes_all_epochs_without_a_warning(self):
+        model = BackpropRegressor(
+            hidden_layer_sizes=4, max_iter=70, n_iter_no_change=np.inf, random_state=0
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.set_params(learning_rate_init=0.05).fit(X, TARGET)
+        assert model.n_iter_ == 70
+
+    def test_the_warning_tells_a_loss_that_still_falls_from_one_that_stood_still(self):
+        model = BackpropRegressor(hidden_layer_sizes=4, random_state=0, learning_rate_init=1e-3)
+        with pytest.warns(ConvergenceWarning, match="loss still improved by more than tol=1e-06"):
+            model.set_params(max_iter=5, tol=1e-6).fit(X, TARGET)
+        with pytest.warns(ConvergenceWarning, match="has not improved by more than tol=0.1 for 4"):
+            model.set_params(max_iter=5, tol=0.1, learning_rate_init=1e-6).fit(X, TARGET)
+
+    @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "quantile"])
+    def test_a_tol_that_is_large_beside_the_targets_is_named(self, loss):
+        model = BackpropRegressor(hidden_layer_sizes=8, loss=loss, random_state=0)
+        scale = 1e-3 if loss in ("squared_error", "huber") else 1e-5
+        with pytest.warns(ConvergenceWarning, match=r"tol=0\.0001 .* large beside the targets"):
+            model.set_params(learning_rate_init=0.01).fit(X, scale * TARGET)
+
+
+class TestWeights:
+    def test_weights_that_sum_up_to_one_are_shares(self):
+        n = len(X)
+        models = [BackpropRegressor(hidden_layer_sizes=4, random_state=0) for _ in range(2)]
+        quiet(lambda: models[0].fit(X, TARGET))
+        quiet(lambda: models[1].fit(X, TARGET, sample_weight=np.full(n, 1 / n)))
+        for W, V in zip(models[0].coefs_, models[1].coefs_, strict=True):
+            np.testing.assert_allclose(W, V, rtol=1e-9)
+
+    def test_small_weights_are_warned_of_with_the_factor_that_helps(self):
+        model = BackpropRegressor(hidden_layer_sizes=4, max_iter=2, random_state=0)
+        with pytest.warns(UserWarning, match="Multiply the weights by 100 "):
+            quiet(lambda: model.fit(X, TARGET, np.full(len(X), 0.01)), ConvergenceWarning)
+
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    def test_boosting_learns_as_well_as_with_scikit_learn_s_networks(self):
+        rows, y = make_moons(400, noise=0.2, random_state=0)
+        model = BackpropClassifier(hidden_layer_sizes=16, learning_rate_init=0.05, random_state=0)
+        boosted = AdaBoostClassifier(model, n_estimators=5, random_state=0).fit(rows, y)
+        assert boosted.score(rows, y) > 0.94
+
+
+class TestHeldOutUnits:
+    def data(self):
+        rows = RANDOM.normal(1000, 50, size=(400, 3))
+        return rows[:300], rows[300:], (rows[:300, 0] > 1000), (rows[300:, 0] > 1000)
+
+    def network(self):
+        return BackpropClassifier(
+            hidden_layer_sizes=4, learning_rate_init=0.05, early_stopping=True, random_state=0
+        )
+
+    def test_rows_that_a_pipeline_did_not_scale_are_warned_of(self):
+        train, held_out, y, y_val = self.data()
+        model = make_pipeline(StandardScaler(), self.network())
+        with pytest.warns(UserWarning, match=r"column 0 goes from -.*transform_input"):
+            model.fit(train, y, backpropclassifier__X_val=held_out, backpropclassifier__y_val=y_val)
+
+    def test_a_pipeline_that_transforms_them_gives_what_is_done_by_hand(self):
+        train, held_out, y, y_val = self.data()
+        scale = StandardScaler().fit(train)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            by_hand = self.network().fit(
+                scale.transform(train), y, X_val=scale.transform(held_out), y_val=y_val
+            )
+            with sklearn.config_context(enable_metadata_routing=True):
+                network = self.network().set_fit_request(X_val=True, y_val=True)
+                steps = [("scale", StandardScaler()), ("network", network)]
+                routed = Pipeline(steps, transform_input=["X_val"])
+                routed.fit(train, y, X_val=held_out, y_val=y_val)
+        np.testing.assert_array_equal(routed[-1].coefs_[0], by_hand.coefs_[0])
+
+
+class TestStream:
+    def test_a_model_does_not_grow_with_the_calls_of_partial_fit(self):
+        model = BackpropRegressor(hidden_layer_sizes=4, max_iter=5, random_state=0)
+        quiet(lambda: model.fit(X, TARGET))
+        fitted = list(model.loss_curve_)
+        sizes = []
+        for _ in range(4):
+            for row in range(1500):
+                i = row % len(X)
+                model.partial_fit(X[i : i + 1], TARGET[i : i + 1])
+            sizes.append(len(pickle.dumps(model)))
+        assert max(sizes) < min(sizes) + 9 * 1001
+        assert len(model.loss_curve_) <= 5 + 2000
+        assert model.loss_curve_[:5] == fitted
+        assert model.n_iter_ == 5 + 6000
+        assert model.t_ == 5 * len(X) + 6000
+        assert model.best_loss_ <= min(model.loss_curve_)
+        assert model.loss_ == model.loss_curve_[-1]
+        assert copy.deepcopy(model).n_iter_ == model.n_iter_
+        assert fastbp.BackpropRegressor.from_sklearn(model.to_sklearn()).t_ == model.t_
