@@ -749,9 +749,11 @@ class TestCtrlC:
             drawn = None
             while True:
                 network = model.__dict__.get("network_")
-                if network is not None and network._in_training.locked():
-                    drawn = network._arena.values.copy() if drawn is None else drawn
-                    if has_begun() and not np.array_equal(drawn, network._arena.values):
+                # What a piece of work begins with: other than the first had, once one has ended.
+                begun_with = network._before[0].copy() if network and network._in_piece else None
+                if begun_with is not None:
+                    drawn = begun_with if drawn is None else drawn
+                    if has_begun() and not np.array_equal(drawn, begun_with):
                         break
                 time.sleep(0.001)
             signal.raise_signal(signal.SIGINT)
