@@ -23,6 +23,8 @@ DEMO = {*SCIKIT_LEARN, "pandas", "matplotlib"}
 LAYERS = {
     "_version": set(),
     "exceptions": set(),
+    "_printable": set(),
+    "_files": set(),
     "_core": NUMPY,
     "_validation": NUMPY,
     "_arena": NUMPY,
@@ -115,6 +117,37 @@ def test_modules_import_only_the_packages_of_their_layer(module):
     for path in sources_of(module):
         others = other_packages_imported(path) - LAYERS[module]
         assert not others, f"{path.name} imports {others}"
+
+
+WRITES = {"write_text", "write_bytes", "mkstemp", "mkdtemp", "NamedTemporaryFile", "fdopen"}
+RENAMES = {("os", "open"), ("os", "replace"), ("os", "rename"), ("shutil", "copy")}
+MODES = {"w", "wb", "w+b", "a", "ab", "x", "xb", "r+", "r+b"}
+
+
+def calls_that_write_files(path):
+    """What a file calls to write files, by the names of functions and methods."""
+    for call in (node for node in ast.walk(ast.parse(path.read_text())) if type(node) is ast.Call):
+        words = ast.unparse(call.func).split(".")
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+        modes = {node.value for node in given if type(node) is ast.Constant} & MODES
+        if words[-1] in WRITES or tuple(words[-2:]) in RENAMES or (words[-1] == "open" and modes):
+            yield ast.unparse(call)
+
+
+def test_files_are_written_in_one_place_only():
+    written = {path.name: list(calls_that_write_files(path)) for path in PACKAGE.rglob("*.py")}
+    written = {name: calls for name, calls in written.items() if calls}
+    assert len(written.pop("_files.py")) >= 4
+    assert written == {"_console.py": ["os.open(os.devnull, os.O_WRONLY)"]}
+
+
+@pytest.mark.parametrize("command", ["_demo", "_explain"])
+def test_commands_print_by_the_console_only(command):
+    for path in sources_of(command):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        called = {ast.unparse(node.func) for node in nodes if type(node) is ast.Call}
+        assert not called & {"print", "sys.stdout.write", "argparse.ArgumentParser"}, path.name
+        assert "sys.stderr.write" not in called or path.name == "progress.py"
 
 
 def test_importing_the_package_runs_nothing_but_its_version():

@@ -31,6 +31,7 @@ from fastbp._demo.command import main
 from fastbp._demo.progress import Progress, bar
 from fastbp._demo.table import table_task
 from fastbp._demo.task import split
+from fastbp._printable import display_width
 
 PNG = b"\x89PNG"
 
@@ -243,7 +244,7 @@ def test_only_curves_that_did_not_diverge_are_drawn(monkeypatch):
     diverged = dataclasses.replace(a_run(), score=np.nan, loss_curve=[2.0, 6e246])
     both, ours = a_comparison(diverged, diverged), a_comparison(diverged)
     figures = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(Figure, "savefig", lambda figure, file, format: figures.append(figure))
     picture.draw([both, ours, a_comparison()], Path("curves.png"))
     half, whole = figures[0].axes
     assert half.get_legend().get_texts()[0].get_text() == "fastbp: 1 s, diverged"
@@ -508,7 +509,7 @@ def test_picture_that_could_not_be_written_is_refused_before_training(capsys):
 
 def test_picture_that_cannot_be_written_after_all(folder):
     (folder / "curves.png").mkdir()
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(UserError, match=r"cannot write curves\.png: it is a folder"):
         picture.draw([a_comparison()], Path("curves.png"))
 
 
@@ -521,6 +522,104 @@ def a_comparison(ours=None, theirs=None, learning_rate=0.01):
         name="points", score_name="R2", guess=0.0, learning_rate=learning_rate
     )
     return compare.Comparison(task, ours or a_run(), theirs or a_run())
+
+
+# -- names from the file, and paths -----------------------------------------------------------
+
+RED, CLEAR = "\x1b[31mred\x07", "\x1b[2J"
+HOSTILE = {RED: 1.5, "two\nlines": "a\x08b", "cost $ (in $)": 2.0, "\u58f2\u4e0a\u202e": 0.5}
+
+
+def hostile_table(name):
+    """Write a table whose names and texts a terminal would obey; return its path."""
+    frame = pd.DataFrame({key: [value] * 60 for key, value in HOSTILE.items()})
+    frame[RED] = np.arange(60.0)[::-1] % 7
+    frame["cost $ (in $)"] = np.random.default_rng(0).normal(size=60)
+    frame["two\nlines"] = np.where(frame.index % 3 == 0, "a\x08b", f"{CLEAR}c")
+    frame["kind\x9b"] = np.where(frame[RED] > 3, f"{CLEAR}yes", "no\r")
+    frame.to_csv(name, index=False)
+    return name
+
+
+def is_plain(text):
+    return all(line.isprintable() for line in text.split("\n"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names as POSIX has them")
+@pytest.mark.parametrize("target", [r"kind\x9b", "two\nlines", "cost $ (in $)"])
+def test_names_from_a_file_are_printed_as_text(target, capsys):
+    path = hostile_table(f"{CLEAR} $x$ \udcff.csv" if sys.platform == "linux" else f"{CLEAR}.csv")
+    code, out, err = run(
+        capsys, "--data", path, "--target", target, "--epochs", "1", "--hidden", "2"
+    )
+    assert (code, err) == (0, "")
+    assert is_plain(out)
+    assert r"\x1b[2J" in out
+    assert {r"two\nlines", r"\x1b[31mred\x07", r"kind\x9b"} <= set(re.findall(r"[^\s,:]+", out))
+    assert Path("fastbp_learning_curves.png").read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--target", "kin"),
+        ("--target", RED, "--task", "classification", "--output", f"{CLEAR}/a.png"),
+        ("--target", f"none{CLEAR}"),
+        ("--target", "two\nlines", "--task", "regression"),
+        (),
+    ],
+)
+def test_names_in_mistakes_are_printed_as_text(arguments, capsys):
+    path = hostile_table(f"{CLEAR}.csv" if os.name == "posix" else "table.csv")
+    assert is_plain(error(capsys, "--data", path, *arguments))
+
+
+def test_messages_of_pandas_are_printed_as_text(folder, capsys):
+    (folder / "data.csv").write_bytes(b'a,b\n1,2\n3,4,\x1b[2J,6,"7\n')
+    assert is_plain(error(capsys, "--data", "data.csv", "--target", "b"))
+
+
+def test_columns_of_the_table_are_aligned_whatever_the_width_of_names():
+    comparisons = [a_comparison() for _ in range(3)]
+    names = ["digits", "\u58f2\u4e0a", "\u58f2\u4e0a" * 20]
+    for comparison, name in zip(comparisons, names, strict=True):
+        comparison.task.name = name
+    lines = report.table(comparisons)
+    assert len({display_width(line) for line in lines}) == 1
+    assert "..." in lines[-1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="symbolic links as POSIX has them")
+@pytest.mark.parametrize("suffix", ["png", "svg", "PDF"])
+def test_a_picture_is_written_through_a_link_in_the_format_of_the_name_given(folder, suffix):
+    (folder / f"link.{suffix}").symlink_to("target.xyz")
+    path = Path(f"link.{suffix}")
+    assert picture.is_possible(path)
+    picture.draw([a_comparison()], path)
+    assert path.is_symlink()
+    begins = {"png": PNG, "svg": b"<?xml", "PDF": b"%PDF"}[suffix]
+    assert Path("target.xyz").read_bytes().startswith(begins)
+
+
+def test_a_picture_that_a_full_disk_cuts_short_leaves_the_old_one(folder, monkeypatch):
+    (folder / "curves.png").write_bytes(b"old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fastbp._files.os.write", full)
+    with pytest.raises(UserError, match=r"cannot write curves\.png: No space left"):
+        picture.draw([a_comparison()], Path("curves.png"))
+    monkeypatch.undo()
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"old"]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("people.v2.csv", "people"), (".people.csv", "people"), (".csv", "csv")]
+)
+def test_a_data_set_is_called_as_its_file(path, name):
+    people().to_csv(path, index=False)
+    assert table_task(Path(path), "pay", "auto", seed=0)[0].name == name
 
 
 # -- Ctrl-C ----------------------------------------------------------------------------------

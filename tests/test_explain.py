@@ -1,10 +1,12 @@
 """`python -m fastbp explain`: the stories, a training on a file, a user's model; mistakes."""
 
 import json
+import os
 import pickle
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import joblib
@@ -348,13 +350,77 @@ def test_mistakes_are_one_line(capsys, arguments, said):
 
 
 def test_a_place_where_nothing_can_be_written_is_named(capsys, monkeypatch):
-    def refuse(**_):
-        raise PermissionError(13, "Permission denied")
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fastbp._page.document.tempfile.mkstemp", refuse)
     joblib.dump(Network((2, 1), random_state=0), "net.joblib")
+    monkeypatch.setattr("fastbp._files.os.write", refuse)
     said = error_of(capsys, "net.joblib", "--output", "page.html")
-    assert said.startswith("the page cannot be written to page.html")
+    assert said == "cannot write page.html: No space left on device"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes as POSIX has them")
+def test_a_page_into_a_named_pipe_is_not_opened_in_a_browser(capsys, monkeypatch):
+    os.mkfifo("pipe")
+    monkeypatch.setattr(command, "_has_display", lambda: True)
+    monkeypatch.setattr(command.webbrowser, "open", lambda address: pytest.fail("no page there"))
+    joblib.dump(Network((2, 1), random_state=0), "net.joblib")
+    read = []
+    reader = threading.Thread(target=lambda: read.append(Path("pipe").read_text(encoding="utf-8")))
+    reader.start()
+    code, out, err = run(capsys, "net.joblib", "--output", "pipe")
+    reader.join()
+    assert (code, err) == (0, "")
+    assert out.endswith("One step of the model: pipe\n")
+    assert read[0].startswith("<!doctype html>")
+    assert error_of(capsys, "--output", "pipe").startswith("pipe is no regular file: two pages")
+
+
+RED, CLEAR = "\x1b[31mred\x07", "\x1b[2J"
+
+
+def is_plain(text):
+    return all(line.isprintable() for line in text.split("\n"))
+
+
+def hostile_table():
+    """Write the irises with names and classes that a terminal would obey; return its path."""
+    path = f"{CLEAR}.csv" if os.name == "posix" else "table.csv"
+    names = [RED, "a\nb", "$x$", "\u202ec"]
+    frame = IRIS.data.set_axis(names, axis=1).assign(**{"kind\x9b": KIND + CLEAR})
+    frame.to_csv(path, index=False)
+    return frame, path
+
+
+def test_names_are_printed_and_shown_as_text(capsys):
+    frame, path = hostile_table()
+    code, out, err = run(capsys, "--data", path, "--target", r"kind\x9b", "--row", "3")
+    assert (code, err) == (0, "")
+    assert is_plain(out)
+    names = [r"\x1b[31mred\x07", r"a\nb", "$x$", r"\u202ec"]
+    classes = [rf"{kind}\x1b[2J" for kind in IRIS.target_names]
+    assert page_of()["names"] == {"features": names, "outputs": classes}
+    model = BackpropClassifier(**SETTINGS).fit(frame[frame.columns[:4]], frame["kind\x9b"])
+    assert explained(capsys, model)["names"] == {"features": names, "outputs": classes}
+
+
+def test_names_in_mistakes_are_printed_as_text(capsys):
+    frame, _ = hostile_table()
+    model = BackpropClassifier(**SETTINGS).fit(frame[frame.columns[:4]], frame["kind\x9b"])
+    joblib.dump(model, "model.joblib")
+    frame.assign(**{"kind\x9b": f"{RED}rose"}).to_csv("strange.csv", index=False)
+    frame.drop(columns=RED).to_csv("other.csv", index=False)
+    frame.assign(**{RED: f"{CLEAR}long"}).to_csv("text.csv", index=False)
+    frame.assign(**{"kind\x9b": None}).to_csv("gap.csv", index=False)
+    for name, said in {
+        "strange.csv": r"\x1b[31mred\x07rose', but the model knows setosa\x1b[2J",
+        "other.csv": r"has no column \x1b[31mred\x07",
+        "text.csv": "cannot take this row",
+        "gap.csv": r"has no kind\x9b",
+    }.items():
+        message = error_of(capsys, "model.joblib", "--data", name, "--target", "kind\x9b")
+        assert said in message
+        assert is_plain(message)
 
 
 def test_a_file_of_another_width_is_named(capsys):

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ._printable import printable
+
 USAGE = """usage: python -m fastbp.patch script.py [args...]
        python -m fastbp.patch -m module [args...]
 
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE, file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
     if not is_module and not Path(target[0]).exists():
-        print(f"python -m fastbp.patch: there is no file {target[0]}", file=sys.stderr)
+        print(f"python -m fastbp.patch: there is no file {printable(target[0])}", file=sys.stderr)
         return 2
     patch_sklearn()
     sys.argv[:] = [*target, *rest]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from .._console import exit_code_of, say
+from .._console import Parser, exit_code_of, say
+from .._files import is_regular_file
 from .task import Task
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m fastbp",
         description="Train neural networks row by row, next to scikit-learn's own: on three data "
         "sets that come with scikit-learn, or on a file of yours.",
@@ -102,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
         say("matplotlib is not installed: no picture of the learning curves.")
     tasks = _tasks(options)
     comparisons = [_compare(_as_asked(task, options), options.seed) for task in tasks]
-    say("", report.table(comparisons), "")
+    say("", *report.table(comparisons), "")
     if draws:
         say(_draw(comparisons, path))
     for default, comparison in zip(tasks, comparisons, strict=True):
@@ -120,7 +121,7 @@ def _draw(comparisons: list[Comparison], path: Path) -> str:
 
     if not any(one.has_curves for one in comparisons):
         return f"No learning curves to draw: {path} was not written."
-    replaced = " (replaced)" if path.exists() else ""
+    replaced = " (replaced)" if is_regular_file(path) else ""
     picture.draw(comparisons, path)
     return f"Learning curves: {path}{replaced}"
 

@@ -6,7 +6,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from .._console import UserError
+from .._console import UserError, mistakes_of_files
+from .._files import check_writable, write_file
+from .._printable import plain_label
 from .compare import Comparison, Run
 from .report import duration
 
@@ -25,12 +27,16 @@ def is_possible(path: Path) -> bool:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError:
         return False
-    if not path.parent.is_dir():
-        raise UserError(f"there is no folder {path.parent} to write the picture to")
+    with mistakes_of_files():
+        check_writable(path)
     formats = FigureCanvasAgg.get_supported_filetypes()
-    if path.suffix.lstrip(".").lower() not in formats:
+    if _format_of(path) not in formats:
         raise UserError(f"{path} should end in one of: {', '.join('.' + one for one in formats)}")
     return True
+
+
+def _format_of(path: Path) -> str:
+    return path.suffix.lstrip(".").lower()
 
 
 def draw(comparisons: list[Comparison], path: Path) -> None:
@@ -52,10 +58,8 @@ def draw(comparisons: list[Comparison], path: Path) -> None:
     for axes, comparison in zip(panels, comparisons, strict=True):
         _panel(axes, comparison)
     panels[0].set_ylabel("training loss (mean of each epoch)")
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise UserError(f"the picture cannot be written to {path}: {error.strerror}") from error
+    with mistakes_of_files():
+        write_file(path, lambda file: figure.savefig(file, format=_format_of(path)))
 
 
 def _panel(axes: Any, comparison: Comparison) -> None:
@@ -63,9 +67,8 @@ def _panel(axes: Any, comparison: Comparison) -> None:
     from matplotlib.ticker import EngFormatter, LogLocator
 
     task = comparison.task
-    axes.set_title(
-        f"{task.name}, {comparison.network}", fontweight="bold", pad=46, parse_math=False
-    )
+    title = f"{plain_label(task.name)}, {comparison.network}"
+    axes.set_title(title, fontweight="bold", pad=46)
     axes.set_xlabel("training time, one dot an epoch")
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(EngFormatter(unit="s"))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from .._printable import display_width, padded, shortened
 from .compare import Comparison, Run, fastbp_model
 from .task import Task
+
+LONGEST_NAME = 24  # of a data set in the table, in columns of a terminal
 
 
 def run_line(label: str, run: Run, score_name: str) -> str:
@@ -50,13 +53,13 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def table(comparisons: list[Comparison]) -> str:
-    """Return the comparison of all data sets as aligned text."""
+def table(comparisons: list[Comparison]) -> list[str]:
+    """Return the comparison of all data sets as aligned lines."""
     theirs = ("scikit-learn", "rows/s", "ratio")
     head = ("data set", "network", "held out", "fastbp", "rows/s", *theirs)
     rows = [
         (
-            one.task.name[:24],
+            shortened(one.task.name, LONGEST_NAME),
             one.network,
             one.task.score_name,
             *_score_and_speed(one.fastbp),
@@ -74,12 +77,12 @@ def _score_and_speed(run: Run) -> tuple[str, str]:
     return "-" if run.score is None else f"{run.score:.3f}", f"{run.rows_per_second:,.0f}"
 
 
-def aligned(rows: list[tuple[str, ...]], left: int) -> str:
+def aligned(rows: list[tuple[str, ...]], left: int) -> list[str]:
     """Return rows of cells in columns, the first ``left`` of them aligned to the left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
 
     def line(row: tuple[str, ...]) -> str:
         cells = enumerate(zip(row, widths, strict=True))
-        return "  ".join(f"{cell:{'<' if i < left else '>'}{width}}" for i, (cell, width) in cells)
+        return "  ".join(padded(cell, width, left=i < left) for i, (cell, width) in cells)
 
-    return "\n".join(map(line, rows))
+    return list(map(line, rows))

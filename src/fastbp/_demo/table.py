@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._console import UserError
+from .._printable import printable
 from .columns import (
     DECIMAL_COMMA,
     MOST_CATEGORIES,
@@ -71,7 +72,7 @@ def table_task(path: Path, target: str | None, kind: str, seed: int) -> tuple[Ta
     labels = y.to_numpy() if numbers is None else numbers
     parts = split(X, labels, is_classification=is_classification, seed=seed)
     task = Task(
-        path.name.split(".")[0],
+        printable(path.name.lstrip(".").split(".")[0] or path.name),
         *parts,
         preprocessing=_preprocessing(X),
         is_classification=is_classification,
@@ -93,9 +94,13 @@ def columns_of(frame: Any, path: Path) -> dict[str, Column]:
 
 
 def checked_target(target: str | None, columns: list[str], path: Path) -> str:
-    """Return the column's name if the table has it; else tell the names that come near."""
-    if target in columns:
-        return target
+    """Return the column's name if the table has it, also where it is given as `printable` shows it.
+
+    Else say which names come near.
+    """
+    as_shown = {printable(name): name for name in reversed(columns)}
+    if target in columns or target in as_shown:
+        return target if target in columns else as_shown[target]
     by_lower_case = {name.lower(): name for name in reversed(columns)}
     near = difflib.get_close_matches((target or "").lower(), by_lower_case, cutoff=0.5)
     names = [by_lower_case[name] for name in near] or columns

@@ -9,8 +9,9 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from .._console import UserError, exit_code_of, say
+from .._console import Parser, UserError, exit_code_of, mistakes_of_files, say
 from .._demo.command import positive
+from .._files import check_writable, is_regular_file
 
 PAGE = Path("fastbp_explain.html")
 
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m fastbp explain",
         description="See every number of backpropagation in the browser: one page a network, to "
         "play, step through and rewind, that needs no network connection. Without arguments: nine "
@@ -74,14 +75,24 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     output = options.output or PAGE
-    _check_output(output)
-    pages = [(_write(page, path), name) for page, path, name in _pages(options, output)]
-    shows = not options.no_open and _has_display()
-    for path, name in pages:
-        say(f"{name}: {path} ({path.stat().st_size / 1000:,.0f} kB)")
-        if not (shows and webbrowser.open(path.resolve().as_uri())):
-            say(f"    open it in a browser: {path.resolve().as_uri()}")
+    with mistakes_of_files():  # before anything takes time
+        check_writable(output)
+    for page, path, name in _pages(options, output):
+        with mistakes_of_files():
+            page.to_html(path)
+        _show(path, name, opens=not options.no_open and _has_display())
     return 0
+
+
+def _show(path: Path, name: str, *, opens: bool) -> None:
+    """Say what was written, and open it in a browser; a device or a pipe holds no page to open."""
+    if not is_regular_file(path):
+        return say(f"{name}: {path}")
+    say(f"{name}: {path} ({path.stat().st_size / 1000:,.0f} kB)")
+    address = path.resolve().as_uri()
+    if not (opens and webbrowser.open(address)):
+        say(f"    open it in a browser: {address}")
+    return None
 
 
 def _pages(options: argparse.Namespace, output: Path) -> list[tuple[Any, Path, str]]:
@@ -97,25 +108,10 @@ def _pages(options: argparse.Namespace, output: Path) -> list[tuple[Any, Path, s
     from .salaries import salaries
     from .shower import shower
 
+    if output.exists() and not is_regular_file(output):
+        raise UserError(f"{output} is no regular file: two pages need two, see --output")
     beside = output.with_stem(f"{output.stem}_shower")
     return [(salaries(), output, "Nine parameters"), (shower(), beside, "The shower")]
-
-
-def _check_output(path: Path) -> None:
-    """Refuse a place where no page can be written, before anything takes time."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; give the name of a file, such as {path / PAGE}")
-    if not path.parent.is_dir():
-        raise UserError(f"there is no folder {path.parent} to write the page to")
-
-
-def _write(page: Any, path: Path) -> Path:
-    try:
-        page.to_html(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"the page cannot be written to {path}: {reason}") from error
-    return path
 
 
 def _has_display() -> bool:

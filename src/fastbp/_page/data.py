@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .._chain_rule import LayerTrace, strongest
 from .._json import jsonable
+from .._printable import printable
 
 MOST_UNITS = 12  # of a layer that are drawn
 MOST_BYTES = 1_150_000  # of data; a page has some 0.15 MB besides
@@ -110,8 +111,8 @@ def _head(kind: str, trace: Any, shown: Shown) -> dict[str, Any]:
             "solver": dataclasses.asdict(trace.solver),
             "shown": shown,
             "names": {
-                "features": [features[i] for i in shown[0]],
-                "outputs": [outputs[j] for j in shown[-1]],
+                "features": [printable(features[i]) for i in shown[0]],
+                "outputs": [printable(outputs[j]) for j in shown[-1]],
             },
         }
     )

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 import json
-import os
-import tempfile
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 HEIGHT = 820  # of an embedded page, in CSS pixels
@@ -40,46 +36,6 @@ def document(data: dict[str, Any], title: str, without_scripts: str) -> str:
     }
     pieces = template.split("@@")
     return "".join(parts.get(piece, piece) for piece in pieces)
-
-
-def written(text: str, where: Any) -> Path:
-    """Write a page to a file, all of it or nothing, and return its path.
-
-    Raises
-    ------
-    FileNotFoundError, IsADirectoryError, PermissionError
-        If it cannot be written there.
-    """
-    path = Path(where)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"cannot write {path}: there is no folder {path.parent}. Make it first, or choose "
-            "another path"
-        )
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder; add a name, such as "
-                                f"{path / 'page.html'}")  # fmt: skip
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise type(error)(error.errno, f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-    return path
-
-
-def _umask() -> int:
-    """Return the mask of new files' permissions, which mkstemp does not heed."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def embedded(page: str, title: str) -> str:

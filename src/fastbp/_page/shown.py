@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .document import document, embedded, written
+from .._files import write_file
+from .document import document, embedded
 from .widget import widget
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ class Shown:
 
         Parameters
         ----------
-        path : str or path-like, default=None
-            Where to write it; a file that is there is replaced. None returns the text instead.
+        path : str, bytes or path-like, default=None
+            Where to write it; None returns the text instead. A file that is there is replaced, all
+            at once, and keeps its mode and owner. Symbolic links are followed; a device or a named
+            pipe is written to.
 
         Returns
         -------
@@ -47,7 +50,7 @@ class Shown:
             If it cannot be written there, such as FileNotFoundError where there is no such folder.
         """
         page = document(self._page_data(), self._page_title(), self._page_text())
-        return page if path is None else written(page, path)
+        return page if path is None else write_file(path, page)
 
     def to_widget(self) -> Any:
         """Return the same page as a widget for notebooks. Needs anywidget (extra ``widget``).

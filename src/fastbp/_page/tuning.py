@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .._json import jsonable
+from .._printable import printable
 from .data import MOST_BYTES, spread
 
 MOST_NODES = 14  # knobs and stages that are drawn
@@ -29,27 +31,33 @@ def data_of_tuning(result: Any) -> dict[str, Any]:
             "format": "fastbp.tuning/1",
             "status": result.status,
             "message": result.message,
-            "knobs": knobs,
-            "stages": stages,
+            "knobs": list(map(printable, knobs)),
+            "stages": list(map(printable, stages)),
             "n_knobs": len(result.settings),
             "n_stages": len(result.values),
             "n_evaluations": n,
-            "target": {name: result.target[name] for name in stages if name in result.target},
-            "bounds": {name: result.bounds[name] for name in knobs},
+            "target": _by_name(result.target, [name for name in stages if name in result.target]),
+            "bounds": _by_name(result.bounds, knobs),
             "sensitivities": {
-                stage: {
-                    name: past[kept] for name, past in result.sensitivity_history[stage].items()
+                printable(stage): {
+                    printable(name): past[kept]
+                    for name, past in result.sensitivity_history[stage].items()
                 }
                 for stage in stages
             },
-            "noise": {stage: result.noise[stage] for stage in stages},
+            "noise": _by_name(result.noise, stages),
             "evaluation": result.history["evaluation"][kept],
             "purpose": result.history["purpose"][kept],
             "error": result.history["error"][kept],
-            "columns": {name: result.history[name][kept] for name in names},
+            "columns": {printable(name): result.history[name][kept] for name in names},
         }
     )
     return data
+
+
+def _by_name(values: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return the values of some names, by these names as the page shows them."""
+    return {printable(name): values[name] for name in names}
 
 
 def _shown(sensitivities: dict[str, dict[str, float]]) -> list[str]:
