@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastbp.measured import ChainTuner, Evaluation, Knob, Stage, TuningResult
+from fastbp._printable import display_width
+from fastbp.measured import ChainTuner, Evaluation, Knob, Stage, StageError, TuningResult
 
 BOTH_LOSSES = ("absolute_error", "squared_error")
 SOLVERS = ("sgd", "momentum", "adagrad")
@@ -511,6 +512,46 @@ def test_the_result_prints_knobs_stages_and_why():
         "  house_flow   13                       main_valve 2",
         "  shower_flow  7         7              house_flow 0.25, handle 0.5",
     ]
+
+
+def test_names_are_printed_and_drawn_as_text(capsys):
+    pytest.importorskip("matplotlib")
+    handle, flow, other = "handle\x1b[2J", "flow\n", "\u202ewarm $a$"
+    stages = [
+        Stage(flow, lambda h: h, Knob(handle, low=0, high=10)),
+        Stage(other, lambda _: 1.0, upstream=flow),
+    ]
+    result = ChainTuner(stages, target=7.0, verbose=True).tune(max_evaluations=40)
+    for text in (str(result), capsys.readouterr().out):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert {r"handle\x1b[2J", r"flow\n", r"\u202ewarm"} <= set(text.split())
+    assert r"handle\\x1b[2J" in result.to_html()  # a backslash in JSON is two
+    figure = result.plot()[0].figure
+    figure.canvas.draw()
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == [r"\u202ewarm \$a\$"]
+
+
+def test_columns_of_a_result_are_aligned_whatever_the_width_of_names():
+    stages = [
+        Stage("\u6d41\u91cf", lambda h: h, Knob("\u30d0\u30eb\u30d6", low=0, high=10)),
+        Stage("long name of a stage", lambda x: x + 1),
+    ]
+    lines = str(ChainTuner(stages, target=7.0).tune()).split("\n")
+    head = next(line for line in lines if line.lstrip().startswith("stage"))
+    rows = lines[lines.index(head) + 1 :]
+    assert len(rows) == 2
+    for line in rows:
+        name = line.lstrip().split("  ")[0]
+        value = line.index(line[line.index(name) + len(name) :].lstrip())
+        assert display_width(line[:value]) == head.index("observed")
+
+
+def test_a_stage_that_fails_names_its_inputs_as_text():
+    stage = Stage("y", lambda k: 1 / 0, Knob("k\x1b[2J", low=0, high=1))
+    with pytest.raises(StageError) as error:
+        ChainTuner(stage, target=1.0).tune()
+    assert r" at k\x1b[2J = 0.5" in str(error.value)
 
 
 def test_the_result_of_a_large_tree_prints_its_first_rows():

@@ -13,6 +13,7 @@ from cases import parameters_of
 from sklearn.exceptions import NotFittedError
 
 from fastbp import BackpropClassifier, BackpropRegressor, Network, record, sensitivity_of_loss
+from fastbp._printable import printable
 from fastbp.plot import (
     GradientFlowDisplay,
     LossCurveDisplay,
@@ -293,6 +294,23 @@ def test_a_large_network_is_drawn_in_part_and_says_so(tmp_path):
     assert "8 of 30 units shown\nrelu" in texts_of(display)
     display.figure_.savefig(tmp_path / "network.svg")
     assert (tmp_path / "network.svg").stat().st_size < 200_000
+
+
+@pytest.mark.parametrize("names", [["$a$", "cost $"], ["$\\frac$", "a_^{$b$"], ["\x1b[2J", "a\nb"]])
+def test_names_are_no_formulas_and_are_drawn_as_text(names, tmp_path):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 2)), columns=names)
+    y = np.where(X[names[0]] > 0, *names)
+    model = BackpropClassifier(hidden_layer_sizes=(2,), random_state=0)
+    model.partial_fit(X, y, classes=sorted(names))
+    for display in (
+        NetworkDisplay.from_estimator(model),
+        SensitivityDisplay.from_estimator(model, X),
+    ):
+        display.figure_.savefig(tmp_path / "picture.svg")
+        drawn = [text.get_text() for text in display.ax_.findobj(mpl.text.Text)]
+        shown = {text.replace(r"\$", "$") for text in drawn}
+        assert set(map(printable, names)) <= shown
+        assert not any(mpl.cbook.is_math_text(text) for text in drawn)
 
 
 def test_a_network_of_zeros_can_be_drawn():

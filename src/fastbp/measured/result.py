@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .._page.shown import Shown
 from .._page.tuning import data_of_tuning
+from .._printable import display_width, padded, plain_label, printable
 
 Purpose = Literal["start", "repeat", "probe", "move"]
 Status = Literal[
@@ -46,7 +47,8 @@ class Evaluation:
     error: float
 
     def __str__(self) -> str:
-        shown = [f"{name} = {x:.6g}" for name, x in [*self.settings.items(), *self.values.items()]]
+        numbers = [*self.settings.items(), *self.values.items()]
+        shown = [f"{printable(name)} = {x:.6g}" for name, x in numbers]
         more = f", and {len(shown) - MOST_LINES} more" if len(shown) > MOST_LINES else ""
         return (
             f"{self.number:6d} {self.purpose:<6}  error {self.error:<11.6g} "
@@ -145,10 +147,10 @@ class TuningResult(Shown):
         number = self.history["evaluation"]
         marker = "." if len(number) <= 100 else None
         for name in list(self.target)[:MOST_LINES]:
-            (line,) = above.plot(number, self.history[name], marker=marker, label=name)
+            (line,) = above.plot(number, self.history[name], marker=marker, label=plain_label(name))
             above.axhline(self.target[name], color=line.get_color(), linestyle="--", linewidth=1)
         for name in list(self.settings)[:MOST_LINES]:
-            middle.plot(number, self.history[name], marker=marker, label=name)
+            middle.plot(number, self.history[name], marker=marker, label=plain_label(name))
         below.semilogy(number, np.maximum(self.history["error"], 1e-16), marker=marker, color="k")
         for ax, title in ((above, "observed"), (middle, "knobs"), (below, "error")):
             ax.set_ylabel(title)
@@ -162,7 +164,7 @@ class TuningResult(Shown):
         lines += _table(
             ("knob", "setting", "bounds"),
             [
-                (name, f"{x:.6g}", "{:g} to {:g}".format(*self.bounds[name]))
+                (printable(name), f"{x:.6g}", "{:g} to {:g}".format(*self.bounds[name]))
                 for name, x in self.settings.items()
             ],
         )
@@ -176,9 +178,9 @@ class TuningResult(Shown):
     def _row_of_stage(self, name: str) -> tuple[str, ...]:
         target = self.target.get(name)
         noise = self.noise[name]
-        inputs = ", ".join(f"{a} {s:.4g}" for a, s in self.sensitivities[name].items())
+        inputs = ", ".join(f"{printable(a)} {s:.4g}" for a, s in self.sensitivities[name].items())
         return (
-            name,
+            printable(name),
             f"{self.values[name]:.6g}",
             "" if target is None else f"{target:.6g}",
             "" if math.isnan(noise) or noise == 0 else f"{noise:.2g}",
@@ -189,8 +191,8 @@ class TuningResult(Shown):
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     """Return the lines of a table, the first dozen rows of it."""
     shown = [head, *rows[:MOST_LINES]]
-    widths = [max(len(row[i]) for row in shown) for i in range(len(head))]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in shown]
+    widths = [max(display_width(row[i]) for row in shown) for i in range(len(head))]
+    lines = ["  ".join(map(padded, row, widths)).rstrip() for row in shown]
     if len(rows) > MOST_LINES:
         lines += [f"... and {len(rows) - MOST_LINES} more"]
     return [f"  {line}" for line in lines]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._printable import printable
 from .._validation import check_number
 
 
@@ -165,7 +166,7 @@ def as_observation(name: str, value: Any) -> float:
 
 
 def _at(inputs: dict[str, float]) -> str:
-    shown = ", ".join(f"{name} = {value:.6g}" for name, value in inputs.items())
+    shown = ", ".join(f"{printable(name)} = {value:.6g}" for name, value in inputs.items())
     return f" at {shown}" if shown else ""
 
 

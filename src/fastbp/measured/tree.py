@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._printable import printable
 from .stage import Stage, as_observation
 
 Floats = NDArray[np.float64]
@@ -147,9 +148,8 @@ def _depths(upstream: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
     while waiting:
         ready = [name for name in waiting if all(other in depth for other in upstream[name])]
         if not ready:
-            raise ValueError(
-                f"the stages feed each other in a circle: {' -> '.join(_circle(upstream, depth))}"
-            )
+            circle = " -> ".join(map(printable, _circle(upstream, depth)))
+            raise ValueError(f"the stages feed each other in a circle: {circle}")
         for name in ready:
             depth[name] = 1 + max((depth[other] for other in upstream[name]), default=-1)
         waiting = [name for name in waiting if name not in depth]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._printable import printable
 from .._validation import check_choice, check_flag, check_number, check_whole
 from .losses import LOSSES
 from .probes import Probes
@@ -348,7 +349,7 @@ class ChainTuner:
         begins = self._purpose != "move"
         base = self._begin_moves() if begins else nodes
         if not self._pull().any():
-            names = ", ".join(list(self._target)[:3])
+            names = ", ".join(map(printable, list(self._target)[:3]))
             return self._end("no_answer", f"No knob was seen to change {names}.")
         settings = base[: self._tree.n_knobs]
         self._asked = np.clip(settings + self._step(base), self._low, self._high)
@@ -442,7 +443,7 @@ class ChainTuner:
 
     def _why_out_of_reach(self, settings: Floats) -> str:
         at_bound = [
-            f"{knob.name} at {x:g}"
+            f"{printable(knob.name)} at {x:g}"
             for knob, x in zip(self._tree.knobs, settings, strict=True)
             if x in (knob.low, knob.high)
         ]
@@ -471,7 +472,8 @@ class ChainTuner:
         worst = int(np.argmax(np.abs(deviation) / self._tol))
         name, wanted = list(self._target.items())[worst]
         closest = "closest" if len(self._target) == 1 else "worst"
-        return f"{name} is {wanted + deviation[worst]:.6g} at its {closest}, {wanted:g} is wanted"
+        found = wanted + deviation[worst]
+        return f"{printable(name)} is {found:.6g} at its {closest}, {wanted:g} is wanted"
 
     def _deviation(self, nodes: Floats) -> Floats:
         deviation: Floats = nodes[self._tree.n_knobs :][self._target_stage] - self._wanted

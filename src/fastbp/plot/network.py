@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .._printable import plain_label
 from .._subject import Names, names_of, network_of
 from .._validation import check_whole
 from ..network import Network
@@ -144,7 +145,7 @@ class NetworkDisplay(Display):
         for layer, side, column in ((0, "right", names[0]), (len(places) - 1, "left", names[1])):
             shift = -0.12 if layer == 0 else 0.12
             for (x, y), unit in zip(places[layer], self.shown_[layer], strict=True):
-                ax.text(x + shift, y, column[unit], ha=side, va="center", fontsize=9)
+                ax.text(x + shift, y, plain_label(column[unit]), ha=side, va="center", fontsize=9)
         activations = [*self.network.activation, self.network.out_activation]
         for layer, n in enumerate(self.network.layer_sizes):
             last = layer == len(places) - 1

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._printable import plain_label
 from .._subject import names_of, network_of
 from .._validation import check_whole
 from ._axes import GREY, NEGATIVE, POSITIVE, Display, pyplot, tidy
@@ -112,7 +113,8 @@ class SensitivityDisplay(Display):
         height = 1.2 + 0.28 * len(self.shown_)
         n_outputs = len(self.mean)
         ax = self._on(ax, (6.0 if n_outputs == 1 else 3.5 + 0.75 * n_outputs, height))
-        ax.set_yticks(range(len(self.shown_)), [self.feature_names[i] for i in self.shown_])
+        shown = [plain_label(self.feature_names[i]) for i in self.shown_]
+        ax.set_yticks(range(len(shown)), shown)
         (self._bars if n_outputs == 1 else self._table)(ax)
         if len(self.shown_) < len(strength):
             ax.set_title(
@@ -133,9 +135,8 @@ class SensitivityDisplay(Display):
         ax.axvline(0, color=GREY, linewidth=0.8)
         ax.invert_yaxis()
         kind = "elasticity" if self.relative else "derivative"
-        ax.set_xlabel(
-            f"{kind} of {self.output_names[0]}\nmean over rows (dark), mean of the sizes (light)"
-        )
+        what = f"{kind} of {plain_label(self.output_names[0])}"
+        ax.set_xlabel(f"{what}\nmean over rows (dark), mean of the sizes (light)")
         tidy(ax)
         ax.grid(visible=False, axis="y")
 
@@ -143,7 +144,7 @@ class SensitivityDisplay(Display):
         values = self.mean[:, self.shown_].T
         largest = float(np.abs(values).max()) or 1.0
         image = ax.imshow(values, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
-        ax.set_xticks(range(len(self.mean)), self.output_names)
+        ax.set_xticks(range(len(self.mean)), list(map(plain_label, self.output_names)))
         pyplot().setp(ax.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
         ax.tick_params(length=0)
         for (row, column), value in np.ndenumerate(values):
