@@ -260,6 +260,25 @@ static void batch_update(const fbp_batch *batch, const fbp_layer *layer, const f
     if (batch->W_T) transpose_inputs(batch, layer, first_input, n);
 }
 
+/* The sum of w^2 over n inputs of a panel, NV vectors wide, of which the last has n_tail outputs: what
+ * stands behind them is nobody's. Summed as `dot` would, of a panel that is full. */
+INLINE double squares_of_panel(const real *W, int64_t n, int n_tail, const int NV) {
+    const int64_t n_vectors = n * NV;
+    vec sums[4] = {v_set1(0), v_set1(0), v_set1(0), v_set1(0)};
+    int64_t k = 0;
+#define ADD(U, S)                                                                       \
+    do {                                                                                \
+        const vec w = v_load_part(W + (k + (U)) * VL, (U) % NV < NV - 1 ? VL : n_tail); \
+        sums[S] = v_fma(w, w, sums[S]);                                                 \
+    } while (0)
+    for (; k + 4 <= n_vectors; k += 4)
+        UNROLL for (int u = 0; u < 4; u++) ADD(u, u);
+    for (; k < n_vectors; k += NV)
+        UNROLL for (int u = 0; u < NV; u++) ADD(u, 0);
+#undef ADD
+    return v_sum(v_add(v_add(sums[0], sums[1]), v_add(sums[2], sums[3])));
+}
+
 /* The sum of w^2 over n inputs from first_input on */
 static double batch_penalty(const fbp_batch *batch, const fbp_layer *layer, int64_t first_input, int64_t n) {
     const int64_t n_columns = batch->n_columns;
@@ -267,8 +286,11 @@ static double batch_penalty(const fbp_batch *batch, const fbp_layer *layer, int6
     if (batch->sparse)
         return sum_squares((const real *)layer->W + first_input * layer->n_out, n * layer->n_out);
     for (int64_t j = 0; j < n_columns; j += DENSE_PANEL) {
-        const int64_t width = width_of_panel(n_columns, j);
-        sum += sum_squares((const real *)batch->W + j * layer->n_in + first_input * width, n * width);
+        const int64_t width = width_of_panel(n_columns, j), n_last = layer->n_out - j - (width - VL);
+        const real *W = (const real *)batch->W + j * layer->n_in + first_input * width;
+        if (n_last >= VL) sum += sum_squares(W, n * width);
+        else if (width == VL) sum += squares_of_panel(W, n, (int)n_last, 1);
+        else sum += squares_of_panel(W, n, (int)n_last, 2);
     }
     return sum;
 }

@@ -33,6 +33,7 @@ typedef enum {
     FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_HUBER, FBP_QUANTILE, /* any output activation */
     FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON,                 /* pairs: see fbp_output_delta */
     FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS, /* scikit-learn's */
+    FBP_RATIO_POISSON,
     FBP_N_LOSS
 } fbp_loss;
 

@@ -59,7 +59,7 @@ const fbp_ops FBP_TABLE = {
                derive_identity, derive_identity}, /* exp and softmax: in the pair's delta */
     .output_delta = {squared_error_delta, absolute_error_delta, huber_delta, quantile_delta,
                      binary_log_loss_delta, log_loss_delta, poisson_delta, mean_squared_error_delta,
-                     clipped_binary_log_loss_delta, clipped_log_loss_delta},
+                     clipped_binary_log_loss_delta, clipped_log_loss_delta, ratio_poisson_delta},
     .scale = scale,
     .take_steps = take_steps,
     .sum_squares = sum_squares,

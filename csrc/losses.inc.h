@@ -4,8 +4,9 @@
  * dE/dz is a - y, the same as dE/da of squared error: see fbp_output_delta in fastbp.h.
  * Losses are summed in double for both dtypes.
  *
- * scikit-learn's perceptrons report two of them differently, with the same delta: squared error is a mean
- * over outputs, and log losses are those of probabilities clipped to eps .. 1 - eps. */
+ * scikit-learn's perceptrons report some of them differently, with the same delta: squared error is a mean
+ * over outputs, log losses are those of probabilities clipped to eps .. 1 - eps, and Poisson's is infinite
+ * where y / a is not a number of the dtype. */
 
 /* log(x), x > 0. libm's log would bind the wheel to a newer libc than its log1p does. */
 INLINE double natural_log(double x) {
@@ -172,5 +173,15 @@ static double poisson_delta(void *delta, const void *z_, const void *a_, const v
     difference(delta, a, y, n);
     for (int64_t k = 0; k < n; k++)
         loss += a[k] + (y[k] > 0 ? y[k] * (natural_log(y[k]) - z[k] - 1) : 0);
+    return loss;
+}
+
+/* The same, but infinite where y / a overflows or is 0 / 0: there scikit-learn's is infinite or NaN */
+static double ratio_poisson_delta(void *delta, const void *z, const void *a_, const void *y_, int64_t n,
+                                  double parameter) {
+    const real *a = a_, *y = y_;
+    double loss = poisson_delta(delta, z, a, y, n, parameter);
+    for (int64_t k = 0; k < n; k++)
+        if (!isfinite(y[k] / a[k])) loss = INFINITY;
     return loss;
 }

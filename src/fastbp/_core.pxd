@@ -14,6 +14,7 @@ cdef extern from "fastbp.h" nogil:
         FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_HUBER, FBP_QUANTILE
         FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON
         FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS
+        FBP_RATIO_POISSON
 
     ctypedef void fbp_activate(void *z, int64_t n) noexcept nogil
     ctypedef void fbp_derive(void *delta, const void *a, int64_t n) noexcept nogil

@@ -109,13 +109,18 @@ cdef fbp_step step_of(const fbp_solver *solver, double batch_size, int64_t n_ste
         step.beta_1, step.beta_2 = solver.beta_1, solver.beta_2
         step.decay, step.epsilon, step.squares = alpha, solver.epsilon, solver.squares
         # The moments begin at 0: what their means lack for that after n steps is made up for here.
-        step.rate = eta * sqrt(missing(step.beta_2, n_steps)) / missing(step.beta_1, n_steps)
+        step.rate = (eta * sqrt(missing(step.beta_2, n_steps, solver.by_weight))
+                     / missing(step.beta_1, n_steps, solver.by_weight))
     return step
 
 
-cdef inline double missing(double beta, int64_t n) noexcept nogil:
-    """1 - beta ** n. libm's pow would bind the wheel to a newer libc than these do."""
-    return -expm1(n * log1p(beta - 1))
+cdef inline double missing(double beta, int64_t n, bint of_rounded_power) noexcept nogil:
+    """1 - beta ** n. libm's pow would bind the wheel to a newer libc than these do.
+
+    scikit-learn's has lost the digits that beta ** n is rounded to: many, where that is about 1.
+    """
+    cdef double rest = -expm1(n * log1p(beta - 1)), power = 1 - rest
+    return 1 - power if of_rounded_power else rest
 
 
 cdef fbp_step ADD                                       # w' = w + g: to sum up gradients
@@ -145,6 +150,8 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
             return t
         if solver.by_weight:                            # its mean over this one row
             loss += 0.5 * solver.alpha * penalty(net) / weight
+            if not loss <= solver.largest_loss:
+                return t
             step = step_of(solver, weight, solver.n_steps + 1 + t - start)
             loss_sum[0] += loss
             weight = 1
@@ -295,6 +302,8 @@ cdef Py_ssize_t train_epochs(fbp_net *net, Layout layout, Team *team, const fbp_
             stopped = train_piece(net, layout, data, course.visits, 0, n, solver, &loss_sum)
         if stopped < n or not is_finite(net, &course.state[0]):
             return epoch
+        if solver.by_weight and course.moments != NULL and not is_finite(net, &course.state[1]):
+            return epoch
         solver.n_steps += n_steps
         weight = n if solver.by_weight else weight_of_rows(data, course.visits, 0, n)
         course.losses[epoch] = loss_sum / weight
@@ -330,14 +339,15 @@ cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
             loss += sum_of(team.losses, n_blocks(team))
             team.factor = 1
             if team.is_last:
+                if solver.by_weight:
+                    hand_out(team, ADD_UP_WEIGHTS, team.n_pieces)
+                    loss += 0.5 * solver.alpha * sum_of(team.penalties, team.n_units)
                 if not loss <= solver.largest_loss * weight:
                     return start
                 n_steps += 1
                 divisor = weight if solver.by_weight else end - start
                 team.step, team.factor = step_of(solver, divisor, n_steps), 1 / divisor
                 if solver.by_weight:
-                    hand_out(team, ADD_UP_WEIGHTS, team.n_pieces)
-                    loss += 0.5 * solver.alpha * sum_of(team.penalties, team.n_units)
                     loss *= (end - start) / weight
                 loss_sum[0] += loss
             hand_out(team, MOVE_WEIGHTS, team.n_pieces)     # all weights have taken their step
@@ -742,14 +752,16 @@ ACTIVATIONS = {"identity": FBP_IDENTITY, "logistic": FBP_LOGISTIC, "tanh": FBP_T
                "relu": FBP_RELU, "exp": FBP_EXP, "softmax": FBP_SOFTMAX}
 # Targets that a loss allows; any that is not named here.
 TARGETS = {"binary_log_loss": (0, 1), "log_loss": (0, 1), "poisson": (0, np.inf),
-           "clipped_binary_log_loss": (0, 1), "clipped_log_loss": (0, 1)}
+           "clipped_binary_log_loss": (0, 1), "clipped_log_loss": (0, 1),
+           "ratio_poisson": (0, np.inf)}
 LOSSES = {"squared_error": FBP_SQUARED_ERROR, "absolute_error": FBP_ABSOLUTE_ERROR,
           "huber": FBP_HUBER, "quantile": FBP_QUANTILE,
           "binary_log_loss": FBP_BINARY_LOG_LOSS, "log_loss": FBP_LOG_LOSS,
           "poisson": FBP_POISSON,
           "mean_squared_error": FBP_MEAN_SQUARED_ERROR,
           "clipped_binary_log_loss": FBP_CLIPPED_BINARY_LOG_LOSS,
-          "clipped_log_loss": FBP_CLIPPED_LOG_LOSS}
+          "clipped_log_loss": FBP_CLIPPED_LOG_LOSS,
+          "ratio_poisson": FBP_RATIO_POISSON}
 ISAS = {fbp_isa_name(isa).decode(): isa for isa in range(FBP_N_ISA)}
 AUTOMATIC = ("avx512", "avx2", "neon", "scalar")  # preferred first
 

@@ -19,7 +19,7 @@ from sklearn import get_config
 
 from . import _core, _host
 from ._threads import available_threads
-from ._validation import blocks_of_rows
+from ._validation import blocks_of_rows, is_held
 from .network import HIDDEN_ACTIVATIONS, Moments, Network, Solver, copy_each, room_like
 
 # Loss and output activation that belong together.
@@ -33,8 +33,13 @@ REPORTED = {
     "squared_error": "mean_squared_error",
     "binary_log_loss": "clipped_binary_log_loss",
     "log_loss": "clipped_log_loss",
+    "poisson": "ratio_poisson",
 }
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
+# Beyond this, losses and learning rates are left to the host: its own arithmetic may overflow, and
+# has to say how.
+LARGE = dict(zip(FLOATS, (1e100, 1e18), strict=True))
+LEAST_EPSILON = math.sqrt(np.finfo(np.float32).tiny)
 
 
 class ReportingNetwork(Network):
@@ -74,6 +79,14 @@ class ReportingNetwork(Network):
     def is_finite(self) -> bool:
         """Whether no parameter is NaN or infinite."""
         return _core.all_finite(self._arena.values)
+
+    def is_moderate(self) -> bool:
+        """Whether no parameter is NaN or so large that sums may overflow on the way.
+
+        What infinite terms add up to depends on their order, and an activation may hide it.
+        """
+        values, most = self._arena.values, LARGE[self.dtype]
+        return bool(values.min() >= -most and values.max() <= most)
 
     def load(self, model: Any) -> None:
         """Copy the model's parameters in."""
@@ -121,8 +134,7 @@ class Twin:
         self.n_threads = available_threads()
         self.network = _idle.taken(model)
         self.rows = self.network._rows(X, _targets(model, y), sample_weight)
-        # Beyond this the host's own arithmetic may overflow, and has to say how.
-        self.rows.largest_loss = 1e100 if self.network.dtype == np.float64 else 1e18
+        self.rows.largest_loss = LARGE[self.network.dtype]
         self._has_weightless_rows = sample_weight is not None and bool(np.any(sample_weight == 0))
         self._dtypes = self._dtypes_of_state(X, y, sample_weight)
 
@@ -142,7 +154,7 @@ class Twin:
             or a loss was no longer finite, or something else has come up that the host's own code
             has to deal with.
         """
-        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
+        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
         if solver is None or self._has_weightless_batch(order):
             self.hand_back()
             return None
@@ -152,11 +164,16 @@ class Twin:
         n_steps = self._keep()
         self._is_ahead = True
         loss = self.network._run_epoch(self.rows, order, solver, self.n_threads)
-        if not math.isfinite(loss):
+        is_finite = math.isfinite(loss) and self._has_finite_moments()
+        if not is_finite:
             self._restore(n_steps)
-        if self._is_watched or not math.isfinite(loss):
+        if self._is_watched or not is_finite:
             self.hand_back()
-        return loss if math.isfinite(loss) else None
+        return loss if is_finite else None
+
+    def _has_finite_moments(self) -> bool:
+        """Whether no moment is NaN or infinite; weights stand still where the second is that."""
+        return self._moments is None or _core.all_finite(self._moments.values)
 
     def run_epochs(self, order: NDArray[np.int64], shuffle: Any, most: int) -> list[float]:
         """Train for up to so many short epochs at once, while nobody looks.
@@ -169,7 +186,7 @@ class Twin:
             Their losses, as `run_epoch` returns them. Empty where the next epoch is to be run by
             itself, which also finds out why.
         """
-        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size)
+        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
         if self._is_watched or self._has_weightless_rows or most < 2 or solver is None:
             return []
         if not self._is_ahead and not self._load(solver):
@@ -275,7 +292,9 @@ class Twin:
                 )
 
 
-def solver_of(optimizer: Any, alpha: float, batch_size: int) -> Solver | None:
+def solver_of(
+    optimizer: Any, alpha: float, batch_size: int, dtype: np.dtype[Any]
+) -> Solver | None:
     """Return what steps the optimiser takes, or None for one that the engine does not know."""
     own: tuple[Any, ...]
     if isinstance(optimizer, _host.AdamOptimizer):
@@ -284,11 +303,12 @@ def solver_of(optimizer: Any, alpha: float, batch_size: int) -> Solver | None:
     else:
         rate, solver = optimizer.learning_rate, "sgd"
         own = optimizer.momentum, bool(optimizer.nesterov), 0.9, 0.999, 1e-8
-    return _solver_or_none(rate, alpha, batch_size, solver, *own)
+    return _solver_or_none(dtype, rate, alpha, batch_size, solver, *own)
 
 
 @functools.lru_cache(maxsize=16)
 def _solver_or_none(
+    dtype: np.dtype[Any],
     rate: float,
     alpha: float,
     batch_size: int,
@@ -300,6 +320,8 @@ def _solver_or_none(
     epsilon: float,
 ) -> Solver | None:
     """Return the solver, checked once for all its epochs, or None for what the engine refuses."""
+    if not _fits(dtype, rate, alpha, solver, momentum, beta_1, beta_2, epsilon):
+        return None
     try:
         return Solver(
             rate,
@@ -317,6 +339,31 @@ def _solver_or_none(
         return None
 
 
+def _fits(
+    dtype: np.dtype[Any],
+    rate: float,
+    alpha: float,
+    solver: str,
+    momentum: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+) -> bool:
+    """Whether steps of this dtype are, to rounding, those of scikit-learn.
+
+    With float32 data its gradients are float64 wherever the targets are not float32, and with them
+    moments and steps: these know numbers that float32 takes for 0 or for infinity. A second moment
+    is the square of a gradient, which float32 may take for 0 where epsilon is no larger.
+    """
+    if rate > LARGE[dtype]:
+        return False
+    if dtype == np.float64:
+        return True
+    numbers = (rate, alpha, momentum, beta_1, beta_2, epsilon)
+    fits = all(is_held(number, dtype) for number in numbers)
+    return fits and (solver != "adam" or epsilon >= LEAST_EPSILON)
+
+
 def obstacle(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -> str | None:
     """Return why this training must be left to scikit-learn's own code, or None."""
     method = _host.overridden(model)
@@ -324,10 +371,9 @@ def obstacle(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -> str | N
         return f"{method} is overridden"
     if type(model._optimizer) not in (_host.AdamOptimizer, _host.SGDOptimizer):
         return "the optimiser is not scikit-learn's"
-    if solver_of(model._optimizer, model.alpha, 1) is None:
-        return "the solver's parameters are out of the engine's range"
     return (
         obstacle_in_parameters(model, X)
+        or _obstacle_in_solver(model)
         or _obstacle_in_state(model)
         or _obstacle_in_data(model, X, y, sample_weight)
     )
@@ -354,6 +400,12 @@ def obstacle_in_parameters(model: Any, X: Any) -> str | None:
         return "loss and activations do not belong together"
     if pair[1] == "softmax" and shapes[-1][1] < 2:
         return "softmax of one output"
+    return None
+
+
+def _obstacle_in_solver(model: Any) -> str | None:
+    if solver_of(model._optimizer, model.alpha, 1, model.coefs_[0].dtype) is None:
+        return "the solver's parameters are out of the engine's range"
     return None
 
 
@@ -415,8 +467,8 @@ def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
         return found
     network, n_threads = _predicting.taken(model), available_threads()
     network.load(model)
-    if not network.is_finite():
-        return "a parameter is not finite"
+    if not network.is_moderate():
+        return "a parameter is large or not finite"
     if issparse(X):
         out = network._forward_rows(network._rows(X), X.shape[0], n_threads)
     else:
@@ -428,6 +480,8 @@ def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
     if network.n_parameters <= MOST_KEPT:
         _predicting.put(model, network)
     if network.out_activation == "exp" and not out.max() < np.sqrt(np.finfo(out.dtype).max):
+        return "an output overflows, or nearly"
+    if not _core.all_finite(out):
         return "an output overflows, or nearly"
     return out
 

@@ -17,6 +17,11 @@ from . import _core
 
 BLOCK_BYTES = 2**23  # of data that is looked at, or converted, at once
 MOST_COLUMNS = np.iinfo(np.int32).max
+# The least and the largest number that a dtype holds to its usual precision.
+LIMITS = {
+    np.dtype(dtype): (float(np.finfo(dtype).tiny), float(np.finfo(dtype).max))
+    for dtype in (np.float64, np.float32)
+}
 
 
 def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
@@ -64,6 +69,15 @@ def check_number(
             bounds += f" and below {below:g}"
         raise ValueError(f"{name} must be {bounds}; got {value!r}")
     return number
+
+
+def is_held(number: float, dtype: Any) -> bool:
+    """Whether a floating dtype holds a number to its usual precision: neither as 0 nor infinity.
+
+    0 itself it holds.
+    """
+    least, most = LIMITS[np.dtype(dtype)]
+    return bool(number == 0 or least <= abs(number) <= most)
 
 
 def check_dropout(dropout: Any, n_hidden: int | None = None) -> tuple[float, ...]:

@@ -37,7 +37,7 @@ static void test_vectors(int64_t lanes) {
         for (int shift = 0; shift < 4; shift++) {
             for (int loss = 0; n && loss < FBP_N_LOSS; loss++) {
                 test_output_delta(loss, n, 2, shift);
-                test_output_delta(loss, n, loss == FBP_POISSON ? 20 : 300, shift);
+                test_output_delta(loss, n, loss == FBP_POISSON || loss == FBP_RATIO_POISSON ? 20 : 300, shift);
             }
             for (int step = 0; step < N_STEPS; step++)
                 for (int biases = 0; biases < 2; biases++) test_take_steps(n, step, biases, shift);

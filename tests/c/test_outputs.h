@@ -94,7 +94,7 @@ static void test_derive(int f, int64_t n) {
 
 static const char *const losses[] = {"squared error", "absolute error", "huber", "quantile",
                                      "binary log loss", "log loss", "poisson", "mean squared error",
-                                     "clipped binary log loss", "clipped log loss"};
+                                     "clipped binary log loss", "clipped log loss", "ratio poisson"};
 
 /* -log p, of p clipped as in clipped_log_loss_delta. */
 static double clipped_to_eps(double loss) { return fmin(fmax(loss, -log1p(-eps)), -log(eps)); }
@@ -146,7 +146,8 @@ static double random_target(int loss, int64_t k) {
     case FBP_LOG_LOSS: return k % 2 ? 0 : uniform(0, 1);
     case FBP_CLIPPED_BINARY_LOG_LOSS: return k % 2;
     case FBP_CLIPPED_LOG_LOSS: return k == 0;
-    case FBP_POISSON: return k % 3 ? floor(uniform(0, 9)) : 0;
+    case FBP_POISSON:
+    case FBP_RATIO_POISSON: return k % 3 ? floor(uniform(0, 9)) : 0;
     default: return uniform(-2, 2);
     }
 }
@@ -154,7 +155,7 @@ static double random_target(int loss, int64_t k) {
 static void test_output_delta(int loss, int64_t n, double spread_over, int shift) {
     static const int paired[] = {FBP_IDENTITY, FBP_IDENTITY, FBP_IDENTITY, FBP_IDENTITY,
                                  FBP_LOGISTIC, FBP_SOFTMAX, FBP_EXP, FBP_IDENTITY,
-                                 FBP_LOGISTIC, FBP_SOFTMAX};
+                                 FBP_LOGISTIC, FBP_SOFTMAX, FBP_EXP};
     describe("%s of %ld outputs, z up to %g, shift %d", losses[loss], (long)n, spread_over, shift);
     array z = scratch("z", n), a = scratch("a", n), delta = scratch("delta", n);
     array y = unpadded("y", n, shift);
