@@ -1,7 +1,4 @@
-"""Index arrays from damaged files or other threads: an error or a right result, never a crash.
-
-Each case that once crashed runs in a process of its own.
-"""
+"""Index arrays from damaged files or other threads: an error or a right result, never a crash."""
 
 import subprocess
 import sys
@@ -34,6 +31,7 @@ DAMAGED_COLUMNS = {
     "beyond": np.array([0, 5, 2], np.int32),
     "huge": np.array([0, 2**32, 2], np.int64),
     "unsigned and huge": np.array([0, 2**64 - 2, 2], np.uint64),
+    "in two dimensions": np.array([[0, 1, 2]]),
     "not whole": np.array([0.0, 1, 2]),
 }
 
@@ -110,6 +108,78 @@ def test_other_sparse_formats_are_checked_before_scipy_converts_them(kind, array
     network = Network((5, 4, 1), random_state=0)
     with pytest.raises(ValueError, match=f"not a valid {kind.upper()} matrix"):
         network.forward(damaged(kind, **arrays))
+
+
+DIAGONALS = {
+    "huge": np.array([2**62, 0]),
+    "wrap around": np.array([2**31 - 1, -(2**31)]),
+    "unsigned and huge": np.array([2**64 - 1, 0], np.uint64),
+    "outside": np.array([0, 9]),
+}
+
+
+@pytest.mark.parametrize("offsets", DIAGONALS)
+def test_diagonals_outside_of_a_matrix_are_empty(offsets):
+    network, X = Network((5, 4, 1), random_state=0), sp.dia_array((np.ones((2, 5)), [1, 0]), (4, 5))
+    X.offsets = DIAGONALS[offsets]
+    expected = network.forward(np.eye(4, 5) if offsets != "wrap around" else np.zeros((4, 5)))
+    for _ in range(20):
+        np.testing.assert_array_equal(network.forward(X), expected)
+
+
+@pytest.mark.parametrize("offsets", [[0], [0, 1, 2], [0.0, 1.0], [[0, 1]], [0, 0]])
+def test_diagonals_that_do_not_fit_their_values_are_refused(offsets):
+    X = sp.dia_array((np.ones((2, 5)), [0, 1]), (4, 5))
+    X.offsets = np.array(offsets)
+    with pytest.raises(ValueError, match="offset"):
+        Network((5, 4, 1), random_state=0).forward(X)
+
+
+def lists(n, values):
+    array = np.empty(n, object)
+    array[:] = [list(values) for _ in range(n)]
+    return array
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("data", lists(4, [1.0] * 10**5)),
+        ("data", lists(4, [])),
+        ("data", np.empty(4, object)),
+        ("rows", lists(10**5, [1])),
+        ("rows", lists(4, [-1])),
+        ("rows", lists(4, [7])),
+    ],
+)
+def test_lists_of_a_sparse_matrix_that_do_not_fit_are_refused(name, value):
+    X = sp.lil_array(np.eye(4, 5))
+    setattr(X, name, value)
+    with pytest.raises(ValueError, match=r"not a valid (LIL|CSR) matrix"):
+        Network((5, 4, 1), random_state=0).forward(X)
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "bsr", "coo", "dia", "lil", "dok"])
+@pytest.mark.parametrize("array", [sp.csr_matrix, sp.csr_array])
+def test_every_format_is_read_like_its_dense_values(kind, array):
+    network, dense = Network((6, 4, 1), random_state=0), np.zeros((4, 6))
+    dense[[0, 0, 1, 3], [1, 5, 0, 3]] = 1.0, -2.0, 3.0, 0.5
+    model = BackpropRegressor(hidden_layer_sizes=4, max_iter=2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(dense, [0, 1, 2, 3])
+    X = array(dense).asformat(kind)
+    np.testing.assert_allclose(network.forward(X), network.forward(dense), rtol=1e-15)
+    np.testing.assert_allclose(model.predict(X), model.predict(dense), rtol=1e-15)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_held_out_rows_of_other_formats_are_checked_too():
+    sound, y = damaged("csr"), np.array([0.0, 1.0, 0.0, 1.0])
+    model = BackpropRegressor(hidden_layer_sizes=4, max_iter=2, random_state=0)
+    X_val = damaged("csc", indptr=np.array([0, TOP, -TOP - 1, -1, 3, 3], np.int32))
+    with pytest.raises(ValueError, match="X_val is not a valid CSC matrix"):
+        model.fit(sound, y, X_val=X_val, y_val=y)
 
 
 @pytest.mark.parametrize("dtype", ["<i4", ">i4", "<i8", ">i8", "<u2", ">u4", "<u8", "i1"])

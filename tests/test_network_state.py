@@ -3,12 +3,13 @@
 import copy
 import os
 import pickle
+import signal
 import threading
 
 import numpy as np
 import pytest
 
-from fastbp import Network
+from fastbp import Network, _core, trace_step
 
 DESCRIBES = {
     "dtype": np.dtype("float32"),
@@ -40,14 +41,47 @@ def test_what_describes_a_network_cannot_be_assigned_to(name):
     assert repr(network.copy()) == repr(network)
 
 
-def test_a_view_whose_shape_somebody_changed_leads_nowhere():
-    network, X = trained(), np.eye(3)
-    expected = network.sensitivity(X)
-    for W in network.weights:
-        W.shape = (1, W.size)
-    np.testing.assert_array_equal(network.sensitivity(X), expected)
+def redirect(view, what):
+    """Change how a caller's view reads the network's memory."""
+    if what == "writeable":
+        view.flags.writeable = False
+    else:
+        as_float32 = np.dtype("float32")
+        setattr(view, what, {"shape": (1, view.size), "dtype": as_float32, "strides": (8, 8)}[what])
 
 
+@pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
+@pytest.mark.parametrize("what", ["shape", "dtype", "strides", "writeable"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_a_caller_does_to_a_view_changes_only_that_view(what, kept):
+    network, untouched, X, y = trained(), trained(), np.eye(3), np.ones(3)
+    lists = [network.weights]
+    redirect(lists[0][0], what)
+    lists = lists if kept else None
+    for use in (
+        lambda n: n.forward(X),
+        lambda n: n.sensitivity(X),
+        lambda n: n.copy().forward(X),
+        lambda n: pickle.loads(pickle.dumps(n)).forward(X),
+        lambda n: n.gradients(X, y)[1][0],
+        lambda n: trace_step(n, X[0], y[0], learning_rate=0.1).loss,
+        lambda n: n.train_epoch(X, y, 0.1, momentum=0.5),
+        lambda n: n.weights[0],
+    ):
+        np.testing.assert_array_equal(use(network), use(untouched))
+    network.weights[0] = np.full((3, 4), 2.0)
+    np.testing.assert_array_equal(network.weights[0], np.full((3, 4), 2.0))
+
+
+def test_memory_that_kernels_point_to_cannot_be_resized():
+    array = trained().weights[0]
+    while isinstance(array, np.ndarray):
+        with pytest.raises(ValueError, match="does not own its data"):
+            array.resize((1,), refcheck=False)
+        array = array.base
+
+
+SOUND = [np.zeros((3, 4)), np.zeros(4), np.zeros((4, 1)), np.zeros(1)]
 HOSTILE = {
     "dtype": ["float16", "int64", "O", ">f8x"],
     "layer_sizes": [(3, -4, 1), (3,), (3, 4.5, 1), None, (3, 2**40, 2**40), (3, 5, 1), "341"],
@@ -56,13 +90,14 @@ HOSTILE = {
     "loss_name": ["hinge", None],
     "huber_delta": [-1.0, "1", np.nan],
     "quantile": [0.0, 2, None],
-    "_n_visits": [-1, "many", 0.5],
+    "_n_visits": [-1, "many", 0.5, 2**60, 2**70],
     "parameters": [[], None, [np.zeros(2)] * 4, [np.zeros((3, 4))] * 4, ["a"] * 4],
     "moments": [
         None,
         {3: (0, [[]] * 3)},
         {1: (0, [])},
         {1: (-1, None)},
+        {1: (2**60, [SOUND])},
         {"1": (0, [[]])},
         {1: (0, [[np.zeros(1)] * 4])},
     ],
@@ -102,39 +137,80 @@ def test_copies_train_on_to_the_same_bits(duplicate):
         assert not np.shares_memory(W, V)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_child_forked_while_a_network_trains_can_train_its_copy():
-    random = np.random.default_rng(0)
-    X, y = random.normal(size=(20_000, 50)), random.normal(size=20_000)
-    network = Network((50, 64, 1), random_state=0)
-    before, over = [W.copy() for W in network.weights], threading.Event()
-    started = threading.Event()
+needs_fork = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.filterwarnings("ignore:This process:DeprecationWarning"),
+]
 
-    def train():
-        while not over.is_set():
-            started.set()
-            network.train_epoch(X, y, 1e-6)
 
-    thread = threading.Thread(target=train)
+def exit_code_of_child(thread, is_there, do):
+    """Start a thread, fork where it is there, and return 0 if the child process can do it."""
     thread.start()
-    try:
-        started.wait()
-        while not network._in_training.locked():
-            pass
-        child = os.fork()
-        if child == 0:
-            try:
-                near = all(
-                    np.allclose(a, b, atol=0.1)
-                    for a, b in zip(network.weights, before, strict=True)
-                )
-                network.train_epoch(X[:100], y[:100], 1e-6)
-                os._exit(0 if near else 3)
-            except BaseException:
-                os._exit(1)
-        _, status = os.waitpid(child, 0)
-    finally:
-        over.set()
+    while thread.is_alive() and not is_there():
+        pass
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.alarm(30)  # ends a child that waits for ever
+            os._exit(0 if do() else 3)
+        except BaseException:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+class TestFork:
+    pytestmark = needs_fork
+
+    @pytest.mark.parametrize("duplicate", [lambda network: network, copy.copy, Network.copy])
+    @pytest.mark.parametrize("options", [{}, {"batch_size": 256, "n_threads": 2}])
+    def test_a_child_forked_while_a_network_trains_can_train_its_copy(self, duplicate, options):
+        random = np.random.default_rng(0)
+        X, y = random.normal(size=(20_000, 50)), random.normal(size=20_000)
+        network = duplicate(Network((50, 64, 1), random_state=0))
+        before, over = [W.copy() for W in network.weights], threading.Event()
+
+        def train():
+            while not over.is_set():
+                network.train_epoch(X, y, 1e-6, **options)
+
+        def near_and_trained():
+            near = [
+                np.allclose(a, b, atol=0.1) for a, b in zip(network.weights, before, strict=True)
+            ]
+            network.train_epoch(X[:1000], y[:1000], 1e-6, **options)
+            return all(near)
+
+        thread = threading.Thread(target=train)
+        try:
+            code = exit_code_of_child(thread, network._in_training.locked, near_and_trained)
+        finally:
+            over.set()
+            thread.join()
+        assert code == 0
+
+    def test_a_piece_that_a_thread_of_the_parent_had_begun_is_undone(self):
+        network = trained()
+        before = [W.copy() for W in network.weights]
+        network._in_piece = network._state(None)
+        network._before = [one.copy() for one in network._in_piece]
+        for W in network.weights:
+            W += 1.0
+        network._in_training.acquire()
+        network._end_training_of_parent()
+        for W, V in zip(network.weights, before, strict=True):
+            np.testing.assert_array_equal(W, V)
+        network.train_epoch(np.eye(3), np.ones(3), 0.1)
+
+    def test_a_child_can_draw_from_the_generator_that_a_thread_shuffled_by(self):
+        random, order = np.random.RandomState(0), np.arange(10_000_000)
+        thread = threading.Thread(target=_core.shuffle, args=(order, random))
+        lock = random._bit_generator.lock
+
+        def is_locked():
+            return not lock.acquire(blocking=False) or bool(lock.release())
+
+        code = exit_code_of_child(thread, is_locked, lambda: 0 <= random.rand() < 1)
         thread.join()
-    assert os.waitstatus_to_exitcode(status) == 0
+        assert code == 0
+        assert not is_locked()

@@ -16,9 +16,13 @@ ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
 def aligned_zeros(n: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return n zeros, the first of them at a multiple of `ALIGNMENT`."""
+    """Return n zeros, the first of them at a multiple of `ALIGNMENT`.
+
+    They are a view on a buffer: no array that a view on them leads to can be resized, while kernels
+    hold pointers to its memory.
+    """
     lane = ALIGNMENT // dtype.itemsize
-    raw = np.zeros(n + lane, dtype=dtype)
+    raw: NDArray[Any] = np.frombuffer(np.zeros(n + lane, dtype=dtype).data, dtype)
     first = -(raw.ctypes.data // dtype.itemsize) % lane
     return raw[first : first + n]
 
@@ -29,6 +33,13 @@ class Parameters(list[NDArray[Any]]):
     def __init__(self, views: Iterable[NDArray[Any]], name: str) -> None:
         super().__init__(views)
         self._name = name
+
+    def new_views(self) -> Parameters:
+        """Return the same list of new views, to hand out.
+
+        What the caller assigns to a view's shape, strides, dtype or flags changes only the view.
+        """
+        return Parameters([view.view() for view in self], self._name)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(index, slice):
@@ -80,7 +91,7 @@ class Arena:
     values : ndarray of shape (n,)
         The whole block, padding included.
     weights, biases : list of ndarray
-        Views of shape (n_in, n_out) and (n_out,), one a layer.
+        Views of shape (n_in, n_out) and (n_out,), one a layer. Users get `new_views` of them.
     """
 
     def __init__(

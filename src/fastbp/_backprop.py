@@ -48,6 +48,7 @@ from ._validation import (
     check_number,
     check_sparse_indices,
     check_whole,
+    taken_rows,
 )
 from .network import SOLVERS, Network, Solver, hidden_activations, warn_of_divergence
 
@@ -455,7 +456,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         )
         is_left = np.ones(rows.n, dtype=bool)
         is_left[held_out] = False
-        validation = self._validation(network, X[held_out], task.part(held_out))
+        validation = self._validation(network, taken_rows(X, held_out), task.part(held_out))
         order = visits.order(order[is_left[order]])
         return Lesson(X, task.targets, rows, order, validation)
 
@@ -607,7 +608,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         if fitted and self._is_plain(X):
             return X
         if issparse(X):
-            check_sparse_indices(X)
+            X = check_sparse_indices(X)
         for name, dtype in getattr(X, "dtypes", {}).items() if hasattr(X, "columns") else ():
             if getattr(dtype, "kind", "") in "mM":
                 raise ValueError(

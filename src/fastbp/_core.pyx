@@ -879,10 +879,43 @@ def shuffle(order, random_state):
     if can_shuffle(order, random_state):
         items, n = <int64_t *> cnp.PyArray_DATA(order), cnp.PyArray_SIZE(order)
         generator = state_of(random_state._bit_generator)
-        with random_state._bit_generator.lock, nogil:
+        with _Drawing(random_state), nogil:
             fbp_shuffle(items, n, generator)
         return
     random_state.shuffle(order)
+
+
+cdef set DRAWN_FROM = set()
+
+
+cdef class _Drawing:
+    """Context in which kernels draw from a RandomState without the GIL: that of its lock.
+
+    Meanwhile the lock is in ``DRAWN_FROM``, for `unlock_generators`.
+    """
+
+    cdef object lock
+
+    def __init__(self, random_state):
+        self.lock = random_state._bit_generator.lock
+
+    def __enter__(self):
+        self.lock.acquire()
+        DRAWN_FROM.add(self.lock)
+
+    def __exit__(self, *_):
+        DRAWN_FROM.discard(self.lock)
+        self.lock.release()
+
+
+def unlock_generators():
+    """In a forked process: unlock the generators that threads of its parent were drawing from.
+
+    One of them may be NumPy's global generator, which a child process would wait for, for ever.
+    """
+    for lock in DRAWN_FROM:
+        lock._at_fork_reinit()
+    DRAWN_FROM.clear()
 
 
 def can_shuffle(order, random_state):
@@ -1554,7 +1587,7 @@ cdef class Engine:
             return self.run_sound(&course, &solver, rows, dropout, layout, batch, helpers)
         course.generator = state_of(random_state._bit_generator)
         add_state(&course, kept, course.generator, sizeof(fbp_mt19937))
-        with random_state._bit_generator.lock:
+        with _Drawing(random_state):
             return self.run_sound(&course, &solver, rows, dropout, layout, batch, helpers)
 
     cdef run_sound(self, Course *course, const fbp_solver *solver, Rows rows, tuple dropout,

@@ -14,6 +14,8 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
+from ._validation import check_sparse_indices
+
 FAR = 10  # standard deviations of the rows trained on,
 FAR_SHARE = 0.1  # which so many of the rows held out are away in a column
 
@@ -117,6 +119,9 @@ def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> An
     fitted = estimator.__class__.__new__(estimator.__class__)  # the estimator stays as it is
     fitted.__dict__.update(estimator.get_params(deep=False))
     validate_data(fitted, X, skip_check_array=True)
+    if issparse(X_val):
+        with named_as_held_out():
+            X_val = check_sparse_indices(X_val)
     try:
         return validate_data(
             fitted, X_val, reset=False, dtype=dtype, accept_sparse="csr", ensure_all_finite=False

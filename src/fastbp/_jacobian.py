@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,11 +28,7 @@ def sensitivities(
     rows = _core.Rows(X, n_in)
     if summary and not rows.n:
         raise ValueError("X has no rows: there is nothing to take the mean of")
-    shapes = pairwise(arena.layer_sizes)  # not those of the views, which their owner may change
-    transposed = [
-        np.ascontiguousarray(W.reshape(shape).T)
-        for W, shape in zip(arena.weights, shapes, strict=True)
-    ]
+    transposed = [np.ascontiguousarray(W.T) for W in arena.weights]
     outputs = np.empty((rows.n if relative else 0, n_out), arena.dtype)
     result = np.empty((0 if summary else rows.n, n_out, n_in), arena.dtype)
     total = np.zeros((n_out, n_in))

@@ -192,7 +192,8 @@ def as_rows(
     """Return X as the kernels read it: rows of contiguous values, or the three arrays of a CSR."""
     if hasattr(X, "tocsr"):
         _check_two_dimensions(X.ndim)
-        check_sparse_indices(X)
+        if X.format != "csr":
+            X = check_sparse_indices(X)
         return _as_csr_arrays(X.tocsr(), n_features, dtype)
     array = as_numbers("X", X, dtype)
     _check_two_dimensions(array.ndim)
@@ -233,40 +234,91 @@ def _check_n_features(found: int, n_features: int) -> None:
         raise ValueError(f"X has {found} features, but this network was made for {n_features}")
 
 
-def check_sparse_indices(X: Any) -> None:
-    """Refuse a sparse matrix whose index arrays do not fit, before any code follows them.
+def check_sparse_indices(X: Any) -> Any:
+    """Return a sparse matrix whose index arrays fit, before any code follows them.
+
+    A CSR matrix itself, which is checked once more as the kernels' copy. What SciPy has yet to
+    convert gets private indices, since another thread may write to the caller's meanwhile.
 
     Raises
     ------
     ValueError
         If a row would begin or end outside of the values, or an index lies outside of the matrix.
     """
-    if X.ndim == 2 and X.format in ("csr", "csc", "bsr"):
-        _private_compressed(X)
-    elif X.ndim == 2 and X.format == "coo":
-        for name, axis in (("row", 0), ("col", 1)):
-            _check_indices(X, name, as_indices(getattr(X, name)), X.shape[axis])
+    private = with_private_indices(X) if X.ndim == 2 else X
+    return X if X.format == "csr" else private
 
 
-def as_indices(values: Any) -> NDArray[np.int64] | None:
+def with_private_indices(X: Any) -> Any:
+    """Return a sparse matrix with checked copies of its indices, on the same data."""
+    if X.format in ("csr", "csc", "bsr"):
+        starts, indices = _private_compressed(X)
+        return type(X)((X.data, indices, starts), shape=X.shape)
+    private = {"coo": _private_coo, "dia": _private_dia, "lil": _private_lil}.get(X.format)
+    return X if private is None else private(X)  # SciPy checks those of a DOK matrix
+
+
+def _private_coo(X: Any) -> Any:
+    places = []
+    for name, axis in (("row", 0), ("col", 1)):
+        places.append(as_indices(getattr(X, name), narrow=True))
+        _check_indices(X, name, places[-1], X.shape[axis])
+    return type(X)((X.data, tuple(places)), shape=X.shape)
+
+
+def _private_dia(X: Any) -> Any:
+    offsets = as_indices(X.offsets)
+    if offsets is None or X.data.shape[:1] != offsets.shape:
+        raise _not_valid(X, "its offsets must be whole numbers, one for each diagonal")
+    # SciPy allows diagonals outside of the matrix, which are empty, but its C code overflows.
+    inside = (offsets > -X.shape[0]) & (offsets < X.shape[1])
+    return type(X)((X.data[inside], offsets[inside]), shape=X.shape)
+
+
+def _private_lil(X: Any) -> Any:
+    """Return a LIL matrix of new lists, one of columns and one of values for each row."""
+    private = type(X)(X.shape, dtype=X.dtype)
+    for name, mine in (("rows", private.rows), ("data", private.data)):
+        theirs = getattr(X, name)
+        if np.shape(theirs) != mine.shape or any(type(one) is not list for one in theirs):
+            raise _not_valid(X, f"its {name} must be an array of lists, one for each row")
+        mine[:] = [one.copy() for one in theirs]
+    if [len(one) for one in private.rows] != [len(one) for one in private.data]:
+        raise _not_valid(X, "its rows must have as many columns as values")
+    return private
+
+
+def taken_rows(X: Any, numbers_: NDArray[np.int64]) -> Any:
+    """Return some rows of a checked array or sparse matrix, as a copy."""
+    return (with_private_indices(X) if hasattr(X, "tocsr") else X)[numbers_]
+
+
+def as_indices(values: Any, *, narrow: bool = False) -> NDArray[Any] | None:
     """Return a private copy of an array of whole numbers as int64, or None if it is none.
 
     Kernels follow indices without the GIL, while another thread may write to the caller's array:
-    they follow a copy, and it is the copy that is checked. What int64 cannot hold becomes negative.
+    they follow a copy, and it is the copy that is checked. What int64 cannot hold becomes the
+    largest number that it can.
+    ``narrow`` makes it int32 where that holds all numbers of the array's type.
     """
     array = np.asarray(values)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         return None
-    return np.array(array, dtype=np.int64)
+    if array.dtype == np.uint64:
+        array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))
+    fits = narrow and np.can_cast(array.dtype, np.int32)
+    return np.array(array, dtype=np.int32 if fits else np.int64)
 
 
-def _private_compressed(X: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _private_compressed(X: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Return checked private copies of the indptr and indices of a CSR, CSC or BSR matrix."""
-    rows_a_block, columns_a_block = getattr(X, "blocksize", (1, 1))
+    rows_a_block, columns_a_block = (max(n, 1) for n in getattr(X, "blocksize", (1, 1)))
     n_major, n_minor = X.shape[0] // rows_a_block, X.shape[1] // columns_a_block
     if X.format == "csc":
         n_major, n_minor = n_minor, n_major
-    starts, indices = as_indices(X.indptr), as_indices(X.indices)
+    starts, indices = as_indices(X.indptr), as_indices(X.indices, narrow=True)
+    if np.ndim(X.data) != (3 if X.format == "bsr" else 1):
+        raise _not_valid(X, "its data have too many or too few dimensions")
     if starts is None or indices is None:
         raise _not_valid(X, "its indptr and indices must be arrays of whole numbers")
     if (
@@ -281,7 +333,7 @@ def _private_compressed(X: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return starts, indices
 
 
-def _check_indices(X: Any, name: str, indices: NDArray[np.int64] | None, n: int) -> None:
+def _check_indices(X: Any, name: str, indices: NDArray[Any] | None, n: int) -> None:
     if indices is None or len(indices) != len(X.data):
         raise _not_valid(X, f"its {name} must be whole numbers, one for each value")
     if len(indices) and not (0 <= indices.min() and indices.max() < n):
@@ -307,10 +359,10 @@ def _as_csr_arrays(
         starts, indices, data = X.indptr.astype(np.int64), X.indices, X.data
     values = np.ascontiguousarray(as_numbers("X", data, dtype))
     check_finite("X.data", values)
-    return values, indices.astype(np.int32), starts
+    return values, indices.astype(np.int32, copy=False), starts
 
 
-def _is_canonical(starts: NDArray[np.int64], indices: NDArray[np.int64]) -> bool:
+def _is_canonical(starts: NDArray[np.int64], indices: NDArray[Any]) -> bool:
     """Whether every row has its columns in ascending order, each once, as the kernels need it."""
     ascending = indices[1:] > indices[:-1]
     inner = starts[1:-1]

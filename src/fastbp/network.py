@@ -236,6 +236,15 @@ class Network:
         Likewise.
     n_parameters : int
         Number of weights and biases.
+    layer_sizes, activation, out_activation, loss_name, huber_delta, quantile, dtype
+        As the network was made, with names for what None stands for. Like ``n_parameters`` they
+        cannot be assigned to.
+
+    Notes
+    -----
+    One thread at a time trains a network. Other threads should not write to X, y or sample_weight
+    meanwhile: training may meet the old values or the new ones. Row numbers, class numbers and the
+    indices of sparse matrices are copied before they are checked and used.
 
     Examples
     --------
@@ -292,7 +301,6 @@ class Network:
         self._batch: _core.Batch | None = None
         self._before: list[NDArray[Any]] = []
         self._in_piece: list[NDArray[Any]] = []  # what a piece of work under way changes
-        _alive.add(self)
         self._trials: dict[tuple[int, int], Trial] = {}
         self._layouts: dict[tuple[str, bool, bool], _core.Layout] = {}
         self._engine = _core.Engine(
@@ -305,6 +313,7 @@ class Network:
             self.loss_name in ("log_loss", "poisson"),
             _core.isa_for(self.layer_sizes, self.dtype),
         )
+        _alive.add(self)
 
     @property
     def _kernel_loss(self) -> str:
@@ -334,7 +343,7 @@ class Network:
     @property
     def weights(self) -> list[NDArray[Any]]:
         """Weights of each layer, (n_in, n_out): writable views on the network's memory."""
-        return self._arena.weights
+        return self._arena.weights.new_views()
 
     @weights.setter
     def weights(self, values: Sequence[ArrayLike]) -> None:
@@ -343,7 +352,7 @@ class Network:
     @property
     def biases(self) -> list[NDArray[Any]]:
         """Biases of each layer, (n_out,): writable views on the network's memory."""
-        return self._arena.biases
+        return self._arena.biases.new_views()
 
     @biases.setter
     def biases(self, values: Sequence[ArrayLike]) -> None:
@@ -698,9 +707,9 @@ class Network:
             self._n_visits += n_done * len(order) * solver.drops_units
             is_done = True
         finally:
-            self._in_piece = []
             if not is_done:  # Ctrl-C, maybe at the very end
                 copy_each(state, before)
+            self._in_piece = []
         found: list[float] = losses[:n_done].tolist()
         return found
 
@@ -748,9 +757,9 @@ class Network:
                     )
                 sound = stopped == stop and _core.all_finite(values)
             finally:
-                self._in_piece = []
                 if not sound:  # it diverged, or was interrupted in the middle of a piece
                     copy_each(state, before)
+                self._in_piece = []
             if not sound:
                 if at_start is not None:
                     copy_each(state, at_start)
@@ -767,6 +776,7 @@ class Network:
     def _end_training_of_parent(self) -> None:
         """In a child process: nobody trains this copy; what was half done is undone."""
         self._in_training = threading.Lock()
+        self._batch, self._layouts = None, {}  # a thread of the parent may have been in the midst
         if self._in_piece:
             copy_each(self._in_piece, self._before)
             self._in_piece = []
@@ -905,6 +915,7 @@ class Network:
         except (KeyError, AttributeError) as error:
             raise ValueError(f"This is not the state of a Network: {error!r}") from error
         self.__dict__.update(network.__dict__)
+        _alive.add(self)
 
     def __repr__(self) -> str:
         names = self.activation[0] if len(set(self.activation)) == 1 else list(self.activation)
@@ -1009,16 +1020,20 @@ class Network:
         return 2e-8 + each * (self._used_parameters(rows) + params_per_row)
 
 
+MOST_STEPS = 2**53  # of a network's life: doubles and 64-bit integers hold them all
+
 _alive: weakref.WeakSet[Network] = weakref.WeakSet()
 
 
 def _end_training_of_parent() -> None:
+    _core.unlock_generators()
     for network in list(_alive):
         network._end_training_of_parent()
 
 
 if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
     os.register_at_fork(after_in_child=_end_training_of_parent)
+
 
 # Measured, to tell how much work a piece of training is: see Network._rows_at_once.
 SECONDS_PER_PARAMETER, SECONDS_PER_PARAMETER_IN_SCALARS = 2.5e-10, 1.25e-9  # that a row meets,
@@ -1094,16 +1109,24 @@ def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
         dtype=state["dtype"],
         random_state=_Undrawn(),
     )
-    network._n_visits = check_whole("_n_visits", state["_n_visits"], at_least=0)
+    network._n_visits = _count("_n_visits", state["_n_visits"])
     network._arena.load(state["parameters"])
     for n, (n_steps, arrays) in state["moments"].items():
         if n not in (1, 2) or len(arrays) != n:
             raise ValueError(f"moments[{n!r}] holds what no solver keeps")
         kept = network._moments[n] = Moments(network._arena, n)
-        kept.n_steps = check_whole("n_steps", n_steps, at_least=0)
+        kept.n_steps = _count("n_steps", n_steps)
         for arena, saved in zip(kept.arenas, arrays, strict=True):
             arena.load(saved)
     return network
+
+
+def _count(name: str, value: Any) -> int:
+    """Return a number of steps or rows that training can go on from."""
+    count = check_whole(name, value, at_least=0)
+    if count > MOST_STEPS:
+        raise ValueError(f"{name} must be at most {MOST_STEPS}; got {count}")
+    return count
 
 
 class _Undrawn:

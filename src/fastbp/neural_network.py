@@ -26,7 +26,7 @@ from ._callbacks import CallbackSupport, Epochs, announced_fit
 from ._host import calls
 from ._sparsity import listed
 from ._twin import FLOATS, Twin, obstacle, outputs
-from ._validation import check_sparse_indices
+from ._validation import check_sparse_indices, with_private_indices
 
 __all__ = ["MLPClassifier", "MLPRegressor", "calls"]
 
@@ -69,7 +69,7 @@ class FastTraining(CallbackSupport):
 
     def _fit(self, X: Any, y: Any, *args: Any, **options: Any) -> Any:
         """Train by fit or partial_fit; callbacks are told of the former."""
-        _check_sparse(X)
+        X = _with_sound_indices(X)
         if options.get("incremental"):
             return super()._fit(X, y, *args, **options)
         weights = options.get("sample_weight")
@@ -169,7 +169,7 @@ class FastTraining(CallbackSupport):
             return data, (None, None, None)
         weights = [] if data.sample_weight is None else [data.sample_weight]
         parts = train_test_split(
-            data.X,
+            with_private_indices(data.X) if issparse(data.X) else data.X,
             data.y,
             *weights,
             random_state=self._random_state,
@@ -332,7 +332,7 @@ class FastTraining(CallbackSupport):
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> NDArray[Any]:
         """Return the activations of the output layer, (n, n_outputs)."""
         if check_input:
-            _check_sparse(X)
+            X = _with_sound_indices(X)
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         if X.shape[0] < FEW_TO_PREDICT:
             few: NDArray[Any] = super()._forward_pass_fast(X, check_input=False)
@@ -380,10 +380,9 @@ def _is_plain(model: Any, X: Any) -> bool:
     )
 
 
-def _check_sparse(X: Any) -> None:
+def _with_sound_indices(X: Any) -> Any:
     """Refuse a damaged sparse matrix, whose indices scikit-learn and SciPy follow unchecked."""
-    if issparse(X):
-        check_sparse_indices(X)
+    return check_sparse_indices(X) if issparse(X) else X
 
 
 def described(kind: Any) -> Any:
