@@ -14,6 +14,7 @@ import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import BaseError, CCompilerError, CompileError
 
 MSVC = sys.platform == "win32"
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -23,6 +24,16 @@ NUMPY_API = ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")
 optimisation = shlex.split(os.environ.get("FASTBP_OPT", "/O2" if MSVC else "-O3 -g0"))
 portable = ["/std:c11"] if MSVC else ["-std=gnu11", "-ffp-contract=off", "-fvisibility=hidden"]
 sanitizers = [flag for flag in optimisation if flag.startswith("-fsanitize")]
+
+
+WHAT_IT_TAKES = """\
+fastbp is written in C. To build it takes a C compiler and the headers of Python:
+    Debian, Ubuntu   apt install gcc python3-dev
+    Fedora           dnf install gcc python3-devel
+    Alpine           apk add build-base python3-dev
+    macOS            xcode-select --install
+    Windows          "Desktop development with C++" of the Visual Studio Build Tools
+A wheel takes neither: pip install --only-binary fastbp fastbp"""
 
 
 def flags_stamp():
@@ -54,6 +65,13 @@ class BuildSideBySide(build_ext):
         """Keep objects where the next build finds them, which `pip install` would not."""
         super().finalize_options()
         self.build_temp = str(Path("build", "objects", Path(flags_stamp()).stem))
+
+    def run(self):
+        """Build, or say what to install where that fails."""
+        try:
+            super().run()
+        except (BaseError, CCompilerError) as error:
+            raise CompileError(f"{error}\n\n{WHAT_IT_TAKES}") from error
 
     def build_extension(self, ext):
         """Build it as setuptools does, which compiles each file, one after another."""

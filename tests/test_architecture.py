@@ -26,6 +26,8 @@ LAYERS = {
     "_printable": set(),
     "_files": set(),
     "_core": NUMPY,
+    "_messages": set(),
+    "_frames": {*NUMPY, "narwhals"},  # the latter for frames, when there are any
     "_validation": NUMPY,
     "_arena": NUMPY,
     "_jacobian": NUMPY,
@@ -49,6 +51,7 @@ LAYERS = {
     "_sparsity": SCIPY,
     "_callbacks": SCIKIT_LEARN,
     "_labels": SCIKIT_LEARN,
+    "_features": SCIKIT_LEARN,
     "_held_out": SCIKIT_LEARN,
     "_outcome": SCIKIT_LEARN,
     "_backprop": SCIKIT_LEARN,

@@ -591,4 +591,4 @@ def test_a_result_can_be_had_at_any_time():
     tuner.tell({"house_flow": 1.0, "shower_flow": 2.0})
     result = tuner.result()
     assert isinstance(result, TuningResult)
-    assert (result.status, result.message) == ("running", "Not finished after 1 evaluations.")
+    assert (result.status, result.message) == ("running", "Not finished after 1 evaluation.")

@@ -13,15 +13,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_array, check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _core
 from ._callbacks import CallbackSupport, Epochs, announced_fit, with_callbacks
+from ._features import checked_features, has_one_row, named_features, plain_features
 from ._held_out import checked_like, held_out_rows, named_as_held_out, warn_of_other_units
-from ._labels import numbers_of
+from ._labels import check_is_targets, numbers_of
 from ._outcome import warn_of_outcome
 from ._restarts import Restart, best_of, draw_restarts, train_restarts
 from ._sparsity import listed
@@ -39,6 +39,7 @@ from ._training import (
 )
 from ._validation import (
     BLOCK_BYTES,
+    as_matrix_of_row,
     as_weights,
     blocks_of,
     check_choice,
@@ -46,13 +47,11 @@ from ._validation import (
     check_finite,
     check_flag,
     check_number,
-    check_sparse_indices,
     check_whole,
     taken_rows,
 )
 from .network import SOLVERS, Network, Solver, hidden_activations, warn_of_divergence
 
-FLOATS = (np.float64, np.float32)
 # Parameters that only assigning to them changes, and lists, of which copies are kept.
 CONSTANTS = (int, float, str, tuple, list, np.generic, np.random.RandomState, type(None))
 
@@ -134,6 +133,15 @@ class Settled:
     steps: bool
     classes: NDArray[Any] | None
     numbers: dict[Any, int]
+
+    def has_classes(self, classes: Any) -> bool:
+        """Whether these are the classes that the classifier knows, as far as a glance shows it."""
+        if type(classes) is np.ndarray and classes.ndim == 1:
+            classes = classes.tolist()
+        try:
+            return type(classes) in (list, tuple) and self.numbers.keys() == set(classes)
+        except TypeError:  # there is something in it that cannot be a label
+            return False
 
     def holds(self, model: Backprop) -> bool:
         """Whether the model still has this network and these parameters."""
@@ -326,7 +334,12 @@ class Backprop(CallbackSupport, BaseEstimator):
         settled = self._settled
         if settled is not None and not settled.holds(self):
             settled = None
-        if settled and sample_weight is None and classes is None and self._took_step(settled, X, y):
+        if (
+            settled
+            and sample_weight is None
+            and (classes is None or settled.has_classes(classes))
+            and self._took_step(settled, X, y)
+        ):
             return self
         call = Call(hasattr(self, "network_"), True, classes, settled)
         lesson = self._begin(X, y, sample_weight, call)
@@ -353,13 +366,22 @@ class Backprop(CallbackSupport, BaseEstimator):
 
         What is not is left to the way that all other calls go, and so are its errors.
         """
-        if not (settled.steps and type(X) is np.ndarray and X.ndim == 2 and len(X) == 1):
+        if not settled.steps:
             return False
+        if type(X) is np.ndarray:
+            if X.ndim != 2 or len(X) != 1 or "feature_names_in_" in self.__dict__:
+                return False
+            row = X[0]
+        else:
+            plain = plain_features(self, X) if has_one_row(X) else None
+            if plain is None:
+                return False
+            row = plain[0]
         target = self._target_of_one(y, settled)
         if target is None:
             return False
         rate = settled.schedule.rate(self._history.n_rows)
-        loss = settled.network._run_row(X[0], target, settled.solver, rate)
+        loss = settled.network._run_row(row, target, settled.solver, rate)
         if loss is None:
             return False
         self._history.begin_call()
@@ -375,7 +397,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         solver, parameters = self._solver(), _parameters_of(self)
         lists = tuple((value, list(value)) for value in parameters if isinstance(value, list))
         classes = getattr(self, "classes_", None)
-        steps = solver.is_plain and not self.verbose and not hasattr(self, "feature_names_in_")
+        steps = solver.is_plain and not self.verbose
         settled = Settled(
             self.network_,
             solver,
@@ -405,7 +427,12 @@ class Backprop(CallbackSupport, BaseEstimator):
         else:
             hidden = self._check_parameters(call.partial)
             if call.partial and self.early_stopping:
-                raise ValueError("partial_fit does not support early_stopping=True")
+                raise ValueError(
+                    "partial_fit does not support early_stopping=True: one call is one epoch, and "
+                    "the next one has other rows. Set early_stopping=False, hold rows out yourself "
+                    "and stop calling once score(X_val, y_val) no longer improves; or call fit, "
+                    "which makes all epochs"
+                )
         checked_X, task = self._encoded(X, y, sample_weight, call)
         layer_sizes = (checked_X.shape[1], *hidden, task.n_outputs)
         if call.go_on:
@@ -488,23 +515,33 @@ class Backprop(CallbackSupport, BaseEstimator):
 
     def _encoded(self, X: Any, y: Any, sample_weight: Any, call: Call) -> tuple[Any, Task]:
         """Return X and y as a network takes them."""
-        checked_X = self._checked_X(X, call.go_on)
-        if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y "
-                "is None."
-            )
+        return self._with_targets(self._checked_X(X, call.go_on), y, sample_weight, call)
+
+    def _encoded_again(
+        self, X: Any, y: Any, sample_weight: Any = None, *, one_row: bool = False
+    ) -> tuple[Any, Task]:
+        """Return the same for the fitted network, as partial_fit would go on with it.
+
+        One row may have names: see `named_features`.
+        """
+        check_is_fitted(self)
+        self._check_parameters(partial=True)
+        row = named_features(self, X) if one_row else None
+        if row is None:
+            checked_X = self._checked_X(as_matrix_of_row(X) if one_row else X, True)
+        else:
+            checked_X = row[np.newaxis]
+        return self._with_targets(checked_X, y, sample_weight, Call(go_on=True, partial=True))
+
+    def _with_targets(
+        self, checked_X: Any, y: Any, sample_weight: Any, call: Call
+    ) -> tuple[Any, Task]:
+        check_is_targets(self, y)
         check_consistent_length(checked_X, y)
         weights = as_weights(sample_weight, checked_X.shape[0])
         if weights is not None and not call.partial:
             weights = weights_of_fit(weights)
         return checked_X, self._task(y, weights, call)
-
-    def _encoded_again(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Any, Task]:
-        """Return the same for the fitted network, as partial_fit would go on with it."""
-        check_is_fitted(self)
-        self._check_parameters(partial=True)
-        return self._encoded(X, y, sample_weight, Call(go_on=True, partial=True))
 
     def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
         raise NotImplementedError
@@ -605,40 +642,10 @@ class Backprop(CallbackSupport, BaseEstimator):
 
         Whether its values are finite is left to the network.
         """
-        if fitted and self._is_plain(X):
-            return X
-        if issparse(X):
-            X = check_sparse_indices(X)
-        for name, dtype in getattr(X, "dtypes", {}).items() if hasattr(X, "columns") else ():
-            if getattr(dtype, "kind", "") in "mM":
-                raise ValueError(
-                    f"X must hold numbers, but column {name!r} holds dates or durations. Turn them "
-                    "into numbers first, for instance days since a date."
-                )
-        options: dict[str, Any] = {"accept_sparse": "csr", "ensure_all_finite": False}
-        try:
-            if fitted:
-                dtype = self.network_.dtype
-                return validate_data(self, X, reset=False, dtype=dtype, **options)
-            return check_array(X, input_name="X", estimator=self, dtype=FLOATS, **options)
-        except ValueError as error:
-            if "convert string" not in str(error):
-                raise
-            raise ValueError(
-                f"X must hold numbers: {error}. Encode text first, for instance with "
-                "sklearn.preprocessing.OneHotEncoder."
-            ) from error
-
-    def _is_plain(self, X: Any) -> bool:
-        """Whether the checks of a fitted model would hand X back as it is, without a warning."""
-        return (
-            type(X) is np.ndarray
-            and X.ndim == 2
-            and X.dtype == self.network_.dtype
-            and X.shape[1] == self.network_.layer_sizes[0]
-            and len(X) > 0
-            and "feature_names_in_" not in self.__dict__
-        )
+        if not fitted:
+            return checked_features(self, X)
+        plain = plain_features(self, X)
+        return checked_features(self, X, self.network_.dtype) if plain is None else plain
 
     # -- predictions and fitted attributes -----------------------------------------------------
 
@@ -707,7 +714,9 @@ class Backprop(CallbackSupport, BaseEstimator):
 
     def _outputs_of_one(self, x: Any) -> NDArray[Any]:
         """Return the activations of the output layer for one row, (n_outputs,)."""
-        outputs = self._fitted_network().forward(x)
+        network = self._fitted_network()
+        row = x if type(x) is np.ndarray else named_features(self, x)
+        outputs = network.forward(x if row is None else row)
         if outputs.ndim != 1:
             raise ValueError(
                 f"x must be one row, of shape ({self.n_features_in_},); got {np.shape(x)}. For "

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._json import jsonable
+from ._messages import counted
 from ._subject import Pair
 
 MOST_TERMS = 4  # of a sum, and units of a layer, that are written out
@@ -215,7 +216,7 @@ class Factors:
                 line for unit in wanted for line in _origin(at, above, unit, at is self.layers[0])
             ]
             if n_more:
-                lines.append(f"  ... and {n_more} more units of layer {at.layer}")
+                lines.append(f"  ... and {counted(n_more, 'more unit')} of layer {at.layer}")
             if above is not None:
                 terms = np.abs(above.W[wanted] * above.delta).max(axis=0)
                 wanted, n_more = strongest(terms, MOST_TERMS)

@@ -17,6 +17,7 @@ from ._backprop import Call, Settled, Task
 from ._conversion import Convertible
 from ._labels import (
     check_class_weight,
+    check_no_text,
     check_same_classes,
     check_two_classes,
     checked_labels,
@@ -25,11 +26,13 @@ from ._labels import (
     known_numbers,
     weights_with_classes,
 )
+from ._messages import counted
 from ._shared_docs import with_shared_parts
 from ._training import Score
 from ._validation import as_numbers, check_choice, check_number, only_item
 
 LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
+LOSSES_ELSEWHERE = {"log_loss": "For classes there is BackpropClassifier, which has this loss"}
 
 
 @with_shared_parts
@@ -156,12 +159,13 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
     def predict_one(self, x: ArrayLike) -> float | NDArray[Any]:
         """Return the outputs of the network for one row, in microseconds.
 
-        Fastest with a contiguous array of the dtype of the network. Only the length of the row and
-        its values are checked, not the names that a Series may have.
+        Fastest with a contiguous array of the dtype of the network, which has no names to check.
 
         Parameters
         ----------
-        x : array-like of shape (n_features,)
+        x : array-like of shape (n_features,), Series, mapping or frame of one row
+            The names of a Series or of columns must be those of ``feature_names_in_``, in their
+            order, as in `predict`. A mapping, such as a dict, is read by name, in any order.
 
         Returns
         -------
@@ -179,12 +183,13 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         return as_numbers("y", y[0], network.dtype)
 
     def _check_parameters(self, partial: bool) -> tuple[int, ...]:
-        check_choice("loss", self.loss, LOSSES)
+        check_choice("loss", self.loss, LOSSES, elsewhere=LOSSES_ELSEWHERE)
         check_number("huber_delta", self.huber_delta, above=0)
         check_number("quantile", self.quantile, above=0, below=1)
         return super()._check_parameters(partial)
 
     def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
+        check_no_text(y)
         targets = as_numbers("y", y.toarray() if issparse(y) else y, np.dtype(np.float64))
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = column_or_1d(targets, warn=True)
@@ -201,7 +206,9 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
     def _held_out_task(self, y: Any, sample_weight: Any, task: Task) -> Task:
         own = self._task(y, sample_weight, Call(go_on=False))
         if own.n_outputs != task.n_outputs:
-            raise ValueError(f"y has {task.n_outputs} outputs, but y_val has {own.n_outputs}")
+            raise ValueError(
+                f"y has {counted(task.n_outputs, 'output')}, but y_val has {own.n_outputs}"
+            )
         return own
 
     def _score_of(self, task: Task) -> Score | None:
@@ -352,12 +359,13 @@ class BackpropClassifier(ClassifierMixin, Convertible):
     def predict_one(self, x: ArrayLike) -> Any:
         """Return the most probable class of one row, in microseconds.
 
-        Fastest with a contiguous array of the dtype of the network. Only the length of the row and
-        its values are checked, not the names that a Series may have.
+        Fastest with a contiguous array of the dtype of the network, which has no names to check.
 
         Parameters
         ----------
-        x : array-like of shape (n_features,)
+        x : array-like of shape (n_features,), Series, mapping or frame of one row
+            The names of a Series or of columns must be those of ``feature_names_in_``, in their
+            order, as in `predict`. A mapping, such as a dict, is read by name, in any order.
 
         Returns
         -------
@@ -387,7 +395,7 @@ class BackpropClassifier(ClassifierMixin, Convertible):
 
         Parameters
         ----------
-        x : array-like of shape (n_features,)
+        x : array-like of shape (n_features,), Series, mapping or frame of one row
 
         Returns
         -------
@@ -442,8 +450,12 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         return super()._check_parameters(partial)
 
     def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
-        if call.settled and call.classes is None and not self._is_multilabel():
-            found = known_numbers(y, call.settled.numbers)
+        settled = call.settled
+        is_known = settled is not None and (
+            call.classes is None or settled.has_classes(call.classes)
+        )
+        if settled is not None and is_known and not self._is_multilabel():
+            found = known_numbers(y, settled.numbers)
             if found is not None:
                 return Task(found, sample_weight, self.n_outputs_, None, "log_loss", self.classes_)
         y, is_indicator = checked_labels(y)

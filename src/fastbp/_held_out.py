@@ -14,7 +14,8 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
-from ._validation import check_sparse_indices
+from ._features import checked_features
+from ._messages import counted
 
 FAR = 10  # standard deviations of the rows trained on,
 FAR_SHARE = 0.1  # which so many of the rows held out are away in a column
@@ -55,9 +56,9 @@ def held_out_rows(
         )
     except ValueError as error:
         raise ValueError(
-            f"early_stopping cannot hold out validation_fraction={fraction:g} of {len(eligible)} "
-            f"rows: {error} Choose another validation_fraction, or hold out rows yourself and pass "
-            "them to fit as X_val and y_val."
+            f"early_stopping cannot hold out validation_fraction={fraction:g} of "
+            f"{counted(len(eligible), 'row')}: {error} Choose another validation_fraction, or "
+            "hold out rows yourself and pass them to fit as X_val and y_val."
         ) from error
     return np.sort(held_out)
 
@@ -119,13 +120,9 @@ def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> An
     fitted = estimator.__class__.__new__(estimator.__class__)  # the estimator stays as it is
     fitted.__dict__.update(estimator.get_params(deep=False))
     validate_data(fitted, X, skip_check_array=True)
-    if issparse(X_val):
-        with named_as_held_out():
-            X_val = check_sparse_indices(X_val)
     try:
-        return validate_data(
-            fitted, X_val, reset=False, dtype=dtype, accept_sparse="csr", ensure_all_finite=False
-        )
+        with named_as_held_out():
+            return checked_features(fitted, X_val, dtype)
     except ValueError as error:
-        text = re.sub(r"^X has\b", "X_val has", str(error))
-        raise ValueError(text if "X_val" in text else f"X_val: {text}") from error
+        text = re.sub(r"^X_val or y_val: ", "X_val: ", str(error))
+        raise ValueError(text) from error

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._arena import Arena
-from ._validation import as_rows, check_whole, dense_rows
+from ._frames import names_of_columns
+from ._validation import as_matrix_of_row, as_rows, check_whole, dense_rows
 from .network import Network, Solver
 
 MOMENTS = {1: ("velocities",), 2: ("first_moments", "second_moments")}  # of momentum, of Adam
@@ -94,15 +95,22 @@ def check_is_model(model: Any) -> None:
     )
 
 
-def subject_of(model: Any, X: Any, y: Any, sample_weight: Any = None) -> Subject:
-    """Check data for a model and return both, down to what the kernels work on."""
+def subject_of(
+    model: Any, X: Any, y: Any, sample_weight: Any = None, *, one_row: bool = False
+) -> Subject:
+    """Check data for a model and return both, down to what the kernels work on.
+
+    One row may be a vector or a matrix; for an estimator whose features have names also a Series or
+    a mapping.
+    """
     network = network_of(model)
     names = names_of(model)
     if not hasattr(model, "classes_"):  # else outputs are called what the classes are
         names = _with_names_of_targets(names, y)
     if network is model:
+        X = as_matrix_of_row(X) if one_row else X
         return Subject(network, X, y, sample_weight, None, names)
-    X, task = model._encoded_again(X, y, sample_weight)
+    X, task = model._encoded_again(X, y, sample_weight, one_row=one_row)
     solver = model._solver()
     return Subject(network, X, task.targets, task.sample_weight, solver, names)
 
@@ -161,8 +169,7 @@ def names_of(model: Any) -> Names:
 
 def _with_names_of_targets(names: Names, y: Any) -> Names:
     """Return the names with those of a Series, or of a DataFrame's columns, for the outputs."""
-    name = getattr(y, "name", None)
-    given = tuple(map(str, getattr(y, "columns", () if name in (None, "") else (name,))))
+    given = tuple(map(str, names_of_columns(y)))
     return dataclasses.replace(names, outputs=given) if len(given) == len(names.outputs) else names
 
 

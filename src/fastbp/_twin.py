@@ -292,9 +292,7 @@ class Twin:
                 )
 
 
-def solver_of(
-    optimizer: Any, alpha: float, batch_size: int, dtype: np.dtype[Any]
-) -> Solver | None:
+def solver_of(optimizer: Any, alpha: float, batch_size: int, dtype: np.dtype[Any]) -> Solver | None:
     """Return what steps the optimiser takes, or None for one that the engine does not know."""
     own: tuple[Any, ...]
     if isinstance(optimizer, _host.AdamOptimizer):

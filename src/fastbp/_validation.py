@@ -7,13 +7,15 @@ import itertools
 import math
 import numbers
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
+from ._frames import NOT_FRAMES, as_array_like, floats_of_objects, frame_of, plain_item
+from ._messages import advice_on, counted
 
 BLOCK_BYTES = 2**23  # of data that is looked at, or converted, at once
 MOST_COLUMNS = np.iinfo(np.int32).max
@@ -24,10 +26,20 @@ LIMITS = {
 }
 
 
-def check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """Return ``value`` if it is one of the allowed names."""
+def check_choice(
+    name: str,
+    value: Any,
+    allowed: tuple[str, ...],
+    *,
+    of_what: str = "",
+    elsewhere: Mapping[str, str] | None = None,
+) -> str:
+    """Return ``value`` if it is one of the allowed names; for the others see `advice_on`."""
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(allowed)}{of_what}; got {value!r}"
+            f"{advice_on(name, value, allowed, elsewhere)}"
+        )
     return value
 
 
@@ -38,7 +50,8 @@ def check_whole(name: str, value: Any, *, at_least: int = 1) -> int:
             raise TypeError
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} must be a whole number; got {value!r}") from None
+        advice = advice_on(name, value)
+        raise TypeError(f"{name} must be a whole number; got {value!r}{advice}") from None
     if number < at_least:
         raise ValueError(f"{name} must be at least {at_least}; got {number}")
     return number
@@ -54,7 +67,7 @@ def check_number(
 ) -> float:
     """Return ``value`` as a float, if it is a finite real number within the bounds."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number; got {value!r}")
+        raise TypeError(f"{name} must be a number; got {value!r}{advice_on(name, value)}")
     try:
         number = float(value)
     except OverflowError:  # a whole number of hundreds of digits
@@ -87,7 +100,8 @@ def check_dropout(dropout: Any, n_hidden: int | None = None) -> tuple[float, ...
     listed = tuple(dropout)
     if n_hidden is not None and len(listed) != n_hidden:
         raise ValueError(
-            f"dropout lists {len(listed)} numbers, but the network has {n_hidden} hidden layers"
+            f"dropout lists {counted(len(listed), 'number')}, but the network has "
+            f"{counted(n_hidden, 'hidden layer')}"
         )
     return tuple(
         check_number(f"dropout[{i}]", one, at_least=0, below=1) for i, one in enumerate(listed)
@@ -121,14 +135,17 @@ def check_layer_sizes(layer_sizes: Any, itemsize: int) -> tuple[int, ...]:
 
 def as_numbers(name: str, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return an array of native ``dtype``; refuse text, objects and complex numbers."""
+    frame = None if isinstance(values, NOT_FRAMES) else frame_of(values)
     try:
-        array = np.asarray(values)
-        if array.dtype.kind == "O":
-            if any(isinstance(value, (str, bytes)) for value in array.flat):
-                raise TypeError("it holds text")
-            array = array.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
+        array = np.asarray(as_array_like(values)) if frame is None else frame.numbers(name)
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from error
+    except ValueError as error:
+        if frame is not None:  # which names the column
+            raise
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+    if array.dtype.kind == "O":
+        array = _numbers_of_objects(name, array)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
     if array.dtype.kind not in "fiub":
@@ -139,20 +156,36 @@ def as_numbers(name: str, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     return array if array.flags.aligned else array.copy()
 
 
+def _numbers_of_objects(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    """Return objects that are numbers or gaps as floats."""
+    for value in array.flat:
+        if isinstance(value, (str, bytes)):
+            raise ValueError(f"{name} must be an array of numbers: it holds text, {value!r}")
+    found = floats_of_objects(array)
+    if not isinstance(found, tuple):
+        return found
+    _, value = found
+    what = f"it holds {value!r}, of type {type(value).__name__}" if array.ndim else f"got {value!r}"
+    raise ValueError(f"{name} must be an array of numbers: {what}")
+
+
 def only_item(values: Any) -> Any:
-    """Return the number or text in a list or 1-D array of just one, or else None."""
+    """Return the number or text in a list, 1-D array or series of just one, or else None."""
     if type(values) is np.ndarray:
         return values.item() if values.shape == (1,) and values.dtype.kind in "fiubU" else None
-    if type(values) is list and len(values) == 1 and isinstance(values[0], (int, float, str)):
-        return values[0]
-    return None
+    item = (values[0] if len(values) == 1 else None) if type(values) is list else plain_item(values)
+    if isinstance(item, np.generic):
+        item = item.item()
+    return item if isinstance(item, (int, float, str)) else None
 
 
-def check_finite(name: str, values: NDArray[Any], first: int = 0) -> None:
+def check_finite(
+    name: str, values: NDArray[Any], first: int = 0, columns: Sequence[Any] | None = None
+) -> None:
     """Raise a ValueError that names the first value that is NaN or infinite.
 
     Reads a block of rows after the other: no temporary is larger than one, and Ctrl-C is honoured
-    in between. ``first`` is what row 0 is called.
+    in between. ``first`` is what row 0 is called; ``columns`` are the names of columns, if any.
     """
     for start, stop in blocks_of_rows(values):
         block = values[start:stop] if values.ndim else values
@@ -167,9 +200,15 @@ def check_finite(name: str, values: NDArray[Any], first: int = 0) -> None:
             if where:
                 where[0] += first + start
             or_too_large = " (or was too large for float32)" if values.dtype == np.float32 else ""
+            if name == "y" and values.shape[1:] == (1,):  # a column, which y itself need not be
+                where = where[:1]
+            found_there = f"{name}{where} is {value}{or_too_large}"
+            if columns is not None:
+                column = columns[where[1]]
+                found_there = f"{value}{or_too_large} in column {column!r}, row {where[0]}"
+            way = " (for instance with sklearn.impute.SimpleImputer)" if name[0] == "X" else ""
             raise ValueError(
-                f"{name} has NaN or infinity: {name}{where} is {value}{or_too_large}. Remove or "
-                "fill such values first (for instance with sklearn.impute.SimpleImputer)."
+                f"{name} has NaN or infinity: {found_there}. Remove or fill such values first{way}."
             )
 
 
@@ -204,6 +243,18 @@ def as_rows(
     return array
 
 
+def as_matrix_of_row(x: Any) -> Any:
+    """Return one row without names, (n_features,), as a matrix of one row, which it may be."""
+    if isinstance(x, Mapping):
+        raise ValueError("x is a mapping of names to values, but a Network knows no names")
+    shape = np.shape(x) if not hasattr(x, "shape") else x.shape
+    if len(shape) == 2 and shape[0] == 1:
+        return x
+    if len(shape) != 1:
+        raise ValueError(f"x must be one row; got an array of shape {tuple(shape)}")
+    return np.asarray(x)[np.newaxis]
+
+
 def dense_rows(
     X: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]],
     n_features: int,
@@ -231,7 +282,9 @@ def _check_two_dimensions(found: int) -> None:
 
 def _check_n_features(found: int, n_features: int) -> None:
     if found != n_features:
-        raise ValueError(f"X has {found} features, but this network was made for {n_features}")
+        raise ValueError(
+            f"X has {counted(found, 'feature')}, but this network was made for {n_features}"
+        )
 
 
 def check_sparse_indices(X: Any) -> Any:
@@ -385,8 +438,8 @@ def as_targets(
         array = array.reshape(n_rows, 1)
     if array.shape != (n_rows, n_outputs):
         raise ValueError(
-            f"y has shape {np.shape(y)}, but {n_rows} rows and {n_outputs} "
-            f"output{'s' * (n_outputs > 1)} need {(n_rows, n_outputs)}"
+            f"y has shape {np.shape(y)}, but {counted(n_rows, 'row')} and "
+            f"{counted(n_outputs, 'output')} need {(n_rows, n_outputs)}"
         )
     array = np.ascontiguousarray(array)
     check_finite("y", array)
@@ -438,7 +491,7 @@ def as_weights(
     if weights.ndim == 0:
         weights = np.full(n_rows, float(weights))
     if weights.shape != (n_rows,):
-        raise ValueError(f"{name} has shape {weights.shape}, but X has {n_rows} rows")
+        raise ValueError(f"{name} has shape {weights.shape}, but X has {counted(n_rows, 'row')}")
     weights = np.ascontiguousarray(weights)
     check_finite(name, weights)
     if np.any(weights < 0):

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import _core
 from ._arena import Arena
 from ._jacobian import sensitivities
+from ._messages import counted
 from ._read_only import read_only
 from ._threads import Helpers, Trial, team_size
 from ._validation import (
@@ -95,9 +96,9 @@ class Plan:
     n_threads: int = 1
 
     def __str__(self) -> str:
-        rows = {"blocks": f" of {self.rows} rows", "batches": f" of {self.rows} rows"}
+        rows = f" of {counted(self.rows, 'row')}" if self.path in ("blocks", "batches") else ""
         threads = f", {self.n_threads} threads" if self.n_threads > 1 else ""
-        path = f"{self.path}{rows.get(self.path, '')}"
+        path = f"{self.path}{rows}"
         return f"{path}, {self.dtype}, {self.isa} x {self.lanes}{threads}"
 
 
@@ -190,6 +191,21 @@ def _solver(*told: Any) -> Solver:
 _solver_once = functools.lru_cache(maxsize=64, typed=True)(Solver)
 
 
+def _sizes_in_one_sequence(init: Callable[..., None]) -> Callable[..., None]:
+    """Return `Network.__init__` with an error that helps where sizes are given one by one."""
+
+    @functools.wraps(init)
+    def checked_init(self: Any, *sizes: Any, **options: Any) -> None:
+        if len(sizes) > 1:
+            raise TypeError(
+                "Network takes the sizes of its layers as one sequence, and all else by name: "
+                f"Network(({', '.join(map(repr, sizes))}))"
+            )
+        init(self, *sizes, **options)
+
+    return checked_init
+
+
 class Moments:
     """What a solver keeps beside the weights: velocities, or Adam's two moments."""
 
@@ -258,6 +274,7 @@ class Network:
     array([0., 1., 1., 0.])
     """
 
+    @_sizes_in_one_sequence
     def __init__(
         self,
         layer_sizes: Sequence[int],
@@ -1156,7 +1173,8 @@ def hidden_activations(activation: Any, n_hidden: int) -> tuple[str, ...]:
         names = (activation,)
     if len(names) != n_hidden:
         raise ValueError(
-            f"activation lists {len(names)} names, but the network has {n_hidden} hidden layers"
+            f"activation lists {counted(len(names), 'name')}, but the network has "
+            f"{counted(n_hidden, 'hidden layer')}"
         )
     return tuple(
         check_choice(f"activation[{i}]", name, HIDDEN_ACTIVATIONS) for i, name in enumerate(names)
@@ -1167,11 +1185,7 @@ def _out_activation(out_activation: str | None, loss: str, n_outputs: int) -> st
     allowed = OUT_ACTIVATIONS[loss]
     if out_activation is None:
         return "logistic" if loss == "log_loss" and n_outputs == 1 else allowed[0]
-    if out_activation not in allowed:
-        raise ValueError(
-            f"out_activation must be one of {', '.join(allowed)} with loss={loss!r}; "
-            f"got {out_activation!r}"
-        )
+    check_choice("out_activation", out_activation, allowed, of_what=f" with loss={loss!r}")
     if out_activation == "softmax" and n_outputs == 1:
         raise ValueError("softmax needs at least two outputs; use logistic for one")
     return out_activation

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._json import jsonable
+from ._messages import counted
 from ._page.data import data_of_recording
 from ._page.shown import Shown
 from ._recorder import Recorder, Runs, Snapshot
@@ -181,7 +182,7 @@ class Recording(Shown):
     def _page_text(self) -> str:
         return (
             f"Training of a network of {'-'.join(map(str, self.layer_sizes))} units: "
-            f"{self.n_steps} steps, "
+            f"{counted(self.n_steps, 'step')}, "
             f"loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after"
             f"{', with the weights from before it diverged' if self.diverged else ''}."
         )

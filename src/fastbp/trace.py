@@ -246,7 +246,7 @@ def trace_step(
             "A trace shows the step of the whole network, but training with dropout drops units "
             "at random. Leave dropout out; that of an estimator is left out anyway"
         )
-    subject = subject_of(model, _as_matrix(x), _as_targets(y))
+    subject = subject_of(model, x, _as_targets(y), one_row=True)
     return trace_of(subject, solver_of(subject, learning_rate, solver))
 
 
@@ -429,18 +429,6 @@ def _loss_derivative(network: Network, a: NDArray[Any], y: NDArray[Any]) -> NDAr
         if network.out_activation == "softmax":
             return np.asarray(-y / a)
         return np.asarray((a - y) / (a * (1 - a)))
-
-
-def _as_matrix(x: Any) -> Any:
-    """Return one row as a matrix of one row; a DataFrame's row keeps its names."""
-    if hasattr(x, "to_frame"):  # a Series
-        return x.to_frame().T
-    shape = np.shape(x) if not hasattr(x, "shape") else x.shape
-    if len(shape) == 2 and shape[0] == 1:
-        return x
-    if len(shape) != 1:
-        raise ValueError(f"x must be one row; got an array of shape {tuple(shape)}")
-    return np.asarray(x)[np.newaxis]
 
 
 def _as_targets(y: Any) -> Any:

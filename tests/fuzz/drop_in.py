@@ -180,7 +180,9 @@ def run(module: Any, case: Case) -> Outcome:
     name = "MLPRegressor" if case.target in REGRESSION else "MLPClassifier"
     model = getattr(module, name)(**case.parameters)
     events = [_event(lambda step=step: _act(model, case, step)) for step in case.steps]
-    events.append([getattr(model, name, None) for name in ("n_iter_", "t_", "_no_improvement_count")])
+    events.append(
+        [getattr(model, name, None) for name in ("n_iter_", "t_", "_no_improvement_count")]
+    )
     arrays = _numbers_of(model)
     events.append(sorted(arrays))
     if "loss_" in arrays:
@@ -215,14 +217,22 @@ def _event(act: Any) -> tuple[Any, ...]:
         except Exception as error:
             raised = type(error).__name__, str(error)
     told = sorted(f"{w.category.__name__}: {w.message}" for w in caught)
-    return raised, sorted({text for text in told if text.startswith("RuntimeWarning")}), [
-        text for text in told if not text.startswith("RuntimeWarning")
-    ]
+    return (
+        raised,
+        sorted({text for text in told if text.startswith("RuntimeWarning")}),
+        [text for text in told if not text.startswith("RuntimeWarning")],
+    )
 
 
 def _numbers_of(model: Any) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
-    for name in ("loss_", "best_loss_", "loss_curve_", "validation_scores_", "best_validation_score_"):
+    for name in (
+        "loss_",
+        "best_loss_",
+        "loss_curve_",
+        "validation_scores_",
+        "best_validation_score_",
+    ):
         value = getattr(model, name, None)
         if value is not None:
             found[name] = np.asarray(value)
@@ -373,5 +383,3 @@ def _complaints(theirs: Outcome, ours: Outcome, moved: list[Outcome], allowed: f
         if distance > max(allowed, HEADROOM * spread):
             complaints.append(f"{name}: {distance:.1e}, where moving X makes {spread:.1e}")
     return complaints
-
-

@@ -11,6 +11,7 @@ from .._console import UserError
 from .._demo.columns import DATES, TEXT
 from .._demo.table import checked_target, columns_of
 from .._demo.table_file import read_table
+from .._messages import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _features(model: Any, frame: Any, path: Path) -> Any:
         n = model.layer_sizes[0]
     if n is not None and n != frame.shape[1]:
         raise UserError(
-            f"{path} has {frame.shape[1]} columns besides the target, but the model was trained "
-            f"on {n} inputs"
+            f"{path} has {counted(frame.shape[1], 'column')} besides the target, but the model was "
+            f"trained on {counted(n, 'input')}"
         )
     return frame

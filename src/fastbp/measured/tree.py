@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._frames import as_mapping
 from .._printable import printable
 from .stage import Stage, as_observation
 
@@ -102,6 +103,7 @@ class Tree:
 
     def as_values(self, values: Mapping[str, Any]) -> Floats:
         """Return told observations as an array over stages, if there is one for each."""
+        values = as_mapping(values)
         if not isinstance(values, Mapping):
             raise TypeError(f"values must map the name of every stage to its value; got {values!r}")
         names = self.names[self.n_knobs :]

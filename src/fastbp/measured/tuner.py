@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._frames import as_mapping
+from .._messages import counted
 from .._printable import printable
 from .._validation import check_choice, check_flag, check_number, check_whole
 from .losses import LOSSES
@@ -186,7 +188,7 @@ class ChainTuner:
             if self._nodes:
                 self._learn(nodes)
             self._record(nodes)
-            self._end("running", f"Not finished after {len(self._nodes):,} evaluations.")
+            self._end("running", f"Not finished after {self._evaluations()}.")
             self._decide()
         evaluation = self._evaluation(len(self._nodes) - 1)
         if self._verbose and (self.done or _is_round(evaluation.number)):
@@ -230,7 +232,7 @@ class ChainTuner:
                 self._end("stopped", "Stopped by the callback.")
                 break
         if self._status == "running":
-            self._end("max_evaluations", f"Stopped after {len(self._nodes):,} evaluations.")
+            self._end("max_evaluations", f"Stopped after {self._evaluations()}.")
         if self._verbose:
             print(self._message, flush=True)
         return self.result()
@@ -325,6 +327,9 @@ class ChainTuner:
         if self._purpose == "move":
             self._least.append(min([error, *self._least[-1:]]))
 
+    def _evaluations(self) -> str:
+        return counted(len(self._nodes), "evaluation")
+
     def _decide(self) -> None:
         """Choose the next settings, or end."""
         nodes = self._nodes[-1]
@@ -332,8 +337,7 @@ class ChainTuner:
         if np.all(np.abs(self._deviation(nodes)) <= self._tol):
             self._best = n - 1
             plural = "s" if len(self._target) > 1 else ""
-            looks = f"{n:,} evaluation{'s' if n > 1 else ''}"
-            return self._end("reached", f"Reached the target{plural} after {looks}.")
+            return self._end("reached", f"Reached the target{plural} after {self._evaluations()}.")
         if n == 1 and np.isnan(self._sensitivities.noise).any():
             self._purpose = "repeat"
             return None
@@ -502,6 +506,7 @@ class ChainTuner:
 
     def _as_settings(self, settings: Mapping[str, float]) -> Floats:
         names = [knob.name for knob in self._tree.knobs]
+        settings = as_mapping(settings)
         if not isinstance(settings, Mapping) or set(settings) != set(names):
             raise ValueError(
                 f"settings must map every knob ({', '.join(names[:6])}) to its setting"
@@ -511,6 +516,7 @@ class ChainTuner:
 
 def _targets(tree: Tree, target: Any) -> dict[str, float]:
     """Return the target of every stage that has one."""
+    target = as_mapping(target)
     if isinstance(target, Mapping):
         named = dict(target)
         stages = set(tree.names[tree.n_knobs :])
@@ -522,8 +528,8 @@ def _targets(tree: Tree, target: Any) -> dict[str, float]:
     else:
         if np.shape(target) != (len(tree.leaves),):
             raise ValueError(
-                f"target has shape {np.shape(target)}, but {len(tree.leaves)} stages feed no "
-                f"other: {', '.join(tree.leaves[:6])}"
+                f"target has shape {np.shape(target)}, but it needs a number for each stage that "
+                f"feeds no other: {', '.join(tree.leaves[:6])}"
             )
         named = dict(zip(tree.leaves, np.asarray(target).tolist(), strict=True))
     if not named:

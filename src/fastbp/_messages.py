@@ -1,0 +1,81 @@
+"""Words that messages share: counts with their nouns, and what a wrong value was meant to be."""
+
+from __future__ import annotations
+
+import difflib
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Names that other libraries have for the same, in lower case.
+ALIASES = {
+    "sigmoid": "logistic", "linear": "identity", "none": "identity", "rectifier": "relu",
+    "rectified_linear": "relu", "hyperbolic_tangent": "tanh", "exponential": "exp",
+    "mse": "squared_error", "l2": "squared_error", "squared_loss": "squared_error",
+    "mean_squared_error": "squared_error", "least_squares": "squared_error",
+    "mae": "absolute_error", "l1": "absolute_error", "mean_absolute_error": "absolute_error",
+    "smooth_l1": "huber", "pinball": "quantile", "pinball_loss": "quantile",
+    "cross_entropy": "log_loss", "crossentropy": "log_loss", "bce": "log_loss", "nll": "log_loss",
+    "binary_crossentropy": "log_loss", "categorical_crossentropy": "log_loss",
+    "deviance": "log_loss", "poisson_loss": "poisson", "poisson_deviance": "poisson",
+    "gradient_descent": "sgd", "fixed": "constant", "inverse_scaling": "invscaling",
+}  # fmt: skip
+
+# What to do about a value of a parameter that no spelling explains.
+ADVICE = {
+    ("batch_size", "auto"): "scikit-learn's \"auto\" is batch_size=200, or all rows if they are "
+    "fewer",
+    ("solver", "lbfgs"): "It learns from all rows at once; scikit-learn's MLPClassifier and "
+    "MLPRegressor have it",
+}  # fmt: skip
+SCHEDULES = ("constant", "invscaling", "adaptive")  # values of learning_rate
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, as in "1 row" and "1,000 rows"."""
+    plural = f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+    return f"{n:,} {noun if n == 1 else plural}"
+
+
+def advice_on(
+    name: str,
+    value: Any,
+    allowed: Sequence[str] = (),
+    elsewhere: Mapping[str, str] | None = None,
+) -> str:
+    """Return a sentence that says what to write instead of a wrong value, or nothing.
+
+    Begins with a full stop and a space, to stand behind a message. ``elsewhere`` says of names that
+    are not allowed where they are.
+    """
+    if name == "learning_rate" and _is_number(value) and "constant" in allowed:
+        return f". It names a schedule; the learning rate itself is learning_rate_init={value!r}"
+    if not isinstance(value, str):
+        return ""
+    if (name, value) in ADVICE:
+        return f". {ADVICE[name, value]}"
+    if name == "learning_rate_init" and value in SCHEDULES:
+        return f". A schedule is learning_rate={value!r}"
+    meant = _meant(value, allowed)
+    if meant:
+        return f". Did you mean {meant!r}?"
+    place = (elsewhere or {}).get(_alias(value))
+    return f". {place}" if place else ""
+
+
+def _meant(value: str, allowed: Sequence[str]) -> str | None:
+    alias = _alias(value)
+    if alias in allowed:
+        return alias
+    close = difflib.get_close_matches(value.lower(), allowed, n=1, cutoff=0.7)
+    return close[0] if close else None
+
+
+def _alias(value: str) -> str:
+    """Return the name that fastbp has for something, spelt in any way."""
+    plain = value.strip().lower().replace("-", "_").replace(" ", "_")
+    return ALIASES.get(plain, plain)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
