@@ -35,7 +35,7 @@ def test_weights_and_classes_are_those_of_the_rows_named_by_the_order():
 
 def test_too_few_rows_of_weight_are_counted_and_said():
     weights = np.where(np.arange(160) < 101, 1.0, 0.0)
-    with pytest.raises(ValueError, match=r"validation_fraction=0\.1 of 1 rows: .*X_val and y_val"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0\.1 of 1 row: .*X_val and y_val"):
         held_out_rows(ROWS, 0.1, 0, weights, np.zeros(160, dtype=int))
 
 

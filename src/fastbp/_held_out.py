@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
 from ._features import checked_features
+from ._frames import names_of_columns
 from ._messages import counted
 
 FAR = 10  # standard deviations of the rows trained on,
@@ -93,6 +94,8 @@ def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> N
     if issparse(checked_X) or issparse(X_val):
         return
     held_out = checked_like(estimator, X, X_val, checked_X.dtype)
+    if issparse(held_out):  # a frame of sparse columns
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         mean, deviation = checked_X.mean(axis=0, dtype=np.float64), checked_X.std(axis=0)
         away = np.abs(held_out - mean) > FAR * deviation
@@ -100,8 +103,8 @@ def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> N
     if not len(held_out) or share.max() < FAR_SHARE:
         return
     column = int(share.argmax())
-    names = getattr(X, "columns", None)
-    name = f"column {column}" if names is None else f"column {list(names)[column]!r}"
+    names = names_of_columns(X)
+    name = f"column {names[column]!r}" if names else f"column {column}"
     low, high = checked_X[:, column].min(), checked_X[:, column].max()
     low_val, high_val = held_out[:, column].min(), held_out[:, column].max()
     warnings.warn(

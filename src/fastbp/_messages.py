@@ -33,8 +33,14 @@ SCHEDULES = ("constant", "invscaling", "adaptive")  # values of learning_rate
 
 def counted(n: int, noun: str) -> str:
     """Return a number with its noun, as in "1 row" and "1,000 rows"."""
-    plural = f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
-    return f"{n:,} {noun if n == 1 else plural}"
+    return f"{n:,} {noun_for(n, noun)}"
+
+
+def noun_for(n: int, noun: str) -> str:
+    """Return a noun as it stands behind a number: "row" or "rows"."""
+    if n == 1:
+        return noun
+    return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
 
 
 def advice_on(

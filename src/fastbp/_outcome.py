@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
+from ._messages import counted, noun_for
 from ._restarts import Restart
 from ._validation import as_rows, dense_rows
 from .exceptions import DivergenceWarning
@@ -92,11 +93,12 @@ def _warn_of_max_iter(model: Any, run: Restart) -> None:
     still = f"while the {judged} still improved by more than tol={model.tol:g}"
     stood = (
         f"before it was sure that the {judged} no longer improves: it has not improved by more "
-        f"than tol={model.tol:g} for {n} {'epoch' if n == 1 else 'epochs'}, and "
+        f"than tol={model.tol:g} for {counted(n, 'epoch')}, and "
         f"n_iter_no_change is {model.n_iter_no_change}"
     )
     warnings.warn(
-        f"Training ended after max_iter={model.max_iter} epochs {stood if n else still}. Raise "
+        f"Training ended after max_iter={model.max_iter} {noun_for(model.max_iter, 'epoch')} "
+        f"{stood if n else still}. Raise "
         "max_iter, or choose a larger learning_rate_init or tol.",
         ConvergenceWarning,
         stacklevel=4,
