@@ -464,6 +464,11 @@ class Backprop(CallbackSupport, BaseEstimator):
         visits = Visits.of(task.sample_weight, X.shape[0])
         rows = network._rows(X, task.targets, visits.weights)
         solver = self._solver()
+        if (
+            network.dtype != np.float64
+        ):  # a schedule may lower the rate to nothing, but not begin so
+            begun = dataclasses.replace(solver, learning_rate=self.learning_rate_init)
+            begun.check_dtype(network.dtype, "learning_rate_init")
         moves_all = solver.n_moments > 0 or solver.drops_units  # at every row, zero or not
         if (self.batch_size > 1 or not moves_all) and not call.partial and not rows.sparse:
             short = listed(X)

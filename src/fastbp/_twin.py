@@ -19,7 +19,7 @@ from sklearn import get_config
 
 from . import _core, _host
 from ._threads import available_threads
-from ._validation import blocks_of_rows, is_held
+from ._validation import LEAST_EPSILON, blocks_of_rows, is_held
 from .network import HIDDEN_ACTIVATIONS, Moments, Network, Solver, copy_each, room_like
 
 # Loss and output activation that belong together.
@@ -39,7 +39,6 @@ FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 # Beyond this, losses and learning rates are left to the host: its own arithmetic may overflow, and
 # has to say how.
 LARGE = dict(zip(FLOATS, (1e100, 1e18), strict=True))
-LEAST_EPSILON = math.sqrt(np.finfo(np.float32).tiny)
 
 
 class ReportingNetwork(Network):

@@ -19,11 +19,13 @@ from ._messages import advice_on, counted
 
 BLOCK_BYTES = 2**23  # of data that is looked at, or converted, at once
 MOST_COLUMNS = np.iinfo(np.int32).max
-# The least and the largest number that a dtype holds to its usual precision.
+# The least and the largest number that a dtype holds, float32 to its usual precision.
 LIMITS = {
-    np.dtype(dtype): (float(np.finfo(dtype).tiny), float(np.finfo(dtype).max))
-    for dtype in (np.float64, np.float32)
+    np.dtype(np.float64): (5e-324, float(np.finfo(np.float64).max)),
+    np.dtype(np.float32): (float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)),
 }
+# Adam divides by epsilon where the square of a gradient is 0 to float32, as it is below this.
+LEAST_EPSILON = math.sqrt(LIMITS[np.dtype(np.float32)][0])
 
 
 def check_choice(
@@ -85,12 +87,21 @@ def check_number(
 
 
 def is_held(number: float, dtype: Any) -> bool:
-    """Whether a floating dtype holds a number to its usual precision: neither as 0 nor infinity.
-
-    0 itself it holds.
-    """
+    """Whether a floating dtype holds a number: not as 0, unless it is 0, and not as infinity."""
     least, most = LIMITS[np.dtype(dtype)]
     return bool(number == 0 or least <= abs(number) <= most)
+
+
+def check_held(name: str, value: float, dtype: Any, least: float = 0.0) -> None:
+    """Refuse a number that float32 takes for 0 or infinity, or that is below ``least`` there."""
+    dtype = np.dtype(dtype)
+    if is_held(value, dtype) and (dtype == np.float64 or value >= least):
+        return
+    smallest, largest = LIMITS[dtype]
+    raise ValueError(
+        f"{name}={value:g} is out of the range of {dtype.name} arithmetic, "
+        f"{max(smallest, least):.2g} to {largest:.2g}. Choose another one, or train in float64"
+    )
 
 
 def check_dropout(dropout: Any, n_hidden: int | None = None) -> tuple[float, ...]:

@@ -28,6 +28,8 @@ from ._messages import counted
 from ._read_only import read_only
 from ._threads import Helpers, Trial, team_size
 from ._validation import (
+    LEAST_EPSILON,
+    LIMITS,
     as_numbers,
     as_order,
     as_rows,
@@ -36,6 +38,7 @@ from ._validation import (
     check_choice,
     check_dropout,
     check_finite,
+    check_held,
     check_layer_sizes,
     check_number,
     check_whole,
@@ -137,6 +140,16 @@ class Solver:
         check_whole("dropout_seed", self.dropout_seed, at_least=0)
         if self.dropout_seed >= 2**32:
             raise ValueError(f"dropout_seed must be below 2**32; got {self.dropout_seed}")
+
+    def check_dtype(self, dtype: np.dtype[Any], rate: str = "learning_rate") -> None:
+        """Refuse numbers that steps of this dtype cannot be taken with; call the rate this."""
+        if dtype == np.float64:
+            return
+        check_held(rate, self.learning_rate, dtype)
+        if self.alpha > 0:
+            check_held("alpha", max(self.alpha, 1e-30), dtype)  # a small one may count for nothing
+        if self.solver == "adam":
+            check_held("epsilon", self.epsilon, dtype, LEAST_EPSILON)
 
     # Asked for in every epoch, of which a small one takes microseconds.
     @functools.cached_property
@@ -293,6 +306,8 @@ class Network:
         self._loss_name = check_choice("loss", loss, LOSSES)
         self._huber_delta = check_number("huber_delta", huber_delta, above=0)
         self._quantile = check_number("quantile", quantile, above=0, below=1)
+        if self._loss_parameter:
+            check_held("huber_delta" if loss == "huber" else loss, self._loss_parameter, self.dtype)
         self._out_activation = _out_activation(out_activation, loss, self.layer_sizes[-1])
         self._n_visits = 0  # in training with dropout
         self._allocate()
@@ -313,6 +328,7 @@ class Network:
         self._arena = Arena(self.layer_sizes, self.dtype)
         self._n_parameters = sum(n_out * (n_in + 1) for n_in, n_out in pairwise(self.layer_sizes))
         self._dtype_name = self.dtype.name  # which is slow to ask for
+        self._rates = LIMITS[self.dtype]
         self._in_training = threading.Lock()
         self._moments: dict[int, Moments] = {}
         self._batch: _core.Batch | None = None
@@ -520,8 +536,10 @@ class Network:
             The row's loss before the step. If it is not finite, no step is taken and a
             `DivergenceWarning` is given.
         """
-        if not (isinstance(learning_rate, float) and 0 < learning_rate < math.inf):
+        least, most = self._rates
+        if not (isinstance(learning_rate, float) and least <= learning_rate <= most):
             learning_rate = check_number("learning_rate", learning_rate, above=0)
+            check_held("learning_rate", learning_rate, self.dtype)
         loss = self._engine.step(x, y, learning_rate)
         if loss is None:
             x_rows = as_rows(np.asarray(x)[np.newaxis], self.layer_sizes[0], self.dtype)
@@ -584,6 +602,7 @@ class Network:
             ``-learning_rate sqrt(1 - beta_2**t) / (1 - beta_1**t) m / (sqrt(s) + epsilon)``.
         beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
         epsilon : float, > 0, default=1e-8
+            In float32 at least 1.1e-19, whose square it still holds.
         dropout : float in [0, 1) or sequence of these, default=0.0
             Probability with which a row leaves out each hidden unit, or one for each hidden layer;
             the others count for ``1 / (1 - dropout)`` as much (Srivastava et al., 2014). It takes
@@ -617,6 +636,7 @@ class Network:
             dropout,
             dropout_seed,
         )
+        follow.check_dtype(self.dtype)
         n_threads = check_whole("n_threads", n_threads)
         rows = self._rows(X, y, sample_weight, needs_y=True)
         loss = self._run_epoch(rows, as_order(order, rows.n), follow, n_threads)

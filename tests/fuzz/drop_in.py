@@ -1,9 +1,10 @@
 """Random configurations of the drop-in beside scikit-learn's own perceptrons.
 
-`check` draws a model, data and a sequence of calls from a seed, and expects the same outcome of both:
-weights, losses, counts, predictions, warnings and exceptions. How far rounding may carry numbers apart
-is not guessed: where they differ by more than a small tolerance, scikit-learn trains once more on X
-moved by one unit in the last place, a few times, and what that changes is what rounding may change.
+`check` draws a model, data and a sequence of calls from a seed, and expects the same outcome of
+both: weights, losses, counts, predictions, warnings and exceptions. How far rounding may carry
+numbers apart is not guessed: where they differ by more than a small tolerance, scikit-learn trains
+again, a few times, on X moved by one unit in the last place and with every other parameter,
+activation and loss rounded the other way. What that changes is what rounding may change.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def draw_case(seed: int) -> Case:
     if HAS_WEIGHTS and random.random() < 0.3:
         weights = random.uniform(0.1, 3, n_rows)
         weights[random.random(n_rows) < random.choice([0, 0, 0.2])] = 0
-        # Not float32 beside X of float64: scikit-learn adds such weights up in float32, fastbp does not.
+        # No float32 beside X of float64: such weights scikit-learn adds up in float32, fastbp not.
         weights = weights.astype(random.choice(["float64", str(X.dtype)]))
     if random.random() < 0.25:
         X = (sparse.csr_matrix if random.random() < 0.7 else sparse.csc_matrix)(X)
@@ -208,7 +209,7 @@ def _act(model: Any, case: Case, step: tuple[str, Any]) -> None:
 
 
 def _event(act: Any) -> tuple[Any, ...]:
-    """Return what a call raised and what it warned of, which is how often only where it is told once."""
+    """Return what a call raised, NumPy's remarks on its way, and all other warnings."""
     raised = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -216,11 +217,11 @@ def _event(act: Any) -> tuple[Any, ...]:
             act()
         except Exception as error:
             raised = type(error).__name__, str(error)
-    told = sorted(f"{w.category.__name__}: {w.message}" for w in caught)
+    warned = sorted(f"{w.category.__name__}: {w.message}" for w in caught)
     return (
         raised,
-        sorted({text for text in told if text.startswith("RuntimeWarning")}),
-        [text for text in told if not text.startswith("RuntimeWarning")],
+        sorted({text for text in warned if text.startswith("RuntimeWarning")}),
+        [text for text in warned if not text.startswith("RuntimeWarning")],
     )
 
 
