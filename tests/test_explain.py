@@ -37,7 +37,8 @@ X = IRIS.data.assign(color=np.where(np.arange(150) % 2, "red", "blue"))
 KIND = IRIS.target_names[IRIS.target]
 KNOBS, FLOWS = ["main valve", "handle"], ["house flow", "shower flow"]
 MEASURES = list(IRIS.data.columns)
-SETTINGS = {"hidden_layer_sizes": (5,), "tol": 1e9, "random_state": 0}  # a few epochs
+EPOCHS = {"max_iter": 12, "n_iter_no_change": np.inf}  # enough for a network, without a warning
+SETTINGS = {"hidden_layer_sizes": (5,), "random_state": 0, **EPOCHS}
 
 
 @pytest.fixture(autouse=True)

@@ -456,6 +456,7 @@ def test_any_name_that_a_file_can_have_is_taken(name):
     [
         ("", FileNotFoundError, "its path is empty"),
         ("new/", IsADirectoryError, "cannot write new/: it is a folder; add the name of a file"),
+        ("\x1b[2J/", IsADirectoryError, r"cannot write \\x1b\[2J/: it is a folder"),
         (".", IsADirectoryError, "it is a folder"),
         ("file/page.html", OSError, "there is no folder file"),
         ("no\x1bwhere/page.html", FileNotFoundError, r"there is no folder no\\x1bwhere\."),
