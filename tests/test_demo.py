@@ -443,6 +443,17 @@ def test_missing_file(capsys):
     assert "no file nowhere.csv" in error(capsys, "--data", "nowhere.csv", "--target", "y")
 
 
+def test_name_that_no_file_can_have(capsys):
+    assert "there is no file xxx" in error(capsys, "--data", "x" * 300, "--target", "y")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes as POSIX has them")
+def test_pipe_instead_of_a_file(capsys, folder):
+    os.mkfifo("pipe.csv")
+    message = error(capsys, "--data", "pipe.csv", "--target", "y")
+    assert "pipe.csv is no regular file: write what it holds to one" in message
+
+
 def test_folder_instead_of_a_file(capsys, folder):
     assert "is a folder" in error(capsys, "--data", str(folder), "--target", "y")
 

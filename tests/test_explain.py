@@ -318,7 +318,8 @@ def test_what_holds_no_fitted_network_is_named(capsys, model, said):
 
 
 def test_files_that_are_no_models_are_named(capsys, folder):
-    assert error_of(capsys, "nothing.pkl") == "there is no file nothing.pkl"
+    for name in ("nothing.pkl", "x" * 300):
+        assert error_of(capsys, name) == f"there is no file {name}"
     assert "is a folder" in error_of(capsys, folder)
     for content in (b"", b"hello", b"\x80\x04.", b"cnowhere\nNothing\n."):
         (folder / "junk.pkl").write_bytes(content)

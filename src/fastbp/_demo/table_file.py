@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,10 +41,12 @@ def read_table(path: Path, as_text: Sequence[str] = ()) -> Any:
             f"reading {path} needs pandas, which is not installed: "
             "python -m pip install pandas pyarrow"
         ) from None
-    if not path.exists():
+    if not os.path.exists(path):
         raise UserError(f"there is no file {path}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f"{path} is a folder; give the path of a CSV or Parquet file")
+    if not os.path.isfile(path):  # a pipe can be read once only
+        raise UserError(f"{path} is no regular file: write what it holds to one, and give its path")
     try:
         frame = _read_parquet(path) if path.suffix.lower() in PARQUET else _read_csv(path, as_text)
     except pd.errors.EmptyDataError:

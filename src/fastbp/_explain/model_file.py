@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,9 @@ def _load(path: Path) -> Any:
     """Return what is in a file written by pickle or joblib, compressed or not."""
     import joblib
 
-    if not path.exists():
+    if not os.path.exists(path):
         raise UserError(f"there is no file {path}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f"{path} is a folder; give the file of a model")
     try:
         return joblib.load(path)
