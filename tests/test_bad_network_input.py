@@ -11,7 +11,8 @@ from cases import parameters_of
 from scipy.sparse import csr_array, csr_matrix
 
 import fastbp
-from fastbp import Network, check_gradients
+from fastbp import Network, _core, check_gradients
+from fastbp._validation import check_finite
 
 N_FEATURES = 3
 X = np.random.default_rng(0).normal(size=(8, N_FEATURES))
@@ -588,3 +589,10 @@ def test_an_empty_choice_of_instruction_set_is_none():
 def test_an_unknown_public_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'fastbp' has no attribute 'Netwrok'"):
         fastbp.Netwrok  # noqa: B018
+
+
+def test_a_value_that_another_thread_has_put_right_in_the_meantime_is_no_error(monkeypatch):
+    monkeypatch.setattr(_core, "all_finite", lambda values: False)  # as it was a moment ago
+    check_finite("X", np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"X\[1, 0\] is nan"):
+        check_finite("X", np.array([[1.0, 2.0], [np.nan, 3.0]]))

@@ -379,3 +379,12 @@ def test_restarts_escape_the_bad_minima_of_xor():
     model = quietly(BackpropClassifier(n_init=16, random_state=0, **options), X, y)
     assert model.score(X, y) == 1
     assert 1 <= np.sum(model.init_losses_ > 0.3) < 16  # some are stuck, and were not kept
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("n_init", [1, 3])
+def test_losses_are_floats_of_python(n_init):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    model = BackpropRegressor(hidden_layer_sizes=5, max_iter=3, n_init=n_init, random_state=0)
+    curve = model.fit(X, X[:, 0]).loss_curve_
+    assert [type(loss) for loss in curve] == [float] * len(curve)

@@ -344,3 +344,17 @@ def test_scikit_learns_perceptron_is_refused_with_the_way_to_convert_it(kind):
     way = rf"got MLP{kind}\. Convert it: Backprop{kind}\.from_sklearn\(model\)"
     with pytest.raises(TypeError, match=way):
         trace_step(model, [1.0], 1.0)
+
+
+def test_derivatives_too_large_for_the_dtype_are_infinite_without_a_word_of_numpy():
+    network = Network((3, 4, 2), activation="identity", random_state=0)
+    network.weights[1][...] = 1e200
+    with pytest.warns(DivergenceWarning) as caught:
+        trace = trace_step(network, np.ones(3), [1.0, 0.0], 0.1)
+    assert {warning.category for warning in caught} == {DivergenceWarning}
+    assert trace.refused
+    factors = trace.factors(1, 0, 0)  # a warning here would be an error, as everywhere in the tests
+    assert "inf" in str(factors)
+    assert "<html" in trace.to_html()
+    assert np.isinf(trace.layers[0].dE_da).all()
+    assert np.isinf(factors.terms()).all()

@@ -168,8 +168,7 @@ class Factors:
         if len(self.layers) == 1:
             return np.empty(0)
         above = self.layers[1]
-        terms: NDArray[np.float64] = above.delta.astype(np.float64) * above.W[self.j]
-        return terms
+        return _products(above.delta.astype(np.float64), above.W[self.j])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers of this product, and its ``name`` and ``terms``."""
@@ -218,7 +217,7 @@ class Factors:
             if n_more:
                 lines.append(f"  ... and {counted(n_more, 'more unit')} of layer {at.layer}")
             if above is not None:
-                terms = np.abs(above.W[wanted] * above.delta).max(axis=0)
+                terms = np.abs(_products(above.W[wanted], above.delta)).max(axis=0)
                 wanted, n_more = strongest(terms, MOST_TERMS)
         return lines
 
@@ -273,7 +272,7 @@ def _origin(at: LayerTrace, above: LayerTrace | None, j: int, first: bool) -> li
             *lines,
             f"  dE/dz[{l}][{j}] = {number(at.delta[j])}  (a - y: loss and {at.activation})",
         ]
-    m, terms = above.layer, above.W[j] * above.delta
+    m, terms = above.layer, _products(above.W[j], above.delta)
     shown, n_more = strongest(np.abs(terms), MOST_TERMS)
     products = " + ".join(f"({number(above.delta[k])} x {number(above.W[j, k])})" for k in shown)
     if n_more:
@@ -284,6 +283,12 @@ def _origin(at: LayerTrace, above: LayerTrace | None, j: int, first: bool) -> li
         f"  dE/da[{l}][{j}] = sum over k of dE/dz[{m}][k] x W[{m}][{j}, k]",
         f"  {'':{len(f'dE/da[{l}][{j}]')}} = {products} = {number(at.dE_da[j])}",
     ]
+
+
+def _products(weights: NDArray[Any], deltas: NDArray[Any]) -> NDArray[Any]:
+    """Return ``weights * deltas``, which may overflow where training has made weights huge."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(weights * deltas)
 
 
 def strongest(sizes: NDArray[Any], most: int) -> tuple[list[int], int]:

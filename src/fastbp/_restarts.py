@@ -65,7 +65,7 @@ class Restart:
 
     def take(self, loss: float, n_rows: int) -> None:
         """Note an epoch, and whether training ends with it."""
-        self.history.add([loss], n_rows)
+        self.history.add([float(loss)], n_rows)
         if not math.isfinite(loss):
             self.ending = "diverged"
         elif self.patience.is_lost(loss):

@@ -204,10 +204,9 @@ def check_finite(
             finite = _core.all_finite(block)
         else:
             finite = bool(np.isfinite(block).all())
-        if not finite:
-            found = np.argwhere(~np.isfinite(block))[0]
-            value = block[tuple(found)]
-            where = [int(i) for i in found]
+        odd = [] if finite else np.argwhere(~np.isfinite(block)).tolist()
+        if odd:  # or another thread has written numbers there in the meantime
+            where, value = odd[0], block[tuple(odd[0])]
             if where:
                 where[0] += first + start
             or_too_large = " (or was too large for float32)" if values.dtype == np.float32 else ""

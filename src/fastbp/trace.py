@@ -342,7 +342,8 @@ def _layers(
                 new_state={name: pairs[l] for name, pairs in new_states.items()},
             ),
         )
-        dE_da = W @ deltas[l]
+        with np.errstate(over="ignore", invalid="ignore"):  # of weights that are huge
+            dE_da = W @ deltas[l]
     return tuple(layers)
 
 

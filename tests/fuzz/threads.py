@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 import warnings
 
 import numpy as np
@@ -185,19 +186,28 @@ def check_fork(random):
     thread = threading.Thread(target=until_over, args=(call, over, errors), daemon=True)
     thread.start()
     time.sleep(random.uniform(0, 0.02))
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        code = 1
-        try:
-            assert_unharmed(scene)
-            code = 0
-        finally:
-            os._exit(code)
+        _report_to(writing, lambda: assert_unharmed(scene))
+    os.close(writing)
+    with open(reading) as pipe:
+        report = pipe.read()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     over.set()
     thread.join(60)
-    assert code == 0, f"the forked child ended with {code}"
+    assert (code, report) == (0, ""), f"the forked child ended with {code}:\n{report}"
     return "forks"
+
+
+def _report_to(pipe, call):
+    """Make a call in a forked child, write what it raises into a pipe, and end."""
+    try:
+        call()
+    except BaseException:
+        os.write(pipe, traceback.format_exc().encode())
+    finally:
+        os._exit(0)
 
 
 def check(seed):

@@ -123,7 +123,8 @@ def _shown(traces: Iterable[Any]) -> Shown:
     """Return the units to draw: those that pass on most in these steps, outputs by their delta."""
     strengths: list[Any] = []
     for trace in traces:
-        of_links = [np.abs(layer.x[:, np.newaxis] * layer.W).sum(axis=1) for layer in trace.layers]
+        with np.errstate(over="ignore", invalid="ignore"):  # of weights that are huge
+            of_links = [np.abs(layer.x[:, None] * layer.W).sum(axis=1) for layer in trace.layers]
         ones = [*of_links, np.abs(trace.layers[-1].delta)]
         ones = [np.nan_to_num(one.astype(np.float64)) for one in ones]
         strengths = [a + b for a, b in zip(strengths, ones, strict=True)] if strengths else ones
