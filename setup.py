@@ -1,6 +1,7 @@
 """Build `fastbp._core` from one Cython file and csrc/; all else stands in pyproject.toml.
 
 FASTBP_OPT replaces the optimisation flags, for instance by "-g -O1 -fsanitize=address,undefined".
+FASTBP_ISAS names the instruction sets to build kernels for, for instance "avx2,scalar"; default all.
 """
 
 import os
@@ -21,9 +22,20 @@ FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 LIMITED_API = ("Py_LIMITED_API", "0x030B0000")
 NUMPY_API = ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")
 
+# What setuptools reads from the environment when it compiles and links.
+COMPILER_VARIABLES = ("ARCHFLAGS", "CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED")
+
 optimisation = shlex.split(os.environ.get("FASTBP_OPT", "/O2" if MSVC else "-O3 -g0"))
 portable = ["/std:c11"] if MSVC else ["-std=gnu11", "-ffp-contract=off", "-fvisibility=hidden"]
 sanitizers = [flag for flag in optimisation if flag.startswith("-fsanitize")]
+targets = sorted(Path("csrc", "targets").glob("*.c"))
+known_isas = sorted({path.stem.split("_")[0] for path in targets})
+isas = os.environ.get("FASTBP_ISAS", "").replace(",", " ").split() or known_isas
+if not set(isas) <= set(known_isas):
+    sys.exit(f"FASTBP_ISAS names {', '.join(isas)}: choose from {', '.join(known_isas)}")
+macros = [(f"FBP_WITHOUT_{isa.upper()}", "1") for isa in known_isas if isa not in isas]
+# The limited API has no free-threaded build: there the module is built for one version.
+macros += [NUMPY_API] if FREE_THREADED else [NUMPY_API, LIMITED_API]
 
 
 WHAT_IT_TAKES = """\
@@ -39,8 +51,9 @@ A wheel takes neither: pip install --only-binary fastbp fastbp"""
 def flags_stamp():
     """Return a file that is newer than the objects once the flags have changed."""
     stamp = Path("build", f"flags-{sysconfig.get_config_var('SOABI') or sys.platform}.txt")
-    environment = [os.environ.get(name, "") for name in ("CC", "CFLAGS")]
-    flags = shlex.join([*portable, *optimisation, *environment, np.__version__])
+    environment = [f"{name}={os.environ.get(name, '')}" for name in COMPILER_VARIABLES]
+    defined = [f"-D{name}={value}" for name, value in macros]
+    flags = shlex.join([*portable, *optimisation, *defined, *environment, np.__version__])
     if not stamp.exists() or stamp.read_text() != flags:
         stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(flags)
@@ -93,13 +106,16 @@ class BuildSideBySide(build_ext):
 
 core = Extension(
     "fastbp._core",
-    sources=["src/fastbp/_core.pyx", *sorted(map(str, Path("csrc").rglob("*.c")))],
+    sources=[
+        "src/fastbp/_core.pyx",
+        *sorted(map(str, Path("csrc").glob("*.c"))),
+        *(str(path) for path in targets if path.stem.split("_")[0] in isas),
+    ],
     include_dirs=["csrc", np.get_include()],
     extra_compile_args=[*portable, *optimisation],
     extra_link_args=sanitizers,
     libraries=[] if MSVC else ["m"],
-    # The limited API has no free-threaded build: there the module is built for one version.
-    define_macros=[NUMPY_API] if FREE_THREADED else [NUMPY_API, LIMITED_API],
+    define_macros=macros,
     py_limited_api=not FREE_THREADED,
 )
 modules = cythonize([core], build_dir="build/cython")

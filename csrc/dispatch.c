@@ -16,23 +16,38 @@ extern const fbp_ops fbp_ops_scalar_f64, fbp_ops_scalar_f32;
 extern const fbp_ops fbp_ops_avx2_f64, fbp_ops_avx2_f32, fbp_ops_avx512_f64, fbp_ops_avx512_f32;
 extern const fbp_ops fbp_ops_neon_f64, fbp_ops_neon_f32;
 
+/* Tables that this build has: setup.py may leave some out. */
+#define TABLES(ISA) {&fbp_ops_##ISA##_f64, &fbp_ops_##ISA##_f32}
+#define NO_TABLES {NULL, NULL}
+#ifndef FBP_WITHOUT_SCALAR
+#define SCALAR_TABLES TABLES(scalar)
+#else
+#define SCALAR_TABLES NO_TABLES
+#endif
+#if X86 && !defined(FBP_WITHOUT_AVX2)
+#define AVX2_TABLES TABLES(avx2)
+#else
+#define AVX2_TABLES NO_TABLES
+#endif
+#if X86 && !defined(FBP_WITHOUT_AVX512)
+#define AVX512_TABLES TABLES(avx512)
+#else
+#define AVX512_TABLES NO_TABLES
+#endif
+#if ARM64 && !defined(FBP_WITHOUT_NEON)
+#define NEON_TABLES TABLES(neon)
+#else
+#define NEON_TABLES NO_TABLES
+#endif
+
 static const struct {
     const char *name;
     const fbp_ops *tables[FBP_N_DTYPE];
 } ISAS[FBP_N_ISA] = {
-    [FBP_SCALAR] = {"scalar", {&fbp_ops_scalar_f64, &fbp_ops_scalar_f32}},
-#if X86
-    [FBP_AVX2] = {"avx2", {&fbp_ops_avx2_f64, &fbp_ops_avx2_f32}},
-    [FBP_AVX512] = {"avx512", {&fbp_ops_avx512_f64, &fbp_ops_avx512_f32}},
-#else
-    [FBP_AVX2] = {"avx2", {NULL, NULL}},
-    [FBP_AVX512] = {"avx512", {NULL, NULL}},
-#endif
-#if ARM64
-    [FBP_NEON] = {"neon", {&fbp_ops_neon_f64, &fbp_ops_neon_f32}},
-#else
-    [FBP_NEON] = {"neon", {NULL, NULL}},
-#endif
+    [FBP_SCALAR] = {"scalar", SCALAR_TABLES},
+    [FBP_AVX2] = {"avx2", AVX2_TABLES},
+    [FBP_AVX512] = {"avx512", AVX512_TABLES},
+    [FBP_NEON] = {"neon", NEON_TABLES},
 };
 
 #if X86 && defined(_MSC_VER)

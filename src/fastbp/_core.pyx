@@ -785,7 +785,13 @@ def default_isa():
             f"{', '.join(built_isas())}, and of these this machine can run "
             f"{', '.join(available_isas())}. Unset FASTBP_ISA to let fastbp choose."
         )
-    return forced or next(name for name in AUTOMATIC if name in available_isas())
+    usable = [name for name in AUTOMATIC if name in available_isas()]
+    if not usable:
+        raise ImportError(
+            f"this machine can run none of the kernels of this build, which are for "
+            f"{', '.join(built_isas())}: build fastbp without FASTBP_ISAS."
+        )
+    return forced or usable[0]
 
 
 def lanes(isa, dtype):
@@ -815,7 +821,7 @@ def isa_for(layer_sizes, dtype):
     wider vectors of AVX-512, unless these were asked for.
     """
     if (ISA == "avx512" and not ISA_IS_FORCED and len(layer_sizes) == 3
-            and layer_sizes[1] <= lanes("avx2", dtype)):
+            and "avx2" in available_isas() and layer_sizes[1] <= lanes("avx2", dtype)):
         return "avx2"
     return ISA
 
