@@ -1,7 +1,7 @@
 """Build `fastbp._core` from one Cython file and csrc/; all else stands in pyproject.toml.
 
 FASTBP_OPT replaces the optimisation flags, for instance by "-g -O1 -fsanitize=address,undefined".
-FASTBP_ISAS names the instruction sets to build kernels for, for instance "avx2,scalar"; default all.
+FASTBP_ISAS names the instruction sets to build kernels for, for instance "avx2"; default: all.
 """
 
 import os

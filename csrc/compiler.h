@@ -24,8 +24,11 @@
 #endif
 
 /* Behind a loop, on a vector that it has added up: the same number, but another one to compilers. Else
- * they may keep it on the stack, in the loop as well, because they want the register behind it. */
-#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+ * they may keep it on the stack, in the loop as well, because they want the register behind it. Emulated
+ * vectors have no register. */
+#if defined(FBP_EMULATED)
+#define SETTLE(v) ((void)(v))
+#elif defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
 #define SETTLE(v) __asm__("" : "+v"(v))
 #elif defined(__GNUC__) && defined(__aarch64__)
 #define SETTLE(v) __asm__("" : "+w"(v))

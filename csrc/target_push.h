@@ -1,6 +1,10 @@
 /* Everything up to target_pop.h may use the instruction set named by FBP_TARGET, and nothing
  * else of the library may: a wheel has to run on machines that lack it. MSVC takes intrinsics
- * without being told. Include system headers before this file. */
+ * without being told; where others are emulated, no compiler may use the real ones. Include system
+ * headers before this file. */
+#ifdef FBP_EMULATED
+#undef FBP_TARGET
+#endif
 #ifdef FBP_TARGET
 #if defined(__clang__)
 #define FBP_PRAGMA(x) _Pragma(#x)

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +13,46 @@ import pytest
 from fastbp import _core
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
+CSRC = ROOT / "csrc"
+
+
+def objects_of_the_build():
+    """The folder of compiled kernels of this Python's build in place, if they are those of csrc/."""
+    stem = f"flags-{sysconfig.get_config_var('SOABI')}"
+    stamp, folder = ROOT / "build" / f"{stem}.txt", ROOT / "build" / "objects" / stem / "csrc"
+    if not stamp.exists() or "-fsanitize" in stamp.read_text():
+        return None
+    sources = [*CSRC.glob("*.c"), *CSRC.glob("targets/*.c")]
+    isas = _core.built_isas()
+    sources = [s for s in sources if s.parent == CSRC or s.stem.split("_")[0] in isas]
+    objects = [folder / source.relative_to(CSRC).with_suffix(".o") for source in sources]
+    if not all(path.exists() for path in objects):
+        return None
+    newest_source = max(path.stat().st_mtime for path in CSRC.rglob("*.[ch]"))
+    return folder if min(path.stat().st_mtime for path in objects) > newest_source else None
 
 
 def test_every_kernel_agrees_with_naive_loops_and_stays_within_its_arrays(tmp_path):
     compiler = shlex.split(os.environ.get("CC", "cc"))[0]
     if not (shutil.which(compiler) and shutil.which("sh")):
         pytest.skip(f"needs a C compiler: there is no {compiler}")
-    if not (HERE.parent / "csrc").is_dir():
+    if not CSRC.is_dir():
         pytest.skip("needs the sources of the kernels: there is no csrc/")
-    script = HERE / "c" / "run.sh"
+    has_flags = any(name in os.environ for name in ("CC", "CFLAGS", "OBJECTS", "EMULATED"))
+    objects = None if has_flags else objects_of_the_build()
     run = subprocess.run(
-        ["sh", script, tmp_path], check=False, capture_output=True, text=True, timeout=600
+        ["sh", HERE / "c" / "run.sh", tmp_path],
+        env=os.environ | ({"OBJECTS": str(objects)} if objects else {}),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=1200,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     *tables, total = run.stdout.splitlines()
     tested = {line.split(" ")[0] for line in tables}
-    assert tested == set(_core.available_isas())
+    assert tested >= set(_core.available_isas())
     assert total.endswith(" 0 failed")
 
 

@@ -1,20 +1,48 @@
 #!/bin/sh
-# Builds the kernels with their test program in a folder of its own, and runs it.
-#     CC=cc CFLAGS=-O3 RUNNER= tests/c/run.sh [FOLDER]
+# Builds the kernels' test program in a folder of its own, and runs it.
+#     CC=cc CFLAGS=-O3 OBJECTS= EMULATED= RUNNER= tests/c/run.sh [FOLDER]
+# OBJECTS: a folder of compiled kernels, else they are compiled here.
+# EMULATED=1: AVX-512 by SIMDe, where the machine has AVX2 only.
 # RUNNER goes before the program: RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 csrc=$(cd "$here/../../csrc" && pwd)
 folder=${1:-$(mktemp -d)}
 [ $# -gt 0 ] || trap 'rm -rf "$folder"' EXIT
+mkdir -p "$folder"
 cd "$folder"
 
 # The options of setup.py.
-cc="${CC:-cc} -std=gnu11 -ffp-contract=off -Wall -Wextra ${CFLAGS--O3} -I $csrc"
-# shellcheck disable=SC2086 # lists of words
-printf '%s\n' "$csrc"/*.c "$csrc"/targets/*.c "$here/test_kernels.c" |
-    xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" $cc -c
+cc="${CC:-cc} -std=gnu11 -ffp-contract=off -Wall -Wextra -I $csrc"
+emulated=
+if [ "${EMULATED:-}" ]; then
+    cc="$cc -DFBP_EMULATED"
+    # What the compiler says of vectors too long for registers, and of pragmas it does not know, is SIMDe's.
+    emulated="-include $here/emulated_avx512.h -mavx2 -mfma -mpopcnt -Wno-psabi -Wno-unknown-pragmas"
+fi
+
+# kernels OPTIONS FILE...: compiles these, side by side
+kernels() {
+    options=$1
+    shift
+    # shellcheck disable=SC2086 # lists of words
+    printf '%s\n' "$@" | xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" $cc ${CFLAGS--O3} $options -c
+}
+
 # shellcheck disable=SC2086
-$cc ./*.o -lm -o test_kernels
+$cc -O2 ${CFLAGS-} -c "$here/test_kernels.c"
+if [ "${OBJECTS:-}" ]; then
+    objects=$(find "$OBJECTS" -name '*.o')
+else
+    if [ "$emulated" ]; then
+        kernels "" "$csrc"/*.c "$csrc"/targets/[!a]*.c "$csrc"/targets/avx2_*.c
+        kernels "$emulated" "$csrc"/targets/avx512_*.c
+    else
+        kernels "" "$csrc"/*.c "$csrc"/targets/*.c
+    fi
+    objects=$(find . -name '*.o' ! -name test_kernels.o)
+fi
+# shellcheck disable=SC2086
+$cc ${CFLAGS-} test_kernels.o $objects -lm -o test_kernels
 # shellcheck disable=SC2086
 ${RUNNER:-} ./test_kernels

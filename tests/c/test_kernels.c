@@ -19,6 +19,7 @@
 #include "test_sparse_rows.h"
 #include "test_blocks.h"
 #include "test_batches.h"
+#include "naive_network.h"
 #include "test_tiny.h"
 #include "test_restarts.h"
 
@@ -50,16 +51,25 @@ static void test_vectors(int64_t lanes) {
     }
 }
 
+/* Whether this machine can run them, or plays one that does (emulated/immintrin.h). */
+static int usable(fbp_isa isa) {
+#ifdef FBP_EMULATED
+    if (isa == FBP_AVX512) return fbp_isa_built(isa);
+#endif
+    return fbp_isa_usable(isa);
+}
+
 int main(void) {
     int n_tables = 0;
     for (int isa = 0; isa < FBP_N_ISA; isa++) {
-        if (!fbp_isa_usable((fbp_isa)isa)) continue;
+        if (!usable((fbp_isa)isa)) continue;
         for (int dtype = 0; dtype < FBP_N_DTYPE; dtype++) {
             const long passed_before = passed, failed_before = failed;
             ops = fbp_table((fbp_isa)isa, (fbp_dtype)dtype);
             is_float = dtype == FBP_FLOAT32;
             eps = is_float ? FLT_EPSILON : DBL_EPSILON;
             smallest = is_float ? 0x1p-149 : 0x1p-1074;
+            begin_random();
             describe("table");
             check(!strcmp(ops->isa, fbp_isa_name((fbp_isa)isa)), "calls itself %s", ops->isa);
             check(ops->itemsize == (is_float ? 4 : 8), "itemsize is %d", ops->itemsize);

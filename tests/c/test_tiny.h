@@ -1,67 +1,26 @@
 /* Whole networks of two layers: train_tiny of csrc/tiny.inc.h, and block_row of csrc/block_row.inc.h. */
 
 enum { TINY_ROWS = 5, TINY_VISITS = 9, BLOCK_VISITS = 3 + FBP_MOST_BLOCK_ROWS + 3 };
-static const struct { fbp_loss loss; fbp_activation activation; } outputs[] = {
-    {FBP_SQUARED_ERROR, FBP_IDENTITY}, {FBP_SQUARED_ERROR, FBP_TANH}, {FBP_ABSOLUTE_ERROR, FBP_RELU},
-    {FBP_HUBER, FBP_TANH}, {FBP_QUANTILE, FBP_IDENTITY},
-    {FBP_BINARY_LOG_LOSS, FBP_LOGISTIC}, {FBP_POISSON, FBP_EXP}, {FBP_LOG_LOSS, FBP_SOFTMAX}};
-enum { N_OUTPUTS = sizeof outputs / sizeof *outputs, SOFTMAX_OUTPUT = N_OUTPUTS - 1 };
 
-/* The steps of STEPS, but small: training must not blow up roundings. */
+/* The steps of STEPS, but small. */
 static const fbp_step tiny_steps[] = {
     {.keep = {{1, 0}, {0, 0}}, .take = {-0.015625, -0.015625}},
     {.keep = {{0.9921875, 0}, {0, 0}}, .take = {-0.015625, -0.015625}},
     {.keep = {{1, 0.75}, {0, 0.75}}, .take = {-0.015625, -0.015625}, .momentum = 1},
     {.keep = {{0.984375, 0.5}, {-0.0078125, 0.75}}, .take = {-0.03125, -0.015625}, .momentum = 1}};
 
-/* a = f(z) of the outputs */
-static void naive_outputs(double *a, const double *z, int64_t n, int f) {
-    double sum = 0;
-    for (int64_t k = 0; k < n; k++) sum += exp(z[k]);
-    for (int64_t k = 0; k < n; k++) a[k] = f == FBP_SOFTMAX ? exp(z[k]) / sum : activated(f, z[k]);
-}
-
-/* One row's step of both layers, unless its loss is too large; returns the loss before it. */
-static double naive_network_step(naive_layer *first, naive_layer *last, const double *x, const double *y,
-                                 int f, int output, double weight, const fbp_step *step,
-                                 double largest_loss) {
-    const fbp_loss loss = outputs[output].loss;
-    const fbp_activation f_out = outputs[output].activation;
-    const int64_t n_hidden = first->n_out, n_out = last->n_out;
-    double *a = numbers(n_hidden), *delta = numbers(n_hidden), *size = numbers(n_hidden + n_out);
-    double *z_out = numbers(n_out), *a_out = numbers(n_out), *delta_out = numbers(n_out);
-    naive_forward(first, x, x, a, size);
-    for (int64_t j = 0; j < n_hidden; j++) a[j] = activated(f, a[j]);
-    naive_forward(last, a, a, z_out, size);
-    naive_outputs(a_out, z_out, n_out, (int)f_out);
-    double value = 0;
-    for (int64_t k = 0; k < n_out; k++) {
-        value += output_loss((int)loss, z_out, a_out, y, n_out, k, &delta_out[k]);
-        if (loss < FBP_BINARY_LOG_LOSS) delta_out[k] *= derivative((int)f_out, a_out[k]);
-    }
-    if (value <= largest_loss) {
-        for (int64_t j = 0; j < n_hidden; j++) {
-            for (int64_t k = 0; k < n_out; k++) delta[j] += last->W[j * n_out + k] * delta_out[k];
-            delta[j] *= derivative(f, a[j]);
-        }
-        naive_update(last, a, a, delta_out, weight, step);
-        naive_update(first, x, x, delta, weight, step);
-    }
-    free(a), free(delta), free(size), free(z_out), free(a_out), free(delta_out);
-    return value;
-}
-
-/* What train_tiny does, by block_row. */
+/* What train_tiny does, by block_row; blocks are those of the rows up to `end`, also where it stops before. */
 static int64_t train_block_rows(fbp_net *net, fbp_block *block, const fbp_data *data, const int64_t *order,
-                                int64_t start, int64_t stop, const fbp_step *step, double largest_loss,
-                                double *loss_sum) {
+                                int64_t start, int64_t stop, int64_t end, const fbp_step *step,
+                                double largest_loss, double *loss_sum) {
     ops->block_load(block, net->layers, step);
     for (int n; start < stop; start += n) {
         fbp_row rows[FBP_MOST_BLOCK_ROWS];
-        n = stop - start < ops->block_rows ? (int)(stop - start) : ops->block_rows;
+        n = end - start < ops->block_rows ? (int)(end - start) : ops->block_rows;
         for (int t = 0; t < n; t++)
             rows[t] = (fbp_row){data->X + order[start + t] * data->X_row_bytes, NULL, data->n_features};
         ops->block_forward(block, net->layers, rows, n);
+        if (stop - start < n) n = (int)(stop - start);
         for (int t = 0; t < n; t++) {
             const int64_t r = order[start + t];
             const double weight = data->weights ? data->weights[r] : 1;
@@ -76,100 +35,185 @@ static int64_t train_block_rows(fbp_net *net, fbp_block *block, const fbp_data *
     return stop;
 }
 
-/* In two calls; with `bad` not negative, the loss of that visit is too large, if `bad` is odd not finite. */
+/* A network, and how to train it; the loss of visit `bad` is too large, if `bad` is odd not finite; or -1. */
+typedef struct {
+    int by_blocks;
+    int64_t n_in, n_hidden, n_out;
+    int f, output, which, bad;
+} network_case;
+
+/* Its arrays, all that the kernels work with, and rows. */
+enum { N_PARAMETERS = 4, N_SCRATCH = 7, TINY_X = N_PARAMETERS, TINY_Y };
+typedef struct {
+    network_case c;
+    guarded_block g;
+    array parameters[N_PARAMETERS], velocities[N_PARAMETERS]; /* of W[1], b[1], W[2], b[2] */
+    array scratch[N_SCRATCH];                                 /* packed W[2], V_W[2], z[1], delta[1], ... */
+    array X, y;
+    int64_t row_length, width;
+    double weights[TINY_ROWS];
+    fbp_layer layers[2], packed;
+    fbp_net net;
+    fbp_data data;
+} small_network;
+
+static const double LARGEST_LOSS = 1e4;
+static const int64_t visits[BLOCK_VISITS + 1] = {-1, 3, 0, 0, 2, 3, 1, 4, 2, 3, 3, 1, 0,
+                                                 4, 2, 1, 2, 0, 4, 3, 1, 1, 0};
+
+static int visits_of(const network_case *c) { return c->by_blocks ? BLOCK_VISITS : TINY_VISITS; }
+
+static void divide(array *a, double by) {
+    for (int64_t k = 0; k < a->n; k++) put(a, k, get(a->at, k) / by);
+}
+
+static void fill_rows(small_network *s) {
+    const network_case *c = &s->c;
+    static const double weights[TINY_ROWS] = {1.5, 0, 0.5, 1, 2};
+    memcpy(s->weights, weights, sizeof weights);
+    s->row_length = c->n_in + c->n_hidden % 4;
+    s->X = unpadded("X", TINY_ROWS * s->row_length, 0);
+    s->y = unpadded("y", TINY_ROWS * c->n_out, (int)(c->n_hidden % 4));
+    divide(&s->X, 4);
+    for (int64_t k = 0; k < s->y.n; k++) put(&s->y, k, random_target(outputs[c->output].loss, k) / 4);
+    if (c->bad >= 0) put(&s->y, visits[c->bad + 1] * c->n_out, c->bad % 2 ? INFINITY : 1000);
+    s->data = (fbp_data){.X = s->X.at, .X_row_bytes = s->row_length * ops->itemsize, .n_features = c->n_in,
+                         .itemsize = ops->itemsize, .y = s->y.at, .y_row_bytes = c->n_out * ops->itemsize,
+                         .weights = c->which || c->n_hidden % 2 ? s->weights : NULL};
+}
+
+static void fill_parameters(small_network *s) {
+    const network_case *c = &s->c;
+    static const char *const names[] = {"W[1]", "b[1]", "W[2]", "b[2]", "V_W[1]", "V_b[1]", "V_W[2]", "V_b[2]"};
+    const int64_t sizes[] = {c->n_in * c->n_hidden, c->n_hidden, c->n_hidden * c->n_out, c->n_out};
+    const int momentum = tiny_steps[c->which].momentum, shift = (int)(c->n_hidden % 4);
+    for (int i = 0; i < N_PARAMETERS; i++) {
+        s->parameters[i] = unpadded(names[i], sizes[i], shift);
+        s->velocities[i] = unpadded(names[N_PARAMETERS + i], sizes[i], shift);
+        divide(&s->velocities[i], 64 * (double)c->n_hidden);
+    }
+    divide(&s->parameters[2], 2 * (double)c->n_hidden);
+    s->width = padded_to(c->n_hidden, ops->lanes);
+    s->scratch[0] = unpadded("packed W[2]", s->width * c->n_out, 0);
+    s->scratch[1] = unpadded("packed V_W[2]", momentum ? s->width * c->n_out : 0, 0);
+    fill(&s->scratch[0], 0), fill(&s->scratch[1], 0); /* as memory begins */
+    s->scratch[2] = panels("z[1]", c->n_hidden), s->scratch[3] = scratch("delta[1]", c->n_hidden);
+    s->scratch[4] = scratch("z[2]", c->n_out), s->scratch[5] = scratch("a[2]", c->n_out);
+    s->scratch[6] = scratch("delta[2]", c->n_out);
+    s->g = new_block(c->n_in, c->n_hidden, 0, momentum, 2);
+}
+
+static void set_layers(small_network *s) {
+    const network_case *c = &s->c;
+    const fbp_activation f_out = outputs[c->output].activation;
+    const fbp_loss loss = outputs[c->output].loss;
+    array *p = s->parameters, *v = s->velocities, *work = s->scratch;
+    s->layers[0] = (fbp_layer){
+        .n_in = c->n_in, .n_out = c->n_hidden, .W = p[0].at, .b = p[1].at, .V_W = v[0].at, .V_b = v[1].at,
+        .z = work[2].at, .a = work[2].at, .delta = work[3].at, .activate = ops->activate[c->f],
+        .derive = ops->derive[c->f]};
+    s->layers[1] = (fbp_layer){
+        .n_in = c->n_hidden, .n_out = c->n_out, .width = c->n_out, .scale = 1, .W = p[2].at, .b = p[3].at,
+        .to_b = p[3].at, .V_W = tiny_steps[c->which].momentum ? v[2].at : NULL, .V_b = v[3].at,
+        .z = work[4].at, .a = f_out == FBP_IDENTITY ? work[4].at : work[5].at, .delta = work[6].at,
+        .activate = ops->activate[f_out],
+        .derive = ops->derive[loss < FBP_BINARY_LOG_LOSS ? f_out : FBP_IDENTITY]};
+    s->packed = (fbp_layer){.n_in = c->n_hidden, .n_out = c->n_out, .W = work[0].at, .V_W = work[1].at,
+                            .width = s->width, .transposed = 1};
+    s->net = (fbp_net){.ops = ops, .output_delta = ops->output_delta[loss], .layers = s->layers,
+                       .n_layers = 2, .first_activation = (fbp_activation)c->f, .last_activation = f_out,
+                       .loss = loss, .loss_parameter = LOSS_PARAMETER};
+}
+
+/* From the first state on, the first n visits, in two calls; returns the visit that it stopped at. */
+static int64_t train_network(small_network *s, int64_t n, double *sum) {
+    const fbp_step *step = &tiny_steps[s->c.which];
+    const int64_t starts[] = {1, 4, visits_of(&s->c) + 1};
+    fbp_block block = s->g.block;
+    int64_t stop = 1;
+    for (int i = 0; i < N_PARAMETERS; i++) restore(&s->parameters[i]), restore(&s->velocities[i]);
+    for (int i = 0; i < N_SCRATCH; i++) restore(&s->scratch[i]);
+    for (int i = 0; i < N_PARTS; i++) restore(&s->g.parts[i]);
+    set_layers(s);
+    *sum = 0;
+    ops->layer_load(&s->layers[1], &s->packed);
+    for (int call = 0; call < 2 && stop == starts[call]; call++) {
+        const int64_t end = starts[call + 1], until = n + 1 < end ? n + 1 : end;
+        stop = s->c.by_blocks ? train_block_rows(&s->net, &block, &s->data, visits, stop, until, end, step,
+                                                 LARGEST_LOSS, sum)
+                              : ops->train_tiny(&s->net, &block, &s->data, visits, stop, until, step,
+                                                LARGEST_LOSS, sum);
+    }
+    ops->layer_unload(&s->layers[1], &s->packed);
+    return stop;
+}
+
+static void finish_network(small_network *s) {
+    const int momentum = tiny_steps[s->c.which].momentum;
+    for (int i = 0; i < N_PARAMETERS; i++) finish(&s->parameters[i], 1), finish(&s->velocities[i], momentum);
+    for (int i = 0; i < N_SCRATCH; i++) finish(&s->scratch[i], i == 1 ? momentum : 1);
+    finish(&s->X, 0), finish(&s->y, 0);
+    finish_block(&s->g);
+}
+
+/* All visits before t; the naive network gets the kernel's numbers. Returns the sum of losses. */
+static double train_before(small_network *s, int64_t t, naive_layer *first, naive_layer *last) {
+    const array *p = s->parameters, *v = s->velocities;
+    double sum;
+    const int64_t stop = train_network(s, t - 1, &sum);
+    check(stop == t, "stopped at %ld, before visit %ld", (long)stop, (long)t);
+    take_values(first, &p[0], &p[1], &v[0], &v[1]);
+    take_values(last, &p[2], &p[3], &v[2], &v[3]);
+    return sum;
+}
+
+/* Visit t as the kernels take it, after all before it, against the naive network, which has if `taken`; else
+ * the weight is 0. */
+static void expect_visit(small_network *s, int64_t t, int taken, double sum_before, const naive_row *r,
+                         const naive_layer *first, const naive_layer *last, double weight) {
+    const array *p = s->parameters, *v = s->velocities;
+    const fbp_step *step = &tiny_steps[s->c.which];
+    double sum;
+    const int64_t stop = train_network(s, t, &sum);
+    const double expected = sum_before + weight * r->loss;
+    check(stop == t + taken, "stopped at %ld, expected %ld", (long)stop, (long)(t + taken));
+    check(taken ? fabs(sum - expected) <= weight * r->loss_error + 4 * DBL_EPSILON * expected : sum == sum_before,
+          "losses up to visit %ld add up to %.9g, expected %.9g", (long)t, sum, expected);
+    expect_step(&p[0], &p[1], &v[0], &v[1], first, r->x, NULL, r->delta, r->delta_error, weight, step);
+    expect_step(&p[2], &p[3], &v[2], &v[3], last, r->a, r->a_error, r->delta_out, r->delta_out_error, weight,
+                step);
+}
+
+/* Every third visit is compared, of every case others, and the last one. */
 static void test_network(int by_blocks, int64_t n_in, int64_t n_hidden, int64_t n_out, int f, int output,
                          int which, int bad) {
-    fbp_train_tiny *const train = by_blocks ? train_block_rows : ops->train_tiny;
-    const int n_visits = by_blocks ? BLOCK_VISITS : TINY_VISITS;
-    const fbp_step *step = &tiny_steps[which];
-    const int momentum = step->momentum;
-    const double bound = 1000, largest_loss = 1e4;
-    const int weighted = which || n_hidden % 2;
-    const int64_t order[BLOCK_VISITS + 1] = {-1, 3, 0, 0, 2, 3, 1, 4, 2, 3, 3, 1, 0,
-                                             4, 2, 1, 2, 0, 4, 3, 1, 1, 0};
-    const int shift = (int)(n_hidden % 4);
-    const int64_t row_length = n_in + shift, width = padded_to(n_hidden, ops->lanes);
+    static int64_t n_cases;
+    const int64_t turn = n_cases++;
+    small_network s = {.c = {by_blocks, n_in, n_hidden, n_out, f, output, which, bad}};
     describe("%s %ld-%ld-%ld, %s, %s, %s, bad visit %d", by_blocks ? "block_row" : "train_tiny", (long)n_in,
-             (long)n_hidden, (long)n_out,
-             activations[f], losses[outputs[output].loss], step_names[which], bad);
-    guarded_block g = new_block(n_in, n_hidden, 0, momentum, 2);
-    array W1 = unpadded("W[1]", n_in * n_hidden, shift), b1 = unpadded("b[1]", n_hidden, shift);
-    array W2 = unpadded("W[2]", n_hidden * n_out, shift), b2 = unpadded("b[2]", n_out, shift);
-    array V_W1 = unpadded("V_W[1]", n_in * n_hidden, shift), V_b1 = unpadded("V_b[1]", n_hidden, shift);
-    array V_W2 = unpadded("V_W[2]", n_hidden * n_out, shift), V_b2 = unpadded("V_b[2]", n_out, shift);
-    array *const velocities[] = {&V_W1, &V_b1, &V_W2, &V_b2};
-    array X = unpadded("X", TINY_ROWS * row_length, 0), y = unpadded("y", TINY_ROWS * n_out, shift);
-    array w2 = unpadded("packed W[2]", width * n_out, 0);
-    array V_w2 = unpadded("packed V_W[2]", momentum ? width * n_out : 0, 0);
-    array z1 = panels("z[1]", n_hidden), delta1 = scratch("delta[1]", n_hidden);
-    array z2 = scratch("z[2]", n_out), a2 = scratch("a[2]", n_out), delta2 = scratch("delta[2]", n_out);
-    double weights[TINY_ROWS] = {1.5, 0, 0.5, 1, 2};
-    fill(&w2, 0), fill(&V_w2, 0); /* as memory begins */
-    for (int64_t k = 0; k < W2.n; k++) put(&W2, k, get(W2.at, k) / (2 * (double)n_hidden));
-    for (int i = 0; i < 4; i++)
-        for (int64_t k = 0; k < velocities[i]->n; k++)
-            put(velocities[i], k, get(velocities[i]->at, k) / (64 * (double)n_hidden));
-    for (int64_t k = 0; k < X.n; k++) put(&X, k, get(X.at, k) / 4);
-    for (int64_t k = 0; k < y.n; k++) put(&y, k, random_target(outputs[output].loss, k) / 4);
-
-    const fbp_activation f_out = outputs[output].activation;
-    fbp_layer layers[2] = {
-        {.n_in = n_in, .n_out = n_hidden, .W = W1.at, .b = b1.at, .V_W = V_W1.at, .V_b = V_b1.at,
-         .z = z1.at, .a = z1.at, .delta = delta1.at, .activate = ops->activate[f], .derive = ops->derive[f]},
-        {.n_in = n_hidden, .n_out = n_out, .width = n_out, .scale = 1, .W = W2.at, .b = b2.at, .to_b = b2.at,
-         .V_W = momentum ? V_W2.at : NULL, .V_b = V_b2.at,
-         .z = z2.at, .a = f_out == FBP_IDENTITY ? z2.at : a2.at,
-         .delta = delta2.at, .activate = ops->activate[f_out],
-         .derive = ops->derive[outputs[output].loss < FBP_BINARY_LOG_LOSS ? f_out : FBP_IDENTITY]}};
-    fbp_layer packed = {.n_in = n_hidden, .n_out = n_out, .W = w2.at, .V_W = V_w2.at, .width = width,
-                        .transposed = 1};
-    fbp_net net = {.ops = ops, .output_delta = ops->output_delta[outputs[output].loss],
-                   .layers = layers, .n_layers = 2, .first_activation = (fbp_activation)f,
-                   .last_activation = f_out, .loss = outputs[output].loss,
-                   .loss_parameter = LOSS_PARAMETER};
-    const fbp_data data = {.X = X.at, .X_row_bytes = row_length * ops->itemsize, .n_features = n_in,
-                           .itemsize = ops->itemsize, .y = y.at, .y_row_bytes = n_out * ops->itemsize,
-                           .weights = weighted ? weights : NULL};
-
-    naive_layer first = new_naive_layer(&W1, &b1, &V_W1, &V_b1);
-    naive_layer last = new_naive_layer(&W2, &b2, &V_W2, &V_b2);
-    double *x = numbers(n_in), *target = numbers(n_out), expected_sum = 0, sum = 0;
-    int64_t expected_stop = n_visits + 1;
-    if (bad >= 0) put(&y, order[bad + 1] * n_out, bad % 2 ? INFINITY : 1000);
-    for (int t = 1; t <= n_visits; t++) {
-        const int64_t r = order[t];
-        const double weight = weighted ? weights[r] : 1;
-        for (int64_t i = 0; i < n_in; i++) x[i] = get(X.at, r * row_length + i);
-        for (int64_t k = 0; k < n_out; k++) target[k] = get(y.at, r * n_out + k);
-        const double loss = naive_network_step(&first, &last, x, target, f, output, weight, step,
-                                               largest_loss);
-        if (!(loss <= largest_loss)) {
-            expected_stop = t;
-            break;
-        }
-        expected_sum += weight * loss;
+             (long)n_hidden, (long)n_out, activations[f], losses[outputs[output].loss], step_names[which], bad);
+    fill_parameters(&s), fill_rows(&s);
+    array *p = s.parameters, *v = s.velocities;
+    naive_layer first = new_naive_layer(&p[0], &p[1], &v[0], &v[1]);
+    naive_layer last = new_naive_layer(&p[2], &p[3], &v[2], &v[3]);
+    naive_row row = new_naive_row(n_in, n_hidden, n_out);
+    double *target = numbers(n_out), sum = 0;
+    int taken = 1;
+    for (int64_t t = 1; t <= visits_of(&s.c) && taken; t++) {
+        const int64_t r = visits[t];
+        const double weight = s.data.weights ? s.weights[r] : 1;
+        const int compared = (t + turn) % 3 == 0 || t == visits_of(&s.c);
+        for (int64_t i = 0; i < n_in; i++) row.x[i] = get(s.X.at, r * s.row_length + i);
+        for (int64_t k = 0; k < n_out; k++) target[k] = get(s.y.at, r * n_out + k);
+        if (compared) sum = train_before(&s, t, &first, &last);
+        taken = naive_network_step(&row, &first, &last, target, f, output, weight, &tiny_steps[which],
+                                   LARGEST_LOSS);
+        if (!taken && !compared) sum = train_before(&s, t, &first, &last);
+        if (!taken || compared) expect_visit(&s, t, taken, sum, &row, &first, &last, taken ? weight : 0);
     }
-    ops->layer_load(&layers[1], &packed);
-    int64_t stop = train(&net, &g.block, &data, order, 1, 4, step, largest_loss, &sum);
-    if (stop == 4) stop = train(&net, &g.block, &data, order, 4, n_visits + 1, step, largest_loss, &sum);
-    ops->layer_unload(&layers[1], &packed);
-    check(stop == expected_stop, "stopped at %ld, expected %ld", (long)stop, (long)expected_stop);
-    check(fabs(sum - expected_sum) <= bound * eps * (1 + fabs(expected_sum)),
-          "losses add up to %.9g, expected %.9g", sum, expected_sum);
-    for (int64_t k = 0; k < first.n_in * n_hidden; k++) first.W_size[k] = first.V_W_size[k] = 4;
-    for (int64_t j = 0; j < n_hidden; j++) first.b_size[j] = first.V_b_size[j] = 4;
-    for (int64_t k = 0; k < W2.n; k++) last.W_size[k] = last.V_W_size[k] = 4;
-    for (int64_t k = 0; k < n_out; k++) last.b_size[k] = last.V_b_size[k] = 4;
-    expect_layer(&W1, &b1, &V_W1, &V_b1, &first, bound);
-    expect_layer(&W2, &b2, &V_W2, &V_b2, &last, bound);
-
-    finish(&W1, 1), finish(&b1, 1), finish(&W2, 1), finish(&b2, 1);
-    for (int i = 0; i < 4; i++) finish(velocities[i], momentum);
-    finish(&z1, 1), finish(&delta1, 1), finish(&z2, 1), finish(&a2, 1), finish(&delta2, 1);
-    finish(&X, 0), finish(&y, 0), finish(&w2, 1), finish(&V_w2, momentum);
-    finish_block(&g);
-    free_naive_layer(&first), free_naive_layer(&last);
-    free(x), free(target);
+    finish_network(&s);
+    free_naive_layer(&first), free_naive_layer(&last), free_naive_row(&row);
+    free(target);
 }
 
 static void test_train_tiny(int64_t n_in, int64_t n_hidden, int64_t n_out, int f, int output, int which,
