@@ -54,7 +54,7 @@ def run_page(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "n_outputs"), [("guide.md", 5), ("measured.md", 5), ("explain.md", 0), ("index.md", 0)]
+    ("name", "n_outputs"), [("guide.md", 6), ("measured.md", 5), ("explain.md", 0), ("index.md", 0)]
 )
 def test_the_page_prints_what_it_says(name, n_outputs):
     pairs = run_page(name)

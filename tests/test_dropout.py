@@ -229,7 +229,7 @@ def test_a_network_without_hidden_layers_has_none_to_drop():
         ({"dropout": -0.1}, "dropout must be at least 0"),
         ({"dropout": "half"}, "dropout must be a number; got 'half'"),
         ({"dropout": [0.1, 1.5]}, r"dropout\[1\] must be at least 0 and below 1"),
-        ({"dropout": [0.1]}, "dropout lists 1 numbers, but the network has 2 hidden layers"),
+        ({"dropout": [0.1]}, "dropout lists 1 number, but the network has 2 hidden layers"),
         ({"dropout": 0.1, "dropout_seed": -1}, "dropout_seed must be at least 0"),
         ({"dropout": 0.1, "dropout_seed": 2**32}, r"dropout_seed must be below 2\*\*32"),
     ],

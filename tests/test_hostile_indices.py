@@ -27,6 +27,8 @@ DAMAGED_STARTS = {
     "first not 0": np.array([1, 1, 2, 3, 3], np.int32),
 }
 DAMAGED_COLUMNS = {
+    "a list": [0, 1, 2],
+    "masked": np.ma.masked_array([0, 1, 2], [False, True, False]),
     "negative": np.array([0, -1, 2], np.int32),
     "beyond": np.array([0, 5, 2], np.int32),
     "huge": np.array([0, 2**32, 2], np.int64),
@@ -284,3 +286,13 @@ def test_indices_that_change_while_training_reads_them_are_no_way_out_of_memory(
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout == "tried 240\n"
+
+
+@pytest.mark.parametrize("columns", [[99], [-9], [2**70], ["a"]])
+@pytest.mark.filterwarnings("ignore")
+def test_columns_in_lists_that_do_not_fit_are_refused_everywhere(ways, columns):
+    X = damaged("lil")
+    X.rows[0], X.data[0] = columns, [1.0]
+    for way in ways:
+        with pytest.raises(ValueError, match=r"not a valid LIL matrix"):
+            way(X)

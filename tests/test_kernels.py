@@ -18,7 +18,7 @@ CSRC = ROOT / "csrc"
 
 
 def objects_of_the_build():
-    """The folder of compiled kernels of this Python's build in place, if they are those of csrc/."""
+    """The folder of kernels that this Python's build in place has compiled, if from this csrc/."""
     stem = f"flags-{sysconfig.get_config_var('SOABI')}"
     stamp, folder = ROOT / "build" / f"{stem}.txt", ROOT / "build" / "objects" / stem / "csrc"
     if not stamp.exists() or "-fsanitize" in stamp.read_text():

@@ -91,7 +91,15 @@ HOSTILE = {
     "huber_delta": [-1.0, "1", np.nan],
     "quantile": [0.0, 2, None],
     "_n_visits": [-1, "many", 0.5, 2**60, 2**70],
-    "parameters": [[], None, [np.zeros(2)] * 4, [np.zeros((3, 4))] * 4, ["a"] * 4],
+    "parameters": [
+        np.float64(1),
+        np.zeros(()),
+        [],
+        None,
+        [np.zeros(2)] * 4,
+        [np.zeros((3, 4))] * 4,
+        ["a"] * 4,
+    ],
     "moments": [
         None,
         {3: (0, [[]] * 3)},

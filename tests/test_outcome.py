@@ -154,6 +154,21 @@ class TestWeights:
         for W, V in zip(models[0].coefs_, models[1].coefs_, strict=True):
             np.testing.assert_allclose(W, V, rtol=1e-9)
 
+    def test_a_mask_is_neither_shares_nor_small(self):
+        for n_rows in (1, 5):
+            mask = np.zeros(len(X))
+            mask[:n_rows] = 1
+            alone = BackpropRegressor(hidden_layer_sizes=4, shuffle=False, max_iter=3)
+            masked = sklearn.clone(alone).set_params(random_state=0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                warnings.simplefilter("ignore", DivergenceWarning)
+                masked.fit(X, TARGET, sample_weight=mask)
+                alone.set_params(random_state=0).fit(X[:n_rows], TARGET[:n_rows])
+            for W, V in zip(masked.coefs_, alone.coefs_, strict=True):
+                np.testing.assert_allclose(W, V, rtol=1e-9)
+
     def test_small_weights_are_warned_of_with_the_factor_that_helps(self):
         model = BackpropRegressor(hidden_layer_sizes=4, max_iter=2, random_state=0)
         with pytest.warns(UserWarning, match="Multiply the weights by 100 "):

@@ -1,9 +1,8 @@
-# the kernels, and the compiled core, under AddressSanitizer and UndefinedBehaviorSanitizer
+# the compiled core under AddressSanitizer and UndefinedBehaviorSanitizer
 source .ci/environment.sh
 use_test_venv
 
 sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-CFLAGS="-g -O1 $sanitizers" tests/c/run.sh
 
 sanitized=$work/sanitized
 FASTBP_OPT="-g -O1 -UNDEBUG -fno-omit-frame-pointer $sanitizers" \

@@ -57,6 +57,8 @@ def checked_features(estimator: Any, X: Any, dtype: np.dtype[Any] | None = None)
         if dtype is not None:
             return validate_data(estimator, X, reset=False, dtype=dtype, **OPTIONS)
         return check_array(X, input_name="X", estimator=estimator, dtype=FLOATS, **OPTIONS)
+    except OverflowError as error:  # of whole numbers of hundreds of digits
+        raise ValueError(f"X must hold numbers that a float can hold: {error}") from error
     except ValueError as error:
         if "convert string" not in str(error):
             raise

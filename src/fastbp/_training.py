@@ -81,8 +81,9 @@ def weights_of_fit(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     number of rows they have the mean of weights that are not given, which is 1.
     """
     n, total = len(weights), float(weights.sum())
-    if math.isclose(total, 1, rel_tol=1e-6):
+    if weights.max() < 1 and math.isclose(total, 1, rel_tol=1e-6):
         return weights * n
+    n = int(np.count_nonzero(weights))  # rows of weight 0 take no step at all
     if total < LEAST_MEAN_WEIGHT * n:
         warnings.warn(
             f"The sum of sample_weight is {total:.3g} for {n} rows: every step is that much "
@@ -451,9 +452,9 @@ def train_epochs(
             if rate(0) != solver.learning_rate:
                 solver = dataclasses.replace(solver, learning_rate=rate(0))
             most = 1 if watched else left if patience is None else int(min(left, patience.n_left))
-            start = _Start(network, shuffle, history.n_rows, pace)
+            start = None if best is None else _Start(network, shuffle, history.n_rows, pace)
             losses = network._run_epochs(rows, order, solver, most, shuffle, rate, n_threads)
-            if best is not None and losses:
+            if best is not None and start is not None and losses:
                 best.note(losses, start.after(rows, order, visit, solver, n_threads))
             if not losses:
                 losses = [_run_epoch(network, rows, order, visit, solver, shuffle, n_threads)]

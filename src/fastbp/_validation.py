@@ -324,7 +324,7 @@ def with_private_indices(X: Any) -> Any:
 def _private_coo(X: Any) -> Any:
     places = []
     for name, axis in (("row", 0), ("col", 1)):
-        places.append(as_indices(getattr(X, name), narrow=True))
+        places.append(_sparse_indices(getattr(X, name)))
         _check_indices(X, name, places[-1], X.shape[axis])
     return type(X)((X.data, tuple(places)), shape=X.shape)
 
@@ -339,7 +339,7 @@ def _private_dia(X: Any) -> Any:
 
 
 def _private_lil(X: Any) -> Any:
-    """Return a LIL matrix of new lists, one of columns and one of values for each row."""
+    """Return a LIL matrix as CSR, of new lists, one of columns and one of values for each row."""
     private = type(X)(X.shape, dtype=X.dtype)
     for name, mine in (("rows", private.rows), ("data", private.data)):
         theirs = getattr(X, name)
@@ -348,7 +348,12 @@ def _private_lil(X: Any) -> Any:
         mine[:] = [one.copy() for one in theirs]
     if [len(one) for one in private.rows] != [len(one) for one in private.data]:
         raise _not_valid(X, "its rows must have as many columns as values")
-    return private
+    try:
+        compressed = private.tocsr()
+        _private_compressed(compressed)  # lists may hold any columns
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _not_valid(X, f"its rows must hold columns, 0..{X.shape[1] - 1}") from error
+    return compressed
 
 
 def taken_rows(X: Any, numbers_: NDArray[np.int64]) -> Any:
@@ -373,13 +378,19 @@ def as_indices(values: Any, *, narrow: bool = False) -> NDArray[Any] | None:
     return np.array(array, dtype=np.int32 if fits else np.int64)
 
 
+def _sparse_indices(values: Any, *, narrow: bool = True) -> NDArray[Any] | None:
+    """Return `as_indices` of a sparse matrix's own, which must be a plain array, or None."""
+    is_plain = isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray)
+    return as_indices(values, narrow=narrow) if is_plain else None
+
+
 def _private_compressed(X: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Return checked private copies of the indptr and indices of a CSR, CSC or BSR matrix."""
     rows_a_block, columns_a_block = (max(n, 1) for n in getattr(X, "blocksize", (1, 1)))
     n_major, n_minor = X.shape[0] // rows_a_block, X.shape[1] // columns_a_block
     if X.format == "csc":
         n_major, n_minor = n_minor, n_major
-    starts, indices = as_indices(X.indptr), as_indices(X.indices, narrow=True)
+    starts, indices = _sparse_indices(X.indptr, narrow=False), _sparse_indices(X.indices)
     if np.ndim(X.data) != (3 if X.format == "bsr" else 1):
         raise _not_valid(X, "its data have too many or too few dimensions")
     if starts is None or indices is None:
@@ -502,7 +513,7 @@ def as_weights(
         weights = np.full(n_rows, float(weights))
     if weights.shape != (n_rows,):
         raise ValueError(f"{name} has shape {weights.shape}, but X has {counted(n_rows, 'row')}")
-    weights = np.ascontiguousarray(weights)
+    weights = np.array(weights)  # private: what is checked stays so
     check_finite(name, weights)
     if np.any(weights < 0):
         raise ValueError(

@@ -781,6 +781,7 @@ class Network:
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         laid_out = self._laid_out(plan, solver)
         at_start: list[NDArray[Any]] | None = None
+        n_visits = self._n_visits
         for start, stop in self._slices(rows, len(order), plan.rows, per_row, laid_out):
             if start == 0 and stop < len(order):  # what it goes back to if a later piece diverges
                 at_start = [array.copy() for array in state]
@@ -800,6 +801,7 @@ class Network:
             if not sound:
                 if at_start is not None:
                     copy_each(state, at_start)
+                    self._n_visits = n_visits
                 self.reset_solver()
                 return math.inf
             loss_sum += slice_loss
@@ -949,7 +951,7 @@ class Network:
         """Become the network of a saved state, or stay as it is where that is not sound."""
         try:
             network = _of_state(type(self), dict(state))
-        except (KeyError, AttributeError) as error:
+        except (KeyError, IndexError, AttributeError) as error:
             raise ValueError(f"This is not the state of a Network: {error!r}") from error
         self.__dict__.update(network.__dict__)
         _alive.add(self)

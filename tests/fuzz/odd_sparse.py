@@ -18,7 +18,7 @@ def odd_csr(random, X):
     if random.random() < 0.15:
         matrix.data = odd_layout(random, matrix.data[: random.integers(0, len(matrix.data) + 1)])
     if random.random() < 0.1:
-        matrix.data = matrix.data.astype(
+        matrix.data = np.asarray(matrix.data).astype(
             str(random.choice(["int8", "bool", "float32", "complex64", ">f8"]))
         )
     if random.random() < 0.1:

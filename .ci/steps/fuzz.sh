@@ -1,0 +1,5 @@
+# random networks, calls, damaged input and threads, for a minute; FUZZ_SEED and FUZZ_MINUTES for others
+source .ci/environment.sh
+use_test_venv
+
+python -m tests.fuzz --minutes "${FUZZ_MINUTES:-1}" --seed "${FUZZ_SEED:-1}"
