@@ -250,8 +250,13 @@ class BestEpoch:
         self._run_again: Callable[[], object] | None = None
         self._loss = math.inf
 
-    def note(self, losses: list[float], run_again: Callable[[int], object]) -> None:
-        """Take the losses of epochs that just ended; `run_again` runs so many of them once more."""
+    def note(
+        self, losses: list[float], replay: Callable[[], Callable[[int], object]] | None = None
+    ) -> None:
+        """Take the losses of epochs that just ended.
+
+        `replay` returns what runs so many of them once more; one epoch alone needs none.
+        """
         best = int(np.argmin(losses))
         if not losses[best] < self._loss:
             return
@@ -261,8 +266,8 @@ class BestEpoch:
             self._best = values.copy() if self._best is None else self._best
             np.copyto(self._best, values)
             self._run_again = None
-        else:
-            self._run_again = functools.partial(run_again, best + 1)
+        elif replay is not None:
+            self._run_again = functools.partial(replay(), best + 1)
 
     def restore(self) -> None:
         """Give the network the best epoch's parameters, or the initial ones if they are better.
@@ -455,11 +460,12 @@ def train_epochs(
             start = None if best is None else _Start(network, shuffle, history.n_rows, pace)
             losses = network._run_epochs(rows, order, solver, most, shuffle, rate, n_threads)
             if best is not None and start is not None and losses:
-                best.note(losses, start.after(rows, order, visit, solver, n_threads))
+                after = functools.partial(start.after, rows, order, visit, solver, n_threads)
+                best.note(losses, after)
             if not losses:
                 losses = [_run_epoch(network, rows, order, visit, solver, shuffle, n_threads)]
                 if best is not None:
-                    best.note(losses, _never)
+                    best.note(losses)
             if best is not None and not math.isfinite(losses[-1]):
                 best.restore()
             _note_epochs(history, losses, len(order), is_call)  # at once: before another Ctrl-C
@@ -528,10 +534,6 @@ class _Start:
                 shuffle.set_state(random)
 
         return run_again
-
-
-def _never(n: int) -> None:
-    """Run nothing again: an epoch by itself is the last one."""
 
 
 def _note_epochs(history: History, losses: list[float], n_rows: int, is_call: bool) -> None:
