@@ -6,9 +6,8 @@ import pytest
 from fuzz import children, command, differential, machine
 
 FIRST_SEED = 7_000
-# Seeds of what may crash, which a child process checks: some seconds each. What threads do to one
-# another is no two times the same: `python -m tests.fuzz --only threads` checks that.
-IN_CHILDREN = {"hostile": 250, "states": 60}
+# Seeds of what may crash, which a child process checks: some seconds each.
+IN_CHILDREN = {"hostile": 250, "states": 60, "threads": 12}
 
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + 25))

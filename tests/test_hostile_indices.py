@@ -288,6 +288,46 @@ def test_indices_that_change_while_training_reads_them_are_no_way_out_of_memory(
     assert run.stdout == "tried 240\n"
 
 
+class Untouchable(sp.csr_matrix):
+    """A matrix whose own indices SciPy may not follow, since somebody may be writing to them."""
+
+    is_the_callers = False
+
+
+def _refuse(name):
+    method = getattr(sp.csr_matrix, name)
+
+    def refused(self, *args, **kwargs):
+        assert not self.is_the_callers, f"{name} of the caller's matrix"
+        return method(self, *args, **kwargs)
+
+    return refused
+
+
+for name in (
+    *("__getitem__", "__matmul__", "__rmatmul__", "dot", "multiply", "sum", "transpose", "copy"),
+    *("astype", "toarray", "tocoo", "tocsc", "sort_indices", "sum_duplicates", "check_format"),
+):
+    setattr(Untouchable, name, _refuse(name))
+
+
+def test_scipy_follows_private_copies_of_the_callers_indices_only(ways):
+    y = np.array([0.0, 1.0, 0.0, 1.0])
+    stopped_early = {"early_stopping": True, "validation_fraction": 0.5, "max_iter": 2}
+    kinds = (BackpropRegressor, BackpropClassifier)
+    kinds += (neural_network.MLPRegressor, neural_network.MLPClassifier)
+    stopped_early |= {"hidden_layer_sizes": 4, "random_state": 0}
+    early = [kind(**stopped_early) for kind in kinds]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for way in (*ways, *(lambda X, model=model: model.fit(X, y) for model in early)):
+            X = Untouchable(damaged("csr"))
+            X.is_the_callers = True
+            way(X)
+    with pytest.raises(AssertionError, match="__getitem__"):
+        X[:2]
+
+
 @pytest.mark.parametrize("columns", [[99], [-9], [2**70], ["a"]])
 @pytest.mark.filterwarnings("ignore")
 def test_columns_in_lists_that_do_not_fit_are_refused_everywhere(ways, columns):

@@ -49,7 +49,6 @@ from ._validation import (
     check_flag,
     check_number,
     check_whole,
-    taken_rows,
 )
 from .network import SOLVERS, Network, Solver, hidden_activations, warn_of_divergence
 
@@ -489,7 +488,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         )
         is_left = np.ones(rows.n, dtype=bool)
         is_left[held_out] = False
-        validation = self._validation(network, taken_rows(X, held_out), task.part(held_out))
+        validation = self._validation(network, X[held_out], task.part(held_out))
         order = visits.order(order[is_left[order]])
         return Lesson(X, task.targets, rows, order, validation)
 

@@ -20,7 +20,7 @@ from ._frames import (
     plain_numbers,
     refuse_pandas_dates,
 )
-from ._validation import as_numbers, check_finite, check_sparse_indices
+from ._validation import as_numbers, check_finite, with_private_indices
 
 FLOATS = (np.float64, np.float32)
 OPTIONS: dict[str, Any] = {"accept_sparse": "csr", "ensure_all_finite": False}
@@ -48,8 +48,8 @@ def checked_features(estimator: Any, X: Any, dtype: np.dtype[Any] | None = None)
             f"X must hold numbers, a row for each sample; got the text {str(X)!r}. Read a file "
             "first, for instance with pandas.read_csv"
         )
-    if issparse(X) and X.ndim == 2:
-        X = check_sparse_indices(X)
+    if issparse(X):
+        X = with_private_indices(X)
     frame = frame_of(X)
     if frame is not None:
         return _checked_frame(estimator, X, frame, dtype)

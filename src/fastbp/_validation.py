@@ -242,7 +242,7 @@ def as_rows(
     if hasattr(X, "tocsr"):
         _check_two_dimensions(X.ndim)
         if X.format != "csr":
-            X = check_sparse_indices(X)
+            X = with_private_indices(X)
         return _as_csr_arrays(X.tocsr(), n_features, dtype)
     array = as_numbers("X", X, dtype)
     _check_two_dimensions(array.ndim)
@@ -297,23 +297,19 @@ def _check_n_features(found: int, n_features: int) -> None:
         )
 
 
-def check_sparse_indices(X: Any) -> Any:
-    """Return a sparse matrix whose index arrays fit, before any code follows them.
+def with_private_indices(X: Any) -> Any:
+    """Return a sparse matrix with checked copies of its indices, on the same data.
 
-    A CSR matrix itself, which is checked once more as the kernels' copy. What SciPy has yet to
-    convert gets private indices, since another thread may write to the caller's meanwhile.
+    Whatever takes a sparse matrix calls this first: SciPy's compiled code follows indices as they
+    are, while another thread may write to the caller's.
 
     Raises
     ------
     ValueError
         If a row would begin or end outside of the values, or an index lies outside of the matrix.
     """
-    private = with_private_indices(X) if X.ndim == 2 else X
-    return X if X.format == "csr" else private
-
-
-def with_private_indices(X: Any) -> Any:
-    """Return a sparse matrix with checked copies of its indices, on the same data."""
+    if X.ndim != 2:
+        return X
     if X.format in ("csr", "csc", "bsr"):
         starts, indices = _private_compressed(X)
         return type(X)((X.data, indices, starts), shape=X.shape)
@@ -354,11 +350,6 @@ def _private_lil(X: Any) -> Any:
     except (TypeError, ValueError, OverflowError) as error:
         raise _not_valid(X, f"its rows must hold columns, 0..{X.shape[1] - 1}") from error
     return compressed
-
-
-def taken_rows(X: Any, numbers_: NDArray[np.int64]) -> Any:
-    """Return some rows of a checked array or sparse matrix, as a copy."""
-    return (with_private_indices(X) if hasattr(X, "tocsr") else X)[numbers_]
 
 
 def as_indices(values: Any, *, narrow: bool = False) -> NDArray[Any] | None:

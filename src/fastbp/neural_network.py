@@ -26,7 +26,7 @@ from ._callbacks import CallbackSupport, Epochs, announced_fit
 from ._host import calls
 from ._sparsity import listed
 from ._twin import FLOATS, Twin, obstacle, outputs
-from ._validation import check_sparse_indices, with_private_indices
+from ._validation import with_private_indices
 
 __all__ = ["MLPClassifier", "MLPRegressor", "calls"]
 
@@ -169,7 +169,7 @@ class FastTraining(CallbackSupport):
             return data, (None, None, None)
         weights = [] if data.sample_weight is None else [data.sample_weight]
         parts = train_test_split(
-            with_private_indices(data.X) if issparse(data.X) else data.X,
+            data.X,
             data.y,
             *weights,
             random_state=self._random_state,
@@ -382,7 +382,7 @@ def _is_plain(model: Any, X: Any) -> bool:
 
 def _with_sound_indices(X: Any) -> Any:
     """Refuse a damaged sparse matrix, whose indices scikit-learn and SciPy follow unchecked."""
-    return check_sparse_indices(X) if issparse(X) else X
+    return with_private_indices(X) if issparse(X) else X
 
 
 def described(kind: Any) -> Any:

@@ -52,14 +52,17 @@ typedef struct {
 } naive_layer;
 
 static double *copy_of(const array *a, int sizes) {
-    double *p = numbers(a ? a->n : 0);
-    for (int64_t k = 0; a && k < a->n; k++) p[k] = sizes ? fabs(get(a->at, k)) : get(a->at, k);
+    double *p = numbers(a->n);
+    for (int64_t k = 0; k < a->n; k++) p[k] = sizes ? fabs(get(a->at, k)) : get(a->at, k);
     return p;
 }
 
+/* Copies; without velocities those are 0. */
 static naive_layer new_naive_layer(const array *W, const array *b, const array *V_W, const array *V_b) {
-    return (naive_layer){W->n / b->n, b->n, copy_of(W, 0), copy_of(b, 0), copy_of(V_W, 0), copy_of(V_b, 0),
-                         copy_of(W, 1), copy_of(b, 1), copy_of(V_W, 1), copy_of(V_b, 1)};
+    return (naive_layer){W->n / b->n, b->n, copy_of(W, 0), copy_of(b, 0),
+                         V_W ? copy_of(V_W, 0) : numbers(W->n), V_b ? copy_of(V_b, 0) : numbers(b->n),
+                         copy_of(W, 1), copy_of(b, 1),
+                         V_W ? copy_of(V_W, 1) : numbers(W->n), V_b ? copy_of(V_b, 1) : numbers(b->n)};
 }
 
 static void free_naive_layer(naive_layer *l) {

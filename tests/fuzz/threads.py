@@ -92,7 +92,8 @@ def calls(scene, random):
         lambda: scene.regressor.set_params(batch_size=32, n_threads=n_threads).fit(rows, scene.y),
         lambda: scene.regressor.predict(rows),
         lambda: scene.classifier.predict_proba(rows),
-        lambda: fastbp.check_gradients(scene.other, rows[:50], scene.y[:50], 5),
+        # of the array: SciPy itself follows indices that somebody writes to meanwhile
+        lambda: fastbp.check_gradients(scene.other, scene.X[:50], scene.y[:50], 5),
         lambda: scene.network.copy().forward(rows),
     ]
 
