@@ -30,6 +30,45 @@ SOLVERS = [
 ]
 
 
+def pairwise(values):
+    """Parametrize a test so that any two values of two parameters meet in some case.
+
+    Where a product shows nothing more than its pairs do, this is all of it in a few cases.
+
+    Parameters
+    ----------
+    values : dict
+        From the name of a parameter, or from several with commas between, to its values.
+    """
+    choices = [list(each) for each in values.values()]
+    cases = []
+    for numbers in _cases_of_pairs([len(each) for each in choices]):
+        case = []
+        for name, each, number in zip(values, choices, numbers, strict=True):
+            case += each[number] if "," in name else [each[number]]
+        cases.append(case)
+    return pytest.mark.parametrize(", ".join(values), cases)
+
+
+def _cases_of_pairs(counts):
+    """Yield cases, a number for each parameter, until all pairs of two numbers have been in one."""
+    unseen = {
+        frozenset(((i, a), (j, b)))
+        for i, j in itertools.combinations(range(len(counts)), 2)
+        for a, b in itertools.product(range(counts[i]), range(counts[j]))
+    }
+    while unseen:
+        case = dict(min(unseen, key=sorted))
+        for i in set(range(len(counts))) - set(case):
+            n_new = [
+                sum(frozenset(((i, number), other)) in unseen for other in case.items())
+                for number in range(counts[i])
+            ]
+            case[i] = n_new.index(max(n_new))
+        unseen -= {frozenset(pair) for pair in itertools.combinations(case.items(), 2)}
+        yield [case[i] for i in range(len(counts))]
+
+
 def random_targets(random, loss, out_activation, shape):
     """Targets that the loss allows; of the log losses half certain, half probabilities."""
     if loss == "poisson":

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from cases import parameters_of
+from cases import pairwise, parameters_of
 from scipy.sparse import csr_array, csr_matrix
 
 import fastbp
@@ -317,9 +317,7 @@ BAD_CSR = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("kind", [csr_array, csr_matrix])
-@pytest.mark.parametrize("case", BAD_CSR)
+@pairwise({"name": CALLS, "kind": [csr_array, csr_matrix], "case": BAD_CSR})
 def test_a_csr_matrix_must_be_consistent(case, kind, name):
     arrays, message = BAD_CSR[case]
     bad = broken(kind, **arrays)

@@ -5,18 +5,16 @@ import re
 import numpy as np
 import pytest
 import scipy.special
-from cases import HIDDEN_ACTIVATIONS, PAIRS, parameters_of, random_case, worst_difference
+from cases import HIDDEN_ACTIVATIONS, PAIRS, pairwise, parameters_of, random_case, worst_difference
 from reference import Reference
 from sklearn.metrics import mean_pinball_loss
 
 import fastbp
 
 HIDDEN_SIZES = ((), (5,), (5, 4), (5, 4, 3))
-NETWORKS = [
-    (activation, hidden)
-    for hidden in HIDDEN_SIZES
-    for activation in (HIDDEN_ACTIVATIONS if hidden else ("identity",))
-]
+NETWORKS = pairwise(
+    {"loss, out_activation": PAIRS, "activation": HIDDEN_ACTIVATIONS, "hidden": HIDDEN_SIZES}
+)
 
 
 def small_case(activation, hidden, loss, out_activation, dtype):
@@ -24,8 +22,7 @@ def small_case(activation, hidden, loss, out_activation, dtype):
     return random_case(loss, out_activation, sizes, 6, activation=activation, dtype=dtype, seed=1)
 
 
-@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
-@pytest.mark.parametrize(("activation", "hidden"), NETWORKS)
+@NETWORKS
 def test_float64_gradients_equal_central_differences(activation, hidden, loss, out_activation):
     network, X, y = small_case(activation, hidden, loss, out_activation, "float64")
     check = fastbp.check_gradients(network, X, y)
@@ -33,8 +30,7 @@ def test_float64_gradients_equal_central_differences(activation, hidden, loss, o
     assert check.n_parameters == network.n_parameters
 
 
-@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
-@pytest.mark.parametrize(("activation", "hidden"), NETWORKS)
+@NETWORKS
 def test_float64_gradients_equal_complex_steps(activation, hidden, loss, out_activation):
     network, X, y = small_case(activation, hidden, loss, out_activation, "float64")
     weights = np.linspace(0.5, 2, len(X))
@@ -46,8 +42,7 @@ def test_float64_gradients_equal_complex_steps(activation, hidden, loss, out_act
         assert value == pytest.approx(twin.loss(X, y, sample_weight), rel=1e-13)
 
 
-@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
-@pytest.mark.parametrize(("activation", "hidden"), NETWORKS)
+@NETWORKS
 def test_float32_gradients_equal_those_of_a_float64_twin(activation, hidden, loss, out_activation):
     network, X, y = small_case(activation, hidden, loss, out_activation, "float32")
     _, grad_weights, grad_biases = network.gradients(X, y)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import worst_difference
+from cases import HIDDEN_ACTIVATIONS, pairwise, worst_difference
 from scipy.sparse import csr_array
 
 from fastbp import _core
@@ -94,11 +94,13 @@ MOMENTUM = {"momentum": 0.9, "weighted": True}
 NESTEROV = {"momentum": 0.7, "nesterov": True, "alpha": 0.5}
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"alpha": 0.5}, {"weighted": True}, MOMENTUM, NESTEROV], ids=str
+@pairwise(
+    {
+        "loss, out_activation": PAIRS,
+        "activation": HIDDEN_ACTIVATIONS,
+        "options": [{}, {"alpha": 0.5}, {"weighted": True}, MOMENTUM, NESTEROV],
+    }
 )
-@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
-@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
 def test_two_thousand_rows_follow_the_plain_path(loss, out_activation, activation, options):
     settings = {
         "activation": activation,

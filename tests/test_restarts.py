@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from cases import HIDDEN_ACTIVATIONS, PAIRS, parameters_of, random_case, worst_difference
+from cases import HIDDEN_ACTIVATIONS, PAIRS, pairwise, parameters_of, random_case, worst_difference
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
@@ -58,9 +58,7 @@ def check_lanes_against_networks(networks, X, y, solver, sample_weight=None):
             assert_allclose(network._moments[1].values, other._moments[1].values, atol=most)
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
-@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
+@pairwise({"loss, out_activation": PAIRS, "activation": HIDDEN_ACTIVATIONS, "step": STEPS})
 def test_lanes_train_like_networks_alone(loss, out_activation, activation, step, isa):
     n_outputs = 3 if out_activation == "softmax" else 1 if activation == "relu" else 2
     networks, X, y = several(5, loss, out_activation, (3, 4, n_outputs), activation)

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from cases import HIDDEN_ACTIVATIONS, PAIRS, parameters_of, random_case, worst_difference
+from cases import HIDDEN_ACTIVATIONS, PAIRS, pairwise, parameters_of, random_case, worst_difference
 from reference import ACTIVATIONS, Reference
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
@@ -27,9 +27,7 @@ def complex_steps(network, X, h=1e-30):
     return np.stack(result, axis=2)
 
 
-@pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
-@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
+@pairwise({"loss, out_activation": PAIRS, "activation": HIDDEN_ACTIVATIONS, "sizes": SIZES})
 def test_derivatives_are_exact_to_rounding(loss, out_activation, activation, sizes, isa):
     for dtype, allowed in (("float64", 1e-13), ("float32", 1e-5)):
         network, X, _ = random_case(loss, out_activation, sizes, 6, activation, dtype)

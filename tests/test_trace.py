@@ -13,6 +13,7 @@ from cases import (
     HIDDEN_ACTIVATIONS,
     PAIRS,
     SOLVERS,
+    pairwise,
     parameters_of,
     random_case,
     worst_difference,
@@ -45,10 +46,14 @@ def after(trace):
 # -- the numbers are those of training -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
-@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
+@pairwise(
+    {
+        "loss, out_activation": PAIRS,
+        "activation": HIDDEN_ACTIVATIONS,
+        "sizes": SIZES,
+        "dtype": ["float64", "float32"],
+    }
+)
 def test_weights_after_are_those_of_a_step_to_the_bit(
     loss, out_activation, activation, sizes, dtype, isa
 ):
@@ -61,9 +66,7 @@ def test_weights_after_are_those_of_a_step_to_the_bit(
     assert trace.new_loss == network.loss(X, y)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
+@pairwise({"loss, out_activation": PAIRS, "solver": SOLVERS, "dtype": ["float64", "float32"]})
 def test_options_and_state_are_those_of_an_epoch_of_one_row(loss, out_activation, solver, dtype):
     network, X, y = random_case(loss, out_activation, (4, 6, 3), 5, activation="relu", dtype=dtype)
     last = []

@@ -6,6 +6,7 @@ from cases import (
     HIDDEN_ACTIVATIONS,
     PAIRS,
     copy_on,
+    pairwise,
     parameters_of,
     random_case,
     worst_difference,
@@ -62,9 +63,7 @@ def test_every_number_of_inputs(n_inputs, dtype):
                 assert_like_the_reference(isa, *case)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_outputs", range(2, 21))
-@pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
+@pairwise({"loss, out_activation": PAIRS, "n_outputs": range(2, 21), "dtype": DTYPES})
 def test_every_number_of_outputs(loss, out_activation, n_outputs, dtype):
     for isa in _core.available_isas():
         case = random_case(loss, out_activation, (3, n_outputs), 3, dtype=dtype)
