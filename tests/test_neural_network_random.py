@@ -151,22 +151,24 @@ def test_a_solver_runs_fast_where_the_dtype_holds_its_numbers(dtype, solver, opt
     assert getattr(theirs, "error", None) == getattr(ours, "error", None)
 
 
-def test_moments_that_are_not_finite_leave_the_epoch_to_scikit_learn():
-    X, y = rows("float32")
-    for many in (False, True):  # epochs, of which some would run together
+@pytest.mark.parametrize("max_iter", [1, 4])  # epochs, of which several run together
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_moments_that_are_not_finite_leave_the_epoch_to_scikit_learn(batch_size, max_iter):
+    X, _ = rows("float32")
+    X, y = 1e13 * (1 + np.abs(X)), np.full(len(X), 1e7)
+    options = {"hidden_layer_sizes": (), "warm_start": True, "solver": "adam"}
+    options |= {"learning_rate_init": 1e-10, "max_iter": max_iter, "batch_size": batch_size}
+    models = [module.MLPRegressor(random_state=0, **options) for module in (host, fast)]
+    for model in models:
+        model.fit(X / 1e13, y / 1e7)
+        model.coefs_[0][...] = 0  # outputs are 0, and losses small; but squares of gradients 1e40
         calls.clear()
-        options = {"activation": "identity", "batch_size": 10, "max_iter": 4 if many else 1}
-        theirs, ours = both(1e17 * X, 1e3 * y, **options)
-        assert calls["fast"] == 1
-        assert calls["an epoch out of the ordinary"] == 1
-        for name in ("ms", "vs"):
-            for a, b in zip(
-                getattr(theirs._optimizer, name), getattr(ours._optimizer, name), strict=True
-            ):
-                assert np.isfinite(b).all()
-                assert a.dtype == b.dtype
-        assert any(np.abs(v).max() > 3.4e38 for v in ours._optimizer.vs)  # float32 holds no more
-        expect_alike(theirs, ours, 1e-3)
+        model.fit(X, y)
+    theirs, ours = models
+    assert calls == {"fast": 1, "an epoch out of the ordinary": 1}
+    expect_alike(theirs, ours, 1e-3)
+    for a, b in zip(theirs._optimizer.vs, ours._optimizer.vs, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-3)
 
 
 # -- what scikit-learn's own arithmetic decides --------------------------------------------------
