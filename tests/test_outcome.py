@@ -146,15 +146,23 @@ class TestGrowth:
                   ConvergenceWarning)  # fmt: skip
         assert 1e3 * constant < model.loss_ < np.inf
 
+    @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "quantile", "huber"])
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-    def test_targets_far_from_0_are_no_growth(self, dtype):
+    def test_targets_far_from_0_are_no_growth(self, dtype, loss):
         y = (1e6 + TARGET).astype(dtype)
+        model = BackpropRegressor(hidden_layer_sizes=(), max_iter=1, learning_rate_init=1e-5)
+        model.set_params(loss=loss, random_state=0)
+        for sign in (1, -1):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", DivergenceWarning)
+                quiet(lambda sign=sign: model.fit(X.astype(dtype), sign * y), ConvergenceWarning)
+            assert model.loss_ > 1e5
+
+    def test_targets_whose_squares_overflow_are_no_growth(self):
+        model = BackpropRegressor(hidden_layer_sizes=(), max_iter=1, random_state=0)
         with warnings.catch_warnings():
-            warnings.simplefilter("error", DivergenceWarning)
-            model = BackpropRegressor(hidden_layer_sizes=(), max_iter=1, learning_rate_init=1e-5)
-            quiet(lambda: model.set_params(random_state=0).fit(X.astype(dtype), y),
-                  ConvergenceWarning)  # fmt: skip
-        assert model.loss_ > 1e6 * np.var(TARGET)
+            warnings.simplefilter("error", RuntimeWarning)
+            quiet(lambda: model.fit(X, 1e200 * TARGET), ConvergenceWarning, DivergenceWarning)
 
     def test_a_warm_start_that_was_perfect_may_become_less_so(self):
         model = BackpropRegressor(hidden_layer_sizes=(), learning_rate_init=0.1, random_state=0)

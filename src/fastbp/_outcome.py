@@ -68,24 +68,24 @@ def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> 
 def _losses_of_constants(network: Network, targets: NDArray[Any]) -> tuple[float, float]:
     """Return the losses of the best constant prediction, and of what a network of zeros predicts.
 
-    Of losses by absolute values, half of that or more; of Huber's, at most that of squared error.
+    Of losses by absolute values about that; of Huber's that of squared error, which is no less.
     """
     n_outputs, loss = network.layer_sizes[-1], network.loss_name
     if network.out_activation == "softmax":
         shares = np.bincount(targets.astype(np.intp), minlength=n_outputs) / len(targets)
         return float(entr(shares).sum()), math.log(n_outputs)
     y = np.asarray(targets, np.float64).reshape(len(targets), n_outputs)
-    mean = y.mean(axis=0)
-    if loss == "log_loss":
-        return float((entr(mean) + entr(1 - mean)).sum()), n_outputs * math.log(2)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # of targets that are huge
+        mean = y.mean(axis=0)
+        if loss == "log_loss":
+            return float((entr(mean) + entr(1 - mean)).sum()), n_outputs * math.log(2)
         if loss == "poisson":
             ratios = y / np.where(mean > 0, mean, 1)
             rows = xlogy(y, ratios), xlogy(y, y) - y + 1
         elif loss in ("squared_error", "huber"):
             rows = 0.5 * np.square(y - mean), 0.5 * np.square(y)
         else:
-            rows = 0.5 * np.abs(y - mean), 0.5 * np.abs(y)
+            rows = 0.5 * np.abs(y - mean), np.abs(y)
         best, zeros = (float(each.mean(axis=0).sum()) for each in rows)
     return best, zeros
 
@@ -108,7 +108,7 @@ def _has_grown(run: Restart, constant: float, zeros: float) -> bool:
     grown = GROWN.get(run.network.loss_name, GROWN_OTHERS)
     if not math.isfinite(last):
         return False
-    if constant > 0 and last > grown * constant and last > zeros:
+    if constant > 0 and last > grown * constant and last > 2 * zeros:  # more than far from trained
         return True
     return last > grown * first and last > (constant or zeros)
 
