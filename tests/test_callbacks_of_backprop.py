@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastbp import BackpropClassifier, BackpropRegressor
+from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks since 1.9")
 pytestmark = [
@@ -97,6 +97,17 @@ def test_one_that_asks_to_stop_ends_all_restarts(early_stopping, recwarn):
         alone = classifier(max_iter=3, early_stopping=early_stopping).fit(X, y)
     assert bits(model) == bits(alone)
     assert model.set_params(early_stopping=False).partial_fit(X, y).n_iter_ == 4
+
+
+@pytest.mark.parametrize("n_init", [1, 3])
+def test_one_that_stops_an_epoch_that_diverged_does_not_hide_it(n_init):
+    X, y = data()
+    log = Log(stop_after=1)
+    model = BackpropRegressor(learning_rate_init=1e3, random_state=0, n_init=n_init)
+    with pytest.warns(DivergenceWarning, match="learning_rate_init=1000"):
+        model.set_callbacks(log).fit(X, y)
+    assert model.diverged_
+    assert log.events.count("end epoch") == 1
 
 
 def test_one_that_asks_to_stop_in_a_later_restart_leaves_the_best_so_far():

@@ -821,6 +821,17 @@ def test_epochs_that_run_at_once_are_to_the_bit_what_they_are_one_by_one(
     assert together._random_state.randint(2**31) == alone._random_state.randint(2**31)
 
 
+def test_a_model_without_a_best_loss_fails_after_one_epoch_as_scikit_learns():
+    X, y = rows("number")
+    theirs, ours = pair("number", early_stopping=True, warm_start=True, max_iter=9)
+    for model in (theirs, ours):
+        model.fit(X, y)  # keeps a best score, and no best loss
+        model.set_params(early_stopping=False)
+        with pytest.raises(TypeError, match="NoneType"):
+            model.fit(X, y)
+    expect_same(theirs, ours, 1e-9)
+
+
 @pytest.mark.parametrize("nth", range(2, 60, 3))
 def test_ctrl_c_while_epochs_are_noted_waits_until_all_are(nth, monkeypatch):
     X, y = rows("number")

@@ -8,7 +8,7 @@ import sklearn.neural_network as host
 from fuzz import drop_in
 
 import fastbp.neural_network as fast
-from fastbp import BackpropRegressor, Network, _twin
+from fastbp import BackpropRegressor, Network, _twin, record, trace_step
 from fastbp.neural_network import calls
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -117,6 +117,60 @@ def test_absurd_rates_lose_no_model_that_scikit_learn_keeps(dtype, solver, rate)
                 assert np.array_equal(np.isfinite(a), np.isfinite(b))
 
 
+OUT_OF_RANGE = "the solver's parameters are out of the engine's range"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "solver", "options", "reason"),
+    [
+        ("float32", "adam", {}, "fast"),
+        ("float32", "adam", {"epsilon": 1.2e-19}, "fast"),
+        ("float32", "adam", {"epsilon": 1e-19}, OUT_OF_RANGE),
+        ("float32", "adam", {"epsilon": 1e-40}, OUT_OF_RANGE),
+        ("float32", "adam", {"epsilon": 1e39}, OUT_OF_RANGE),
+        ("float32", "adam", {"beta_1": 1e-40}, OUT_OF_RANGE),
+        ("float32", "adam", {"beta_2": 1e-40}, OUT_OF_RANGE),
+        ("float32", "adam", {"beta_1": 0.0, "beta_2": 0.0}, "fast"),
+        ("float32", "sgd", {"epsilon": 1e-19}, "fast"),  # which looks at none
+        ("float32", "sgd", {"momentum": 1e-40}, OUT_OF_RANGE),
+        ("float32", "sgd", {"alpha": 1e-40}, OUT_OF_RANGE),
+        ("float32", "sgd", {"learning_rate_init": 1e-40}, OUT_OF_RANGE),
+        ("float32", "sgd", {"learning_rate_init": 2e18}, OUT_OF_RANGE),
+        ("float64", "sgd", {"learning_rate_init": 2e100}, OUT_OF_RANGE),
+        ("float64", "adam", {"learning_rate_init": 2e100}, OUT_OF_RANGE),
+        ("float64", "adam", {"epsilon": 1e-300, "beta_1": 1e-300, "alpha": 1e-300}, "fast"),
+        ("float64", "sgd", {"learning_rate_init": 1e-300, "momentum": 1e-300}, "fast"),
+    ],
+)
+def test_a_solver_runs_fast_where_the_dtype_holds_its_numbers(dtype, solver, options, reason):
+    X, y = rows(dtype)
+    calls.clear()
+    theirs, ours = both(X, y.astype(dtype), solver=solver, max_iter=1, **options)
+    assert calls[reason] == 1
+    assert sum(calls.values()) == 1
+    assert getattr(theirs, "error", None) == getattr(ours, "error", None)
+
+
+@pytest.mark.parametrize("max_iter", [1, 4])  # epochs, of which several run together
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_moments_that_are_not_finite_leave_the_epoch_to_scikit_learn(batch_size, max_iter):
+    X, _ = rows("float32")
+    X, y = 1e13 * (1 + np.abs(X)), np.full(len(X), 1e7)
+    options = {"hidden_layer_sizes": (), "warm_start": True, "solver": "adam"}
+    options |= {"learning_rate_init": 1e-10, "max_iter": max_iter, "batch_size": batch_size}
+    models = [module.MLPRegressor(random_state=0, **options) for module in (host, fast)]
+    for model in models:
+        model.fit(X / 1e13, y / 1e7)
+        model.coefs_[0][...] = 0  # outputs are 0, and losses small; but squares of gradients 1e40
+        calls.clear()
+        model.fit(X, y)
+    theirs, ours = models
+    assert calls == {"fast": 1, "an epoch out of the ordinary": 1}
+    expect_alike(theirs, ours, 1e-3)
+    for a, b in zip(theirs._optimizer.vs, ours._optimizer.vs, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-3)
+
+
 # -- what scikit-learn's own arithmetic decides --------------------------------------------------
 
 
@@ -181,6 +235,44 @@ def test_weights_whose_products_overflow_predict_what_scikit_learns_do(dtype):
         np.testing.assert_array_equal(found, theirs.predict(X))
 
 
+@pytest.mark.parametrize("y_dtype", ["float64", "int64"])
+@pytest.mark.parametrize("scale", [1e6, 1e9])
+def test_a_loss_that_only_float64_sees_fall_goes_on_falling(scale, y_dtype):
+    X, y = rows("float32", n=40)
+    y = (scale * (y + 4)).astype(y_dtype)  # and predictions of about 1
+    for target in (y, -y):
+        calls.clear()
+        options = {"max_iter": 15, "n_iter_no_change": 2, "solver": "adam", "batch_size": 20}
+        theirs, ours = both(X, target, activation="tanh", **options)
+        assert theirs.n_iter_ == ours.n_iter_ == 15
+        reason = "fast" if scale < 2**24 / 8 else "y is large, and more precise than float32"
+        assert calls[reason] == 1
+        if scale > 1e6:
+            np.testing.assert_array_equal(theirs.loss_curve_, ours.loss_curve_)
+
+
+@pytest.mark.parametrize("where", ["coefs_", "intercepts_"])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("dtype", "most"), [("float32", 1e18), ("float64", 1e100)])
+def test_parameters_predict_fast_up_to_a_bound(dtype, most, sign, where):
+    X, y = rows(dtype)
+    theirs, ours = both(X, y, activation="tanh")
+    large = "a parameter is large or not finite"
+    for value, reason in (
+        (0.9 * most, "fast"),
+        (1.1 * most, large),
+        (np.inf, large),
+        (np.nan, large),
+    ):
+        for model in (theirs, ours):
+            getattr(model, where)[0].flat[-1] = sign * value
+        calls.clear()
+        found = ours.predict(X)
+        assert calls == {reason: 1}
+        np.testing.assert_allclose(found, theirs.predict(X), rtol=1e-4)
+        assert found.dtype == dtype
+
+
 # -- the other family: what float32 cannot hold is refused ---------------------------------------
 
 
@@ -208,7 +300,21 @@ def test_a_step_in_float32_refuses_what_float32_cannot_hold(name, value):
     with pytest.raises(ValueError, match=rf"{renamed}=.*float32.*float64"):
         model.fit(X, y)
     assert not hasattr(model, "network_")
+    fitted = BackpropRegressor(solver="adam", max_iter=2, random_state=0, hidden_layer_sizes=3)
+    fitted.fit(X, y).set_params(**{renamed: value})
+    for act in (
+        lambda: trace_step(network, X[0], y[0], **options),
+        lambda: record(network, X, y, **options),
+    ):
+        with pytest.raises(ValueError, match=rf"{name}=.*float32.*float64"):
+            act()
+    with pytest.raises(ValueError, match=rf"{renamed}=.*float32.*float64"):
+        trace_step(fitted, X[0], y[0])
+    with pytest.raises(ValueError, match=rf"{name}=.*float32.*float64"):
+        trace_step(fitted, X[0], y[0], **{name: value})
+    assert np.array_equal(before, network.weights[0])
     if value < 1:  # float64 holds it
+        trace_step(Network((8, 3, 1), random_state=0), X[0], y[0], **options)
         model.fit(X.astype(np.float64), y)
         Network((8, 3, 1), random_state=0).train_epoch(X, y, **options)
 

@@ -2,19 +2,22 @@
 
 import copy
 import pickle
+import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 import sklearn
+from scipy.sparse import csr_array
 from sklearn.datasets import make_moons
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
+from fastbp._held_out import warn_of_other_units
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(300, 3))
@@ -95,6 +98,82 @@ class TestDivergence:
             np.testing.assert_array_equal(W, V)
 
 
+class TestGrowth:
+    """A loss that is finite, but far from where it began."""
+
+    def blown_up(self, **options):
+        model = BackpropRegressor(
+            hidden_layer_sizes=(), random_state=0, tol=0, n_iter_no_change=np.inf, **options
+        )
+        # Equal rows: in every step the error is multiplied by 1 - 5 x learning_rate_init.
+        return model, np.full((20, 1), 2.0), np.linspace(-1, 1, 20)
+
+    @pytest.mark.parametrize(("batch_size", "rate", "n_epochs"), [(1, 0.56, 1), (20, 0.6, 13)])
+    def test_a_loss_that_ends_far_above_where_it_began_is_warned_of(
+        self, batch_size, rate, n_epochs
+    ):
+        model, rows, y = self.blown_up(batch_size=batch_size, max_iter=n_epochs)
+        with pytest.warns(DivergenceWarning, match=rf"ended with a loss of .*e\+.*than {rate}"):
+            model.set_params(learning_rate_init=rate).fit(rows, y)
+        assert not model.diverged_
+        assert 1e6 * 0.5 * np.var(y) < model.loss_ < np.inf
+
+    def test_the_weights_of_the_best_score_are_judged_by_their_own_epoch(self):
+        model, rows, y = self.blown_up(max_iter=13, batch_size=20, learning_rate_init=0.6)
+        model.set_params(early_stopping=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DivergenceWarning)
+            quiet(
+                lambda: model.fit(rows, y, X_val=rows[::2], y_val=y[::2]),
+                ConvergenceWarning,
+            )
+        assert model.loss_ > 1e6 * model.loss_curve_[0]
+
+    @pytest.mark.parametrize("kind", ["binary", "classes", "labels"])
+    def test_losses_of_classes_are_far_above_earlier(self, kind):
+        random = np.random.default_rng(0)
+        rows = random.uniform(-1, 1, size=(300, 2))
+        labels = random.uniform(size=(300, 3)) < 0.4
+        y = {"binary": labels[:, 0], "classes": labels.sum(axis=1), "labels": labels}[kind] * 1
+        shares = y.mean(axis=0, keepdims=True) if kind != "classes" else np.bincount(y) / len(y)
+        constant = -np.sum(shares * np.log(shares))
+        if kind != "classes":
+            constant -= np.sum((1 - shares) * np.log(1 - shares))
+        model = BackpropClassifier(hidden_layer_sizes=(), random_state=0, max_iter=2)
+        message = rf"a constant prediction has {constant:.3g}\."
+        with pytest.warns(DivergenceWarning, match=message):
+            quiet(lambda: model.set_params(learning_rate_init=2e3).fit(rows, y),
+                  ConvergenceWarning)  # fmt: skip
+        assert 1e3 * constant < model.loss_ < np.inf
+
+    @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "quantile", "huber"])
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_targets_far_from_0_are_no_growth(self, dtype, loss):
+        y = (1e6 + TARGET).astype(dtype)
+        model = BackpropRegressor(hidden_layer_sizes=(), max_iter=1, learning_rate_init=1e-5)
+        model.set_params(loss=loss, random_state=0)
+        for sign in (1, -1):
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", DivergenceWarning)
+                quiet(lambda sign=sign: model.fit(X.astype(dtype), sign * y), ConvergenceWarning)
+            assert model.loss_ > 1e5
+
+    def test_targets_whose_squares_overflow_are_no_growth(self):
+        model = BackpropRegressor(hidden_layer_sizes=(), max_iter=1, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            quiet(lambda: model.fit(X, 1e200 * TARGET), ConvergenceWarning, DivergenceWarning)
+
+    def test_a_warm_start_that_was_perfect_may_become_less_so(self):
+        model = BackpropRegressor(hidden_layer_sizes=(), learning_rate_init=0.1, random_state=0)
+        quiet(lambda: model.set_params(tol=0, warm_start=True).fit(X, TARGET))
+        assert model.loss_ < 1e-25
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DivergenceWarning)
+            quiet(lambda: model.set_params(max_iter=1).fit(X, TARGET + 1e-9 * X[:, 2]),
+                  ConvergenceWarning)  # fmt: skip
+
+
 class TestOneAnswer:
     def test_a_classifier_that_answers_all_rows_alike_says_so(self):
         y = (X[:, 0] ** 2 > 0.5).astype(int)
@@ -143,6 +222,18 @@ class TestEnd:
         scale = 1e-3 if loss in ("squared_error", "huber") else 1e-5
         with pytest.warns(ConvergenceWarning, match=r"tol=0\.0001 .* large beside the targets"):
             model.set_params(learning_rate_init=0.01).fit(X, scale * TARGET)
+
+    def test_a_tol_that_is_large_beside_rare_counts_is_named(self):
+        y = (np.arange(len(X)) == 7).astype(float)
+        model = BackpropRegressor(hidden_layer_sizes=4, loss="poisson", random_state=0)
+        constant = np.log(len(X)) / len(X)  # y log(y / mean) of the one
+        message = rf"tol=0\.001 .* constant prediction is {constant:.3g}\. Choose a smaller tol\.$"
+        with pytest.warns(ConvergenceWarning, match=message):
+            model.set_params(learning_rate_init=0.01, tol=1e-3, n_iter_no_change=2).fit(X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.set_params(learning_rate_init=0.01, tol=1e-4, max_iter=1000)
+            model.fit(X, np.random.default_rng(0).poisson(np.exp(X[:, 0])))
 
 
 class TestWeights:
@@ -197,6 +288,48 @@ class TestHeldOutUnits:
         model = make_pipeline(StandardScaler(), self.network())
         with pytest.warns(UserWarning, match=r"column 0 goes from -.*transform_input"):
             model.fit(train, y, backpropclassifier__X_val=held_out, backpropclassifier__y_val=y_val)
+
+    @pytest.mark.parametrize("kinds", ["dense, sparse", "sparse, sparse", "sparse, dense"])
+    def test_sparse_rows_that_were_not_scaled_are_warned_of_too(self, kinds):
+        random = np.random.default_rng(1)
+        train, held_out = (random.poisson(0.3, size=(n, 5)) * 100.0 for n in (300, 100))
+        y, y_val = train[:, 0] > 0, held_out[:, 0] > 0
+        scale = MaxAbsScaler().fit(train)
+        as_X, as_X_val = (np.asarray if k == "dense" else csr_array for k in kinds.split(", "))
+        scaled = as_X(scale.transform(train))
+        with pytest.warns(
+            UserWarning, match=r"column \d goes from 0 to 1 in X, but from 0 to \d00"
+        ):
+            quiet(lambda: self.network().fit(scaled, y, X_val=as_X_val(held_out), y_val=y_val),
+                  ConvergenceWarning)  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            both = as_X_val(scale.transform(held_out))
+            self.network().fit(scaled, y, X_val=both, y_val=y_val)
+
+    def test_rare_words_are_no_other_units(self):
+        random = np.random.default_rng(1)
+        words = csr_array(
+            random.uniform(size=(400, 2000)) * (random.uniform(size=(400, 2000)) < 2e-3)
+        )
+        train, held_out = words[:380], words[380:]
+        y = np.arange(400) % 2
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self.network().fit(train, y[:380], X_val=held_out, y_val=y[380:])
+
+    def test_a_look_at_the_units_takes_little_memory(self):
+        rows = np.zeros((200_000, 50))
+        rows[::2] = 1
+        given = np.asfortranarray(rows[:1000] * 1e3)
+        tracemalloc.start()
+        with pytest.warns(UserWarning, match="from 0 to 1000 in X_val"):
+            warn_of_other_units(BackpropRegressor(), rows, rows, given)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < rows.nbytes / 2
 
     def test_a_pipeline_that_transforms_them_gives_what_is_done_by_hand(self):
         train, held_out, y, y_val = self.data()

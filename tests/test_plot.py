@@ -142,6 +142,27 @@ def test_the_loss_of_held_out_rows_is_a_dashed_line_beside_the_other():
     assert legend == ["mine", "mine, held-out rows"]
 
 
+def test_losses_of_a_stream_stand_at_their_own_epochs():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(60, 3))
+    model = BackpropRegressor(max_iter=3, hidden_layer_sizes=4, random_state=0, warm_start=True)
+
+    def stream(n):
+        for i in range(n):
+            model.partial_fit(X[i % 60, np.newaxis], X[i % 60, :1])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        stream(2500)  # of which 1499 are dropped
+        model.fit(X, X[:, 0], X_val=X[:9], y_val=X[:9, 0])
+        stream(4400)  # of which 1001 are dropped, three times
+    display = LossCurveDisplay.from_estimator(model)
+    expected = [*range(1002, 2504), *range(5507, 6904)]
+    assert model.n_iter_ == 6903
+    assert display.line_.get_xdata().tolist() == expected
+    assert display.validation_line_.get_xdata().tolist() == [2501, 2502, 2503]
+
+
 def test_a_curve_that_falls_far_is_logarithmic_and_a_diverged_one_says_so():
     assert LossCurveDisplay(epochs=[1, 2], losses=[1, 1e-3]).plot().ax_.get_yscale() == "log"
     assert LossCurveDisplay(epochs=[1, 2], losses=[1, 0.5]).plot().ax_.get_yscale() == "linear"

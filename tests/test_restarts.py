@@ -293,6 +293,28 @@ def test_where_all_diverge_the_first_is_kept_and_said_to_have_diverged(hidden):
     assert_array_equal(model.coefs_[0], single.coefs_[0])
 
 
+@pytest.mark.parametrize("hidden", [4, (4, 300)])
+def test_where_all_diverge_that_of_the_best_epoch_is_kept(hidden):
+    X, y = regression()
+    X, y = 0.8 * X[:6], y[:6]
+    options = {"hidden_layer_sizes": hidden, "tol": 0, "n_iter_no_change": np.inf}
+    options |= {"activation": "tanh", "learning_rate_init": 0.9 if hidden == 4 else 0.5}
+    kept = []
+    for seed in range(4):
+        model = BackpropRegressor(n_init=5, random_state=seed, **options)
+        with pytest.warns(DivergenceWarning, match="weights of the best epoch"):
+            model.fit(X, y)
+        assert_array_equal(model.init_losses_, [np.inf] * 5)
+        singles = one_by_one(model, X, y, 5)
+        losses = [single.history.best_loss for single in singles]
+        assert model.best_init_ == np.argmin(losses)
+        assert_allclose(model.best_loss_, min(losses), rtol=1e-9)
+        best = singles[model.best_init_].network
+        assert worst_difference(parameters_of(model.network_), parameters_of(best)) < 1e-9
+        kept.append(model.best_init_)
+    assert len(set(kept)) > 1
+
+
 @pytest.mark.parametrize("hidden", [4, 300])
 def test_an_interrupt_keeps_the_best_so_far(hidden, monkeypatch):
     X, y = regression()

@@ -39,11 +39,17 @@ class Epochs:
         The task of which every epoch is a part.
     told : dict
         What callbacks may ask for, under the names of the hooks' arguments.
+
+    Attributes
+    ----------
+    is_stopped : bool
+        Whether one of them has asked to stop training.
     """
 
     def __init__(self, fit: Any = None, told: dict[str, Any] | None = None) -> None:
         self._fit, self._told = fit, told or {}
         self._epoch: Any = None
+        self.is_stopped = False
 
     @property
     def are_followed(self) -> bool:
@@ -58,7 +64,9 @@ class Epochs:
 
     def end(self) -> bool:
         """Tell them that it has ended; return whether one of them asks to stop training."""
-        return self._epoch is not None and bool(self._epoch.call_on_fit_task_end(**self._told))
+        if self._epoch is not None and self._epoch.call_on_fit_task_end(**self._told):
+            self.is_stopped = True
+        return self.is_stopped
 
 
 @contextlib.contextmanager

@@ -17,9 +17,11 @@ from sklearn.utils.validation import validate_data
 from ._features import checked_features
 from ._frames import names_of_columns
 from ._messages import counted
+from ._validation import blocks_of, blocks_of_rows
 
 FAR = 10  # standard deviations of the rows trained on,
 FAR_SHARE = 0.1  # which so many of the rows held out are away in a column
+FEW_NUMBERS = 10  # of a sparse column, which say little about its units
 
 
 def held_out_rows(
@@ -81,38 +83,87 @@ def named_as_held_out() -> Iterator[None]:
 def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> None:
     """Warn where rows held out lie far outside of those trained on: they were not scaled alike.
 
-    A pipeline scales the X that it hands on to `fit`, but not what it does not know of.
+    A pipeline scales the X that it hands on to `fit`, but not what it does not know of. Where X is
+    sparse, it is the size of the numbers that are not 0 that is compared: how many there are says
+    nothing about units.
 
     Parameters
     ----------
     estimator : estimator
     X, X_val : array-like
-        As `fit` was given them; dense ones are looked at.
+        As `fit` was given them.
     checked_X : ndarray or CSR matrix
         X as an array.
     """
-    if issparse(checked_X) or issparse(X_val):
-        return
     held_out = checked_like(estimator, X, X_val, checked_X.dtype)
-    if issparse(held_out):  # a frame of sparse columns
+    if not held_out.shape[0]:
         return
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = checked_X.mean(axis=0, dtype=np.float64), checked_X.std(axis=0)
-        away = np.abs(held_out - mean) > FAR * deviation
-    share = np.where(deviation > 0, away.mean(axis=0), 0)
-    if not len(held_out) or share.max() < FAR_SHARE:
+        compare = _shares_of_large if issparse(checked_X) else _shares_of_distant
+        share = compare(checked_X, held_out)
+    if share.max() < FAR_SHARE:
         return
     column = int(share.argmax())
     names = names_of_columns(X)
     name = f"column {names[column]!r}" if names else f"column {column}"
-    low, high = checked_X[:, column].min(), checked_X[:, column].max()
-    low_val, high_val = held_out[:, column].min(), held_out[:, column].max()
+    (low, high), (low_val, high_val) = (_range(rows, column) for rows in (checked_X, held_out))
     warnings.warn(
         f"X_val lies far outside of the rows trained on: {name} goes from {low:.4g} to {high:.4g} "
         f"in X, but from {low_val:.4g} to {high_val:.4g} in X_val. If X was scaled, scale X_val "
         'alike; in a pipeline, by transform_input=["X_val"] (see the user guide).',
         stacklevel=5,
     )
+
+
+def _shares_of_distant(X: NDArray[Any], held_out: Any) -> NDArray[np.float64]:
+    """Return which share of the rows held out is far from the mean, column by column."""
+    mean, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    for start, stop in blocks_of_rows(X):
+        mean += X[start:stop].sum(axis=0, dtype=np.float64) / len(X)
+    for start, stop in blocks_of_rows(X):
+        squares += np.square(X[start:stop] - mean).sum(axis=0) / len(X)
+    most, n_far = FAR * np.sqrt(squares), np.zeros(X.shape[1])
+    n_rows, n_columns = held_out.shape
+    for start, stop in blocks_of(n_rows, n_rows * n_columns * held_out.dtype.itemsize):
+        block = held_out[start:stop]
+        n_far += (np.abs((block.toarray() if issparse(block) else block) - mean) > most).sum(axis=0)
+    return np.where(most > 0, n_far / n_rows, 0)
+
+
+def _shares_of_large(X: Any, held_out: Any) -> NDArray[np.float64]:
+    """Return which share of the numbers held out that are not 0 is large, column by column.
+
+    Beside the root mean square of those in X, a CSR matrix. 0 where either has only a few.
+    """
+    n_columns = X.shape[1]
+    n, squares, n_val, n_far = (np.zeros(n_columns) for _ in range(4))
+    for columns, values in _nonzeros(X):
+        n += np.bincount(columns, minlength=n_columns)
+        squares += np.bincount(columns, np.square(values), minlength=n_columns)
+    most = FAR * np.sqrt(squares / np.maximum(n, 1))
+    for columns, values in _nonzeros(held_out):
+        n_val += np.bincount(columns, minlength=n_columns)
+        n_far += np.bincount(columns[np.abs(values) > most[columns]], minlength=n_columns)
+    return np.where(np.minimum(n, n_val) >= FEW_NUMBERS, n_far / np.maximum(n_val, 1), 0)
+
+
+def _nonzeros(X: Any) -> Iterator[tuple[NDArray[Any], NDArray[np.float64]]]:
+    """Yield the columns and the values of the numbers that are not 0, some at a time."""
+    if not issparse(X):
+        for start, stop in blocks_of_rows(X):
+            block = X[start:stop]
+            columns = np.nonzero(block)[1]
+            yield columns, block[block != 0].astype(np.float64)
+        return
+    for start, stop in blocks_of(X.nnz, X.data.nbytes):
+        values = X.data[start:stop].astype(np.float64)
+        yield X.indices[start:stop][values != 0], values[values != 0]
+
+
+def _range(X: Any, column: int) -> tuple[float, float]:
+    """Return the smallest and the largest number of a column."""
+    values = X[:, [column]].toarray() if issparse(X) else X[:, column]
+    return values.min(), values.max()
 
 
 def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> Any:

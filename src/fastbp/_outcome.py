@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from scipy.special import entr, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
 from ._messages import counted, noun_for
@@ -20,6 +21,10 @@ from .network import Network, warn_of_divergence
 ROWS_LOOKED_AT = 1000
 ALIKE = 0.01  # of the standard deviation of the targets: outputs that differ by less are one answer
 LARGE_TOL = 0.01  # of the loss of a constant prediction
+# Times where a loss began, or that of a constant prediction: then predictions are a thousand times
+# as far away. The other losses grow as that, not as its square.
+GROWN = {"squared_error": 1e6, "poisson": 1e6}
+GROWN_OTHERS = 1e3
 SCALE = (
     "scale inputs and targets (for instance with sklearn.preprocessing.StandardScaler and "
     "sklearn.compose.TransformedTargetRegressor)"
@@ -44,6 +49,8 @@ def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> 
             stacklevel=4,
             kept="of the best epoch so far (or, if they are better, the initial ones)",
         )
+    elif _has_grown(run, *(constants := _losses_of_constants(run.network, targets))):
+        _warn_of_growth(model, run, constants[0])
     elif _answers_alike(run.network, X, targets):
         warnings.warn(
             "Training ended in a network that gives the same output for every row. Try another "
@@ -55,7 +62,66 @@ def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> 
     elif run.ending == "max_iter" and math.isfinite(run.patience.n_iter_no_change):
         _warn_of_max_iter(model, run)
     elif run.ending == "converged" and not run.patience.judges_scores:
-        _warn_of_large_tol(model, run.network.loss_name, targets)
+        _warn_of_large_tol(model, run.network, targets)
+
+
+def _losses_of_constants(network: Network, targets: NDArray[Any]) -> tuple[float, float]:
+    """Return the losses of the best constant prediction, and of what a network of zeros predicts.
+
+    Of losses by absolute values about that; of Huber's that of squared error, which is no less.
+    """
+    n_outputs, loss = network.layer_sizes[-1], network.loss_name
+    if network.out_activation == "softmax":
+        shares = np.bincount(targets.astype(np.intp), minlength=n_outputs) / len(targets)
+        return float(entr(shares).sum()), math.log(n_outputs)
+    y = np.asarray(targets, np.float64).reshape(len(targets), n_outputs)
+    with np.errstate(over="ignore", invalid="ignore"):  # of targets that are huge
+        mean = y.mean(axis=0)
+        if loss == "log_loss":
+            return float((entr(mean) + entr(1 - mean)).sum()), n_outputs * math.log(2)
+        if loss == "poisson":
+            ratios = y / np.where(mean > 0, mean, 1)
+            rows = xlogy(y, ratios), xlogy(y, y) - y + 1
+        elif loss in ("squared_error", "huber"):
+            rows = 0.5 * np.square(y - mean), 0.5 * np.square(y)
+        else:
+            rows = 0.5 * np.abs(y - mean), np.abs(y)
+        best, zeros = (float(each.mean(axis=0).sum()) for each in rows)
+    return best, zeros
+
+
+def _losses_of_fit(run: Restart) -> tuple[float, float]:
+    """Return the loss of the first epoch of a fit, and of the one whose weights are kept."""
+    history = run.history
+    n_epochs = history.n_epochs - history.n_before
+    losses = history.loss_curve[len(history.loss_curve) - n_epochs :]
+    if not losses:
+        return math.inf, 0.0
+    if not run.patience.judges_scores:
+        return losses[0], losses[-1]
+    return losses[0], losses[int(np.argmax(history.validation_scores[-n_epochs:]))]
+
+
+def _has_grown(run: Restart, constant: float, zeros: float) -> bool:
+    """Whether the loss is finite, but so large that training must have gone out of control."""
+    first, last = _losses_of_fit(run)
+    grown = GROWN.get(run.network.loss_name, GROWN_OTHERS)
+    if not math.isfinite(last):
+        return False
+    if constant > 0 and last > grown * constant and last > 2 * zeros:  # more than far from trained
+        return True
+    return last > grown * first and last > (constant or zeros)
+
+
+def _warn_of_growth(model: Any, run: Restart, constant: float) -> None:
+    first, last = _losses_of_fit(run)
+    warnings.warn(
+        f"Training ended with a loss of {last:.3g}: its first epoch had {first:.3g}, and a "
+        f"constant prediction has {constant:.3g}. Try a smaller learning_rate_init than "
+        f"{model.learning_rate_init:g}, and {SCALE}.",
+        DivergenceWarning,
+        stacklevel=4,
+    )
 
 
 def _answers_alike(network: Network, X: Any, targets: NDArray[Any]) -> bool:
@@ -105,19 +171,17 @@ def _warn_of_max_iter(model: Any, run: Restart) -> None:
     )
 
 
-def _warn_of_large_tol(model: Any, loss: str, targets: NDArray[Any]) -> None:
+def _warn_of_large_tol(model: Any, network: Network, targets: NDArray[Any]) -> None:
     """Warn where a loss can hardly fall by ``tol``, since all targets lie within a small range."""
-    if loss in ("log_loss", "poisson") or model.tol == 0:
+    if network.loss_name == "log_loss" or model.tol == 0:
         return
-    values = np.asarray(targets, np.float64).reshape(len(targets), -1)
-    away = values - values.mean(axis=0)
-    each = 0.5 * np.square(away) if loss in ("squared_error", "huber") else 0.5 * np.abs(away)
-    constant = float(each.mean(axis=0).sum())  # the loss of the mean, or about that of the median
+    constant, _ = _losses_of_constants(network, targets)
+    way_out = "" if network.loss_name == "poisson" else f", or {SCALE}"  # counts have no scale
     if 0 < constant and model.tol > LARGE_TOL * constant:
         warnings.warn(
             f"Training ended because the loss no longer fell by tol={model.tol:g} an epoch, which "
             f"is large beside the targets: the loss of a constant prediction is {constant:.3g}. "
-            f"Choose a smaller tol, or {SCALE}.",
+            f"Choose a smaller tol{way_out}.",
             ConvergenceWarning,
             stacklevel=4,
         )

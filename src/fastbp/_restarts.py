@@ -57,6 +57,11 @@ class Restart:
         return self.history.loss_curve[-1] if self.history.loss_curve else math.inf
 
     @property
+    def best_loss(self) -> float:
+        """Smallest loss of its whole epochs; infinite where none of them has a finite one."""
+        return self.history.best_loss if self.history.best_loss < math.inf else math.inf
+
+    @property
     def shortfall(self) -> float:
         """What the best has least of: its loss, or minus its best validation score."""
         if self.validation is not None and self.validation.stops:
@@ -98,8 +103,14 @@ def draw_restarts(first: Restart, n_init: int, random: np.random.RandomState) ->
 
 
 def best_of(restarts: list[Restart]) -> int:
-    """Return which restart has the smallest loss, or best score; of equal ones the first."""
-    return int(np.argmin([restart.shortfall for restart in restarts]))
+    """Return which restart has the smallest loss, or best score; of equal ones the first.
+
+    Where all have diverged, which has had the best epoch: that is what it has kept.
+    """
+    shortfalls = [restart.shortfall for restart in restarts]
+    if min(shortfalls) == math.inf:
+        shortfalls = [restart.best_loss for restart in restarts]
+    return int(np.argmin(shortfalls))
 
 
 def train_restarts(
@@ -120,19 +131,8 @@ def train_restarts(
     Parameters are those of `train_epochs`; when this returns, ``shuffle`` is as training the best
     alone would have left it. An interrupt leaves every network as far as it has come.
     """
-    done = 0
-    if epochs is None and len(restarts) > 1:  # callbacks follow one network at a time
-        first = copy.deepcopy((restarts[0].network, shuffle))
-        done = _train_in_lanes(restarts, rows, order, solver, max_iter, shuffle, verbose)
-        if all(restart.ending == "diverged" for restart in restarts):
-            _begin_again(restarts[0], *first, shuffle)
-            done = 0
-    running = [restart for restart in restarts if restart.ending is None]
-    for restart in running:
-        if done == max_iter:
-            restart.ending, restart.shuffle = "max_iter", shuffle
-            continue
-        restart.shuffle = shuffle if len(restarts) == 1 else copy.deepcopy(shuffle)
+
+    def train_alone(restart: Restart, most: int) -> None:
         if verbose and len(restarts) > 1:
             print(f"Restart {restarts.index(restart) + 1} of {len(restarts)}", flush=True)
         restart.ending = train_epochs(
@@ -141,7 +141,7 @@ def train_restarts(
             order,
             solver,
             restart.history,
-            max_iter=max_iter - done,
+            max_iter=most,
             shuffle=restart.shuffle,
             patience=restart.patience,
             schedule=restart.schedule,
@@ -150,21 +150,40 @@ def train_restarts(
             verbose=verbose,
             n_threads=n_threads,
         )
-        if restart.ending == "stopped":  # whoever asks for it means the whole training
+
+    done, before = 0, None
+    initial: list[NDArray[Any]] = []
+    if epochs is None and len(restarts) > 1:  # callbacks follow one network at a time
+        before = copy.deepcopy(shuffle)
+        if restarts[0].network.n_parameters <= MOST_VALUES:  # else not in lanes anyway
+            initial = [restart.network._arena.values.copy() for restart in restarts]
+        done = _train_in_lanes(restarts, rows, order, solver, max_iter, shuffle, verbose)
+    for restart in restarts:
+        if restart.ending is not None:
+            continue
+        if done == max_iter:
+            restart.ending, restart.shuffle = "max_iter", shuffle
+            continue
+        restart.shuffle = shuffle if len(restarts) == 1 else copy.deepcopy(shuffle)
+        train_alone(restart, max_iter - done)
+        if epochs is not None and epochs.is_stopped:  # which means the whole training
             break
+    number = best_of(restarts)
+    if done and restarts[number].ending == "diverged":  # and lanes keep no best epochs
+        _begin_again(restarts[number], initial[number], before)
+        train_alone(restarts[number], max_iter)
     best = restarts[best_of(restarts)]
     if shuffle is not None and best.shuffle is not shuffle:
         shuffle.set_state(best.shuffle.get_state())
 
 
-def _begin_again(restart: Restart, initial: Network, before: Any, shuffle: Any) -> None:
-    """Let a restart train alone, from its initial network: so it keeps its best epoch."""
-    np.copyto(restart.network._arena.values, initial._arena.values)
+def _begin_again(restart: Restart, initial: NDArray[Any], shuffle: Any) -> None:
+    """Take a restart back to its initial parameters: trained alone, it keeps its best epoch."""
+    np.copyto(restart.network._arena.values, initial)
     patience = restart.patience
-    restart.history, restart.ending = History(), None
+    restart.history, restart.ending, restart.shuffle = History(), None, shuffle
     restart.patience = Patience(patience.tol, patience.n_iter_no_change)
-    if shuffle is not None:
-        shuffle.set_state(before.get_state())
+    restart.network.reset_solver()
 
 
 def _train_in_lanes(

@@ -65,7 +65,9 @@ nesterovs_momentum : bool, default=True
 beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
     With Adam: how slowly its means of gradients and of their squares forget.
 epsilon : float, > 0, default=1e-8
-    With Adam: added to the root of the mean of squares.
+    With Adam: added to the root of the mean of squares. With float32 data at least 1.1e-19, the
+    root of its smallest normal number: below, squares of gradients are 0 to float32 where epsilon
+    should still count, and `fit` raises ValueError. float64 takes any.
 dropout : float in [0, 1) or list of these, default=0.0
     Probability with which a row leaves out a unit while training; a list has one for each hidden
     layer. The units that stay count for ``1 / (1 - dropout)`` as much (Srivastava et al., 2014),
@@ -77,11 +79,11 @@ n_threads : int, default=1
 n_init : int, default=1
     Random initialisations from which `fit` trains, all in the same order of rows; the network
     whose last epoch has the smallest loss is kept, or with ``early_stopping`` that of the best
-    score. Each stops by its own ``tol``, and ends as it would alone. The first is that of
-    ``n_init=1``, so that more never end in a larger loss. Where they are small, and neither
-    dropout, held-out rows, "adaptive" nor callbacks are asked for, they are trained side by side,
-    in a fraction of the time of as many fits. ``warm_start`` and `partial_fit` go on from the one
-    that was kept.
+    score; where all diverge, that of the best epoch. Each stops by its own ``tol``, and ends as it
+    would alone. The first is that of ``n_init=1``, so that more never end in a larger loss. Where
+    they are small, and neither dropout, held-out rows, "adaptive" nor callbacks are asked for, they
+    are trained side by side, in a fraction of the time of as many fits. ``warm_start`` and
+    `partial_fit` go on from the one that was kept.
 """,
     "attributes": """
 network_ : Network

@@ -148,8 +148,12 @@ class History:
         Epochs that were made before the last call.
     n_kept : int
         Losses at the beginning of the curve that stay: up to the last epoch of `fit`.
+    gaps : dict of int to int
+        How many losses are no longer in the curve, by the position that they were left out at.
     validation_losses, validation_scores : list of float
         After each epoch for which there were held-out rows, on these.
+    validation_epochs : list of int
+        The numbers of these epochs, of which 1 is the first.
     """
 
     loss_curve: list[float] = dataclasses.field(default_factory=list)
@@ -158,8 +162,10 @@ class History:
     n_epochs: int = 0
     best_loss: float = math.nan
     n_kept: int = 0
+    gaps: dict[int, int] = dataclasses.field(default_factory=dict)
     validation_losses: list[float] = dataclasses.field(default_factory=list)
     validation_scores: list[float] = dataclasses.field(default_factory=list)
+    validation_epochs: list[int] = dataclasses.field(default_factory=list)
 
     @classmethod
     def of_curve(cls, losses: list[float], **others: Any) -> History:
@@ -184,8 +190,18 @@ class History:
         """Note a call of partial_fit, of which the curve keeps only so many."""
         self.loss_curve.append(loss)
         if len(self.loss_curve) > self.n_kept + 2 * MOST_CALLS:
+            n_left_out = len(self.loss_curve) - MOST_CALLS - self.n_kept
+            self.gaps[self.n_kept] = self.gaps.get(self.n_kept, 0) + n_left_out
             del self.loss_curve[self.n_kept : -MOST_CALLS]
         self._count([loss], n_rows)
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """Number of the epoch of each loss in the curve, of which 1 is the first."""
+        steps = np.ones(len(self.loss_curve), dtype=np.int64)
+        for position, n_left_out in self.gaps.items():
+            steps[position] += n_left_out
+        return np.cumsum(steps)
 
     def _count(self, losses: list[float], n_rows: int) -> None:
         self.n_rows += n_rows * len(losses)
@@ -198,6 +214,7 @@ class History:
         """Note what held-out rows showed after it."""
         self.validation_losses.append(loss)
         self.validation_scores.append(score)
+        self.validation_epochs.append(self.n_epochs)
 
     def last_line(self) -> str:
         """Return the last epoch as a line to print."""
@@ -438,7 +455,7 @@ def train_epochs(
     -------
     {"converged", "diverged", "max_iter", "stopped"}
         Why training ended: the loss no longer fell (or the score no longer rose), the loss is not
-        finite, all epochs were made, or ``epochs`` said so.
+        finite, all epochs were made, or ``epochs`` said so; divergence also where it did.
     """
     watched = validation is not None or epochs is not None or verbose or WATCHER.get() is not None
     visit = order if shuffle is None else np.empty_like(order)
@@ -474,10 +491,11 @@ def train_epochs(
                 history.add_validation(*validation.look(network, n_threads))
             if verbose:
                 print(history.last_line(), flush=True)
-            if epochs is not None and epochs.end():
-                return "stopped"
+            is_stopped = epochs is not None and epochs.end()
             if not math.isfinite(losses[-1]):
                 return "diverged"
+            if is_stopped:
+                return "stopped"
             if patience is not None:
                 lost = [patience.is_lost(_judged(loss, validation, history)) for loss in losses]
                 if lost[-1]:  # no sooner: see `most`

@@ -39,6 +39,9 @@ FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 # Beyond this, losses and learning rates are left to the host: its own arithmetic may overflow, and
 # has to say how.
 LARGE = dict(zip(FLOATS, (1e100, 1e18), strict=True))
+# Targets beyond this, from which float32 takes away nothing below 1: scikit-learn, which does that
+# in float64 unless they are float32 themselves, sees a loss fall that else would stand still.
+MOST_EXACT = 2**24
 
 
 class ReportingNetwork(Network):
@@ -427,6 +430,8 @@ def _obstacle_in_data(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -
         return "y is not an array of numbers, one column an output"
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         return "y is not finite"
+    if model.coefs_[0].dtype != np.float64 and y.dtype != np.float32 and _is_large(y):
+        return "y is large, and more precise than float32"
     if model.loss == "poisson" and y.min() < 0:
         return "y is negative"
     if model.out_activation_ == "softmax" and not np.all(np.count_nonzero(y, axis=1) == 1):
@@ -438,6 +443,10 @@ def _obstacle_in_data(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -
         if not 0 < float(weights.max()) < 1e100:
             return "weights are all zero, or too large to add up"
     return None
+
+
+def _is_large(y: NDArray[Any]) -> bool:
+    return y.dtype.kind != "b" and bool(y.max() > MOST_EXACT or y.min() < -MOST_EXACT)
 
 
 def _is_finite(X: Any) -> bool:

@@ -203,7 +203,9 @@ class FastTraining(CallbackSupport):
         if data.sample_weight is not None and not data.sample_weight.any():
             return None
         has_hook = type(self) not in OWN or "_update_no_improvement_count" in self.__dict__
-        is_watched = self.early_stopping or epochs.are_followed or has_hook
+        # With no best loss, left by a call with early stopping, scikit-learn's count raises.
+        raises = not self.early_stopping and getattr(self, "best_loss_", None) is None
+        is_watched = self.early_stopping or epochs.are_followed or has_hook or raises
         X = data.X
         if batch_size > 1 and not (call.incremental or issparse(X)):
             X = listed(X)

@@ -331,6 +331,7 @@ def _train_network(
     if sample_weight is not None:
         raise TypeError("sample_weight is an option for estimators")
     n_epochs = check_whole("epochs", 10 if epochs is None else epochs)
+    solver.check_dtype(network.dtype)
     rows = network._rows(X, y, needs_y=True)
     order = np.arange(rows.n, dtype=np.int64)
     ending = train_epochs(network, rows, order, solver, History(), max_iter=n_epochs)

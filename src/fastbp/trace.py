@@ -215,7 +215,8 @@ def trace_step(
     Raises
     ------
     ValueError
-        For a row or target that the model cannot take, or that has weight 0; for ``dropout``.
+        For a row or target that the model cannot take, or that has weight 0; for ``dropout``; for
+        options that float32 cannot hold, or an ``epsilon`` below 1.1e-19, of a model in float32.
     TypeError
         If it is no model of fastbp, or for an unknown option.
     sklearn.exceptions.NotFittedError
@@ -247,7 +248,13 @@ def trace_step(
             "at random. Leave dropout out; that of an estimator is left out anyway"
         )
     subject = subject_of(model, x, _as_targets(y), one_row=True)
-    return trace_of(subject, solver_of(subject, learning_rate, solver))
+    step = solver_of(subject, learning_rate, solver)
+    if learning_rate is None and "learning_rate" not in solver and subject.solver is not None:
+        begun = dataclasses.replace(step, learning_rate=model.learning_rate_init)
+        begun.check_dtype(subject.network.dtype, "learning_rate_init")  # a schedule may lower it
+    else:
+        step.check_dtype(subject.network.dtype)
+    return trace_of(subject, step)
 
 
 def solver_of(subject: Subject, learning_rate: float | None, options: dict[str, Any]) -> Solver:

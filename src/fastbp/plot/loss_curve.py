@@ -24,7 +24,9 @@ class LossCurveDisplay(Display):
     name : str, default=None
         For the legend.
     validation_losses : array-like of shape (m,), default=None
-        Loss of held-out rows after each of the last m epochs: a dashed line.
+        Loss of held-out rows after some epochs: a dashed line.
+    validation_epochs : array-like of shape (m,), default=None
+        After which; None is the last m.
 
     Attributes
     ----------
@@ -44,6 +46,7 @@ class LossCurveDisplay(Display):
         losses: ArrayLike,
         name: str | None = None,
         validation_losses: ArrayLike | None = None,
+        validation_epochs: ArrayLike | None = None,
     ) -> None:
         self.epochs: NDArray[np.float64] = np.asarray(epochs, dtype=np.float64)
         self.losses: NDArray[np.float64] = np.asarray(losses, dtype=np.float64)
@@ -51,12 +54,17 @@ class LossCurveDisplay(Display):
         self.validation_losses: NDArray[np.float64] = np.asarray(
             () if validation_losses is None else validation_losses, dtype=np.float64
         )
+        if validation_epochs is None:
+            validation_epochs = self.epochs[len(self.epochs) - len(self.validation_losses) :]
+        self.validation_epochs: NDArray[np.float64] = np.asarray(validation_epochs, np.float64)
 
     @classmethod
     def from_estimator(
         cls, estimator: Any, *, ax: Any = None, name: str | None = None, **line: Any
     ) -> Self:
         """Draw the ``loss_curve_`` of a fitted estimator, and its ``validation_loss_curve_``.
+
+        Of a stream, whose first losses are no longer kept, each loss stands at its own epoch.
 
         Parameters
         ----------
@@ -77,13 +85,13 @@ class LossCurveDisplay(Display):
                 "A Network keeps no loss curve: train it with fastbp.record, and draw "
                 "LossCurveDisplay.from_recording"
             )
-        losses = estimator.loss_curve_
-        epochs = np.arange(1, len(losses) + 1)
+        losses, history = estimator.loss_curve_, estimator._history
         display = cls(
-            epochs=epochs,
+            epochs=history.epochs,
             losses=losses,
             name=name_of(estimator, name),
             validation_losses=estimator.validation_loss_curve_,
+            validation_epochs=history.validation_epochs,
         )
         return display.plot(ax, **line)
 
@@ -144,9 +152,8 @@ class LossCurveDisplay(Display):
 
     def _draw_validation(self, ax: Any) -> Any:
         finite = np.isfinite(self.validation_losses)
-        epochs = self.epochs[len(self.epochs) - len(finite) :]
         (line,) = ax.plot(
-            epochs[finite],
+            self.validation_epochs[finite],
             self.validation_losses[finite],
             color=self.line_.get_color(),
             linestyle="--",
