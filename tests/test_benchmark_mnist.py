@@ -30,6 +30,7 @@ class Clock:
         return self.now
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["fastbp", "scikit-learn", "PyTorch"])
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
 def test_every_learner_learns(easy, library, optimizer):

@@ -40,6 +40,7 @@ def peer(request):
     return module
 
 
+@pytest.mark.slow
 def test_every_peer_trains_the_same_network(peer):
     ours = peers.module_named("fastbp_itself")
     known = [task for task in agreement_tasks().values() if ours.does(task) is not None]
@@ -74,6 +75,7 @@ def test_parameters_survive_the_way_through_a_peer(peer):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_quick_run_writes_tables_figures_and_says_what_is_missing(tmp_path):
     chosen = ["rows", "variants", "growth", "partial_fit"]
     done = subprocess.run(
@@ -94,6 +96,7 @@ def test_a_quick_run_writes_tables_figures_and_says_what_is_missing(tmp_path):
     assert (tmp_path / "time_by_network.svg").exists()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_it_was_stopped_and_renews_page_and_readme(tmp_path):
     docs, output = tmp_path / "docs", tmp_path / "results"
     docs.mkdir()

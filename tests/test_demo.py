@@ -78,6 +78,7 @@ def run(capsys, *arguments):
 # -- on bundled data -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_quick_run_prints_a_table_and_writes_a_picture(folder):
     environment = {**os.environ, "MPLBACKEND": "gtk3agg"}  # which this machine may not have
     done = subprocess.run(
@@ -205,6 +206,7 @@ def test_diverged_training_is_reported(capsys):
     assert re.search(r"^people .* diverged +- +diverged +- +-$", out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_where_everything_diverged_no_picture_is_written(folder, capsys):
     code, out, _ = run(capsys, "--quick", "--learning-rate", "1000")
     assert code == 1

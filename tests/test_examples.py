@@ -29,6 +29,7 @@ def run_mnist(monkeypatch, *arguments):
     runpy.run_path(str(ROOT / "examples" / "mnist.py"), run_name="__main__")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MNIST.exists(), reason=f"needs MNIST: FASTBP_DATA, or {MNIST}")
 def test_mnist_example_reaches_its_accuracy(monkeypatch, capsys):
     run_mnist(monkeypatch, "--data", str(MNIST))

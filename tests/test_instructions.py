@@ -60,6 +60,7 @@ def test_the_baseline_holds_every_case():
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
 def test_counts_are_of_the_kernels():
     command = [sys.executable, "-m", "benchmarks.instructions", "--only", "2-2-1, tanh"]

@@ -75,6 +75,7 @@ def run_with_little_memory(*arguments):
 NEEDS_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_DATA of Linux")
 
 
+@pytest.mark.slow
 @NEEDS_LINUX
 @pytest.mark.parametrize("dtype", N_ROWS)
 @pytest.mark.parametrize("task", ["regression", "two classes", "ten classes"])
@@ -86,6 +87,7 @@ def test_a_mapped_file_larger_than_memory_is_learnt_from(files, task, dtype):
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.slow
 @NEEDS_LINUX
 def test_a_model_of_float32_predicts_rows_of_float64_in_blocks(files):
     program = PROGRAM.replace("model.fit(X[:100], y", 'model.fit(X[:100].astype("float32"), y')
@@ -96,6 +98,7 @@ def test_a_model_of_float32_predicts_rows_of_float64_in_blocks(files):
     )
 
 
+@pytest.mark.slow
 @NEEDS_LINUX
 def test_a_copy_would_not_fit(files):
     ended = run_with_little_memory(files / "float64", "float64", "regression", "copy")

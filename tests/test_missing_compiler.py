@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / "setup.py").exists(), reason="needs the sources")
 @pytest.mark.skipif(sys.platform == "win32", reason="CC names no compiler there")
 def test_a_missing_compiler_is_named_with_what_to_install(tmp_path):

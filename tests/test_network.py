@@ -1025,6 +1025,7 @@ INTERRUPTED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
 @pytest.mark.parametrize("case", ["dense", "sparse", "sparse momentum", "sparse L2", "one batch"])
 def test_ctrl_c_stops_an_epoch_midway_and_leaves_a_usable_network(case):

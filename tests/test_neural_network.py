@@ -7,7 +7,6 @@ import gc
 import hashlib
 import importlib.util
 import inspect
-import itertools
 import os
 import pickle
 import re
@@ -20,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sklearn.neural_network as host
-from cases import counted, interrupted_at
+from cases import HIDDEN_ACTIVATIONS, counted, interrupted_at, pairwise
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
@@ -127,31 +126,37 @@ def tolerance(dtype, rtol=1e-12):
 # -- the same model after one epoch ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
-@pytest.mark.parametrize("target", TARGETS)
-def test_one_epoch_gives_the_same_model(target, activation, solver):
+@pairwise(
+    {
+        "target": TARGETS,
+        "activation": HIDDEN_ACTIVATIONS,
+        "solver": SOLVERS,
+        "batch_size": (1, 16),
+        "shuffle": (True, False),
+        "weighted": (False, True) if HAS_WEIGHTS else (False,),
+        "dtype": (np.float64, np.float32),
+    }
+)
+def test_one_epoch_gives_the_same_model(
+    target, activation, solver, batch_size, shuffle, weighted, dtype
+):
     weights = np.random.RandomState(1).uniform(0.2, 3, N_ROWS)
-    choices = itertools.product((1, 16), (True, False), (False, True), (np.float64, np.float32))
-    for batch_size, shuffle, weighted, dtype in choices:
-        if weighted and not HAS_WEIGHTS:
-            continue
-        X, y = rows(target, dtype)
-        theirs, ours = pair(
-            target,
-            activation=activation,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            max_iter=1,
-            **SOLVERS[solver],
-        )
-        options = {"sample_weight": weights} if weighted else {}
-        calls.clear()
-        theirs.fit(X, y, **options)
-        ours.fit(X, y, **options)
-        assert calls == {"fast": 1}
-        expect_same(theirs, ours, tolerance(dtype))
-        assert theirs.coefs_[0].dtype == ours.coefs_[0].dtype == dtype
+    X, y = rows(target, dtype)
+    theirs, ours = pair(
+        target,
+        activation=activation,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        max_iter=1,
+        **SOLVERS[solver],
+    )
+    options = {"sample_weight": weights} if weighted else {}
+    calls.clear()
+    theirs.fit(X, y, **options)
+    ours.fit(X, y, **options)
+    assert calls == {"fast": 1}
+    expect_same(theirs, ours, tolerance(dtype))
+    assert theirs.coefs_[0].dtype == ours.coefs_[0].dtype == dtype
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -57,6 +57,7 @@ def run(folder, text):
     return passed, others, json.loads((folder / "calls.json").read_text()), done.stdout
 
 
+@pytest.mark.slow
 def test_scikit_learns_own_tests_pass_on_the_fast_path(tmp_path):
     text, n = IMPORT.subn(r"from fastbp.neural_network import \1", own_tests())
     assert n == 1

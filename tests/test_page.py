@@ -139,6 +139,7 @@ def test_pages_are_smaller_than_a_megabyte_and_a_half():
     assert len(frames) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_rows", "batch_size", "epochs"), [(40, 1, 500), (30_000, 30_000, 30)])
 def test_pages_of_many_snapshots_and_of_large_batches_are_no_larger(n_rows, batch_size, epochs):
     network = Network((2, 2, 1), out_activation="identity", random_state=0)
@@ -322,6 +323,7 @@ def test_the_page_of_a_tuned_system_holds_every_look(tmp_path):
     assert result._repr_html_().startswith("<iframe ")
 
 
+@pytest.mark.slow
 def test_of_many_stages_and_looks_a_part_is_held():
     result = ChainTuner(street(50), target=1.0, learning_rate=2e-5).tune(max_evaluations=4000)
     page = held(result.to_html())

@@ -21,6 +21,7 @@ NODE = shutil.which("node")
 TOLERANCES = {"float64": 1e-11, "float32": 2e-4}
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(NODE is None, reason="node is not installed; .ci/run page runs this"),
     pytest.mark.skipif(not TAKE_STEPS.exists(), reason="needs the page's sources"),
 ]

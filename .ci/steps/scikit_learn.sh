@@ -9,6 +9,6 @@ new_venv "$oldest"
 "$oldest/bin/python" -m pip install "scikit-learn==1.6.1" "scipy<1.16" "numpy<2.4" pandas pytest pytest-xdist
 for interpreter in "$oldest/bin/python" python; do
     "$interpreter" -c 'import sklearn; print("scikit-learn", sklearn.__version__)'
-    PYTHONPATH=$package "$interpreter" -m pytest -q -n 2 \
+    PYTHONPATH=$package "$interpreter" -m pytest -q -n 2 -m "" \
         tests/test_neural_network.py tests/test_neural_network_host.py tests/test_patch.py tests/test_callbacks.py
 done
