@@ -53,8 +53,13 @@ static const struct {
 #if X86 && defined(_MSC_VER)
 #include <immintrin.h>
 #include <intrin.h>
+#ifdef __clang__
+#define MAY_ASK __attribute__((target("xsave"))) /* else clang-cl refuses _xgetbv */
+#else
+#define MAY_ASK
+#endif
 /* The CPU has the instructions, and the system saves the wide registers (XCR0). */
-static int cpu_has(fbp_isa isa) {
+MAY_ASK static int cpu_has(fbp_isa isa) {
     int leaf1[4], leaf7[4];
     __cpuid(leaf1, 1);
     __cpuidex(leaf7, 7, 0);

@@ -16,9 +16,8 @@ cd "$folder"
 cc="${CC:-cc} -std=gnu11 -ffp-contract=off -Wall -Wextra -I $csrc"
 emulated=
 if [ "${EMULATED:-}" ]; then
-    cc="$cc -DFBP_EMULATED"
     # What the compiler says of vectors too long for registers, and of pragmas it does not know, is SIMDe's.
-    emulated="-include $here/emulated_avx512.h -mavx2 -mfma -mpopcnt -Wno-psabi -Wno-unknown-pragmas"
+    emulated="-DFBP_EMULATED -include $here/emulated_avx512.h -mavx2 -mfma -mpopcnt -Wno-psabi -Wno-unknown-pragmas"
 fi
 
 # kernels OPTIONS FILE...: compiles these, side by side
@@ -30,7 +29,7 @@ kernels() {
 }
 
 # shellcheck disable=SC2086
-$cc -O2 ${CFLAGS-} -c "$here/test_kernels.c"
+$cc -O2 ${CFLAGS-} ${emulated:+-DFBP_EMULATED} -c "$here/test_kernels.c"
 if [ "${OBJECTS:-}" ]; then
     objects=$(find "$OBJECTS" -name '*.o')
 else
