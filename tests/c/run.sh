@@ -31,7 +31,7 @@ kernels() {
 # shellcheck disable=SC2086
 $cc -O2 ${CFLAGS-} ${emulated:+-DFBP_EMULATED} -c "$here/test_kernels.c"
 if [ "${OBJECTS:-}" ]; then
-    objects=$(find "$OBJECTS" -name '*.o')
+    objects=$(find "$OBJECTS" -name '*.o' -o -name '*.obj')
 else
     if [ "$emulated" ]; then
         kernels "" "$csrc"/*.c "$csrc"/targets/[!a]*.c "$csrc"/targets/avx2_*.c
@@ -39,9 +39,9 @@ else
     else
         kernels "" "$csrc"/*.c "$csrc"/targets/*.c
     fi
-    objects=$(find . -name '*.o' ! -name test_kernels.o)
+    objects=$(find . -name '*.o*' ! -name 'test_kernels.*')
 fi
 # shellcheck disable=SC2086
-$cc ${CFLAGS-} test_kernels.o $objects -lm -o test_kernels
+$cc ${CFLAGS-} test_kernels.o* $objects -lm -o test_kernels
 # shellcheck disable=SC2086
 ${RUNNER:-} ./test_kernels
