@@ -74,7 +74,7 @@ INLINE void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const 
     for (int64_t end = i + n, m; i < end; i += m) {
         m = end - i < batch->n_near ? end - i : batch->n_near;
         real *W = (real *)layer->W + i * n_out, *V = RULE ? (real *)layer->V_W + i * n_out : NULL;
-        real *G = is_whole ? (real *)batch->G + i * n_out : batch->near;
+        real *G = is_whole ? (real *)batch->G + i * n_out : batch->G_near;
         if (is_first) memset(G, 0, (size_t)(m * n_out) * sizeof(real));
         next_parts(batch->parts, rows, n_rows, i + m);
         gradients_of_parts(G, i, batch, n_out, n_rows, 1);

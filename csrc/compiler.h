@@ -2,6 +2,13 @@
 #ifndef FASTBP_COMPILER_H
 #define FASTBP_COMPILER_H
 
+/* Whether GNU's words are understood: clang-cl, which understands them, does not call itself so. */
+#if defined(__GNUC__) || defined(__clang__)
+#define GNU_C 1
+#else
+#define GNU_C 0
+#endif
+
 #if defined(_MSC_VER) && !defined(__clang__)
 #define INLINE static __forceinline
 #define RESTRICT __restrict
@@ -28,16 +35,16 @@
  * vectors have no register. */
 #if defined(FBP_EMULATED)
 #define SETTLE(v) ((void)(v))
-#elif defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__))
+#elif GNU_C && (defined(__x86_64__) || defined(__i386__))
 #define SETTLE(v) __asm__("" : "+v"(v))
-#elif defined(__GNUC__) && defined(__aarch64__)
+#elif GNU_C && defined(__aarch64__)
 #define SETTLE(v) __asm__("" : "+w"(v))
 #else
 #define SETTLE(v) ((void)(v))
 #endif
 
 /* What will soon be read at p may be fetched now. */
-#if defined(__GNUC__)
+#if GNU_C
 #define PREFETCH(p) __builtin_prefetch(p)
 #else
 #define PREFETCH(p) ((void)(p))

@@ -50,27 +50,40 @@ static const struct {
     [FBP_NEON] = {"neon", NEON_TABLES},
 };
 
-#if X86 && defined(_MSC_VER)
+/* CPUs are asked here, not through compilers' own __builtin_cpu_supports: zig's (0.17) says no to all. */
+#if X86
+#ifdef _MSC_VER
 #include <immintrin.h>
 #include <intrin.h>
+static void ask_cpu(int words[4], int leaf) { __cpuidex(words, leaf, 0); }
+static uint64_t saved_registers(void) { return _xgetbv(0); }
+#else
+#include <cpuid.h>
+static void ask_cpu(int words[4], int leaf) { __cpuid_count(leaf, 0, words[0], words[1], words[2], words[3]); }
+static uint64_t saved_registers(void) {
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+#endif
+#ifdef __APPLE__
+enum { AVX2_SAVED = 0x6, AVX512_SAVED = 0x6 }; /* from the first use on, the rest is too */
+#else
+enum { AVX2_SAVED = 0x6, AVX512_SAVED = 0xe6 };
+#endif
 /* The CPU has the instructions, and the system saves the wide registers (XCR0). */
 static int cpu_has(fbp_isa isa) {
-    int leaf1[4], leaf7[4];
-    __cpuid(leaf1, 1);
-    __cpuidex(leaf7, 7, 0);
+    int leaf0[4], leaf1[4], leaf7[4];
+    ask_cpu(leaf0, 0);
+    if (leaf0[0] < 7) return 0;
+    ask_cpu(leaf1, 1);
+    ask_cpu(leaf7, 7);
     if (!(leaf1[2] >> 27 & 1)) return 0; /* OSXSAVE */
-    const unsigned long long saved = _xgetbv(0);
-    const int avx2 = (leaf1[2] >> 12 & 1) && (leaf7[1] >> 5 & 1) && (saved & 0x6) == 0x6;
+    const uint64_t saved = saved_registers();
+    const int avx2 = (leaf1[2] >> 12 & 1) && (leaf7[1] >> 5 & 1) && (saved & AVX2_SAVED) == AVX2_SAVED;
     if (isa == FBP_AVX2) return avx2;
     return avx2 && (leaf7[1] >> 16 & 1) && (leaf7[1] >> 17 & 1) && (leaf7[1] >> 31 & 1) &&
-           (saved & 0xe6) == 0xe6;
-}
-#elif X86
-static int cpu_has(fbp_isa isa) {
-    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (isa == FBP_AVX2) return avx2;
-    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl");
+           (saved & AVX512_SAVED) == AVX512_SAVED;
 }
 #else
 static int cpu_has(fbp_isa isa) { return isa == FBP_NEON; } /* every 64-bit Arm has it */
@@ -84,8 +97,8 @@ int fbp_isa_usable(fbp_isa isa) { return fbp_isa_built(isa) && (isa == FBP_SCALA
 
 const fbp_ops *fbp_table(fbp_isa isa, fbp_dtype dtype) { return ISAS[isa].tables[dtype]; }
 
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
+#define WORDS_OF(x) #x
+#define WORDS(x) WORDS_OF(x)
 
 const char *fbp_compiler(void) {
 #if defined(__clang__)
@@ -93,7 +106,7 @@ const char *fbp_compiler(void) {
 #elif defined(__GNUC__)
     return "gcc " __VERSION__;
 #elif defined(_MSC_VER)
-    return "MSVC " TEXT(_MSC_FULL_VER);
+    return "MSVC " WORDS(_MSC_FULL_VER);
 #else
     return "unknown";
 #endif

@@ -166,7 +166,7 @@ typedef struct {
     void *D;                    /* delta of every row of X */
     void *Z, *D_T, *b;          /* scratch, a group of rows: z, then a; deltas side by side; and b */
     fbp_row *parts;             /* sparse, scratch: as many as rows of X or D, cut to a few inputs, */
-    void *near;                 /* and the gradients of n_near inputs */
+    void *G_near;               /* and the gradients of n_near inputs */
     int64_t n_near;
 } fbp_batch;
 

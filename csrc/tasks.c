@@ -2,25 +2,30 @@
  * whoever waits spins; it gives its processor away once that takes long. */
 #include "fastbp.h"
 
-#if defined(_MSC_VER) && !defined(__clang__)
+#ifdef _WIN32
+#define WIN32_LEAN_AND_MEAN
 #include <windows.h>
+static void give_way(void) { SwitchToThread(); }
+#else
+#include <sched.h>
+static void give_way(void) { sched_yield(); }
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
 static int64_t read_now(int64_t *from) { return InterlockedOr64((volatile LONG64 *)from, 0); }
 static void write_now(int64_t *to, int64_t value) { InterlockedExchange64((volatile LONG64 *)to, value); }
 static void add_one(int64_t *to) { InterlockedIncrement64((volatile LONG64 *)to); }
 static int replace(int64_t *at, int64_t old, int64_t by) {
     return InterlockedCompareExchange64((volatile LONG64 *)at, by, old) == old;
 }
-static void give_way(void) { SwitchToThread(); }
 static void pause_briefly(void) { YieldProcessor(); }
 #else
-#include <sched.h>
 static int64_t read_now(int64_t *from) { return __atomic_load_n(from, __ATOMIC_ACQUIRE); }
 static void write_now(int64_t *to, int64_t value) { __atomic_store_n(to, value, __ATOMIC_RELEASE); }
 static void add_one(int64_t *to) { __atomic_add_fetch(to, 1, __ATOMIC_ACQ_REL); }
 static int replace(int64_t *at, int64_t old, int64_t by) {
     return __atomic_compare_exchange_n(at, &old, by, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
-static void give_way(void) { sched_yield(); }
 #if defined(__x86_64__) || defined(__i386__)
 static void pause_briefly(void) { __builtin_ia32_pause(); }
 #else

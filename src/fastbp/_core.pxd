@@ -103,7 +103,7 @@ cdef extern from "fastbp.h" nogil:
         void *D_T
         void *b
         fbp_row *parts
-        void *near
+        void *G_near
         int64_t n_near
 
     ctypedef struct fbp_tasks:

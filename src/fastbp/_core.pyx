@@ -1232,7 +1232,7 @@ cdef class Batch:
             for me in range(n_threads):
                 layer = self.team.layers + me * n_layers + l
                 layer[0] = first[0]
-                places[:] = [&layer.Z, &layer.D_T, &layer.b, &layer.near, NULL, NULL, NULL]
+                places[:] = [&layer.Z, &layer.D_T, &layer.b, &layer.G_near, NULL, NULL, NULL]
                 self.memory.append(carve(places, [
                     group * layer.stride, n_out * group, columns,
                     layer.n_near * n_out if layer.sparse and trains else 0,

@@ -9,6 +9,14 @@
 
 #include "fastbp.h"
 
+#ifdef _WIN32
+#include <malloc.h>
+#define aligned_alloc(alignment, n_bytes) _aligned_malloc(n_bytes, alignment)
+#define aligned_free _aligned_free
+#else
+#define aligned_free free
+#endif
+
 #define GUARD 256 /* bytes on either side */
 #define MOST_SHOWN 20
 
@@ -129,8 +137,8 @@ static void finish(array *a, int is_output) {
     check(at < 0, "%s changed at byte %ld of its %ld", a->name, at - (long)a->first,
           (long)a->n * ops->itemsize);
     check(!is_output || finite_padding(a), "the padding of %s is not finite", a->name);
-    free(a->block);
-    free(a->before);
+    aligned_free(a->block);
+    aligned_free(a->before);
 }
 
 static void finish_inputs(array *arrays[], int n) {

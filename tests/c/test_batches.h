@@ -19,7 +19,7 @@ static guarded_batch new_batch(int64_t n_in, int64_t n_out, int momentum, int ha
                                           sparse ? 0 : n_in * most, columns, rows * stride, most * stride,
                                           n_out * rows, sparse ? n_near * n_out : 0, columns};
     const char *const names[N_BATCH_PARTS] = {"batch W", "G", "batch V", "W_T", "X",
-                                              "to_b", "Z", "D", "D_T", "near", "b"};
+                                              "to_b", "Z", "D", "D_T", "G_near", "b"};
     guarded_batch g = {.rows = malloc((size_t)most * sizeof(fbp_row))};
     for (int i = 0; i < N_BATCH_PARTS; i++) {
         g.parts[i] = unpadded(names[i], sizes[i], 0);
@@ -29,7 +29,7 @@ static guarded_batch new_batch(int64_t n_in, int64_t n_out, int momentum, int ha
                           .V = momentum ? g.parts[2].at : NULL, .W_T = has_below ? g.parts[3].at : NULL,
                           .X = g.parts[4].at, .to_b = g.parts[BATCH_TO_B].at, .Z = g.parts[BATCH_Z].at,
                           .D = g.parts[BATCH_D].at, .D_T = g.parts[8].at, .sparse = sparse,
-                          .parts = g.rows, .near = g.parts[BATCH_NEAR].at, .n_near = n_near,
+                          .parts = g.rows, .G_near = g.parts[BATCH_NEAR].at, .n_near = n_near,
                           .b = g.parts[10].at};
     return g;
 }

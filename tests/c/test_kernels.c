@@ -51,7 +51,7 @@ static void test_vectors(int64_t lanes) {
     }
 }
 
-/* Whether this machine can run them, or plays one that does (emulated/immintrin.h). */
+/* Whether this machine can run them, or plays one that does (emulated_avx512.h). */
 static int usable(fbp_isa isa) {
 #ifdef FBP_EMULATED
     if (isa == FBP_AVX512) return fbp_isa_built(isa);
