@@ -1,4 +1,4 @@
-"""Build `fastbp._core` from one Cython file and csrc/; all else stands in pyproject.toml.
+"""Build the modules of `fastbp._core` with Cython and csrc/; all else stands in pyproject.toml.
 
 FASTBP_OPT replaces the optimisation flags, for instance by "-g -O1 -fsanitize=address,undefined".
 FASTBP_ISAS names the instruction sets to build kernels for, for instance "avx2"; default: all.
@@ -104,21 +104,28 @@ class BuildSideBySide(build_ext):
         super().build_extension(ext)
 
 
-core = Extension(
-    "fastbp._core",
-    sources=[
-        "src/fastbp/_core.pyx",
-        *sorted(map(str, Path("csrc").glob("*.c"))),
-        *(str(path) for path in targets if path.stem.split("_")[0] in isas),
-    ],
-    include_dirs=["csrc", np.get_include()],
-    extra_compile_args=[*portable, *optimisation],
-    extra_link_args=sanitizers,
-    libraries=[] if MSVC else ["m"],
-    define_macros=macros,
-    py_limited_api=not FREE_THREADED,
-)
-modules = cythonize([core], build_dir="build/cython")
+# What of csrc/ belongs to which module: the others reach the kernels through the tables of `isa`.
+kernels = [str(path) for path in targets if path.stem.split("_")[0] in isas]
+LINKED = {
+    "batches": ["csrc/tasks.c"],
+    "isa": ["csrc/dispatch.c", *kernels],
+    "rows": ["csrc/shuffle.c"],
+    "training": ["csrc/shuffle.c"],
+}
+extensions = [
+    Extension(
+        f"fastbp._core.{path.stem}",
+        sources=[str(path), *LINKED.get(path.stem, [])],
+        include_dirs=["csrc", np.get_include()],
+        extra_compile_args=[*portable, *optimisation],
+        extra_link_args=sanitizers,
+        libraries=[] if MSVC else ["m"],
+        define_macros=macros,
+        py_limited_api=not FREE_THREADED,
+    )
+    for path in sorted(Path("src/fastbp/_core").glob("*.pyx"))
+]
+modules = cythonize(extensions, build_dir="build/cython")
 for module in modules:
     module.depends = [*sorted(map(str, Path("csrc").rglob("*.h"))), flags_stamp()]
 

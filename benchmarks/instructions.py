@@ -84,7 +84,7 @@ class Case:
             return lambda n: network.forward(X[:n])
         if self.how == "rows":
             rows = network._rows(X, y)
-            return lambda n: network._engine.train(rows, order, 0, n, 1e-5)
+            return lambda n: _core.train(network._engine, rows, order, 0, n, 1e-5)
         return lambda n: network.train_epoch(X, y, 1e-5, order[:n], **self.training)
 
 

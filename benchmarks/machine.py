@@ -39,7 +39,7 @@ def description() -> list[str]:
     versions = ", ".join(f"{name} {module.version()}" for name, module in installed().items())
     return [
         f"{processor()}, {os.cpu_count()} processors; {platform.system()} {platform.machine()}",
-        f"{_core.ISA}, {_core.compiler()}; Python {platform.python_version()}; {versions}",
+        f"{_core.isa.ISA}, {_core.compiler()}; Python {platform.python_version()}; {versions}",
         time.strftime("%Y-%m-%d", time.gmtime()),
     ]
 

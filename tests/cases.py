@@ -136,8 +136,8 @@ def worst_difference(arrays, expected):
 def copy_on(isa, network):
     """A copy of the network that runs on this instruction set."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_core, "ISA", isa)
-        patch.setattr(_core, "ISA_IS_FORCED", True)
+        patch.setattr(_core.isa, "ISA", isa)
+        patch.setattr(_core.isa, "ISA_IS_FORCED", True)
         copy = network.copy()
     assert copy.plan().isa == isa
     return copy

@@ -12,8 +12,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(params=_core.available_isas())
 def isa(request, monkeypatch):
     """Each instruction set of this machine in turn; networks made by the test run on it."""
-    monkeypatch.setattr(_core, "ISA", request.param)
-    monkeypatch.setattr(_core, "ISA_IS_FORCED", True)
+    monkeypatch.setattr(_core.isa, "ISA", request.param)
+    monkeypatch.setattr(_core.isa, "ISA_IS_FORCED", True)
     return request.param
 
 

@@ -72,14 +72,14 @@ def test_all_finite_finds_a_single_bad_value(isa):
 
 def test_a_build_whose_kernels_this_machine_cannot_run_says_so(monkeypatch):
     monkeypatch.delenv("FASTBP_ISA", raising=False)
-    monkeypatch.setattr(_core, "available_isas", lambda: ())
+    monkeypatch.setattr(_core.isa, "available_isas", lambda: ())
     with pytest.raises(ImportError, match=r"can run none of the kernels .* without FASTBP_ISAS"):
         _core.default_isa()
 
 
 def test_a_build_without_avx2_runs_every_network_on_what_it_has(monkeypatch):
-    monkeypatch.setattr(_core, "ISA", "avx512")
-    monkeypatch.setattr(_core, "ISA_IS_FORCED", False)
-    monkeypatch.setattr(_core, "available_isas", lambda: ("avx512",))
-    monkeypatch.setattr(_core, "lanes", lambda isa, dtype: pytest.fail(f"{isa} was not built"))
+    monkeypatch.setattr(_core.isa, "ISA", "avx512")
+    monkeypatch.setattr(_core.isa, "ISA_IS_FORCED", False)
+    monkeypatch.setattr(_core.isa, "available_isas", lambda: ("avx512",))
+    monkeypatch.setattr(_core.isa, "lanes", lambda isa, dtype: pytest.fail(f"{isa} was not built"))
     assert _core.isa_for((3, 2, 1), "float64") == "avx512"

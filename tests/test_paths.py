@@ -39,7 +39,7 @@ def train_plainly(network, X, y, order, sample_weight=None, **options):
     if options.get("momentum"):
         network._moments[1] = Moments(network._arena, 1)
         velocities = network._moments[1].values
-    return network._engine.train(rows, order, 0, len(order), RATE, **options, moments=velocities)[1]
+    return _core.train(network._engine, rows, order, 0, len(order), RATE, **options, moments=velocities)[1]
 
 
 def assert_sparse_rows_same_as_plain(network, n_rows, density, **options):
@@ -222,8 +222,7 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
     train_plainly(plain, X.toarray(), y, order, **options)
     layout = _core.Layout(network._engine, "rows", True, True)
     network._moments[1] = Moments(network._arena, 1)
-    network._engine.train(
-        network._rows(X, y),
+    _core.train(network._engine, network._rows(X, y),
         order,
         0,
         n_rows,
@@ -281,7 +280,7 @@ def trained_on_its_path(network, path, rows, rate=RATE, **options):
     plan = network._plan(40, Solver(RATE), rows, 1)
     assert plan.path == path or plan.lanes == 1
     layout = None if plan.path == "rows" else _core.Layout(network._engine, plan.path, False, False)
-    return network._engine.train(rows, np.arange(40), 0, 40, rate, layout=layout, **options)[0]
+    return _core.train(network._engine, rows, np.arange(40), 0, 40, rate, layout=layout, **options)[0]
 
 
 @ON_PATHS

@@ -6,7 +6,7 @@ for name in kernels vector_math widths trajectories; do # which take each set in
     core_tests+=("--ignore-glob=*/test_$name*")
 done
 
-names=$(python -c 'from fastbp._core import ISA, available_isas; print(*set(available_isas()) - {ISA})')
+names=$(python -c 'from fastbp._core.isa import ISA, available_isas; print(*set(available_isas()) - {ISA})')
 for name in $names; do
     printf '\nFASTBP_ISA=%s\n' "$name"
     FASTBP_ISA=$name python -m pytest --quiet --numprocesses 2 "${core_tests[@]}"

@@ -26,7 +26,7 @@ def show_config() -> None:
         "Python": f"{sys.version.split()[0]} on {platform.system()} {platform.machine()}",
         "NumPy": np.__version__,
         "compiler": _core.compiler(),
-        "instruction set": f"{_core.ISA}{forced}",
+        "instruction set": f"{_core.isa.ISA}{forced}",
         "built": ", ".join(_core.built_isas()),
         "runs here": ", ".join(_core.available_isas()),
         "BLAS": f"{blas.get('name', 'unknown')} {blas.get('version', '')} (NumPy's)",

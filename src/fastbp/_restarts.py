@@ -252,12 +252,12 @@ def _lanes_pay(n: int, network: Network, rows: _core.Rows, solver: Solver) -> bo
 def _isa_for(n: int, network: Network) -> str:
     """Name of the instruction set for n networks side by side: wide vectors must not be empty."""
     if (
-        _core.ISA == "avx512"
-        and not _core.ISA_IS_FORCED
+        _core.isa.ISA == "avx512"
+        and not _core.isa.ISA_IS_FORCED
         and n <= _core.lanes("avx2", network.dtype)
     ):
         return "avx2"
-    return _core.ISA
+    return _core.isa.ISA
 
 
 class Team:

@@ -175,7 +175,7 @@ class Solver:
         return self.batch_size == 1 and simple
 
     def options(self, n_hidden: int) -> dict[str, Any]:
-        """Return what `_core.Engine.train` is told for a network of so many hidden layers."""
+        """Return what `_core.train` is told for a network of so many hidden layers."""
         options = dict(self._options)
         if self.drops_units:
             options["dropout"] = check_dropout(self.dropout, n_hidden)
@@ -436,7 +436,7 @@ class Network:
         batch, trial = _core.Batch(self._engine, rows.sparse, -1, n, team), self._trial(-1, team)
         for start, stop in self._slices(rows, n):
             with _piece(trial, stop - start) as others:
-                self._engine.forward_all(batch, others, rows, start, stop, out)
+                _core.forward_all(self._engine, batch, others, rows, start, stop, out)
         return out
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -736,8 +736,7 @@ class Network:
         try:
             self._in_piece = state
             with _piece(trial, len(rates) * len(order)) as helpers:
-                n_done = self._engine.train_epochs(
-                    rows, order, is_anew, rates, losses, shuffle, helpers=helpers, **options
+                n_done = _core.train_epochs(self._engine, rows, order, is_anew, rates, losses, shuffle, helpers=helpers, **options
                 )
             if moments is not None:
                 moments.n_steps += n_done * -(-len(order) // options["batch_size"])
@@ -790,8 +789,7 @@ class Network:
             try:
                 self._in_piece = state
                 with _piece(trial, stop - start) as others:
-                    stopped, slice_loss = self._engine.train(
-                        rows, order, start, stop, helpers=others, **options
+                    stopped, slice_loss = _core.train(self._engine, rows, order, start, stop, helpers=others, **options
                     )
                 sound = stopped == stop and _core.all_finite(values)
             finally:

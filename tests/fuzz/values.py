@@ -196,8 +196,8 @@ def only_warnings_of(*kinds):
 def running_on(isa):
     """Networks that are made meanwhile run on this instruction set."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_core, "ISA", isa)
-        patch.setattr(_core, "ISA_IS_FORCED", True)
+        patch.setattr(_core.isa, "ISA", isa)
+        patch.setattr(_core.isa, "ISA_IS_FORCED", True)
         yield
 
 

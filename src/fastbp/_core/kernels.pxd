@@ -1,4 +1,4 @@
-# What _core.pyx takes from csrc/fastbp.h; formulas and meanings stand there.
+# What Cython takes from csrc/fastbp.h; formulas and meanings stand there.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:

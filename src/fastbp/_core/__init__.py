@@ -1,0 +1,55 @@
+"""The compiled core: kernels' tables, rows of data, layers, and what trains them.
+
+`backprop.pyx` is the page: the whole algorithm. What Python calls stands here.
+"""
+
+from . import isa
+from .batches import Batch
+from .interleaved import Lanes
+from .isa import (
+    ACTIVATIONS,
+    AUTOMATIC,
+    ISAS,
+    LOSSES,
+    all_finite,
+    apply_activation,
+    apply_derivative,
+    available_isas,
+    built_isas,
+    compiler,
+    default_isa,
+    isa_for,
+    lanes,
+)
+from .layers import Engine
+from .rows import Rows, can_shuffle, shuffle, unlock_generators
+from .training import forward_all, train, train_epochs
+from .workspaces import Layout
+
+__all__ = [
+    "ACTIVATIONS",
+    "AUTOMATIC",
+    "Batch",
+    "Engine",
+    "ISAS",
+    "LOSSES",
+    "Lanes",
+    "Layout",
+    "Rows",
+    "all_finite",
+    "apply_activation",
+    "apply_derivative",
+    "available_isas",
+    "built_isas",
+    "can_shuffle",
+    "compiler",
+    "default_isa",
+    "forward_all",
+    "isa",
+    "isa_for",
+    "lanes",
+    "shuffle",
+    "train",
+    "train_epochs",
+    "unlock_generators",
+]

@@ -1,0 +1,44 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .rows import Rows
+
+class Engine:
+    isa: str
+    tiny: bool
+    tiny_with_momentum: bool
+    block_rows: int
+    def __init__(
+        self,
+        arena: NDArray[Any],
+        weights: list[NDArray[Any]],
+        biases: list[NDArray[Any]],
+        activations: list[str],
+        loss: str,
+        loss_parameter: float,
+        paired: bool,
+        isa: str | None = None,
+    ) -> None: ...
+    def sum_gradients(
+        self, rows: Rows, start: int, stop: int, gradients: NDArray[Any]
+    ) -> float: ...
+    def loss_sum(self, rows: Rows, start: int, stop: int) -> float: ...
+    def forward(self, rows: Rows, start: int, stop: int, out: NDArray[Any]) -> None: ...
+    def sensitivities(
+        self,
+        rows: Rows,
+        start: int,
+        stop: int,
+        transposed: list[NDArray[Any]],
+        out: NDArray[Any],
+    ) -> None: ...
+    def forward_one(self, x: object) -> NDArray[Any] | None: ...
+    def step(
+        self,
+        x: object,
+        y: object,
+        learning_rate: float,
+        alpha: float = 0.0,
+        largest_loss: float = ...,
+    ) -> float | None: ...

@@ -1,0 +1,387 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: binding=False, embedsignature=False, freethreading_compatible=True
+"""The layers of a network on its parameters: predictions, gradients, one row's step."""
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.float cimport DBL_MAX
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+cimport numpy as cnp
+
+from .kernels cimport (
+    FBP_ALIGNMENT, FBP_EXP, FBP_IDENTITY, FBP_SOFTMAX, fbp_activation, fbp_layer, fbp_net,
+    fbp_ops, fbp_row, fbp_solver, fbp_step, row_of, target_of, weight_of
+)
+from .memory cimport (
+    padded, padded_copy, padded_to, real_at, room_for_target, scratch_bytes_of, set_real
+)
+from .isa cimport table_for
+from .rows cimport Rows
+from .backprop cimport Memory, backward, forward, step_of, sum_gradients
+
+from . import isa as instruction_sets
+from .isa import ACTIVATIONS, LOSSES, TARGETS, all_finite
+
+cnp.import_array()
+
+
+cdef enum:
+    LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves,
+    LEAST_UNITS_TO_LIST = 64   # as it does of fewer units, whose layer above can be transposed
+    MOST_TINY_VECTORS = 160    # of W[1], with several outputs: past it, blocks of rows cost less
+
+
+@cython.final
+cdef class Engine:
+    """The layers of one network, on the arena that holds its parameters.
+
+    Parameters
+    ----------
+    arena : 1-D ndarray, aligned to 64 bytes, float32 or float64
+    weights, biases : lists of ndarrays, contiguous views on the arena
+    activations : one name a layer
+    loss : name of the loss
+    loss_parameter : float, of those losses that have one
+    paired : bool, whether loss and output activation are a pair (delta = a - y)
+    isa : name of an instruction set, or None for the one in use
+    """
+
+    def __init__(self, arena, weights, biases, activations, loss, double loss_parameter, paired,
+                 isa=None):
+        cdef fbp_layer *layer
+        cdef int l
+        self.arena = arena
+        self.type_number = arena.dtype.num
+        self.isa = isa or instruction_sets.ISA
+        self.net.ops = table_for(arena.dtype, isa)
+        self.block_rows = self.net.ops.block_rows
+        self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
+        self.least_target, self.most_target = TARGETS.get(loss, (-np.inf, np.inf))
+        # Rows, losses and rates below this cannot take a sound weight out of the dtype.
+        self.large = 1e9 if arena.dtype == np.float32 else 1e30
+        self.net.n_layers = len(weights)
+        self.memory.parameters = <char *> cnp.PyArray_DATA(arena)
+        self.memory.n_bytes = arena.nbytes
+        self.net.layers = <fbp_layer *> PyMem_Malloc(len(weights) * sizeof(fbp_layer))
+        if self.net.layers == NULL:
+            raise MemoryError()
+        memset(self.net.layers, 0, len(weights) * sizeof(fbp_layer))
+        self.scratch_bytes = FBP_ALIGNMENT + padded(len(weights) * sizeof(fbp_layer))
+        for l in range(self.net.n_layers):
+            layer = self.net.layers + l
+            layer.n_in, layer.n_out = weights[l].shape
+            layer.width, layer.scale = layer.n_out, 1
+            layer.W = layer.to_W = cnp.PyArray_DATA(weights[l])
+            layer.b = layer.to_b = cnp.PyArray_DATA(biases[l])
+            layer.activate = self.net.ops.activate[ACTIVATIONS[activations[l]]]
+            layer.derive = self.net.ops.derive[ACTIVATIONS[activations[l]]]
+            self.scratch_bytes += 5 * scratch_bytes_of(layer, self.net.ops, l)
+        for l in range(self.net.n_layers - 1):
+            layer = self.net.layers + l
+            if (activations[l] == "relu" and layer[1].n_out >= LEAST_OUTPUTS_TO_LIST
+                    and (layer.n_out >= LEAST_UNITS_TO_LIST
+                         or layer[1].n_out > MOST_OUTPUTS_ACROSS)):
+                layer.active_values = layer.W
+        self.takes_classes = activations[self.net.n_layers - 1] == "softmax"
+        self.net.first_activation = ACTIVATIONS[activations[0]]
+        self.out_activation = ACTIVATIONS[activations[self.net.n_layers - 1]]
+        self.net.last_activation = self.out_activation
+        self.net.loss, self.net.loss_parameter = LOSSES[loss], loss_parameter
+        units, n_outputs = self.net.layers.n_out, self.net.layers[self.net.n_layers - 1].n_out
+        self.tiny_with_momentum = (len(weights) == 2 and n_outputs == 1
+                                   and units <= self.net.ops.tiny_units
+                                   and activations[0] != "identity")
+        self.tiny = self.tiny_with_momentum or (
+            len(weights) == 2 and n_outputs <= MOST_OUTPUTS_ACROSS and self.net.ops.lanes > 1
+            and units <= self.net.ops.tiny_units_at_rest
+            and self.net.layers.n_in * padded_to(units, self.net.ops.lanes)
+            <= MOST_TINY_VECTORS * self.net.ops.lanes)
+        layer = self.net.layers + self.net.n_layers - 1
+        if paired:  # the loss hands back dE/dz itself
+            layer.derive = self.net.ops.derive[<int> FBP_IDENTITY]
+
+    def __dealloc__(self):
+        PyMem_Free(self.net.layers)
+
+    cdef void *begin(self, fbp_net *net, char *gradients=NULL, char *velocities=NULL,
+                     bint list_active=True) except NULL:
+        """A copy of the layers with scratch of its own, so that calls may run side by side.
+
+        Returns what PyMem_Free is owed. Rows write their gradients into the arena given, or else
+        take steps of W and b, and of their velocities if given.
+        """
+        cdef void *block = PyMem_Malloc(self.scratch_bytes)
+        if block == NULL:
+            raise MemoryError()
+        cdef char *at = <char *> padded(<size_t> block)
+        cdef size_t layers_bytes = self.net.n_layers * sizeof(fbp_layer)
+        cdef size_t row_bytes
+        cdef fbp_layer *layer
+        cdef int l
+        memset(at, 0, self.scratch_bytes - FBP_ALIGNMENT)
+        memcpy(at, self.net.layers, layers_bytes)
+        net[0] = self.net
+        net.layers = <fbp_layer *> at
+        at += padded(layers_bytes)
+        for l in range(net.n_layers):
+            layer = net.layers + l
+            row_bytes = scratch_bytes_of(layer, net.ops, l)
+            layer.z = layer.a = at
+            layer.delta = at + row_bytes
+            at += 2 * row_bytes
+            layer.row.values, layer.row.columns, layer.row.n = layer.a, NULL, layer.n_out
+            if layer.active_values != NULL:  # a mark so far: see __init__
+                layer.active_values = at if list_active else NULL
+                layer.active_columns = <int32_t *> (at + row_bytes)
+                at += 2 * row_bytes
+            if gradients != NULL:
+                layer.to_W = gradients + (<char *> layer.W - self.memory.parameters)
+                layer.to_b = gradients + (<char *> layer.b - self.memory.parameters)
+            if velocities != NULL:
+                layer.V_W = velocities + (<char *> layer.W - self.memory.parameters)
+                layer.V_b = velocities + (<char *> layer.b - self.memory.parameters)
+        if net.last_activation != FBP_IDENTITY:
+            layer.a = at  # the output layer keeps z beside a; behind it is room for a target
+        return block
+
+    def sum_gradients(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
+                      cnp.ndarray gradients not None):
+        """The weighted sum of the gradients of rows start..stop, into the arena ``gradients``.
+
+        Returns the weighted sum of their losses.
+        """
+        cdef cnp.ndarray order = np.arange(start, stop, dtype=np.int64)
+        cdef const int64_t *visits = <const int64_t *> cnp.PyArray_DATA(order)
+        cdef Memory memory = self.memory
+        cdef fbp_net net
+        cdef double loss_sum
+        memory.gradients = <char *> cnp.PyArray_DATA(gradients)
+        block = self.begin(&net, memory.gradients)
+        try:
+            with nogil:
+                loss_sum = sum_gradients(&net, &memory, &rows.data, visits, 0, stop - start)
+        finally:
+            PyMem_Free(block)
+        return loss_sum
+
+    def loss_sum(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop):
+        """The weighted sum of the losses of rows start..stop."""
+        cdef fbp_net net
+        cdef fbp_row x
+        cdef double loss_sum = 0
+        cdef Py_ssize_t r
+        block = self.begin(&net)
+        try:
+            with nogil:
+                for r in range(start, stop):
+                    x = row_of(&rows.data, r)
+                    loss_sum += weight_of(&rows.data, r) * forward(
+                        &net, &x, target_of(&rows.data, r))
+        finally:
+            PyMem_Free(block)
+        return loss_sum
+
+    def forward(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
+                cnp.ndarray out not None):
+        """a[L] of rows start..stop into those rows of the contiguous array ``out``."""
+        cdef fbp_net net
+        cdef fbp_row x
+        cdef const fbp_layer *last
+        cdef char *to = <char *> cnp.PyArray_DATA(out)
+        cdef size_t row_bytes
+        cdef Py_ssize_t r
+        block = self.begin(&net)
+        last = net.layers + net.n_layers - 1
+        row_bytes = last.n_out * net.ops.itemsize
+        try:
+            with nogil:
+                for r in range(start, stop):
+                    x = row_of(&rows.data, r)
+                    forward(&net, &x, NULL)
+                    memcpy(to + r * row_bytes, last.a, row_bytes)
+        finally:
+            PyMem_Free(block)
+
+    def sensitivities(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
+                      list transposed not None, cnp.ndarray out not None):
+        """da[L]/dx of rows start..stop into the contiguous array ``out``, (rows, n_out, n_in).
+
+        ``transposed`` holds W[l].T of each layer, contiguous.
+        """
+        cdef fbp_net net
+        cdef fbp_row x
+        cdef char *to = <char *> cnp.PyArray_DATA(out)
+        cdef size_t row_bytes = out.strides[0]
+        cdef Py_ssize_t r
+        cdef int l
+        widest = max(max(W.shape) for W in transposed)
+        cdef cnp.ndarray no_bias = padded_copy(np.zeros(widest, out.dtype))
+        cdef cnp.ndarray bottom = padded_copy(np.zeros(widest, out.dtype))
+        cdef cnp.ndarray layers = np.zeros(len(transposed) * sizeof(fbp_layer), np.uint8)
+        cdef fbp_layer *turned = <fbp_layer *> cnp.PyArray_DATA(layers)
+        block = self.begin(&net)
+        for l in range(net.n_layers):
+            turned[l].n_in, turned[l].n_out = net.layers[l].n_out, net.layers[l].n_in
+            turned[l].width, turned[l].scale = turned[l].n_out, 1
+            turned[l].W, turned[l].b = cnp.PyArray_DATA(transposed[l]), cnp.PyArray_DATA(no_bias)
+            turned[l].z = net.layers[l - 1].delta if l else cnp.PyArray_DATA(bottom)
+        try:
+            with nogil:
+                for r in range(start, stop):
+                    x = row_of(&rows.data, r)
+                    sensitivities(&net, self.out_activation, turned, &x,
+                                  to + (r - start) * row_bytes)
+        finally:
+            PyMem_Free(block)
+
+    cdef bint within(self, const void *values, Py_ssize_t n, double least, double most):
+        """Whether all n values are numbers from least to most."""
+        cdef Py_ssize_t k
+        cdef double value
+        for k in range(n):
+            value = real_at(values, k, self.net.ops.itemsize)
+            if not least <= value <= most:
+                return False
+        return True
+
+    cdef const void *one_row(self, object values, Py_ssize_t n):
+        """Where n finite values stand that the kernels can read, or NULL."""
+        if not cnp.PyArray_CheckExact(values):
+            return NULL
+        cdef cnp.ndarray array = values
+        if not (cnp.PyArray_TYPE(array) == self.type_number and cnp.PyArray_SIZE(array) == n
+                and array.ndim == 1 and cnp.PyArray_ISCARRAY_RO(array)
+                and self.net.ops.all_finite(cnp.PyArray_DATA(array), n)):
+            return NULL
+        return cnp.PyArray_DATA(array)
+
+    def forward_one(self, x):
+        """a[L] of one row as a new array, or None where x is not a row as the kernels need it."""
+        cdef const fbp_layer *last
+        cdef fbp_net net
+        cdef fbp_row row
+        cdef cnp.npy_intp n_out = self.net.layers[self.net.n_layers - 1].n_out
+        row.n = self.net.layers.n_in
+        row.columns = NULL
+        row.values = self.one_row(x, row.n)
+        if row.values == NULL:
+            return None
+        out = cnp.PyArray_SimpleNew(1, &n_out, self.type_number)
+        block = self.begin(&net)
+        forward(&net, &row, NULL)
+        last = net.layers + net.n_layers - 1
+        memcpy(cnp.PyArray_DATA(out), last.a, n_out * net.ops.itemsize)
+        PyMem_Free(block)
+        return out if net.ops.all_finite(cnp.PyArray_DATA(out), n_out) else None
+
+    cdef const void *one_target(self, object y, Py_ssize_t n, void *room):
+        """Where n targets stand that the loss allows, or NULL.
+
+        For a number that is in the room given: the target of one output, or of as many as there
+        are classes the indicators of that class.
+        """
+        cdef const void *target
+        cdef Py_ssize_t k = 0
+        cdef double value
+        if isinstance(y, (int, float)):
+            try:
+                value = y
+            except OverflowError:
+                return NULL
+            if n > 1:
+                if not (self.takes_classes and isinstance(y, int) and 0 <= value < n):
+                    return NULL
+                k, value = <Py_ssize_t> value, 1
+            memset(room, 0, n * self.net.ops.itemsize)
+            if self.net.ops.itemsize == sizeof(double):
+                (<double *> room)[k] = value
+            else:
+                (<float *> room)[k] = <float> value
+            target = room if self.net.ops.all_finite(room, n) else NULL
+        else:
+            target = self.one_row(y, n)
+        if target == NULL or not self.within(target, n, self.least_target, self.most_target):
+            return NULL
+        return target
+
+    def step(self, x, y, double learning_rate, double alpha=0, double largest_loss=DBL_MAX):
+        """One row's step; returns the loss before it, or None where x or y need preparing.
+
+        No step is taken where the loss is above the largest, or a new weight is not finite: that
+        returns the loss, NaN or infinity.
+        Holds the GIL: releasing it costs as much as a small network's step.
+        """
+        cdef fbp_net net
+        cdef fbp_row row
+        cdef const void *target
+        cdef fbp_solver solver
+        memset(&solver, 0, sizeof(solver))
+        cdef fbp_step step
+        cdef double loss
+        cdef Py_ssize_t n_out = self.net.layers[self.net.n_layers - 1].n_out
+        kept = None
+        row.n = self.net.layers.n_in
+        row.columns = NULL
+        row.values = self.one_row(x, row.n)
+        if row.values == NULL:
+            return None
+        block = self.begin(&net, NULL, NULL, alpha == 0)
+        try:
+            target = self.one_target(y, n_out, room_for_target(&net))
+            if target == NULL:
+                return None
+            loss = forward(&net, &row, target)
+            if loss <= largest_loss:                    # nor NaN, nor infinity
+                solver.learning_rate, solver.alpha = learning_rate, alpha
+                step = step_of(&solver, 1, 1)
+                if (max(loss, learning_rate, alpha) > self.large
+                        or not self.within(row.values, row.n, -self.large, self.large)):
+                    kept = self.arena.copy()
+                backward(&net, &row, 1, &step)
+        finally:
+            PyMem_Free(block)
+        if kept is not None and not all_finite(self.arena):
+            self.arena[...] = kept
+            return np.inf
+        return loss
+
+
+cdef void sensitivities(fbp_net *net, fbp_activation activation, const fbp_layer *transposed,
+                        const fbp_row *x, char *out) noexcept nogil:
+    """da[L]/dx of one row, (n_out, n_in): the chain rule down to the inputs, once for each output.
+
+    transposed[l] is layer l the other way round: W[l] @ delta[l] is its forward pass, whose z is
+    the delta of the layer below, or at the bottom what is looked for.
+    """
+    cdef fbp_layer *layer = net.layers + net.n_layers - 1
+    cdef size_t n_bytes = net.layers.n_in * net.ops.itemsize
+    cdef fbp_row delta
+    cdef int64_t k, n_outputs = layer.n_out
+    cdef int l
+    forward(net, x, NULL)
+    for k in range(n_outputs):
+        for l in range(net.n_layers - 1, -1, -1):
+            layer = net.layers + l
+            if l == net.n_layers - 1:                       # delta[L] = da_k/dz[L]
+                output_derivative(net.ops, activation, layer, k)
+            else:                                           # delta[l] = da_k/da[l] * f'(z[l])
+                layer.derive(layer.delta, layer.a, layer.n_out)
+            delta.values, delta.columns, delta.n = layer.delta, NULL, layer.n_out
+            net.ops.forward(&transposed[l], &delta)         # da_k/da[l-1] = W[l] @ delta[l]
+        memcpy(out + k * n_bytes, transposed[0].z, n_bytes)
+
+
+cdef void output_derivative(const fbp_ops *ops, fbp_activation activation, fbp_layer *layer,
+                            int64_t k) noexcept nogil:
+    """layer.delta = da_k/dz: only softmax's a_k depends on every z: a_k ((j == k) - a_j)."""
+    cdef double a_k = real_at(layer.a, k, ops.itemsize)
+    if activation == FBP_SOFTMAX:
+        ops.scale(layer.delta, layer.a, -a_k, layer.n_out)
+        set_real(layer.delta, k, a_k * (1 - a_k), ops.itemsize)
+        return
+    memset(layer.delta, 0, layer.n_out * ops.itemsize)
+    set_real(layer.delta, k, a_k if activation == FBP_EXP else 1, ops.itemsize)
+    ops.derive[<int> activation](layer.delta, layer.a, layer.n_out)

@@ -1,0 +1,4 @@
+from .layers import Engine
+
+class Layout:
+    def __init__(self, engine: Engine, path: str, sparse: bool, momentum: bool) -> None: ...

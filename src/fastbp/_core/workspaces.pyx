@@ -1,0 +1,93 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: binding=False, embedsignature=False, freethreading_compatible=True
+"""Where layers stand while training runs row by row in one of the faster ways."""
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport int32_t
+
+from .kernels cimport FBP_POWERS, fbp_layer, fbp_ops
+from .memory cimport carve, padded_to
+from .layers cimport Engine, MOST_OUTPUTS_ACROSS
+
+
+PATHS = {"registers": REGISTERS, "blocks": BLOCKS, "rows": SPARSE_ROWS}
+
+
+@cython.final
+cdef class Layout:
+    """Where an engine's layers stand while it trains row by row, and memory for that.
+
+    Parameters
+    ----------
+    engine : Engine
+    path : "registers" (csrc/tiny.inc.h), "blocks" (the first layer one block of rows behind:
+        csrc/first_layer.inc.h) or, for sparse rows, "rows" (csrc/sparse_rows.inc.h)
+    sparse : bool, whether rows are those of a CSR matrix
+    momentum : bool, whether weights have velocities
+    """
+
+    def __init__(self, Engine engine not None, str path, bint sparse, bint momentum):
+        self.path = PATHS[path]
+        self.memory = []
+        if self.path == BLOCKS and sparse and momentum:
+            raise ValueError("blocks of sparse rows know no momentum")
+        if self.path != SPARSE_ROWS:
+            self.make_block(engine, sparse, momentum)
+        elif momentum:
+            self.make_clock(engine)
+        self.packed = <fbp_layer *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_layer))
+        if self.packed == NULL:
+            raise MemoryError()
+        for l in range(1, engine.net.n_layers):
+            self.pack(engine, l, momentum)
+
+    cdef make_block(self, Engine engine, bint sparse, bint momentum):
+        """Room for a block of rows, and for W[1] in panels."""
+        cdef const fbp_ops *ops = engine.net.ops
+        cdef Py_ssize_t n_in = engine.net.layers.n_in, n_out = engine.net.layers.n_out
+        cdef Py_ssize_t rows = ops.block_rows, row, columns
+        if momentum:  # a vector of velocities behind each vector of weights
+            n_out = 2 * padded_to(n_out, ops.lanes)
+        # Wide panels serve non-zeros best, if they are not wide for nothing.
+        widths = [vectors * ops.lanes for vectors in ([8, 4, 2] if sparse else [2])]
+        self.block.panel_width = min(widths, key=lambda width: padded_to(n_out, width))
+        self.block.n_columns = columns = padded_to(n_out, self.block.panel_width)
+        self.block.stride = row = columns + 64 // ops.itemsize
+        self.block.sparse, self.block.momentum = sparse, momentum
+        cdef void **places[8]
+        places[:] = [&self.block.W, &self.block.b, &self.block.V_b, &self.block.Z, &self.block.G,
+                     &self.block.D, &self.block.X[0], &self.block.X[1]]
+        self.memory.append(carve(places, [
+            n_in * columns, columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
+            0 if sparse else n_in * rows], ops.itemsize))
+
+    cdef make_clock(self, Engine engine):
+        """Room for how far each input's weights have come."""
+        cdef void **places[2]
+        places[:] = [<void **> &self.sparse.reached, <void **> &self.sparse.powers]
+        self.memory.append(carve(places, [
+            engine.net.layers.n_in * sizeof(int32_t), 8 * FBP_POWERS * sizeof(double)], 1))
+
+    cdef pack(self, Engine engine, int l, bint momentum):
+        """Lay out layer l: whole vectors of outputs, or of inputs where outputs are few.
+
+        Inputs that are listed (ReLU, unless weights move anyway) need the former; in the smallest
+        networks none are.
+        """
+        cdef const fbp_ops *ops = engine.net.ops
+        cdef fbp_layer *layer = self.packed + l
+        cdef void **places[2]
+        layer[0] = engine.net.layers[l]
+        listed = (engine.net.layers[l - 1].active_values != NULL and not momentum
+                  and self.path != REGISTERS)
+        layer.transposed = not listed and layer.n_out <= MOST_OUTPUTS_ACROSS
+        if layer.transposed:
+            layer.width, n_rows = padded_to(layer.n_in, ops.lanes), layer.n_out
+        else:
+            layer.width, n_rows = padded_to(layer.n_out, ops.lanes), layer.n_in
+        places[:] = [&layer.W, &layer.V_W]
+        size = layer.width * n_rows
+        self.memory.append(carve(places, [size, size if momentum else 0], ops.itemsize))
+
+    def __dealloc__(self):
+        PyMem_Free(self.packed)
