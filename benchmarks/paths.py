@@ -15,8 +15,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from fastbp import Network, _core
-from fastbp._training import canonical_order
 from fastbp.network import Solver
+from fastbp.training.order import canonical_order
 
 from . import data, machine
 from .groups import Options

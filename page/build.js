@@ -1,9 +1,9 @@
-// Bundles the page's program, style and licences into one module: src/fastbp/_page/page.js.
+// Bundles the page's program, style and licences into one module: src/fastbp/page/page.js.
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
 
-const OUT = new URL("../src/fastbp/_page/page.js", import.meta.url);
+const OUT = new URL("../src/fastbp/page/page.js", import.meta.url);
 const MODULES = new URL("node_modules/", import.meta.url);
 
 const { metafile, outputFiles } = await build({

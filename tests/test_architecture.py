@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,58 +18,34 @@ SOURCES = Path(__file__).parents[1]
 PACKAGE = SOURCES / "src" / "fastbp"
 CSRC = SOURCES / "csrc"
 
-# From the bottom up: a module may import those before it, and of other packages only these.
-NUMPY, SCIPY, SCIKIT_LEARN = {"numpy"}, {"numpy", "scipy"}, {"numpy", "scipy", "sklearn"}
-DEMO = {*SCIKIT_LEARN, "pandas", "matplotlib"}
+# From the bottom up: a room may import those before it, and of other packages only these.
+NUMPY, SCIKIT_LEARN = {"numpy"}, {"numpy", "scipy", "sklearn"}
 LAYERS = {
     "_version": set(),
     "exceptions": set(),
     "_printable": set(),
-    "_files": set(),
-    "_core": NUMPY,
     "_messages": set(),
-    "_frames": {*NUMPY, "narwhals"},  # the latter for frames, when there are any
-    "_validation": NUMPY,
-    "_arena": NUMPY,
-    "_jacobian": NUMPY,
-    "_threads": set(),
-    "_read_only": set(),
-    "network": NUMPY,
+    "_html": set(),
+    "_core": NUMPY,
+    "network": {*NUMPY, "narwhals"},  # the latter for frames, when there are any
     "gradient_check": NUMPY,
-    "_config": NUMPY,
-    "_training": NUMPY,
-    "_restarts": NUMPY,
-    "_json": NUMPY,
-    "_subject": NUMPY,
+    "training": NUMPY,
+    "estimators": SCIKIT_LEARN,
+    "trace": {*NUMPY, "pandas"},  # the latter for `to_frame`
     "sensitivity": NUMPY,
-    "_chain_rule": NUMPY,
-    "_derivation": NUMPY,
-    "_page": {*NUMPY, "anywidget", "traitlets"},  # the last two for widgets, when asked
-    "trace": {*NUMPY, "pandas"},
-    "_recorder": NUMPY,
     "recording": NUMPY,
-    "measured": {"numpy", "pandas", "matplotlib"},  # the last two for results, when asked
-    "_sparsity": SCIPY,
-    "_callbacks": SCIKIT_LEARN,
-    "_labels": SCIKIT_LEARN,
-    "_features": SCIKIT_LEARN,
-    "_held_out": SCIKIT_LEARN,
-    "_outcome": SCIKIT_LEARN,
-    "_backprop": SCIKIT_LEARN,
-    "_conversion": SCIKIT_LEARN,
-    "_shared_docs": set(),
-    "_estimators": SCIKIT_LEARN,
-    "_host": SCIKIT_LEARN,
-    "_twin": SCIKIT_LEARN,
+    "measured": {*NUMPY, "pandas", "matplotlib"},  # the last two for results, when asked
+    "io": set(),
     "neural_network": SCIKIT_LEARN,
     "patch": SCIKIT_LEARN,
+    "page": {*NUMPY, "anywidget", "traitlets"},  # the last two for widgets, when asked
     "plot": {*NUMPY, "sklearn", "matplotlib"},
-    "_console": set(),
-    "_demo": DEMO,
-    "_explain": {*DEMO, "joblib"},
+    "cli": {*SCIKIT_LEARN, "pandas", "matplotlib", "joblib"},
     "__main__": set(),
 }
 ORDER = list(LAYERS)
+ON_REQUEST = {"page", "io"}  # what has a page imports these when one is made
+ROOMS = [room for room in LAYERS if room != "_core"]
 
 
 def sources_of(module):
@@ -77,10 +54,10 @@ def sources_of(module):
     return [path] if path.exists() else sorted((PACKAGE / module).rglob("*.py"))
 
 
-def imports_of(path):
+def imports_of(path, nodes=None):
     """Dotted names of all imports of a file, those inside functions included, from its package."""
     package = ["fastbp", *path.relative_to(PACKAGE).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text())) if nodes is None else nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -89,12 +66,13 @@ def imports_of(path):
             yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
-def own_modules_imported(path):
-    """Modules of fastbp that a file imports; public names count as the modules they live in."""
-    for name in imports_of(path):
+def rooms_imported(path, nodes=None):
+    """Rooms of fastbp that a file imports; public names count as the rooms they live in."""
+    for name in imports_of(path, nodes):
         parts = name.split(".")
         if parts[0] == "fastbp" and len(parts) > 1:
-            yield fastbp._HOME.get(parts[1], parts[1].replace("__version__", "_version"))
+            home = fastbp._HOME.get(parts[1], parts[1].replace("__version__", "_version"))
+            yield home.split(".")[0]
 
 
 def other_packages_imported(path):
@@ -103,23 +81,38 @@ def other_packages_imported(path):
 
 
 def test_every_module_has_its_place():
-    folders = {"_core", "_demo", "_explain", "_page", "measured", "plot"}
-    modules = {path.stem for path in PACKAGE.glob("*.py")} | folders
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | folders | {"_core"}
     assert modules - {"__init__"} == set(LAYERS)
 
 
-@pytest.mark.parametrize("module", [name for name in LAYERS if name != "_core"])
-def test_modules_import_only_those_below_them(module):
-    for path in sources_of(module):
-        above = set(own_modules_imported(path)) - set(ORDER[: ORDER.index(module)]) - {module}
-        assert not above, f"{path.name} imports {above}"
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_those_below_them(room):
+    below = {*ORDER[: ORDER.index(room)], room}
+    for path in sources_of(room):
+        at_once = set(rooms_imported(path, ast.parse(path.read_text()).body))
+        assert at_once <= below, f"{path} imports {at_once - below}"
+        later = set(rooms_imported(path)) - at_once - ON_REQUEST
+        assert later <= below, f"{path} imports {later - below}"
 
 
-@pytest.mark.parametrize("module", [name for name in LAYERS if name != "_core"])
-def test_modules_import_only_the_packages_of_their_layer(module):
-    for path in sources_of(module):
-        others = other_packages_imported(path) - LAYERS[module]
-        assert not others, f"{path.name} imports {others}"
+def test_no_files_of_a_room_import_each_other_in_a_circle():
+    imports = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(["fastbp", *path.relative_to(PACKAGE).with_suffix("").parts])
+        imports[name] = set(imports_of(path, ast.parse(path.read_text()).body))
+    for name, found in imports.items():  # of names as of modules, the modules
+        imports[name] = {
+            module for one in found for module in (one, one.rpartition(".")[0]) if module in imports
+        }
+    assert list(TopologicalSorter(imports).static_order())
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_the_packages_of_their_layer(room):
+    for path in sources_of(room):
+        others = other_packages_imported(path) - LAYERS[room]
+        assert not others, f"{path} imports {others}"
 
 
 WRITES = {"write_text", "write_bytes", "mkstemp", "mkdtemp", "NamedTemporaryFile", "fdopen"}
@@ -138,13 +131,16 @@ def calls_that_write_files(path):
 
 
 def test_files_are_written_in_one_place_only():
-    written = {path.name: list(calls_that_write_files(path)) for path in PACKAGE.rglob("*.py")}
+    written = {
+        path.relative_to(PACKAGE).as_posix(): list(calls_that_write_files(path))
+        for path in PACKAGE.rglob("*.py")
+    }
     written = {name: calls for name, calls in written.items() if calls}
-    assert len(written.pop("_files.py")) >= 4
-    assert written == {"_console.py": ["os.open(os.devnull, os.O_WRONLY)"]}
+    assert len(written.pop("io/files.py")) >= 4
+    assert written == {"cli/console.py": ["os.open(os.devnull, os.O_WRONLY)"]}
 
 
-@pytest.mark.parametrize("command", ["_demo", "_explain"])
+@pytest.mark.parametrize("command", ["cli/demo", "cli/explain"])
 def test_commands_print_by_the_console_only(command):
     for path in sources_of(command):
         nodes = ast.walk(ast.parse(path.read_text()))

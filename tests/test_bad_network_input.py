@@ -12,7 +12,7 @@ from scipy.sparse import csr_array, csr_matrix
 
 import fastbp
 from fastbp import Network, _core, check_gradients
-from fastbp._validation import check_finite
+from fastbp.network.arrays import check_finite
 
 N_FEATURES = 3
 X = np.random.default_rng(0).normal(size=(8, N_FEATURES))
@@ -575,7 +575,7 @@ def test_an_instruction_set_that_does_not_exist_is_an_import_error():
     )
 
 
-@pytest.mark.parametrize("name", fastbp.network._core.available_isas())
+@pytest.mark.parametrize("name", fastbp._core.available_isas())
 def test_an_instruction_set_of_this_machine_can_be_forced(name):
     assert import_with_isa(name).stdout.strip() == name
 

@@ -12,7 +12,7 @@ from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor
-from fastbp._backprop import Backprop
+from fastbp.estimators.base import Backprop
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

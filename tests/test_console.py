@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from fastbp._console import Parser, UserError, exit_code_of, say
+from fastbp.cli.console import Parser, UserError, exit_code_of, say
 
 EVIL = "\x1b]0;mine\x07\u202e\nfastbp: all is well\r"
 SHOWN = r"\x1b]0;mine\x07\u202e\nfastbp: all is well\r"
@@ -57,7 +57,7 @@ def test_arguments_that_are_refused_are_printed_as_text(capsys):
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
 def test_a_terminal_that_lacks_a_character_shows_its_escape(encoding):
-    code = "from fastbp._console import *; exit_code_of(lambda: say('Z\\xfcrich \\u58f2') or 0)"
+    code = "from fastbp.cli.console import *; exit_code_of(lambda: say('Z\\xfcrich \\u58f2') or 0)"
     run = subprocess.run(
         [sys.executable, "-X", "utf8=0", "-c", code],
         env={**os.environ, "PYTHONIOENCODING": encoding},

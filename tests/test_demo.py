@@ -16,9 +16,10 @@ import pytest
 from matplotlib.figure import Figure
 
 import fastbp
-from fastbp._console import UserError
-from fastbp._demo import compare, picture, report
-from fastbp._demo.columns import (
+from fastbp._printable import display_width
+from fastbp.cli.console import UserError
+from fastbp.cli.demo import compare, picture, report
+from fastbp.cli.demo.columns import (
     DATES,
     DECIMAL_COMMA,
     NUMBERS,
@@ -27,11 +28,10 @@ from fastbp._demo.columns import (
     read_column,
     why_useless,
 )
-from fastbp._demo.command import main
-from fastbp._demo.progress import Progress, bar
-from fastbp._demo.table import table_task
-from fastbp._demo.task import split
-from fastbp._printable import display_width
+from fastbp.cli.demo.command import main
+from fastbp.cli.demo.progress import Progress, bar
+from fastbp.cli.demo.table import table_task
+from fastbp.cli.demo.task import split
 
 PNG = b"\x89PNG"
 
@@ -620,7 +620,7 @@ def test_a_picture_that_a_full_disk_cuts_short_leaves_the_old_one(folder, monkey
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fastbp._files.os.write", full)
+    monkeypatch.setattr("fastbp.io.files.os.write", full)
     with pytest.raises(UserError, match=r"cannot write curves\.png: No space left"):
         picture.draw([a_comparison()], Path("curves.png"))
     monkeypatch.undo()
@@ -684,7 +684,7 @@ class Terminal(io.StringIO):
 def progress_on(stream, monkeypatch):
     """Return what a progress bar writes to a stream that stands for stderr."""
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr("fastbp._demo.progress.REFRESH_SECONDS", 0.001)
+    monkeypatch.setattr("fastbp.cli.demo.progress.REFRESH_SECONDS", 0.001)
     model = types.SimpleNamespace(loss_curve_=[0.5, 0.4, 0.3])
     with Progress("fastbp", model, 12) as progress:
         progress._finished.wait(0.1)

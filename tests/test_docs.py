@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastbp
-from fastbp._explain.salaries import STUDENTS
+from fastbp.cli.explain.salaries import STUDENTS
 
 DOCS = Path(__file__).parents[1] / "docs"
 GALLERY = sorted((DOCS / "gallery").rglob("*.py"))

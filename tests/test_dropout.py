@@ -10,8 +10,8 @@ from reference import Reference
 from scipy.sparse import csr_array
 
 import fastbp
-from fastbp import BackpropRegressor, _core, _threads
-from fastbp.network import Solver
+from fastbp import BackpropRegressor, _core
+from fastbp.network import Solver, threads
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -146,7 +146,7 @@ def test_gradients_under_a_fixed_mask_equal_central_differences(activation):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_any_number_of_threads_gives_the_same_bits(solver, dtype, monkeypatch):
-    monkeypatch.setattr(_threads, "LEAST_SHARE", 1)
+    monkeypatch.setattr(threads, "LEAST_SHARE", 1)
     network, X, y = random_case("squared_error", "identity", (30, 50, 40, 2), 300, dtype=dtype)
     options = {"dropout": 0.4, "dropout_seed": 5, "batch_size": 100, "solver": solver}
     results = []

@@ -19,8 +19,8 @@ from sklearn.utils.class_weight import compute_class_weight
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor
-from fastbp._held_out import held_out_rows
-from fastbp._training import canonical_order
+from fastbp.estimators.holdout import held_out_rows
+from fastbp.training.order import canonical_order
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

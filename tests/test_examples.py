@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fastbp._explain.salaries import STUDENTS
+from fastbp.cli.explain.salaries import STUDENTS
 
 ROOT = Path(__file__).parents[1]
 MNIST = Path(os.environ.get("FASTBP_DATA", ROOT.parent / "shared" / "data" / "mnist.npz"))

@@ -28,9 +28,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from fastbp import BackpropClassifier, BackpropRegressor, Network, trace_step
 from fastbp.__main__ import main
-from fastbp._explain import command
-from fastbp._explain.salaries import STUDENTS, salaries
-from fastbp._explain.shower import TARGET, house_flow, shower, shower_flow
+from fastbp.cli.explain import command
+from fastbp.cli.explain.salaries import STUDENTS, salaries
+from fastbp.cli.explain.shower import TARGET, house_flow, shower, shower_flow
 
 IRIS = load_iris(as_frame=True)
 X = IRIS.data.assign(color=np.where(np.arange(150) % 2, "red", "blue"))
@@ -356,7 +356,7 @@ def test_a_place_where_nothing_can_be_written_is_named(capsys, monkeypatch):
         raise OSError(28, "No space left on device")
 
     joblib.dump(Network((2, 1), random_state=0), "net.joblib")
-    monkeypatch.setattr("fastbp._files.os.write", refuse)
+    monkeypatch.setattr("fastbp.io.files.os.write", refuse)
     said = error_of(capsys, "net.joblib", "--output", "page.html")
     assert said == "cannot write page.html: No space left on device"
 

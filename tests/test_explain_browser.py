@@ -2,8 +2,8 @@
 
 import pytest
 
-from fastbp._explain.salaries import salaries
-from fastbp._explain.shower import shower
+from fastbp.cli.explain.salaries import salaries
+from fastbp.cli.explain.shower import shower
 
 STORIES = {
     salaries: ("CGPA", "profile score", "package"),

@@ -11,7 +11,8 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, Network, _backprop
+from fastbp import BackpropClassifier, BackpropRegressor, Network
+from fastbp.estimators import base
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -136,13 +137,13 @@ def test_rows_of_a_model_that_is_not_fitted():
 @pytest.fixture
 def slow(monkeypatch):
     """How many times features were checked in full, as the only item of a list."""
-    check, calls = _backprop.checked_features, [0]
+    check, calls = base.checked_features, [0]
 
     def counting(*arguments):
         calls[0] += 1
         return check(*arguments)
 
-    monkeypatch.setattr(_backprop, "checked_features", counting)
+    monkeypatch.setattr(base, "checked_features", counting)
     return calls
 
 
@@ -176,7 +177,7 @@ def test_quick_ways_find_what_the_slow_way_finds(slow, monkeypatch, dtype, names
     before = slow[0]
     quick = {name: model.predict(form) for name, form in forms_of(rows, names).items()}
     assert slow[0] == before
-    monkeypatch.setattr(_backprop, "plain_features", lambda model, X: None)
+    monkeypatch.setattr(base, "plain_features", lambda model, X: None)
     for name, form in forms_of(rows, names).items():
         np.testing.assert_array_equal(quick[name], model.predict(form), err_msg=name)
     assert slow[0] > before
@@ -227,13 +228,13 @@ def test_rows_of_a_stream_in_any_form_are_learnt_alike(slow, parameters):
 @pytest.fixture
 def checked(monkeypatch):
     """How many calls of partial_fit have gone the long way, as the only item of a list."""
-    begin, calls = _backprop.Backprop._begin, [0]
+    begin, calls = base.Backprop._begin, [0]
 
     def counting(self, *arguments):
         calls[0] += 1
         return begin(self, *arguments)
 
-    monkeypatch.setattr(_backprop.Backprop, "_begin", counting)
+    monkeypatch.setattr(base.Backprop, "_begin", counting)
     return calls
 
 

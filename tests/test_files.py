@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fastbp._files import check_writable, is_regular_file, write_file
+from fastbp.io.files import check_writable, is_regular_file, write_file
 
 OLD, NEW = b"old content", b"new content, which is longer"
 NOBODY = 65534
@@ -200,7 +200,7 @@ def test_a_socket_is_refused():
 def test_standard_output_goes_on_after_what_it_has(name, into_file):
     Path("link").symlink_to("/dev/stdout")
     code = f"""
-from fastbp._files import is_regular_file, write_file
+from fastbp.io.files import is_regular_file, write_file
 print("before", flush=True)
 write_file({name!r}, b"between\\n")
 print("after", is_regular_file({name!r}))
@@ -303,7 +303,7 @@ def test_a_file_in_a_folder_that_takes_no_new_ones_is_written_over(old):
 def test_a_file_whose_owner_cannot_be_kept_is_written_over(monkeypatch):
     old_file("page.html")
     inode = os.stat("page.html").st_ino
-    monkeypatch.setattr("fastbp._files._take_over", refuse)
+    monkeypatch.setattr("fastbp.io.files._take_over", refuse)
     write_file("page.html", NEW)
     assert os.stat("page.html").st_ino == inode
     assert content_of_folder() == {"page.html": NEW}
@@ -376,7 +376,7 @@ def test_what_fails_leaves_the_old_file_and_nothing_else(error, call, is_there, 
 )
 def test_a_disk_that_is_full_leaves_the_old_file_where_it_is_written_over(error, monkeypatch):
     old_file("page.html")
-    monkeypatch.setattr("fastbp._files._replace", refuse)
+    monkeypatch.setattr("fastbp.io.files._replace", refuse)
     monkeypatch.setattr(os, "write", after_three_bytes(error))
     with pytest.raises(type(error)):
         write_file("page.html", NEW)
@@ -388,17 +388,17 @@ def test_a_limit_of_the_system_leaves_the_old_file():
     old_file("page.html")
     code = """
 import resource
-from fastbp import _files
+from fastbp.io import files
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 def tries():
     try:
-        _files.write_file("page.html", b"x" * 9000)
+        files.write_file("page.html", b"x" * 9000)
     except OSError as error:
         print(error.strerror)
 tries()
 def refuse(*_):
     raise PermissionError(1, "")
-_files._replace = refuse
+files._replace = refuse
 tries()
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -14,7 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, Network, _frames, measured, plot
+from fastbp import BackpropClassifier, BackpropRegressor, Network, measured, plot
+from fastbp.network import frames
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -353,7 +354,7 @@ def test_a_tuner_reads_series_by_name():
 
 @pytest.fixture
 def no_narwhals(monkeypatch):
-    monkeypatch.setattr(_frames, "_narwhals", lambda: None)
+    monkeypatch.setattr(frames, "_narwhals", lambda: None)
 
 
 @pytest.mark.usefixtures("no_narwhals")

@@ -7,7 +7,7 @@ from scipy.sparse import coo_array, issparse
 from sklearn.model_selection import train_test_split
 
 from fastbp import BackpropRegressor
-from fastbp._held_out import checked_like, held_out_rows, named_as_held_out
+from fastbp.estimators.holdout import checked_like, held_out_rows, named_as_held_out
 
 ROWS = np.arange(100, 160)
 X = np.random.default_rng(0).normal(size=(6, 3))

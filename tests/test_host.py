@@ -7,11 +7,15 @@ import warnings
 import numpy as np
 import pytest
 
-from fastbp import _host
-from fastbp._host import AdamOptimizer, BaseMultilayerPerceptron, SGDOptimizer
+from fastbp.neural_network import sklearn_internals
+from fastbp.neural_network.sklearn_internals import (
+    AdamOptimizer,
+    BaseMultilayerPerceptron,
+    SGDOptimizer,
+)
 
 ROOM = dict.fromkeys(("activations", "deltas", "coef_grads", "intercept_grads"), ())
-HAS_WEIGHTS = "sample_weight" in inspect.signature(_host.MLPClassifier.fit).parameters
+HAS_WEIGHTS = "sample_weight" in inspect.signature(sklearn_internals.MLPClassifier.fit).parameters
 
 
 def since_1_7(self, X, y, sample_weight, activations, deltas, coef_grads, intercept_grads,
@@ -30,13 +34,13 @@ def in_the_future(self, X, y, sample_weight, mask, activations, deltas, coef_gra
 
 
 def test_the_installed_version_is_as_known():
-    assert _host.is_as_known()
+    assert sklearn_internals.is_as_known()
 
 
-@pytest.mark.parametrize("name", _host._CALLED)
+@pytest.mark.parametrize("name", sklearn_internals._CALLED)
 def test_a_method_that_is_gone_makes_it_unknown(name, monkeypatch):
     monkeypatch.delattr(BaseMultilayerPerceptron, name)
-    assert not _host.is_as_known()
+    assert not sklearn_internals.is_as_known()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,7 @@ def test_a_method_that_is_gone_makes_it_unknown(name, monkeypatch):
 )
 def test_arguments_tell_whether_it_is_known(method, known, monkeypatch):
     monkeypatch.setattr(BaseMultilayerPerceptron, "_fit_stochastic", method)
-    assert _host.is_as_known() == known
+    assert sklearn_internals.is_as_known() == known
 
 
 # -- arguments -----------------------------------------------------------------------------------
@@ -56,7 +60,11 @@ def test_arguments_are_sorted_by_the_names_of_the_version(method, by_name, monke
     monkeypatch.setattr(BaseMultilayerPerceptron, "_fit_stochastic", method)
     names = list(inspect.signature(method).parameters)[1:]
     given = {name: f"the {name}" for name in names}
-    call = _host.Arguments.of(**given) if by_name else _host.Arguments.of(*given.values())
+    call = (
+        sklearn_internals.Arguments.of(**given)
+        if by_name
+        else sklearn_internals.Arguments.of(*given.values())
+    )
     for name in set(names) - {"layer_units", "sample_weight"}:
         assert getattr(call, name) == f"the {name}"
     assert call.sample_weight == given.get("sample_weight")
@@ -65,14 +73,14 @@ def test_arguments_are_sorted_by_the_names_of_the_version(method, by_name, monke
 # -- methods of a subclass -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", _host._GRADIENT)
+@pytest.mark.parametrize("name", sklearn_internals._GRADIENT)
 def test_a_gradient_of_its_own_is_found_in_the_class_and_in_the_model(name):
-    own = type("Own", (_host.MLPRegressor,), {name: lambda self: None})
-    assert _host.overridden(own()) == name
-    model = _host.MLPRegressor()
-    assert _host.overridden(model) is None
+    own = type("Own", (sklearn_internals.MLPRegressor,), {name: lambda self: None})
+    assert sklearn_internals.overridden(own()) == name
+    model = sklearn_internals.MLPRegressor()
+    assert sklearn_internals.overridden(model) is None
     setattr(model, name, lambda: None)
-    assert _host.overridden(model) == name
+    assert sklearn_internals.overridden(model) == name
 
 
 # -- warnings ------------------------------------------------------------------------------------
@@ -84,9 +92,9 @@ def test_filters_that_name_scikit_learns_module_match():
         warnings.filterwarnings(
             "ignore", category=FutureWarning, module=r"sklearn\.neural_network\._multilayer"
         )
-        _host.warn("left out", FutureWarning)
+        sklearn_internals.warn("left out", FutureWarning)
         with pytest.raises(UserWarning, match="said"):
-            _host.warn("said")
+            sklearn_internals.warn("said")
 
 
 # -- numbers -------------------------------------------------------------------------------------
@@ -103,13 +111,15 @@ def test_filters_that_name_scikit_learns_module_match():
     ],
 )
 def test_losses_are_the_means_worked_by_hand(kind, out_activation, y, a, expected):
-    model = getattr(_host, kind)()
+    model = getattr(sklearn_internals, kind)()
     model.loss = "log_loss" if kind == "MLPClassifier" else "squared_error"
     model.out_activation_ = out_activation
     y, a = np.array(y, dtype=float), np.array(a, dtype=float)
-    assert _host.loss_of(model, y, a, None) == pytest.approx(expected)
+    assert sklearn_internals.loss_of(model, y, a, None) == pytest.approx(expected)
     if HAS_WEIGHTS:
-        assert _host.loss_of(model, y, a, np.full(len(y), 1.0)) == pytest.approx(expected)
+        assert sklearn_internals.loss_of(model, y, a, np.full(len(y), 1.0)) == pytest.approx(
+            expected
+        )
 
 
 def optimizers(dtype):
@@ -125,7 +135,9 @@ def test_dtypes_of_the_state_are_those_after_a_step_of_the_optimizer(kind, targe
     optimizer = optimizers("float32")[kind]
     before = copy.deepcopy(vars(optimizer))
     weight = None if weights is None else np.ones(3, weights)
-    told = _host.dtypes_of_state(optimizer, np.dtype("float32"), np.dtype(targets), weight, 2)
+    told = sklearn_internals.dtypes_of_state(
+        optimizer, np.dtype("float32"), np.dtype(targets), weight, 2
+    )
     assert repr(vars(optimizer)) == repr(before)
 
     X, delta = np.ones((3, 2), "float32"), np.ones((3, 2), "float32") - np.ones((3, 2), targets)
@@ -135,13 +147,14 @@ def test_dtypes_of_the_state_are_those_after_a_step_of_the_optimizer(kind, targe
     with np.errstate(all="ignore"):
         optimizer._get_updates([W[0], W[0], b, b])
     assert told == [
-        [array.dtype for array in getattr(optimizer, name)] for name in _host.moments_of(optimizer)
+        [array.dtype for array in getattr(optimizer, name)]
+        for name in sklearn_internals.moments_of(optimizer)
     ]
 
 
 def test_moments_of_adam_are_the_first_and_then_the_second():
     adam = optimizers("float64")["adam"]
     adam._get_updates([np.full(2, 3.0)] * 4)
-    first, second = (getattr(adam, name)[0] for name in _host.moments_of(adam))
+    first, second = (getattr(adam, name)[0] for name in sklearn_internals.moments_of(adam))
     np.testing.assert_allclose(first, 0.1 * 3)
     np.testing.assert_allclose(second, 0.001 * 9)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor, Network, neural_network
-from fastbp._validation import as_order, as_rows, as_targets, indicators
+from fastbp.network.data import as_order, as_rows, as_targets, indicators
 
 TOP = 2**31 - 1
 # Row starts of a matrix with four rows and three values.

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from fastbp import BackpropClassifier, BackpropRegressor, Network
-from fastbp._validation import BLOCK_BYTES, as_targets, check_finite
+from fastbp.network.arrays import BLOCK_BYTES, check_finite
+from fastbp.network.data import as_targets
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

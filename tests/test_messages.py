@@ -5,8 +5,9 @@ import pytest
 
 from fastbp import BackpropClassifier, BackpropRegressor, Network
 from fastbp._messages import ALIASES, counted
-from fastbp._training import SCHEDULES
-from fastbp.network import LOSSES, OUT_ACTIVATIONS, SOLVERS
+from fastbp.network.catalogue import LOSSES, OUT_ACTIVATIONS
+from fastbp.network.solver import SOLVERS
+from fastbp.training.schedule import SCHEDULES
 
 X = np.random.default_rng(0).normal(size=(20, 3))
 Y = X[:, 0]

@@ -31,8 +31,8 @@ from reference import Reference
 from scipy.sparse import bsr_array, coo_array, csc_array, csr_array, csr_matrix
 
 import fastbp
-from fastbp._validation import as_rows
 from fastbp.network import Solver
+from fastbp.network.data import as_rows
 
 # ----------------------------------------------------------------------------------------------
 # Worked by hand

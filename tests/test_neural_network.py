@@ -27,16 +27,16 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import fastbp.neural_network as fast
-from fastbp import _core, _twin
-from fastbp._threads import available_threads
-from fastbp.neural_network import calls
+from fastbp import _core
+from fastbp.network.threads import available_threads
+from fastbp.neural_network import calls, mirror, perceptrons
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 HAS_WEIGHTS = "sample_weight" in inspect.signature(host.MLPClassifier.fit).parameters
 HAS_POISSON = "loss" in host.MLPRegressor._parameter_constraints
 N_ROWS, N_FEATURES = 47, 5
-FEW_TO_PREDICT = fast.FEW_TO_PREDICT
+FEW_TO_PREDICT = perceptrons.FEW_TO_PREDICT
 SOLVERS = {
     "sgd": {"solver": "sgd", "momentum": 0.0},
     "momentum": {"solver": "sgd", "momentum": 0.7, "nesterovs_momentum": False},
@@ -47,7 +47,7 @@ SOLVERS = {
 
 @pytest.fixture(autouse=True)
 def _few_rows_are_predicted_fast_too(monkeypatch):
-    monkeypatch.setattr(fast, "FEW_TO_PREDICT", 0)
+    monkeypatch.setattr(perceptrons, "FEW_TO_PREDICT", 0)
 
 
 def rows(target, dtype=np.float64):
@@ -181,7 +181,7 @@ def test_weights_before_the_first_epoch_are_the_same_to_the_last_bit(monkeypatch
     theirs, ours = pair("classes", max_iter=1)
     begun = []
     monkeypatch.setattr(
-        fast.Twin,
+        mirror.Twin,
         "run_epoch",
         lambda self, order: begun.append([W.copy() for W in self.model.coefs_]),
     )
@@ -194,7 +194,7 @@ def test_weights_before_the_first_epoch_are_the_same_to_the_last_bit(monkeypatch
     theirs.fit(X, y)
     monkeypatch.undo()
     monkeypatch.setattr(
-        fast.Twin,
+        mirror.Twin,
         "run_epoch",
         lambda self, order: begun.append([W.copy() for W in self.model.coefs_]),
     )
@@ -353,7 +353,7 @@ def test_predictions_have_the_values_and_dtype_of_scikit_learns(dtype):
 
 @pytest.mark.parametrize("n", [1, FEW_TO_PREDICT - 1, FEW_TO_PREDICT])
 def test_few_rows_are_predicted_by_scikit_learns_own_code(n, monkeypatch):
-    monkeypatch.setattr(fast, "FEW_TO_PREDICT", FEW_TO_PREDICT)
+    monkeypatch.setattr(perceptrons, "FEW_TO_PREDICT", FEW_TO_PREDICT)
     X, y = rows("classes")
     theirs, ours = pair("classes", max_iter=2)
     theirs.fit(X, y)
@@ -580,10 +580,10 @@ def test_a_subclass_whose_instances_have_no_hash(kind):
 def test_networks_are_kept_as_long_as_their_models_live():
     X, y = rows("number")
     gc.collect()
-    kept = [len(networks._networks) for networks in (_twin._idle, _twin._predicting)]
+    kept = [len(networks._networks) for networks in (mirror._idle, mirror._predicting)]
     ours = pair("number")[1].partial_fit(X, y)
     ours.predict(X)
-    for networks, before in zip((_twin._idle, _twin._predicting), kept, strict=True):
+    for networks, before in zip((mirror._idle, mirror._predicting), kept, strict=True):
         assert len(networks._networks) == before + 1
         network = networks.taken(ours)
         networks.put(ours, network)
@@ -591,7 +591,7 @@ def test_networks_are_kept_as_long_as_their_models_live():
         networks.put(ours, network)
     del ours
     gc.collect()
-    assert [len(networks._networks) for networks in (_twin._idle, _twin._predicting)] == kept
+    assert [len(networks._networks) for networks in (mirror._idle, mirror._predicting)] == kept
 
 
 def test_a_fitted_model_may_be_given_another_activation():
@@ -707,7 +707,7 @@ def test_read_only_parameters_are_refused_as_scikit_learn_refuses_them():
 
 
 def test_an_unknown_scikit_learn_trains_by_itself_and_says_so(monkeypatch):
-    monkeypatch.setattr(fast, "IS_KNOWN", False)
+    monkeypatch.setattr(perceptrons, "IS_KNOWN", False)
     X, y = rows("classes")
     theirs, ours = pair("classes", max_iter=3)
     theirs.fit(X, y)
@@ -813,13 +813,13 @@ def test_epochs_that_run_at_once_are_to_the_bit_what_they_are_one_by_one(
     kind, settings, monkeypatch
 ):
     X, y = rows(kind)
-    found = counted(monkeypatch, fast.Twin, "run_epochs")
+    found = counted(monkeypatch, mirror.Twin, "run_epochs")
     together = pair(kind, **settings)[1]
     alone = pair(kind, **settings)[1]
     for _ in range(2):
         together.fit(X, y)
     assert max(found) > 1
-    monkeypatch.setattr(fast.Twin, "run_epochs", one_by_one)
+    monkeypatch.setattr(mirror.Twin, "run_epochs", one_by_one)
     for _ in range(2):
         alone.fit(X, y)
     expect_equal_bits(alone, together)
@@ -873,7 +873,7 @@ def test_ctrl_c_in_epochs_that_run_at_once_goes_back_to_before_them(batch_size, 
         if next(pieces) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastbp.network._piece", interrupted_piece)
+    monkeypatch.setattr("fastbp.network.network._piece", interrupted_piece)
     ours.set_params(max_iter=100)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         ours.fit(X, y)
@@ -890,7 +890,7 @@ def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginni
 ):
     X, y = rows("number")
     theirs, ours = pair("number", batch_size=8, max_iter=5, **SOLVERS[solver])
-    real, n_epochs = fast.Twin.run_epoch, iter(range(9))
+    real, n_epochs = mirror.Twin.run_epoch, iter(range(9))
 
     def run(twin, order):
         trained = twin.network._run_epoch
@@ -908,8 +908,8 @@ def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginni
         finally:
             twin.network._run_epoch = trained
 
-    monkeypatch.setattr(fast.Twin, "run_epochs", one_by_one)
-    monkeypatch.setattr(fast.Twin, "run_epoch", run)
+    monkeypatch.setattr(mirror.Twin, "run_epochs", one_by_one)
+    monkeypatch.setattr(mirror.Twin, "run_epoch", run)
     calls.clear()
     expect_same(theirs.fit(X, y), ours.fit(X, y), 1e-11)
     assert calls == {"fast": 1, "an epoch out of the ordinary": 1}
@@ -919,7 +919,7 @@ def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginni
 def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkeypatch):
     X, y = rows("number")
     theirs, ours = pair("number", batch_size=8, shuffle=False, max_iter=2, **SOLVERS[solver])
-    real, answers = fast.Twin.run_epoch, iter([True, True])  # what is loaded, the first piece
+    real, answers = mirror.Twin.run_epoch, iter([True, True])  # what is loaded, the first piece
 
     def in_two_pieces(twin, order):
         twin.network._slices = lambda *_: iter([(0, 16), (16, 47)])
@@ -931,8 +931,8 @@ def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkey
             return answer
         raise KeyboardInterrupt  # after the second piece
 
-    monkeypatch.setattr(fast.Twin, "run_epochs", one_by_one)
-    monkeypatch.setattr(fast.Twin, "run_epoch", in_two_pieces)
+    monkeypatch.setattr(mirror.Twin, "run_epochs", one_by_one)
+    monkeypatch.setattr(mirror.Twin, "run_epoch", in_two_pieces)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         ours.fit(X, y)
     theirs.set_params(max_iter=1).fit(X[:16], y[:16])  # what had been learnt until then
@@ -945,7 +945,7 @@ def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkey
 def test_ctrl_c_while_the_model_is_brought_up_to_date_loses_nothing(solver, monkeypatch):
     X, y = rows("number")
     expected = pair("number", max_iter=4, **SOLVERS[solver])[1].fit(X, y)
-    real, n_interrupted = fast.Twin.hand_back, 0
+    real, n_interrupted = mirror.Twin.hand_back, 0
     for nth in range(1, 80):
         chances = [nth]
 
@@ -955,7 +955,7 @@ def test_ctrl_c_while_the_model_is_brought_up_to_date_loses_nothing(solver, monk
             elif interrupted_at(chances.pop(), real, twin):
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(fast.Twin, "hand_back", hand_back)
+        monkeypatch.setattr(mirror.Twin, "hand_back", hand_back)
         model = pair("number", max_iter=4, **SOLVERS[solver])[1]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

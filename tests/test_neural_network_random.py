@@ -8,8 +8,9 @@ import sklearn.neural_network as host
 from fuzz import drop_in
 
 import fastbp.neural_network as fast
-from fastbp import BackpropRegressor, Network, _twin, record, trace_step
-from fastbp.neural_network import calls
+from fastbp import BackpropRegressor, Network, record, trace_step
+from fastbp.neural_network import calls, perceptrons
+from fastbp.neural_network import solver as solver_module
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -19,7 +20,7 @@ N_SEEDS, GROUPS = 192, 8
 
 @pytest.fixture(autouse=True)
 def _few_rows_are_predicted_fast_too(monkeypatch):
-    monkeypatch.setattr(fast, "FEW_TO_PREDICT", 0)
+    monkeypatch.setattr(perceptrons, "FEW_TO_PREDICT", 0)
 
 
 def rows(dtype="float64", n=10, n_features=8):
@@ -81,12 +82,12 @@ def test_epsilon_is_as_good_as_0_only_where_scikit_learn_takes_it_for_that():
 
 
 def test_padding_of_weights_takes_no_part_in_the_penalty(monkeypatch):
-    monkeypatch.setattr(_twin, "_fits", lambda *_: True)
-    _twin._solver_or_none.cache_clear()
+    monkeypatch.setattr(solver_module, "_fits", lambda *_: True)
+    solver_module._solver_or_none.cache_clear()
     X, y = rows("float32")
     calls.clear()
     theirs, ours = both(X, y, epsilon=1e-300, alpha=0.1, activation="tanh")
-    _twin._solver_or_none.cache_clear()
+    solver_module._solver_or_none.cache_clear()
     assert calls["fast"]
     assert not calls["an epoch out of the ordinary"]
     expect_alike(theirs, ours, 1e-3)

@@ -17,7 +17,7 @@ from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
-from fastbp._held_out import warn_of_other_units
+from fastbp.estimators.holdout import warn_of_other_units
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(300, 3))

@@ -20,9 +20,9 @@ from fastbp import (
     record,
     trace_step,
 )
-from fastbp._json import jsonable
-from fastbp._page.data import MOST_OF_CURVE, MOST_UNITS, _shown
 from fastbp.measured import ChainTuner, Knob, Stage
+from fastbp.page.data import MOST_OF_CURVE, MOST_UNITS, _shown
+from fastbp.trace.to_json import jsonable
 
 ROOT = Path(__file__).parents[1]
 MOST_BYTES = 1_500_000
@@ -359,7 +359,7 @@ def test_a_widget_holds_the_page_and_can_be_moved(small):
 
 
 def test_without_anywidget_it_is_said_what_to_install(small, monkeypatch):
-    from fastbp._page import widget
+    from fastbp.page import widget
 
     widget._widget_class.cache_clear()
     monkeypatch.setitem(__import__("sys").modules, "anywidget", None)

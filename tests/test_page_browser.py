@@ -26,8 +26,8 @@ from fastbp import (
     record,
     trace_step,
 )
-from fastbp._page.document import program
 from fastbp.measured import ChainTuner, Knob, Stage
+from fastbp.page.document import program
 
 AXE = Path(__file__).parents[1] / "page" / "node_modules" / "axe-core" / "axe.min.js"
 QUANTITIES = """return [...document.querySelectorAll("[data-of]")].map((node) => ({

@@ -13,7 +13,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from fastbp import BackpropClassifier, record, trace_step
-from fastbp._page import data as page_data
+from fastbp.page import data as page_data
 
 TAKE_STEPS = Path(__file__).parents[1] / "page" / "test" / "take-steps.js"
 NODE = shutil.which("node")

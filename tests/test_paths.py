@@ -6,7 +6,8 @@ from cases import HIDDEN_ACTIVATIONS, pairwise, worst_difference
 from scipy.sparse import csr_array
 
 from fastbp import _core
-from fastbp.network import Moments, Network, Solver
+from fastbp.network import Network, Solver
+from fastbp.network.state import Moments
 
 RATE = 0.01
 TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
@@ -39,7 +40,9 @@ def train_plainly(network, X, y, order, sample_weight=None, **options):
     if options.get("momentum"):
         network._moments[1] = Moments(network._arena, 1)
         velocities = network._moments[1].values
-    return _core.train(network._engine, rows, order, 0, len(order), RATE, **options, moments=velocities)[1]
+    return _core.train(
+        network._engine, rows, order, 0, len(order), RATE, **options, moments=velocities
+    )[1]
 
 
 def assert_sparse_rows_same_as_plain(network, n_rows, density, **options):
@@ -222,7 +225,9 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
     train_plainly(plain, X.toarray(), y, order, **options)
     layout = _core.Layout(network._engine, "rows", True, True)
     network._moments[1] = Moments(network._arena, 1)
-    _core.train(network._engine, network._rows(X, y),
+    _core.train(
+        network._engine,
+        network._rows(X, y),
         order,
         0,
         n_rows,
@@ -280,7 +285,9 @@ def trained_on_its_path(network, path, rows, rate=RATE, **options):
     plan = network._plan(40, Solver(RATE), rows, 1)
     assert plan.path == path or plan.lanes == 1
     layout = None if plan.path == "rows" else _core.Layout(network._engine, plan.path, False, False)
-    return _core.train(network._engine, rows, np.arange(40), 0, 40, rate, layout=layout, **options)[0]
+    return _core.train(network._engine, rows, np.arange(40), 0, 40, rate, layout=layout, **options)[
+        0
+    ]
 
 
 @ON_PATHS

@@ -12,10 +12,13 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 
 from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
-from fastbp import _restarts as restarts_module
-from fastbp._restarts import Restart, Team, best_of, draw_restarts, train_restarts
-from fastbp._training import History, Patience, train_epochs
 from fastbp.network import Solver
+from fastbp.training import restarts as restarts_module
+from fastbp.training.epochs import train_epochs
+from fastbp.training.lanes import Team
+from fastbp.training.restarts import best_of, draw_restarts, train_restarts
+from fastbp.training.run import History, Restart
+from fastbp.training.stopping import Patience
 
 MOST_DIFFERENCE = {"float64": 1e-9, "float32": 3e-4}
 STEPS = {

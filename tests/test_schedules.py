@@ -6,7 +6,7 @@ from sklearn.neural_network import MLPRegressor
 
 import fastbp
 from fastbp import BackpropRegressor
-from fastbp._training import Schedule
+from fastbp.training.schedule import Schedule
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -11,7 +11,8 @@ from reference import ACTIVATIONS, Reference
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
-from fastbp import BackpropClassifier, BackpropRegressor, Network, _jacobian, sensitivity_of_loss
+from fastbp import BackpropClassifier, BackpropRegressor, Network, sensitivity_of_loss
+from fastbp.network import jacobian as jacobian_module
 
 SIZES = [(3, 2), (3, 5, 2), (20, 17, 9, 33), (1, 4, 2), (4, 1, 3)]
 
@@ -63,7 +64,7 @@ def test_summaries_are_those_of_all_rows_in_blocks_of_any_size(monkeypatch, rela
     network, X, _ = random_case("poisson", "exp", (4, 6, 3), 50, dtype=dtype)
     jacobian = network.sensitivity(X, relative=relative)
     for n_bytes in (1, 1000, 2**22):
-        monkeypatch.setattr(_jacobian, "BLOCK_BYTES", n_bytes)
+        monkeypatch.setattr(jacobian_module, "BLOCK_BYTES", n_bytes)
         assert np.array_equal(network.sensitivity(X, relative=relative), jacobian)
         for summary, function in (("mean", np.asarray), ("mean_absolute", np.abs)):
             mean = network.sensitivity(X, summary=summary, relative=relative)
@@ -102,7 +103,7 @@ def test_a_summary_needs_no_memory_for_the_rows():
     network.sensitivity(X, summary="mean_absolute")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 3 * _jacobian.BLOCK_BYTES
+    assert peak < 3 * jacobian_module.BLOCK_BYTES
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

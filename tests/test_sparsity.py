@@ -5,9 +5,10 @@ import pytest
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropRegressor, _sparsity
-from fastbp._sparsity import listed
-from fastbp._validation import BLOCK_BYTES
+from fastbp import BackpropRegressor
+from fastbp.estimators import csr
+from fastbp.estimators.csr import listed
+from fastbp.network.arrays import BLOCK_BYTES
 
 ROWS_AT_ONCE = BLOCK_BYTES // 800  # of 100 features in float64
 
@@ -45,7 +46,7 @@ def test_lists_beside_a_file_are_small(tmp_path, monkeypatch):
     mapped = np.memmap(tmp_path / "X", dtype=X.dtype, mode="r", shape=X.shape)
     for array in (X, mapped, np.asarray(mapped), mapped[10:]):
         assert issparse(listed(array))
-    monkeypatch.setattr(_sparsity, "MOST_BYTES_BESIDE_A_FILE", 12 * np.count_nonzero(X) - 1)
+    monkeypatch.setattr(csr, "MOST_BYTES_BESIDE_A_FILE", 12 * np.count_nonzero(X) - 1)
     for array in (mapped, np.asarray(mapped)):
         assert listed(array) is array
     assert issparse(listed(X))
@@ -62,7 +63,7 @@ def test_fit_takes_either_way_to_the_same_model(monkeypatch):
             kinds.append(issparse(kept))
             return kept
 
-        monkeypatch.setattr("fastbp._backprop.listed", note)
+        monkeypatch.setattr("fastbp.estimators.base.listed", note)
         model = BackpropRegressor(hidden_layer_sizes=20, max_iter=3, random_state=0)
         with pytest.warns(ConvergenceWarning):
             models.append(model.fit(X, y))

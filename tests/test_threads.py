@@ -16,8 +16,8 @@ import pytest
 from cases import interrupted_at
 
 import fastbp
-from fastbp import _threads
-from fastbp._threads import LEAST_PATIENCE, MOST_PATIENCE, Helpers, Trial, team_size
+from fastbp.network import threads as threads_module
+from fastbp.network.threads import LEAST_PATIENCE, MOST_PATIENCE, Helpers, Trial, team_size
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(600, 20))
@@ -26,7 +26,7 @@ NUMBERS = RANDOM.integers(0, 3, 600)
 
 @pytest.fixture(autouse=True)
 def _small_shares(monkeypatch):
-    monkeypatch.setattr(_threads, "LEAST_SHARE", 1)
+    monkeypatch.setattr(threads_module, "LEAST_SHARE", 1)
 
 
 def trained(n_threads, n_epochs=6):
@@ -38,7 +38,7 @@ def trained(n_threads, n_epochs=6):
 
 
 def test_a_team_is_as_large_as_there_is_work_for(monkeypatch):
-    monkeypatch.setattr(_threads, "LEAST_SHARE", 1e5)
+    monkeypatch.setattr(threads_module, "LEAST_SHARE", 1e5)
     assert team_size(8, 99_000) == 1
     assert team_size(8, 250_000) == 2
     assert team_size(2, 1e9) == 2
@@ -123,7 +123,7 @@ def test_where_no_more_threads_are_to_be_had_training_goes_on_without(monkeypatc
         raise RuntimeError("can't start new thread")
 
     nobody = Helpers()
-    monkeypatch.setattr(_threads, "helpers", lambda: nobody)
+    monkeypatch.setattr(threads_module, "helpers", lambda: nobody)
     with monkeypatch.context() as patch:
         patch.setattr(_thread, "start_new_thread", start)
         np.testing.assert_array_equal(trained(3), expected)
@@ -196,7 +196,7 @@ class Interrupted(Helpers):
 def test_ctrl_c_while_helpers_are_asked_leaves_none_at_work(monkeypatch):
     monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
     helpers = Interrupted(2)
-    monkeypatch.setattr(_threads, "helpers", lambda: helpers)
+    monkeypatch.setattr(threads_module, "helpers", lambda: helpers)
     for _ in range(20):
         with pytest.raises(KeyboardInterrupt):
             trained(4)
@@ -225,7 +225,7 @@ def test_ctrl_c_at_any_call_while_asking_lets_others_ask(waiting):
 def test_ctrl_c_at_any_time_leaves_no_helper_at_work_and_the_network_usable(monkeypatch):
     monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
     helpers, expected = Helpers(2), trained(1)
-    monkeypatch.setattr(_threads, "helpers", lambda: helpers)
+    monkeypatch.setattr(threads_module, "helpers", lambda: helpers)
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     network = fastbp.Network((20, 30, 3), loss="log_loss", random_state=0)
 
@@ -265,22 +265,22 @@ def test_first_callers_at_the_same_time_share_their_helpers(monkeypatch):
 
     def first_call(_):
         everybody.wait(timeout=30)
-        return _threads.helpers()
+        return threads_module.helpers()
 
     with ThreadPoolExecutor(4) as pool, monkeypatch.context() as patch:
-        patch.setattr(_threads, "_helpers", None)
-        patch.setattr(_threads, "Helpers", Slow)
+        patch.setattr(threads_module, "_helpers", None)
+        patch.setattr(threads_module, "Helpers", Slow)
         found = list(pool.map(first_call, range(4)))
     assert len(made) == 1
     assert set(found) == set(made)
 
 
 def test_a_child_does_not_wait_for_a_lock_that_its_parent_held(monkeypatch):
-    monkeypatch.setattr(_threads, "_helpers", None)
-    monkeypatch.setattr(_threads, "_starting", threading.Lock())
-    with _threads._starting:
-        _threads._forget_helpers()  # as in a child, forked just now
-        assert not _threads._starting.locked()
+    monkeypatch.setattr(threads_module, "_helpers", None)
+    monkeypatch.setattr(threads_module, "_starting", threading.Lock())
+    with threads_module._starting:
+        threads_module._forget_helpers()  # as in a child, forked just now
+        assert not threads_module._starting.locked()
 
 
 def in_child(results):

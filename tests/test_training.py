@@ -11,18 +11,15 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 import fastbp
-from fastbp import _core, _training
-from fastbp._training import (
-    History,
-    Patience,
-    Schedule,
-    Visits,
-    canonical_order,
-    order_of,
-    train_epochs,
-)
-from fastbp._validation import as_rows
+from fastbp import _core
 from fastbp.network import Solver
+from fastbp.network.data import as_rows
+from fastbp.training import order as order_module
+from fastbp.training.epochs import train_epochs
+from fastbp.training.order import Visits, canonical_order, order_of
+from fastbp.training.run import History
+from fastbp.training.schedule import Schedule
+from fastbp.training.stopping import Patience
 
 # -- visits ------------------------------------------------------------------------------------
 
@@ -57,7 +54,7 @@ def test_visits_keep_the_proportions_of_any_weights(weights):
     visits = Visits.of(weights, len(weights))
     each = np.where(visits.counts > 0, 1.0, 0) if visits.weights is None else visits.weights
     total = visits.counts * each
-    assert visits.counts.sum() <= (_training.MOST_VISITS + 1) * len(weights)
+    assert visits.counts.sum() <= (order_module.MOST_VISITS + 1) * len(weights)
     assert each.max() <= 1
     largest = weights.argmax()
     assert np.allclose(total / total[largest], weights / weights[largest], rtol=1e-12)
@@ -142,7 +139,7 @@ def test_equal_rows_are_ordered_by_the_weight_of_a_visit():
 def test_rows_are_hashed_in_pieces_that_fit_together(monkeypatch):
     X, y = some_rows()
     expected = canonical_order(rows_of(X, y)).tolist()
-    monkeypatch.setattr(_training, "HASHED_AT_ONCE", 40)
+    monkeypatch.setattr(order_module, "HASHED_AT_ONCE", 40)
     assert canonical_order(rows_of(X, y)).tolist() == expected
 
 
@@ -415,7 +412,7 @@ def test_an_order_that_goes_on_is_left_as_it_was_before_one_that_diverges(case):
 
 
 def test_together_threads_do_not_change_a_bit(monkeypatch, n_together):
-    monkeypatch.setattr("fastbp._threads.LEAST_SHARE", 1)  # any work is worth a team
+    monkeypatch.setattr("fastbp.network.threads.LEAST_SHARE", 1)  # any work is worth a team
     alone, shared = (run_short("batches, Adam", False, n_threads=n) for n in (1, 3))
     assert sum(n_together) == 80
     assert shared[0].plan(50, batch_size=32, solver="adam", n_threads=3).n_threads == 3

@@ -14,8 +14,8 @@ from cases import (
 from reference import Reference
 from scipy.sparse import csr_array
 
-from fastbp import _core, _threads
-from fastbp.network import Solver
+from fastbp import _core
+from fastbp.network import Solver, threads
 
 N_ROWS = 300
 # What train_epoch is asked for, besides a learning rate.
@@ -182,7 +182,7 @@ def test_means_per_weight_follow_the_reference(options, batch_size, alpha, weigh
     "options", [{"alpha": 0.1}, EVERYTHING, {"solver": "adam", "alpha": 0.1}], ids=str
 )
 def test_any_number_of_threads_gives_the_same_bits(options, dtype, isa, monkeypatch):
-    monkeypatch.setattr(_threads, "LEAST_SHARE", 1)
+    monkeypatch.setattr(threads, "LEAST_SHARE", 1)
     case, X, y, order = rows_of("log_loss", "softmax", dtype=dtype, layer_sizes=(60, 50, 3))
     for rows in (X, csr_array(X)):
         for batch_size in (5, 64, 999):

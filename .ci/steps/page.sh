@@ -12,8 +12,8 @@ need chromedriver chromium-driver
     npm test
     npm run build
 )
-git diff --exit-code --stat -- src/fastbp/_page/page.js ||
-    fail "src/fastbp/_page/page.js is not what page/ builds: run npm run build in page/, and commit it"
+git diff --exit-code --stat -- src/fastbp/page/page.js ||
+    fail "src/fastbp/page/page.js is not what page/ builds: run npm run build in page/, and commit it"
 
 python .ci/requirements.py browser | python -m pip install -r /dev/stdin
 FASTBP_BROWSER_TESTS=required python -m pytest -m "" tests/test_page_browser.py tests/test_page_twin.py \

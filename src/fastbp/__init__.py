@@ -10,8 +10,8 @@ from ._version import __version__
 if TYPE_CHECKING:
     from . import measured as measured
     from . import neural_network as neural_network
-    from ._config import show_config
-    from ._estimators import BackpropClassifier, BackpropRegressor
+    from .cli.config import show_config
+    from .estimators import BackpropClassifier, BackpropRegressor
     from .exceptions import DivergenceWarning
     from .gradient_check import check_gradients
     from .network import Network
@@ -37,15 +37,15 @@ __all__ = [
 
 # Loaded when first asked for: the estimators need scikit-learn, which takes seconds to import.
 _HOME = {
-    "BackpropClassifier": "_estimators",
-    "BackpropRegressor": "_estimators",
+    "BackpropClassifier": "estimators",
+    "BackpropRegressor": "estimators",
     "DivergenceWarning": "exceptions",
     "Network": "network",
     "check_gradients": "gradient_check",
     "patch_sklearn": "patch",
     "record": "recording",
     "sensitivity_of_loss": "sensitivity",
-    "show_config": "_config",
+    "show_config": "cli.config",
     "trace_step": "trace",
     "unpatch_sklearn": "patch",
 }

@@ -6,10 +6,10 @@ import sys
 def main(arguments: list[str]) -> int:
     """Run the command that the arguments ask for and return its exit code."""
     if arguments[:1] == ["explain"]:
-        from ._explain.command import main as explain
+        from .cli.explain.command import main as explain
 
         return explain(arguments[1:])
-    from ._demo.command import main as demo
+    from .cli.demo.command import main as demo
 
     return demo(arguments)
 

@@ -2,7 +2,7 @@
 
 A name may hold anything: escape sequences that a terminal obeys, line feeds, marks that turn the
 direction of writing, bytes that are no text. What shows a name calls `printable`; the commands do
-so with every line they print, see `_console`.
+so with every line they print, see `fastbp.cli.console`.
 """
 
 from __future__ import annotations

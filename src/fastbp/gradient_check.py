@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._validation import check_number
 from .network import Network
+from .network.checks import check_number
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._json import jsonable
-from ._subject import subject_of
+from .trace.inspected import subject_of
+from .trace.to_json import jsonable
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,6 +24,7 @@ from scipy import sparse
 from sklearn.neural_network._stochastic_optimizers import BaseOptimizer
 
 import fastbp.neural_network as fast
+from fastbp.neural_network import perceptrons
 
 HAS_WEIGHTS = "sample_weight" in inspect.signature(host.MLPClassifier.fit).parameters
 HAS_POISSON = "loss" in host.MLPRegressor._parameter_constraints
@@ -370,7 +371,7 @@ def _rounding(activate: Any, flat_from: float, random: np.random.Generator) -> A
 def check(seed: int) -> None:
     """Raise AssertionError where scikit-learn and the drop-in differ by more than rounding may."""
     case = draw_case(seed)
-    with mock.patch.object(fast, "FEW_TO_PREDICT", 0):
+    with mock.patch.object(perceptrons, "FEW_TO_PREDICT", 0):
         ours = run(fast, case)
     theirs = run(host, case)
     found, allowed = distances(theirs, ours), TOLERANCE[str(case.X.dtype)]

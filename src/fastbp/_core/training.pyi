@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._threads import Helpers
+from ..network.threads import Helpers
 from .batches import Batch
 from .layers import Engine
 from .rows import Rows

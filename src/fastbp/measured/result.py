@@ -10,8 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .._page.shown import Shown
-from .._page.tuning import data_of_tuning
+from .._html import Shown
 from .._printable import display_width, padded, plain_label, printable
 
 Purpose = Literal["start", "repeat", "probe", "move"]
@@ -120,6 +119,8 @@ class TuningResult(Shown):
         return pd.DataFrame(self.history).set_index("evaluation")
 
     def _page_data(self) -> dict[str, Any]:
+        from ..page.tuning import data_of_tuning
+
         return data_of_tuning(self)
 
     def _page_title(self) -> str:

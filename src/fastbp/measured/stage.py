@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._printable import printable
-from .._validation import check_number
+from ..network.checks import check_number
 
 
 class StageError(RuntimeError):

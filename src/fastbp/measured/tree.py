@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._frames import as_mapping
 from .._printable import printable
+from ..network.frames import as_mapping
 from .stage import Stage, as_observation
 
 Floats = NDArray[np.float64]

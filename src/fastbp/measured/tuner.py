@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .._frames import as_mapping
 from .._messages import counted
 from .._printable import printable
-from .._validation import check_choice, check_flag, check_number, check_whole
+from ..network.checks import check_choice, check_flag, check_number, check_whole
+from ..network.frames import as_mapping
 from .losses import LOSSES
 from .probes import Probes
 from .result import Evaluation, Purpose, Status, TuningResult

@@ -7,8 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._subject import network_of
 from ..recording import Recording
+from ..trace.inspected import network_of
 from ._axes import Display, name_of, tidy
 
 LOG_FROM = 50.0  # a curve that falls by this factor is drawn on a logarithmic axis

@@ -9,10 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._subject import Subject, Table, as_layer, as_unit, subject_of
-from .._validation import check_number, check_whole
 from ..network import Network
+from ..network.checks import check_number, check_whole
 from ..recording import Recording
+from ..trace.inspected import Subject, Table, as_layer, as_unit, subject_of
 from ._axes import GREY, NEGATIVE, POSITIVE, Display, tidy
 
 

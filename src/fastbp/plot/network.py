@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._printable import plain_label
-from .._subject import Names, names_of, network_of
-from .._validation import check_whole
 from ..network import Network
+from ..network.checks import check_whole
+from ..trace.inspected import Names, names_of, network_of
 from ._axes import GREY, NEGATIVE, POSITIVE, Display, pyplot
 
 THINNEST, WIDEST = 0.15, 3.5  # points, of weights from 0 to the largest of a layer

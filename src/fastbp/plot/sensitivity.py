@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._printable import plain_label
-from .._subject import names_of, network_of
-from .._validation import check_whole
+from ..network.checks import check_whole
+from ..trace.inspected import names_of, network_of
 from ._axes import GREY, NEGATIVE, POSITIVE, Display, pyplot, tidy
 
 

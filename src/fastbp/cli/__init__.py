@@ -1,0 +1,1 @@
+"""``python -m fastbp``: `demo` and `explain`, and what commands share (`console`)."""

@@ -1,0 +1,85 @@
+"""What the commands share: a mistake of the user's is one line and an exit code.
+
+All that the commands print goes through here, where every line is made printable: names and
+messages from files, from pandas or from the command line cannot reach the terminal otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from .._printable import printable, printable_lines
+
+USER_MISTAKE, INTERRUPTED = 2, 130  # exit codes
+
+
+class UserError(Exception):
+    """Something the user can put right; shown as one line, without a traceback."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of arguments that shows them as printable text when it refuses them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and the message, and exit."""
+        super().error(printable(message))
+
+
+def say(*lines: str) -> None:
+    """Print lines, each as soon as it is known."""
+    for line in lines:
+        print(printable(line), flush=True)
+
+
+@contextmanager
+def mistakes_of_files() -> Iterator[None]:
+    """Turn the errors of `write_file` into the user's, who has chosen the path."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(error.strerror or str(error)) from error
+
+
+def exit_code_of(command: Callable[[], int]) -> int:
+    """Run a command and return its exit code, with one line on stderr for what went wrong."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # show what its encoding does not have, as stderr
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        with _printable_warnings():
+            return command()
+    except UserError as error:
+        return _failed(printable(str(error)))
+    except ImportError as error:  # of a wrong FASTBP_ISA, or a package that is broken
+        return _failed(printable_lines(str(error)))
+    except KeyboardInterrupt:
+        print("\nfastbp: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # nobody reads on, for instance after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _failed(message: str) -> int:
+    print(f"fastbp: {message}", file=sys.stderr)
+    return USER_MISTAKE
+
+
+@contextmanager
+def _printable_warnings() -> Iterator[None]:
+    """Show warnings as the commands show errors: without the line of code that they come from."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        print(f"fastbp: warning: {printable_lines(str(message))}", file=sys.stderr)
+
+    before, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before

@@ -1,0 +1,708 @@
+"""`Backprop`: what the two estimators share, which is all but targets and predictions."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import math
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..network import Network, Solver
+from ..network.arrays import BLOCK_BYTES, blocks_of, check_finite
+from ..network.catalogue import hidden_activations
+from ..network.checks import check_choice, check_dropout, check_flag, check_number, check_whole
+from ..network.data import as_matrix_of_row, as_weights
+from ..network.network import warn_of_divergence
+from ..network.solver import SOLVERS
+from ..training.epochs import train_epochs
+from ..training.order import Visits, canonical_order, weights_of_fit
+from ..training.restarts import best_of, draw_restarts, train_restarts
+from ..training.run import History, Restart
+from ..training.schedule import SCHEDULES, Schedule
+from ..training.stopping import Patience, Score, Validation
+from .callbacks import CallbackSupport, Epochs, announced_fit, with_callbacks
+from .csr import listed
+from .features import checked_features, has_one_row, named_features, plain_features
+from .holdout import checked_like, held_out_rows, named_as_held_out, warn_of_other_units
+from .labels import check_is_targets, numbers_of
+from .outcome import warn_of_outcome
+from .prepared import Call, HeldOut, Lesson, Settled, Task, parameters_of
+
+# Parameters that only assigning to them changes, and lists, of which copies are kept.
+CONSTANTS = (int, float, str, tuple, list, np.generic, np.random.RandomState, type(None))
+
+
+class Backprop(CallbackSupport, BaseEstimator):
+    """What the regressor and the classifier share: parameters, training, fitted attributes."""
+
+    hidden_layer_sizes: int | Sequence[int]
+    activation: str | Sequence[str]
+    solver: str
+    alpha: float
+    batch_size: int
+    learning_rate: str
+    learning_rate_init: float
+    power_t: float
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    n_iter_no_change: int
+    early_stopping: bool
+    validation_fraction: float
+    verbose: bool
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    dropout: float | Sequence[float]
+    n_threads: int
+    n_init: int
+
+    network_: Network
+    _history: History
+    _random_state: np.random.RandomState
+    _seed: int = 0  # of which units are dropped and which rows are held out
+    _rate_factor: float = 1.0  # see Schedule
+    _settled: Settled | None = None
+
+    def _keep(self, parameters: dict[str, Any]) -> None:
+        """Set what `__init__` was given: its ``locals()``."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # -- training ----------------------------------------------------------------------------
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Train from new weights, or with ``warm_start=True`` from the present ones.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+            A row of weight w counts like w copies of it. None is 1 each. Weights that sum up to 1,
+            such as AdaBoost's, are shares: they are multiplied by the number of rows.
+        X_val, y_val : like X and y, default=None
+            Rows to hold out. After each epoch their loss and score are noted (see
+            ``validation_loss_curve_``), and with ``early_stopping`` training ends by them. None:
+            with ``early_stopping`` a share of the rows of ``X``, else none.
+        sample_weight_val : array-like of shape (n_val_samples,), default=None
+            Weights in their mean loss and score.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a parameter or data that cannot be used. A model fitted before stays as it was.
+        KeyboardInterrupt
+            If training is interrupted. What was learnt until then is kept: the model is fitted.
+        """
+        go_on = self.warm_start and hasattr(self, "network_")
+        held_out = _held_out_by_hand(X_val, y_val, sample_weight_val)
+        lesson = self._begin(X, y, sample_weight, Call(go_on, held_out=held_out))
+        run = self._follow(lesson, go_on, X, y, sample_weight)
+        if run is not None:
+            warn_of_outcome(self, run, lesson.X, lesson.targets)
+        return self
+
+    @with_callbacks
+    def _follow(
+        self, lesson: Lesson, go_on: bool, X: Any, y: Any, sample_weight: Any
+    ) -> Restart | None:
+        """Run the epochs of `fit`, of which scikit-learn's callbacks are told, if there are any."""
+        first = Restart(
+            self.network_,
+            self._history,
+            Patience(self.tol, self.n_iter_no_change, self.early_stopping),
+            self._schedule(),
+            lesson.validation,
+        )
+        restarts = draw_restarts(first, 1 if go_on else self.n_init, self._random_state)
+        if go_on and lesson.validation is not None:
+            lesson.validation.look(self.network_, self.n_threads)  # to end with nothing worse
+        most = self.max_iter * len(restarts)
+        fitted = functools.partial(self._fitted_so_far, restarts)
+        with announced_fit(self, most, fitted, X, y, sample_weight) as epochs:
+            followed = epochs if hasattr(self, "_skl_callbacks") else None
+            return self._train(restarts, lesson, go_on, followed)
+
+    def _train(
+        self, restarts: list[Restart], lesson: Lesson, go_on: bool, epochs: Epochs | None
+    ) -> Restart:
+        """Run the epochs of `fit`, from one initialisation or several; return the best."""
+        try:
+            train_restarts(
+                restarts,
+                lesson.rows,
+                lesson.order,
+                self._solver(),
+                max_iter=self.max_iter,
+                shuffle=self._random_state if self.shuffle else None,
+                epochs=epochs,
+                verbose=bool(self.verbose),
+                n_threads=self.n_threads,
+            )
+        finally:
+            best = best_of(restarts)
+            self.network_, self._history = restarts[best].network, restarts[best].history
+            schedule = restarts[best].schedule
+            self._rate_factor = 1.0 if schedule is None else schedule.factor
+            if not go_on:
+                self.init_losses_ = np.array([restart.loss for restart in restarts])
+                self.best_init_ = best
+        return restarts[best]
+
+    def _fitted_so_far(self, restarts: list[Restart]) -> dict[str, Any]:
+        """Return what makes a copy of this estimator one whose fit ends here; see `announced_fit`.
+
+        The network is the one in training.
+        """
+        running = next((one for one in restarts if one.ending is None), restarts[-1])
+        return {
+            "network_": running.network.copy(),
+            "_history": copy.deepcopy(running.history),
+            "_random_state": copy.deepcopy(self._random_state),
+        }
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        settled = self._settled
+        if settled is not None and not settled.holds(self):
+            settled = None
+        if (
+            settled
+            and sample_weight is None
+            and (classes is None or settled.has_classes(classes))
+            and self._took_step(settled, X, y)
+        ):
+            return self
+        call = Call(hasattr(self, "network_"), True, classes, settled)
+        lesson = self._begin(X, y, sample_weight, call)
+        settled = settled or self._settle()
+        ending = train_epochs(
+            self.network_,
+            lesson.rows,
+            lesson.order,
+            settled.solver,
+            self._history,
+            max_iter=1,
+            schedule=settled.schedule,
+            shuffle=self._random_state if self.shuffle else None,
+            verbose=bool(self.verbose),
+            n_threads=self.n_threads,
+            is_call=True,
+        )
+        if ending == "diverged":
+            warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
+        return self
+
+    def _took_step(self, settled: Settled, X: Any, y: Any) -> bool:
+        """Train on one row, if it is as plain as a row can be.
+
+        What is not is left to the way that all other calls go, and so are its errors.
+        """
+        if not settled.steps:
+            return False
+        if type(X) is np.ndarray:
+            if X.ndim != 2 or len(X) != 1 or "feature_names_in_" in self.__dict__:
+                return False
+            row = X[0]
+        else:
+            plain = plain_features(self, X) if has_one_row(X) else None
+            if plain is None:
+                return False
+            row = plain[0]
+        target = self._target_of_one(y, settled)
+        if target is None:
+            return False
+        rate = settled.schedule.rate(self._history.n_rows)
+        loss = settled.network._run_row(row, target, settled.solver, rate)
+        if loss is None:
+            return False
+        self._history.begin_call()
+        self._history.add_call(loss, 1)
+        return True
+
+    def _target_of_one(self, y: Any, settled: Settled) -> Any:
+        """Return the target of one row as `Network.step` takes it, or None where y needs a look."""
+        raise NotImplementedError
+
+    def _settle(self) -> Settled:
+        """Return what was found right; note it for the next call, unless it could change."""
+        solver, parameters = self._solver(), parameters_of(self)
+        lists = tuple((value, list(value)) for value in parameters if isinstance(value, list))
+        classes = getattr(self, "classes_", None)
+        steps = solver.is_plain and not self.verbose
+        settled = Settled(
+            self.network_,
+            solver,
+            self._schedule(),
+            parameters,
+            lists,
+            steps,
+            classes,
+            {} if classes is None else numbers_of(classes),
+        )
+        if all(isinstance(value, CONSTANTS) for value in parameters):
+            self._settled = settled
+        return settled
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_settled"}
+
+    def _begin(self, X: Any, y: Any, sample_weight: Any, call: Call) -> Lesson:
+        """Check everything, then set what training works on; return it.
+
+        A call that fails here leaves the model as it was. Whatever ends training after this
+        leaves it usable: all attributes stand, and training changes them in place.
+        """
+        if call.settled:
+            hidden = self.network_.layer_sizes[1:-1]
+        else:
+            hidden = self._check_parameters(call.partial)
+            if call.partial and self.early_stopping:
+                raise ValueError(
+                    "partial_fit does not support early_stopping=True: one call is one epoch, and "
+                    "the next one has other rows. Set early_stopping=False, hold rows out yourself "
+                    "and stop calling once score(X_val, y_val) no longer improves; or call fit, "
+                    "which makes all epochs"
+                )
+        checked_X, task = self._encoded(X, y, sample_weight, call)
+        layer_sizes = (checked_X.shape[1], *hidden, task.n_outputs)
+        if call.go_on:
+            network, seed = self._network_to_go_on_with(layer_sizes, task), self._seed
+        else:
+            random = check_random_state(self.random_state)
+            network = self._new_network(layer_sizes, task, checked_X.dtype, random)
+            seed = copy.deepcopy(random).randint(2**31 - 1)  # random itself goes on as ever
+        lesson = self._lesson(network, checked_X, task, call, seed)
+        if call.held_out is not None:
+            validation = self._validation_by_hand(network, X, call.held_out, task)
+            lesson = dataclasses.replace(lesson, validation=validation)
+            warn_of_other_units(self, X, checked_X, call.held_out.X)
+
+        if not call.go_on:
+            validate_data(self, X, skip_check_array=True)  # sets n_features_in_, feature_names_in_
+            if task.classes is not None:
+                self.classes_ = task.classes
+            self._random_state, self._history, self.network_ = random, History(), network
+            self._seed = seed
+        self._history.begin_call()
+        if not call.partial:
+            self._rate_factor, self._settled = 1.0, None
+        return lesson
+
+    def _lesson(self, network: Network, X: Any, task: Task, call: Call, seed: int) -> Lesson:
+        """Return rows open for the kernels, an epoch's visits, and what is held out of them."""
+        visits = Visits.of(task.sample_weight, X.shape[0])
+        rows = network._rows(X, task.targets, visits.weights)
+        solver = self._solver()
+        if (
+            network.dtype != np.float64
+        ):  # a schedule may lower the rate to nothing, but not begin so
+            begun = dataclasses.replace(solver, learning_rate=self.learning_rate_init)
+            begun.check_dtype(network.dtype, "learning_rate_init")
+        moves_all = solver.n_moments > 0 or solver.drops_units  # at every row, zero or not
+        if (self.batch_size > 1 or not moves_all) and not call.partial and not rows.sparse:
+            short = listed(X)
+            if short is not X:
+                rows = network._rows(short, task.targets, visits.weights)
+        if self.shuffle and not call.partial:
+            order = canonical_order(rows)
+        else:
+            order = np.arange(rows.n, dtype=np.int64)
+        if call.held_out is not None or not self.early_stopping:
+            return Lesson(X, task.targets, rows, visits.order(order))
+        held_out = held_out_rows(
+            order,
+            self.validation_fraction,
+            seed,
+            task.sample_weight,
+            self._classes_to_divide(task),
+        )
+        is_left = np.ones(rows.n, dtype=bool)
+        is_left[held_out] = False
+        validation = self._validation(network, X[held_out], task.part(held_out))
+        order = visits.order(order[is_left[order]])
+        return Lesson(X, task.targets, rows, order, validation)
+
+    def _validation_by_hand(
+        self, network: Network, X: Any, held_out: HeldOut, task: Task
+    ) -> Validation:
+        """Return the rows that the user holds out of training on X and the task's targets."""
+        X_val = checked_like(self, X, held_out.X, network.dtype)
+        with named_as_held_out():
+            check_consistent_length(X_val, held_out.y)
+            weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
+            return self._validation(network, X_val, self._held_out_task(held_out.y, weights, task))
+
+    def _validation(self, network: Network, X: Any, task: Task) -> Validation:
+        rows = network._rows(X, task.targets, task.sample_weight, needs_y=True)
+        return Validation(rows, self._score_of(task), self.early_stopping)
+
+    def _held_out_task(self, y: Any, sample_weight: Any, task: Task) -> Task:
+        """Return the task of rows held out by hand beside that of the others."""
+        raise NotImplementedError
+
+    def _score_of(self, task: Task) -> Score | None:
+        """Return what makes a score of the network's outputs; None is minus the loss."""
+        raise NotImplementedError
+
+    def _classes_to_divide(self, task: Task) -> NDArray[np.intp] | None:
+        """Return the number of each row's class, if every class is to be held out of alike."""
+        raise NotImplementedError
+
+    def _encoded(self, X: Any, y: Any, sample_weight: Any, call: Call) -> tuple[Any, Task]:
+        """Return X and y as a network takes them."""
+        return self._with_targets(self._checked_X(X, call.go_on), y, sample_weight, call)
+
+    def _encoded_again(
+        self, X: Any, y: Any, sample_weight: Any = None, *, one_row: bool = False
+    ) -> tuple[Any, Task]:
+        """Return the same for the fitted network, as partial_fit would go on with it.
+
+        One row may have names: see `named_features`.
+        """
+        check_is_fitted(self)
+        self._check_parameters(partial=True)
+        row = named_features(self, X) if one_row else None
+        if row is None:
+            checked_X = self._checked_X(as_matrix_of_row(X) if one_row else X, True)
+        else:
+            checked_X = row[np.newaxis]
+        return self._with_targets(checked_X, y, sample_weight, Call(go_on=True, partial=True))
+
+    def _with_targets(
+        self, checked_X: Any, y: Any, sample_weight: Any, call: Call
+    ) -> tuple[Any, Task]:
+        check_is_targets(self, y)
+        check_consistent_length(checked_X, y)
+        weights = as_weights(sample_weight, checked_X.shape[0])
+        if weights is not None and not call.partial:
+            weights = weights_of_fit(weights)
+        return checked_X, self._task(y, weights, call)
+
+    def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
+        raise NotImplementedError
+
+    def _new_network(
+        self,
+        layer_sizes: tuple[int, ...],
+        task: Task,
+        dtype: Any,
+        random: np.random.RandomState,
+    ) -> Network:
+        return Network(
+            layer_sizes,
+            activation=hidden_activations(self.activation, len(layer_sizes) - 2),
+            out_activation=task.out_activation,
+            loss=task.loss,
+            **task.loss_parameters,
+            dtype=dtype,
+            random_state=random,
+        )
+
+    def _network_to_go_on_with(self, layer_sizes: tuple[int, ...], task: Task) -> Network:
+        """Return the fitted network, if the parameters still describe it."""
+        network: Network = self.network_
+        expected = {
+            "hidden_layer_sizes": (network.layer_sizes[1:-1], layer_sizes[1:-1]),
+            "activation": (
+                network.activation,
+                hidden_activations(self.activation, len(layer_sizes) - 2),
+            ),
+            "loss": (network.loss_name, task.loss),
+            "number of outputs": (network.layer_sizes[-1], layer_sizes[-1]),
+            **{name: (getattr(network, name), now) for name, now in task.loss_parameters.items()},
+        }
+        for name, (fitted, now) in expected.items():
+            if fitted != now:
+                raise ValueError(
+                    f"This model was fitted with {name} {fitted}, now it is {now}: training cannot "
+                    "go on from its weights. Call fit with warm_start=False to begin anew."
+                )
+        return network
+
+    def _schedule(self) -> Schedule:
+        kind = self.learning_rate if self.solver == "sgd" else "constant"
+        return Schedule(kind, self.learning_rate_init, self.power_t, self._rate_factor)
+
+    def _solver(self) -> Solver:
+        """Return the solver that the parameters describe, with the learning rate of now."""
+        n_rows = self._history.n_rows if hasattr(self, "_history") else 0
+        return Solver(
+            learning_rate=self._schedule().rate(n_rows),
+            momentum=self.momentum,
+            nesterov=self.nesterovs_momentum,
+            alpha=self.alpha,
+            batch_size=self.batch_size,
+            solver=self.solver,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            dropout=self.dropout,
+            dropout_seed=self._seed,
+        )
+
+    # -- checks ------------------------------------------------------------------------------
+
+    def _check_parameters(self, partial: bool) -> tuple[int, ...]:
+        """Check the parameters; return the sizes of the hidden layers."""
+        hidden = _hidden_sizes(self.hidden_layer_sizes)
+        hidden_activations(self.activation, len(hidden))
+        check_choice("solver", self.solver, SOLVERS)
+        check_number("alpha", self.alpha, at_least=0)
+        check_whole("batch_size", self.batch_size)
+        check_choice("learning_rate", self.learning_rate, SCHEDULES)
+        check_number("learning_rate_init", self.learning_rate_init, above=0)
+        check_number("power_t", self.power_t, at_least=0)
+        check_whole("max_iter", self.max_iter)
+        check_flag("shuffle", self.shuffle)
+        check_number("tol", self.tol, at_least=0)
+        if self.n_iter_no_change != math.inf:  # which makes all epochs
+            check_whole("n_iter_no_change", self.n_iter_no_change)
+        check_flag("early_stopping", self.early_stopping)
+        check_number("validation_fraction", self.validation_fraction, above=0, below=1)
+        check_whole("n_init", self.n_init)
+        if not isinstance(self.verbose, bool):
+            check_whole("verbose", self.verbose, at_least=0)
+        check_flag("warm_start", self.warm_start)
+        check_number("momentum", self.momentum, at_least=0, below=1)
+        check_flag("nesterovs_momentum", self.nesterovs_momentum)
+        check_number("beta_1", self.beta_1, at_least=0, below=1)
+        check_number("beta_2", self.beta_2, at_least=0, below=1)
+        check_number("epsilon", self.epsilon, above=0)
+        check_dropout(self.dropout, len(hidden))
+        check_whole("n_threads", self.n_threads)
+        return hidden
+
+    def _checked_X(self, X: Any, fitted: bool) -> Any:
+        """Return X as a float array or CSR matrix, without a copy where it is one.
+
+        Whether its values are finite is left to the network.
+        """
+        if not fitted:
+            return checked_features(self, X)
+        plain = plain_features(self, X)
+        return checked_features(self, X, self.network_.dtype) if plain is None else plain
+
+    # -- predictions and fitted attributes -----------------------------------------------------
+
+    def sensitivity(
+        self, X: Any, *, summary: str | None = None, relative: bool = False
+    ) -> NDArray[Any]:
+        """Return how much each output changes with each feature: exact derivatives.
+
+        Outputs are those of the network: the predictions of a regressor; of a classifier the
+        probabilities of the classes, for two classes only that of ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+        summary : {"mean", "mean_absolute"}, default=None
+            None returns the derivatives of every row. "mean" returns their mean over the rows,
+            with its sign, "mean_absolute" the mean of their sizes: how much a feature matters,
+            whichever way. Neither holds more than a few rows' derivatives at a time.
+        relative : bool, default=False
+            Elasticities, ``d output / d feature * feature / output``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs, n_features), or (n_outputs, n_features)
+            The second for a summary.
+
+        See Also
+        --------
+        Network.sensitivity : The same without an estimator.
+        """
+        network = self._fitted_network()
+        checked_X = self._checked_X(X, fitted=True)
+        return network.sensitivity(checked_X, summary=summary, relative=relative)
+
+    def _predictions(
+        self, X: Any, of_outputs: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Return what to make of the activations of the output layer, (n_samples, n_outputs).
+
+        Read, and converted if it must be, a block of rows after the other: beside what is returned
+        no array is larger than a block, neither of X nor of the outputs.
+        """
+        network = self._fitted_network()
+        is_checked = not isinstance(X, np.ndarray) or X.ndim != 2
+        if is_checked:
+            X = self._checked_X(X, True)
+        row_bytes = network.layer_sizes[-1] * network.dtype.itemsize
+        n_bytes = max(X.shape[0] * row_bytes, getattr(X, "nbytes", 0))
+        if n_bytes <= BLOCK_BYTES:
+            checked = X if is_checked else self._checked_X(X, True)
+            return of_outputs(network.forward(checked, self.n_threads))
+        result = None
+        for start, stop in blocks_of(X.shape[0], n_bytes):
+            block = X[start:stop] if is_checked else self._checked_X(X[start:stop], True)
+            try:
+                part = of_outputs(network.forward(block, self.n_threads))
+            except ValueError:
+                if not issparse(block):
+                    check_finite("X", block, start)  # with the number of the row in X
+                raise
+            if result is None:
+                result = np.empty((X.shape[0], *part.shape[1:]), dtype=part.dtype)
+            result[start:stop] = part
+        assert result is not None  # X has at least a row
+        return result
+
+    def _outputs_of_one(self, x: Any) -> NDArray[Any]:
+        """Return the activations of the output layer for one row, (n_outputs,)."""
+        network = self._fitted_network()
+        row = x if type(x) is np.ndarray else named_features(self, x)
+        outputs = network.forward(x if row is None else row)
+        if outputs.ndim != 1:
+            raise ValueError(
+                f"x must be one row, of shape ({self.n_features_in_},); got {np.shape(x)}. For "
+                "several rows there is predict."
+            )
+        return outputs
+
+    def _fitted_network(self) -> Network:
+        """Return the network, or raise the NotFittedError of scikit-learn."""
+        if "network_" not in self.__dict__:  # scikit-learn's own check takes ten times as long
+            check_is_fitted(self)
+        return self.network_
+
+    @property
+    def coefs_(self) -> list[NDArray[Any]]:
+        """Weights of each layer, (n_in, n_out): views on the memory of ``network_``."""
+        return self._fitted_network().weights
+
+    @coefs_.setter
+    def coefs_(self, values: Sequence[ArrayLike]) -> None:
+        self._fitted_network().weights = values
+
+    @property
+    def intercepts_(self) -> list[NDArray[Any]]:
+        """Biases of each layer, (n_out,): views on the memory of ``network_``."""
+        return self._fitted_network().biases
+
+    @intercepts_.setter
+    def intercepts_(self, values: Sequence[ArrayLike]) -> None:
+        self._fitted_network().biases = values
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Loss of each epoch since the weights were drawn, or call of partial_fit.
+
+        Of a stream it holds at least the last 1,000 calls, so that it does not grow for ever.
+        """
+        check_is_fitted(self)
+        return self._history.loss_curve
+
+    @property
+    def loss_(self) -> float:
+        """Loss of the last epoch; NaN if the first was interrupted."""
+        return self.loss_curve_[-1] if self.loss_curve_ else math.nan
+
+    @property
+    def best_loss_(self) -> float:
+        """Smallest loss of an epoch or call; NaN if the first was interrupted."""
+        check_is_fitted(self)
+        return self._history.best_loss
+
+    @property
+    def diverged_(self) -> bool:
+        """Whether the last epoch diverged: the weights are those of a better epoch before it."""
+        return math.isinf(self.loss_)
+
+    @property
+    def validation_loss_curve_(self) -> list[float] | None:
+        """Loss of held-out rows after each epoch; None where there were none."""
+        check_is_fitted(self)
+        return self._history.validation_losses or None
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """Score of held-out rows after each epoch; None where there were none."""
+        check_is_fitted(self)
+        return self._history.validation_scores or None
+
+    @property
+    def best_validation_score_(self) -> float | None:
+        """Largest of these scores; None where there were none."""
+        return max(self.validation_scores_ or [], default=None)
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of epochs since the weights were drawn, calls of partial_fit included."""
+        check_is_fitted(self)
+        return self._history.n_epochs
+
+    @property
+    def t_(self) -> int:
+        """Number of rows visited in these epochs."""
+        check_is_fitted(self)
+        return self._history.n_rows
+
+    @property
+    def n_layers_(self) -> int:
+        """Number of layers, inputs and outputs included."""
+        return len(self._fitted_network().layer_sizes)
+
+    @property
+    def n_outputs_(self) -> int:
+        """Number of units of the output layer."""
+        return self._fitted_network().layer_sizes[-1]
+
+    @property
+    def out_activation_(self) -> str:
+        """Name of the activation of the output layer."""
+        return self._fitted_network().out_activation
+
+
+def _held_out_by_hand(X_val: Any, y_val: Any, sample_weight_val: Any) -> HeldOut | None:
+    if X_val is None and y_val is None and sample_weight_val is None:
+        return None
+    if X_val is None or y_val is None:
+        raise ValueError("Rows held out need both X_val and y_val")
+    return HeldOut(X_val, y_val, sample_weight_val)
+
+
+def _hidden_sizes(sizes: Any) -> tuple[int, ...]:
+    """Return the sizes of the hidden layers; none is a linear model."""
+    if isinstance(sizes, numbers.Integral):
+        return (check_whole("hidden_layer_sizes", sizes),)
+    if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
+        raise TypeError(
+            "hidden_layer_sizes must be a whole number or a sequence of whole numbers, such as "
+            f"(100,); got {sizes!r}"
+        )
+    return tuple(check_whole(f"hidden_layer_sizes[{i}]", size) for i, size in enumerate(sizes))

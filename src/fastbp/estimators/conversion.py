@@ -1,0 +1,299 @@
+"""Models of scikit-learn's own MLP classes from and to those of this package, as they stand.
+
+Parameters, weights, what the solver remembers, the curves and the generator's state go across bit
+for bit, so that training goes on from where it was. What has no counterpart is refused.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network import Network
+from ..network.catalogue import HIDDEN_ACTIVATIONS
+from ..network.solver import SOLVERS
+from ..training.run import History
+from ..training.schedule import Schedule
+from ..training.stopping import Patience
+from .base import Backprop
+
+Model = TypeVar("Model", bound="Convertible")
+
+# Parameters that mean the same on both sides.
+SHARED = (
+    "hidden_layer_sizes", "activation", "solver", "alpha", "batch_size", "learning_rate",
+    "learning_rate_init", "power_t", "max_iter", "shuffle", "random_state", "tol",
+    "n_iter_no_change", "early_stopping", "validation_fraction", "verbose", "warm_start",
+    "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon",
+)  # fmt: skip
+LARGEST_AUTOMATIC_BATCH = 200  # of scikit-learn's batch_size="auto", which is at most all rows
+LOSSES = ("squared_error", "poisson")  # of both regressors
+
+
+def _class_of_scikit_learn(name: str) -> Any:
+    """Return scikit-learn's own class of this name, which `patch_sklearn` does not replace."""
+    from sklearn.neural_network import _multilayer_perceptron as home
+
+    return getattr(home, name)
+
+
+class Convertible(Backprop):
+    """An estimator that can be had from, and as, scikit-learn's own for the same task."""
+
+    _counterpart: ClassVar[str]  # the name of scikit-learn's class
+
+    @classmethod
+    def from_sklearn(cls, mlp: Any) -> Self:
+        """Return a model that is as scikit-learn's is, and goes on training from there.
+
+        Weights, predictions (to rounding), the solver's state and curves go across; parameters
+        keep their meaning (`docs/migration.md` has the differences). ``batch_size="auto"`` becomes
+        200. Curves keep scikit-learn's numbers, which include the L2 penalty.
+
+        Parameters
+        ----------
+        mlp : sklearn.neural_network.MLPClassifier for a classifier, MLPRegressor for a regressor
+            Or of a subclass; fitted or not. It is not changed, and nothing is shared with it.
+
+        Returns
+        -------
+        BackpropClassifier or BackpropRegressor
+
+        Raises
+        ------
+        TypeError
+            For anything else.
+        ValueError
+            For ``solver="lbfgs"``, which there is not here.
+        """
+        return _from_sklearn(cls, mlp)
+
+    def to_sklearn(self) -> Any:
+        """Return scikit-learn's model that is as this one is, and goes on training from there.
+
+        The opposite of `from_sklearn`. ``n_threads`` and ``n_init`` have no counterpart and are
+        left behind.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or MLPRegressor
+            Fitted if this one is. Nothing is shared with it.
+
+        Raises
+        ------
+        ValueError
+            For what scikit-learn's model cannot be: ``dropout``, different activations; for a
+            classifier ``class_weight``, for a regressor another ``loss`` than squared error and
+            poisson.
+        """
+        return _to_sklearn(self)
+
+
+# -- from scikit-learn ---------------------------------------------------------------------------
+
+
+def _from_sklearn(kind: type[Model], mlp: Any) -> Model:
+    """Return a model of this class that is as the ``mlp`` is, fitted if it is."""
+    expected = kind._counterpart
+    if not isinstance(mlp, _class_of_scikit_learn(expected)):
+        raise TypeError(
+            f"{kind.__name__}.from_sklearn takes a sklearn.neural_network.{expected}; got "
+            f"{type(mlp).__name__}"
+        )
+    if mlp.solver not in SOLVERS:
+        raise ValueError(
+            f"{kind.__name__} has no solver={mlp.solver!r}. If the weights are what you want, call "
+            'set_params(solver="sgd") on the model to convert; training then goes on with that'
+        )
+    parameters = {name: getattr(mlp, name) for name in SHARED}
+    if mlp.batch_size == "auto":
+        parameters["batch_size"] = LARGEST_AUTOMATIC_BATCH
+    if mlp.n_iter_no_change == math.inf:
+        parameters["n_iter_no_change"] = int(np.iinfo(np.int64).max)
+    if "loss" in kind._get_param_names():
+        parameters["loss"] = getattr(mlp, "loss", LOSSES[0])  # scikit-learn 1.6 has only that one
+    model = kind(**parameters)
+    if hasattr(mlp, "coefs_"):
+        _take_what_was_learnt(model, mlp)
+    return model
+
+
+def _take_what_was_learnt(model: Backprop, mlp: Any) -> None:
+    if len(getattr(mlp, "classes_", (0, 1))) < 2:
+        raise ValueError(f"The model knows only one class, {mlp.classes_.tolist()}")
+    network = Network(
+        (mlp.coefs_[0].shape[0], *(W.shape[1] for W in mlp.coefs_)),
+        activation=mlp.activation,
+        out_activation=mlp.out_activation_,
+        loss="log_loss" if hasattr(mlp, "classes_") else model.loss,
+        dtype=np.float32 if mlp.coefs_[0].dtype == np.float32 else np.float64,
+        random_state=0,
+    )
+    network.weights, network.biases = mlp.coefs_, mlp.intercepts_
+    model.network_ = network
+    for name in ("classes_", "n_features_in_", "feature_names_in_"):
+        if hasattr(mlp, name):
+            setattr(model, name, copy.copy(getattr(mlp, name)))
+    losses = [float(loss) for loss in getattr(mlp, "loss_curve_", ())]
+    model._history = History.of_curve(
+        losses,
+        n_rows=int(mlp.t_),
+        n_before=len(losses) - mlp.n_iter_,  # which scikit-learn counts from 0 in every call
+        validation_scores=list(getattr(mlp, "validation_scores_", None) or ()),
+    )
+    model._random_state = copy.deepcopy(mlp._random_state)
+    model._seed = copy.deepcopy(mlp._random_state).randint(2**31 - 1)
+    model.init_losses_, model.best_init_ = np.array([model.loss_]), 0
+    _take_moments(model, getattr(mlp, "_optimizer", None))
+
+
+def _take_moments(model: Backprop, optimizer: Any) -> None:
+    """Go on with the velocities of momentum, or the moments of Adam, and the learning rate."""
+    if hasattr(optimizer, "velocities"):
+        arrays = [optimizer.velocities]
+        if model.learning_rate == "adaptive":
+            model._rate_factor = optimizer.learning_rate / optimizer.learning_rate_init
+    elif hasattr(optimizer, "ms"):
+        arrays = [optimizer.ms, optimizer.vs]
+    else:
+        return
+    moments = model.network_._moments_of(model._solver())
+    if moments is None or len(moments.arenas) != len(arrays):
+        return  # without momentum velocities are not used
+    moments.n_steps = getattr(optimizer, "t", 0)
+    for arena, values in zip(moments.arenas, arrays, strict=True):
+        n = len(arena.weights)
+        arena.weights[:], arena.biases[:] = values[:n], values[n:]
+
+
+# -- to scikit-learn -----------------------------------------------------------------------------
+
+
+def _to_sklearn(model: Convertible) -> Any:
+    """Return a model of scikit-learn's class for the same task, fitted if this one is."""
+    kind = _class_of_scikit_learn(model._counterpart)
+    mlp = kind(**_parameters_for(model, kind))
+    if hasattr(model, "network_"):
+        _give_what_was_learnt(model, mlp)
+    return mlp
+
+
+def _parameters_for(model: Backprop, kind: Any) -> dict[str, Any]:
+    parameters = {name: getattr(model, name) for name in SHARED}
+    parameters["activation"] = _only_activation(model, kind)
+    loss = getattr(model, "loss", None)
+    if loss is not None and loss != LOSSES[0]:
+        takes = inspect.signature(kind).parameters
+        if loss not in LOSSES or "loss" not in takes:
+            _refuse(kind, f"loss={loss!r}")
+        parameters["loss"] = loss
+    for name, nothing in (("dropout", 0.0), ("class_weight", None)):
+        value = getattr(model, name, nothing)
+        if value is not nothing and np.any(value):
+            hint = f"set_params({name}={nothing}) first if only its predictions are wanted"
+            _refuse(kind, f"{name}={value!r}: {hint}")
+    return parameters
+
+
+def _only_activation(model: Backprop, kind: Any) -> str:
+    """Return the activation of all hidden layers."""
+    if isinstance(model.activation, str):
+        return model.activation
+    names = set(model.activation)
+    if len(names) > 1:
+        _refuse(kind, f"activation={model.activation!r}, one for each layer")
+    return names.pop() if names else HIDDEN_ACTIVATIONS[0]
+
+
+def _refuse(kind: Any, what: str) -> None:
+    raise ValueError(f"sklearn.neural_network.{kind.__name__} has no {what}")
+
+
+def _give_what_was_learnt(model: Backprop, mlp: Any) -> None:
+    network, history = model.network_, model._history
+    mlp.coefs_ = [np.array(W) for W in network.weights]
+    mlp.intercepts_ = [np.array(b) for b in network.biases]
+    mlp._best_coefs, mlp._best_intercepts = mlp.coefs_, mlp.intercepts_
+    if not model.early_stopping:  # after which scikit-learn leaves them so: the same arrays
+        mlp._best_coefs = [W.copy() for W in mlp.coefs_]
+        mlp._best_intercepts = [b.copy() for b in mlp.intercepts_]
+    for name in ("n_layers_", "n_outputs_", "out_activation_", "t_", "n_features_in_"):
+        setattr(mlp, name, getattr(model, name))
+    if hasattr(model, "feature_names_in_"):
+        mlp.feature_names_in_ = model.feature_names_in_.copy()
+    if hasattr(model, "classes_"):
+        mlp.classes_ = model.classes_.copy()
+        mlp._label_binarizer = _label_binarizer(model)
+    mlp.n_iter_ = history.n_epochs - history.n_before
+    mlp.loss_curve_ = [np.float64(loss) for loss in history.loss_curve]
+    mlp.loss_, mlp.best_loss_ = np.float64(model.loss_), np.float64(model.best_loss_)
+    mlp.validation_scores_ = mlp.best_validation_score_ = None
+    if model.early_stopping:
+        mlp.best_loss_ = None
+        mlp.validation_scores_ = list(history.validation_scores)
+        mlp.best_validation_score_ = max(history.validation_scores, default=-np.inf)
+    mlp._no_improvement_count = _epochs_without_improvement(model)
+    mlp._random_state = copy.deepcopy(model._random_state)
+    mlp._optimizer = _optimizer(model, mlp)
+
+
+def _epochs_without_improvement(model: Backprop) -> int:
+    """Return what scikit-learn would have counted on the way, which goes on from call to call."""
+    history = model._history
+    patience = Patience(model.tol, model.n_iter_no_change)
+    schedule = Schedule(model.learning_rate, model.learning_rate_init)
+    for judged in (
+        [-score for score in history.validation_scores]
+        if model.early_stopping
+        else history.loss_curve
+    ):
+        if patience.is_lost(judged) and model.solver == "sgd" and schedule.lower():
+            patience.n_without = 0
+    return patience.n_without
+
+
+def _label_binarizer(model: Any) -> Any:
+    """Return what scikit-learn's classifier makes labels of outputs with."""
+    from sklearn.preprocessing import LabelBinarizer
+
+    classes: NDArray[Any] = model.classes_
+    if not model._is_multilabel():
+        binarizer = LabelBinarizer().fit(classes)
+    else:
+        binarizer = LabelBinarizer().fit(np.array([np.zeros(len(classes)), np.ones(len(classes))]))
+    binarizer.classes_ = classes.copy()
+    return binarizer
+
+
+def _optimizer(model: Backprop, mlp: Any) -> Any:
+    """Return scikit-learn's solver, as far as the network's has come."""
+    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
+    arrays = mlp.coefs_ + mlp.intercepts_
+    moments = model.network_._moments.get(model._solver().n_moments)
+    kept = [] if moments is None else moments.arenas
+    copies = [[np.array(one) for one in (*arena.weights, *arena.biases)] for arena in kept]
+    if model.solver == "adam":
+        optimizer = AdamOptimizer(
+            arrays, model.learning_rate_init, model.beta_1, model.beta_2, model.epsilon
+        )
+        if moments is not None:
+            optimizer.t, (optimizer.ms, optimizer.vs) = moments.n_steps, copies
+        return optimizer
+    optimizer = SGDOptimizer(
+        arrays,
+        model.learning_rate_init,
+        model.learning_rate,
+        model.momentum,
+        model.nesterovs_momentum,
+        model.power_t,
+    )
+    optimizer.learning_rate = model._solver().learning_rate
+    if copies:
+        (optimizer.velocities,) = copies
+    return optimizer

@@ -1,0 +1,182 @@
+"""Rows that training leaves out, to see how a network does on rows it has not learnt from."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import validate_data
+
+from .._messages import counted
+from ..network.arrays import blocks_of, blocks_of_rows
+from ..network.frames import names_of_columns
+from .features import checked_features
+
+FAR = 10  # standard deviations of the rows trained on,
+FAR_SHARE = 0.1  # which so many of the rows held out are away in a column
+FEW_NUMBERS = 10  # of a sparse column, which say little about its units
+
+
+def held_out_rows(
+    order: NDArray[np.int64],
+    fraction: float,
+    seed: int,
+    weights: NDArray[np.float64] | None,
+    classes: NDArray[np.intp] | None,
+) -> NDArray[np.int64]:
+    """Return the numbers of a share of the rows, ascending.
+
+    Parameters
+    ----------
+    order : ndarray of int64
+        All rows. The same rows in the same order are divided alike.
+    fraction : float in (0, 1)
+    seed : int
+    weights : ndarray of shape (n_rows,), or None
+        Rows of weight 0 are not held out: they would show nothing.
+    classes : ndarray of int of shape (n_rows,), or None
+        Of each class the same share is held out.
+
+    Raises
+    ------
+    ValueError
+        If there are too few rows, or too few of a class.
+    """
+    eligible = order if weights is None else order[weights[order] > 0]
+    try:
+        _, held_out = train_test_split(
+            eligible,
+            test_size=fraction,
+            random_state=seed,
+            stratify=None if classes is None else classes[eligible],
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping cannot hold out validation_fraction={fraction:g} of "
+            f"{counted(len(eligible), 'row')}: {error} Choose another validation_fraction, or "
+            "hold out rows yourself and pass them to fit as X_val and y_val."
+        ) from error
+    return np.sort(held_out)
+
+
+@contextlib.contextmanager
+def named_as_held_out() -> Iterator[None]:
+    """Let errors about X, y or sample_weight speak of X_val, y_val or sample_weight_val."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        if "X_val" not in text and "y_val" not in text:
+            text = re.sub(r"(?<!['\"])\b(X|y|sample_weight)\b(?!['\"])", r"\1_val", text)
+            if text == str(error):
+                text = f"X_val or y_val: {text}"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from error
+
+
+def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> None:
+    """Warn where rows held out lie far outside of those trained on: they were not scaled alike.
+
+    A pipeline scales the X that it hands on to `fit`, but not what it does not know of. Where X is
+    sparse, it is the size of the numbers that are not 0 that is compared: how many there are says
+    nothing about units.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, X_val : array-like
+        As `fit` was given them.
+    checked_X : ndarray or CSR matrix
+        X as an array.
+    """
+    held_out = checked_like(estimator, X, X_val, checked_X.dtype)
+    if not held_out.shape[0]:
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        compare = _shares_of_large if issparse(checked_X) else _shares_of_distant
+        share = compare(checked_X, held_out)
+    if share.max() < FAR_SHARE:
+        return
+    column = int(share.argmax())
+    names = names_of_columns(X)
+    name = f"column {names[column]!r}" if names else f"column {column}"
+    (low, high), (low_val, high_val) = (_range(rows, column) for rows in (checked_X, held_out))
+    warnings.warn(
+        f"X_val lies far outside of the rows trained on: {name} goes from {low:.4g} to {high:.4g} "
+        f"in X, but from {low_val:.4g} to {high_val:.4g} in X_val. If X was scaled, scale X_val "
+        'alike; in a pipeline, by transform_input=["X_val"] (see the user guide).',
+        stacklevel=5,
+    )
+
+
+def _shares_of_distant(X: NDArray[Any], held_out: Any) -> NDArray[np.float64]:
+    """Return which share of the rows held out is far from the mean, column by column."""
+    mean, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    for start, stop in blocks_of_rows(X):
+        mean += X[start:stop].sum(axis=0, dtype=np.float64) / len(X)
+    for start, stop in blocks_of_rows(X):
+        squares += np.square(X[start:stop] - mean).sum(axis=0) / len(X)
+    most, n_far = FAR * np.sqrt(squares), np.zeros(X.shape[1])
+    n_rows, n_columns = held_out.shape
+    for start, stop in blocks_of(n_rows, n_rows * n_columns * held_out.dtype.itemsize):
+        block = held_out[start:stop]
+        n_far += (np.abs((block.toarray() if issparse(block) else block) - mean) > most).sum(axis=0)
+    return np.where(most > 0, n_far / n_rows, 0)
+
+
+def _shares_of_large(X: Any, held_out: Any) -> NDArray[np.float64]:
+    """Return which share of the numbers held out that are not 0 is large, column by column.
+
+    Beside the root mean square of those in X, a CSR matrix. 0 where either has only a few.
+    """
+    n_columns = X.shape[1]
+    n, squares, n_val, n_far = (np.zeros(n_columns) for _ in range(4))
+    for columns, values in _nonzeros(X):
+        n += np.bincount(columns, minlength=n_columns)
+        squares += np.bincount(columns, np.square(values), minlength=n_columns)
+    most = FAR * np.sqrt(squares / np.maximum(n, 1))
+    for columns, values in _nonzeros(held_out):
+        n_val += np.bincount(columns, minlength=n_columns)
+        n_far += np.bincount(columns[np.abs(values) > most[columns]], minlength=n_columns)
+    return np.where(np.minimum(n, n_val) >= FEW_NUMBERS, n_far / np.maximum(n_val, 1), 0)
+
+
+def _nonzeros(X: Any) -> Iterator[tuple[NDArray[Any], NDArray[np.float64]]]:
+    """Yield the columns and the values of the numbers that are not 0, some at a time."""
+    if not issparse(X):
+        for start, stop in blocks_of_rows(X):
+            block = X[start:stop]
+            columns = np.nonzero(block)[1]
+            yield columns, block[block != 0].astype(np.float64)
+        return
+    for start, stop in blocks_of(X.nnz, X.data.nbytes):
+        values = X.data[start:stop].astype(np.float64)
+        yield X.indices[start:stop][values != 0], values[values != 0]
+
+
+def _range(X: Any, column: int) -> tuple[float, float]:
+    """Return the smallest and the largest number of a column."""
+    values = X[:, [column]].toarray() if issparse(X) else X[:, column]
+    return values.min(), values.max()
+
+
+def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> Any:
+    """Return X_val as an array or CSR matrix, with the features of X, which `fit` was given.
+
+    Whether its values are finite is left to the network.
+    """
+    fitted = estimator.__class__.__new__(estimator.__class__)  # the estimator stays as it is
+    fitted.__dict__.update(estimator.get_params(deep=False))
+    validate_data(fitted, X, skip_check_array=True)
+    try:
+        with named_as_held_out():
+            return checked_features(fitted, X_val, dtype)
+    except ValueError as error:
+        text = re.sub(r"^X_val or y_val: ", "X_val: ", str(error))
+        raise ValueError(text) from error

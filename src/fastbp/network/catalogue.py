@@ -1,0 +1,61 @@
+"""Activations and losses by name, and which of them belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._messages import counted
+from .checks import check_choice
+
+HIDDEN_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson")
+# Output activations each loss can be used with, the usual one first.
+OUT_ACTIVATIONS = {
+    "squared_error": HIDDEN_ACTIVATIONS,
+    "absolute_error": HIDDEN_ACTIVATIONS,
+    "huber": HIDDEN_ACTIVATIONS,
+    "quantile": HIDDEN_ACTIVATIONS,
+    "log_loss": ("softmax", "logistic"),
+    "poisson": ("exp",),
+}
+
+# A row whose loss is above this has met a network that has diverged: outputs ten thousand times as
+# large as the largest target, or a class that counts as certain to ten thousand digits of e. For
+# huber, which grows as the one or as the other, see `Network._largest_loss`.
+LARGEST_LOSSES: dict[str, Callable[[float], float]] = {
+    "squared_error": lambda target: 1e8 * (1 + target) * (1 + target),
+    "absolute_error": lambda target: 1e4 * (1 + target),
+    "quantile": lambda target: 1e4 * (1 + target),
+    "log_loss": lambda target: 1e4,
+    "poisson": lambda target: 1e8 * (1 + target),
+}
+
+
+def hidden_activations(activation: Any, n_hidden: int) -> tuple[str, ...]:
+    """Return one name a hidden layer, each an activation that hidden layers can have."""
+    if isinstance(activation, str):
+        return (check_choice("activation", activation, HIDDEN_ACTIVATIONS),) * n_hidden
+    try:
+        names = tuple(activation)
+    except TypeError:
+        names = (activation,)
+    if len(names) != n_hidden:
+        raise ValueError(
+            f"activation lists {counted(len(names), 'name')}, but the network has "
+            f"{counted(n_hidden, 'hidden layer')}"
+        )
+    return tuple(
+        check_choice(f"activation[{i}]", name, HIDDEN_ACTIVATIONS) for i, name in enumerate(names)
+    )
+
+
+def out_activation_of(out_activation: str | None, loss: str, n_outputs: int) -> str:
+    """Return the output activation: the one given, or the usual one."""
+    allowed = OUT_ACTIVATIONS[loss]
+    if out_activation is None:
+        return "logistic" if loss == "log_loss" and n_outputs == 1 else allowed[0]
+    check_choice("out_activation", out_activation, allowed, of_what=f" with loss={loss!r}")
+    if out_activation == "softmax" and n_outputs == 1:
+        raise ValueError("softmax needs at least two outputs; use logistic for one")
+    return out_activation

@@ -1,0 +1,67 @@
+"""Derivatives of outputs with respect to inputs, a block of rows after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from .checks import check_choice, check_flag
+from .data import dense_rows
+from .parameters import Arena
+
+SUMMARIES = ("mean", "mean_absolute")
+BLOCK_BYTES = 2**22  # of derivatives that are summarised at a time
+BLOCK_WORK = 2**24  # multiplications, between which Ctrl-C is honoured
+
+
+def sensitivities(
+    engine: _core.Engine, arena: Arena, X: Any, summary: str | None, relative: bool
+) -> NDArray[Any]:
+    """Return what `Network.sensitivity` promises; X is what `as_rows` returned."""
+    check_flag("relative", relative)
+    if summary is not None:
+        check_choice("summary", summary, SUMMARIES)
+    n_in, n_out = arena.layer_sizes[0], arena.layer_sizes[-1]
+    rows = _core.Rows(X, n_in)
+    if summary and not rows.n:
+        raise ValueError("X has no rows: there is nothing to take the mean of")
+    transposed = [np.ascontiguousarray(W.T) for W in arena.weights]
+    outputs = np.empty((rows.n if relative else 0, n_out), arena.dtype)
+    result = np.empty((0 if summary else rows.n, n_out, n_in), arena.dtype)
+    total = np.zeros((n_out, n_in))
+    for start, stop in _blocks(rows.n, arena):
+        shape = (stop - start, n_out, n_in)
+        block = np.empty(shape, arena.dtype) if summary else result[start:stop]
+        engine.sensitivities(rows, start, stop, transposed, block)
+        if relative:
+            engine.forward(rows, start, stop, outputs)
+            _make_relative(block, dense_rows(X, n_in, start, stop), outputs[start:stop], start)
+        if summary:
+            total += (np.abs(block) if summary == "mean_absolute" else block).sum(0, np.float64)
+    return total / rows.n if summary else result
+
+
+def _blocks(n_rows: int, arena: Arena) -> Iterator[tuple[int, int]]:
+    """Cut range(n_rows) into blocks of little memory and some 20 ms of work."""
+    n_in, n_out = arena.layer_sizes[0], arena.layer_sizes[-1]
+    by_memory = BLOCK_BYTES // (n_in * n_out * arena.dtype.itemsize)
+    by_work = BLOCK_WORK // (arena.values.size * n_out)
+    size = max(1, min(by_memory, by_work))
+    for start in range(0, n_rows, size):
+        yield start, min(start + size, n_rows)
+
+
+def _make_relative(block: NDArray[Any], X: NDArray[Any], outputs: NDArray[Any], first: int) -> None:
+    """Turn da/dx into da/dx * x/a, in place."""
+    if not outputs.all():
+        row, output = np.argwhere(outputs == 0)[0]
+        raise ValueError(
+            f"relative=True divides by the outputs, but output {output} of row {first + row} is 0. "
+            "Leave such rows out, or use relative=False."
+        )
+    block *= X[:, np.newaxis, :]
+    block /= outputs[:, :, np.newaxis]

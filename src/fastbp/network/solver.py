@@ -1,0 +1,121 @@
+"""`Solver`: what a step does with a gradient."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .checks import (
+    LEAST_EPSILON,
+    check_choice,
+    check_dropout,
+    check_held,
+    check_number,
+    check_whole,
+)
+
+SOLVERS = ("sgd", "adam")
+MOST_DECAY = 0.5  # in a row, of weights that decay by a scale, as those of small networks do
+
+
+@dataclasses.dataclass(frozen=True)
+class Solver:
+    """What a step does with a gradient; the names are those of `Network.train_epoch`.
+
+    ``by_weight``: a batch's mean is per weight of its rows, not per row, for gradients and losses,
+    and its loss includes the L2 penalty. ``dropout_seed`` and the number of a row's visit, which
+    the network counts, decide which units are dropped.
+    """
+
+    learning_rate: float
+    momentum: float = 0.0
+    nesterov: bool = False
+    alpha: float = 0.0
+    batch_size: int = 1
+    solver: str = "sgd"
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    by_weight: bool = False
+    dropout: float | Sequence[float] = 0.0
+    dropout_seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate, above=0)
+        check_number("momentum", self.momentum, at_least=0, below=1)
+        check_number("alpha", self.alpha, at_least=0)
+        check_whole("batch_size", self.batch_size)
+        check_choice("solver", self.solver, SOLVERS)
+        check_number("beta_1", self.beta_1, at_least=0, below=1)
+        check_number("beta_2", self.beta_2, at_least=0, below=1)
+        check_number("epsilon", self.epsilon, above=0)
+        check_dropout(self.dropout)
+        check_whole("dropout_seed", self.dropout_seed, at_least=0)
+        if self.dropout_seed >= 2**32:
+            raise ValueError(f"dropout_seed must be below 2**32; got {self.dropout_seed}")
+
+    def check_dtype(self, dtype: np.dtype[Any], rate: str = "learning_rate") -> None:
+        """Refuse numbers that steps of this dtype cannot be taken with; call the rate this."""
+        if dtype == np.float64:
+            return
+        check_held(rate, self.learning_rate, dtype)
+        if self.alpha > 0:
+            check_held("alpha", max(self.alpha, 1e-30), dtype)  # a small one may count for nothing
+        if self.solver == "adam":
+            check_held("epsilon", self.epsilon, dtype, LEAST_EPSILON)
+
+    # Asked for in every epoch, of which a small one takes microseconds.
+    @functools.cached_property
+    def drops_units(self) -> bool:
+        """Whether there is any dropout."""
+        return bool(np.any(self.dropout))
+
+    @functools.cached_property
+    def n_moments(self) -> int:
+        """Numbers that are kept beside each weight."""
+        return 2 if self.solver == "adam" else int(self.momentum > 0)
+
+    def decays_slowly(self, learning_rate: float | None = None) -> bool:
+        """Whether a scale of all weights can do the decay, at the solver's or this rate."""
+        rate = self.learning_rate if learning_rate is None else learning_rate
+        return self.alpha * rate <= MOST_DECAY
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the step of a row is its gradient's and the L2 penalty's alone."""
+        decays_in_loss = self.by_weight and self.alpha > 0
+        simple = self.n_moments == 0 and not decays_in_loss and not self.drops_units
+        return self.batch_size == 1 and simple
+
+    def options(self, n_hidden: int) -> dict[str, Any]:
+        """Return what `_core.train` is told for a network of so many hidden layers."""
+        options = dict(self._options)
+        if self.drops_units:
+            options["dropout"] = check_dropout(self.dropout, n_hidden)
+        return options
+
+    @functools.cached_property
+    def _options(self) -> dict[str, Any]:
+        """What `options` are for a network of any number of layers, without dropout."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        options["dropout"] = ()
+        options["adam"] = options.pop("solver") == "adam"
+        if options["adam"]:
+            options["momentum"] = 0.0
+        return options
+
+
+def checked_solver(*told: Any) -> Solver:
+    """Return a solver, which is checked once however often it is asked for."""
+    try:
+        hash(told)
+    except TypeError:  # there is a list among them
+        return Solver(*told)
+    return _solver_once(*told)
+
+
+_solver_once = functools.lru_cache(maxsize=64, typed=True)(Solver)

@@ -1,0 +1,353 @@
+"""`Twin`: a network of fastbp that computes what a perceptron of scikit-learn would.
+
+The model's own arrays stay what counts: its parameters and its optimiser's moments are copied into
+the network, which trains, and back before anybody looks.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from .. import _core
+from ..network import Network, Solver
+from ..network.arrays import blocks_of_rows
+from ..network.state import Moments, copy_each, room_like
+from ..network.threads import available_threads
+from . import sklearn_internals
+from .fallback import is_finite, obstacle_in_parameters
+from .solver import LARGE, solver_of
+
+REPORTED = {
+    "squared_error": "mean_squared_error",
+    "binary_log_loss": "clipped_binary_log_loss",
+    "log_loss": "clipped_log_loss",
+    "poisson": "ratio_poisson",
+}
+# Targets beyond this, from which float32 takes away nothing below 1: scikit-learn, which does that
+# in float64 unless they are float32 themselves, sees a loss fall that else would stand still.
+MOST_EXACT = 2**24
+
+
+class ReportingNetwork(Network):
+    """A network whose losses are those that scikit-learn reports: see csrc/losses.inc.h."""
+
+    @property
+    def _kernel_loss(self) -> str:
+        name = super()._kernel_loss
+        if name == "squared_error" and self.layer_sizes[-1] == 1:
+            return name  # the same
+        return REPORTED.get(name, name)
+
+    def _initialise(self, random: Any) -> None:
+        """Leave the parameters at 0: the model's are copied in."""
+
+    @classmethod
+    def like(cls, model: Any) -> ReportingNetwork:
+        """Return a network with the layers of a model, and parameters to be loaded."""
+        return cls(
+            [len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_)],
+            activation=model.activation,
+            out_activation=model.out_activation_,
+            loss=model.loss,
+            dtype=model.coefs_[0].dtype,
+            random_state=np.random,  # which is not asked for anything
+        )
+
+    def fits(self, model: Any) -> bool:
+        """Whether this is what `like` would return."""
+        return (
+            self.layer_sizes == (len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_))
+            and all(name == model.activation for name in self.activation)
+            and (self.loss_name, self.out_activation) == (model.loss, model.out_activation_)
+            and self.dtype == model.coefs_[0].dtype
+        )
+
+    def is_finite(self) -> bool:
+        """Whether no parameter is NaN or infinite."""
+        return _core.all_finite(self._arena.values)
+
+    def is_moderate(self) -> bool:
+        """Whether no parameter is NaN or so large that sums may overflow on the way.
+
+        What infinite terms add up to depends on their order, and an activation may hide it.
+        """
+        values, most = self._arena.values, LARGE[self.dtype]
+        return bool(values.min() >= -most and values.max() <= most)
+
+    def load(self, model: Any) -> None:
+        """Copy the model's parameters in."""
+        copy_each(self.weights, model.coefs_)
+        copy_each(self.biases, model.intercepts_)
+
+    def store(self, model: Any) -> None:
+        """Copy the parameters back into the model's own arrays."""
+        copy_each(model.coefs_, self.weights)
+        copy_each(model.intercepts_, self.biases)
+
+
+class Twin:
+    """A model's network, laid open for training on some rows.
+
+    Parameters
+    ----------
+    model : MLPClassifier or MLPRegressor
+        For which `obstacle` has found nothing in the way.
+    X : ndarray or sparse matrix of shape (n, n_features)
+    y : ndarray of shape (n, n_outputs)
+    sample_weight : ndarray of shape (n,), or None
+    batch_size : int
+        Rows a step.
+    is_watched : bool
+        Whether somebody may look at the model after an epoch, or change it, before `hand_back`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        X: Any,
+        y: NDArray[Any],
+        sample_weight: Any,
+        batch_size: int,
+        is_watched: bool,
+    ) -> None:
+        self.model, self.optimizer = model, model._optimizer
+        self._is_watched = is_watched
+        self._is_ahead = False  # of the model
+        self._moments: Moments | None = None
+        self._before: list[NDArray[Any]] = []
+        self._arrays = [*model.coefs_, *model.intercepts_]
+        self.batch_size = batch_size
+        self.n_threads = available_threads()
+        self.network = _idle.taken(model)
+        self.rows = self.network._rows(X, _targets(model, y), sample_weight)
+        self.rows.largest_loss = LARGE[self.network.dtype]
+        self._has_weightless_rows = sample_weight is not None and bool(np.any(sample_weight == 0))
+        self._dtypes = self._dtypes_of_state(X, y, sample_weight)
+
+    def _dtypes_of_state(self, X: Any, y: Any, weights: Any) -> list[list[np.dtype[Any]]]:
+        n_layers = len(self.model.coefs_)
+        if self.network.dtype == np.float32:
+            return sklearn_internals.dtypes_of_state(
+                self.optimizer, X.dtype, y.dtype, weights, n_layers
+            )
+        return [[self.network.dtype] * 2 * n_layers] * 2
+
+    def run_epoch(self, order: NDArray[np.int64]) -> float | None:
+        """Train on these rows, batch by batch.
+
+        Returns
+        -------
+        float or None
+            The loss as scikit-learn reckons it; or None, and the model as it was, where a weight
+            or a loss was no longer finite, or something else has come up that the host's own code
+            has to deal with.
+        """
+        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
+        if solver is None or self._has_weightless_batch(order):
+            self.hand_back()
+            return None
+        if not self._is_ahead and not self._load(solver):
+            return None
+        self._moments = self.network._moments_of(solver)
+        n_steps = self._keep()
+        self._is_ahead = True
+        loss = self.network._run_epoch(self.rows, order, solver, self.n_threads)
+        is_finite = math.isfinite(loss) and self._has_finite_moments()
+        if not is_finite:
+            self._restore(n_steps)
+        if self._is_watched or not is_finite:
+            self.hand_back()
+        return loss if is_finite else None
+
+    def _has_finite_moments(self) -> bool:
+        """Whether no moment is NaN or infinite; weights stand still where the second is that."""
+        return self._moments is None or _core.all_finite(self._moments.values)
+
+    def run_epochs(self, order: NDArray[np.int64], shuffle: Any, most: int) -> list[float]:
+        """Train for up to so many short epochs at once, while nobody looks.
+
+        Each on the rows of ``order`` as ``shuffle``, a RandomState or None, then leaves them there.
+
+        Returns
+        -------
+        list of float
+            Their losses, as `run_epoch` returns them. Empty where the next epoch is to be run by
+            itself, which also finds out why.
+        """
+        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
+        if self._is_watched or self._has_weightless_rows or most < 2 or solver is None:
+            return []
+        if not self._is_ahead and not self._load(solver):
+            return []
+        self._moments = self.network._moments_of(solver)
+        self._is_ahead = True
+        return self.network._run_epochs(
+            self.rows, order, solver, most, shuffle, self._rate_after, self.n_threads, False
+        )
+
+    def _rate_after(self, n_rows: int) -> float:
+        """Return the learning rate when so many more rows will have been visited."""
+        optimizer = self.optimizer
+        if isinstance(optimizer, sklearn_internals.AdamOptimizer):
+            return float(optimizer.learning_rate_init)
+        if n_rows and optimizer.lr_schedule == "invscaling":
+            n_visits = self.model.t_ + n_rows
+            # in these words, so that it is scikit-learn's to the bit
+            return float(float(optimizer.learning_rate_init) / (n_visits + 1) ** optimizer.power_t)
+        return float(optimizer.learning_rate)
+
+    def hand_back(self) -> None:
+        """Bring the model up to date; after Ctrl-C, with what was learnt so far, and despite it."""
+        interruption: KeyboardInterrupt | None = None
+        while self._is_ahead:
+            try:
+                self._store()
+                self._is_ahead = False
+            except KeyboardInterrupt as another:
+                interruption = another
+        if interruption is not None:
+            raise interruption
+
+    def _keep(self) -> int:
+        """Copy parameters and moments, to go back to; return how many steps they have seen."""
+        state = self.network._state(self._moments)
+        self._before = room_like(self._before, state)
+        copy_each(self._before, state)
+        return self._moments.n_steps if self._moments else 0
+
+    def _restore(self, n_steps: int) -> None:
+        copy_each(self.network._state(self._moments), self._before)
+        if self._moments:
+            self._moments.n_steps = n_steps
+
+    def put_away(self) -> None:
+        """Keep the network for the model's next call: making one takes longer than a few rows."""
+        if self.network.n_parameters <= MOST_KEPT:
+            _idle.put(self.model, self.network)
+
+    def _has_weightless_batch(self, order: NDArray[np.int64]) -> bool:
+        """Whether the rows of a batch have no weight together, over which none can be a mean."""
+        weights = self.rows.sample_weight
+        if weights is None or not self._has_weightless_rows:
+            return False
+        starts = np.arange(0, len(order), self.batch_size)
+        return not np.all(np.add.reduceat(weights[order], starts) > 0)
+
+    def _load(self, solver: Solver) -> bool:
+        """Copy parameters and moments in, which whoever watches may have changed meanwhile.
+
+        Returns whether the engine can go on with them: with other arrays in the place of those
+        that training began with, scikit-learn's optimiser goes on changing the latter.
+        """
+        arrays = [*self.model.coefs_, *self.model.intercepts_]
+        if len(arrays) != len(self._arrays) or any(map(operator.is_not, arrays, self._arrays)):
+            return False
+        self.network.load(self.model)
+        self._load_moments(solver)
+        return self.network.is_finite()
+
+    def _load_moments(self, solver: Solver) -> None:
+        """Copy the optimiser's moments into the network."""
+        moments = self.network._moments_of(solver)
+        if moments is None:
+            return
+        n_layers = len(self.model.coefs_)
+        moments.n_steps = getattr(self.optimizer, "t", 0)
+        for arena, name in zip(
+            moments.arenas, sklearn_internals.moments_of(self.optimizer), strict=True
+        ):
+            arrays = getattr(self.optimizer, name)
+            copy_each(arena.weights, arrays[:n_layers])
+            copy_each(arena.biases, arrays[n_layers:])
+
+    def _store(self) -> None:
+        """Copy parameters and moments back, the latter with the dtypes that they have there."""
+        self.network.store(self.model)
+        moments = self._moments
+        if moments is None:
+            return
+        names = sklearn_internals.moments_of(self.optimizer)
+        for arena, name, dtypes in zip(moments.arenas, names, self._dtypes, strict=False):
+            views = [*arena.weights, *arena.biases]
+            arrays = [np.array(view, dtype) for view, dtype in zip(views, dtypes, strict=True)]
+            setattr(self.optimizer, name, arrays)
+        if isinstance(self.optimizer, sklearn_internals.AdamOptimizer):
+            optimizer, t = self.optimizer, moments.n_steps
+            optimizer.t = t
+            if t:  # steps taken
+                optimizer.learning_rate = (
+                    optimizer.learning_rate_init
+                    * np.sqrt(1 - optimizer.beta_2**t)
+                    / (1 - optimizer.beta_1**t)
+                )
+
+
+def _targets(model: Any, y: NDArray[Any]) -> NDArray[Any]:
+    """Return y as `Network` takes it: numbers of classes for softmax, not a column a class."""
+    return y.argmax(axis=1) if model.out_activation_ == "softmax" else y
+
+
+def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
+    """Return the activations of the output layer, (n, n_outputs), or why the engine cannot.
+
+    Reads an array a block of rows after the other: no temporary is larger than one.
+    """
+    found = obstacle_in_parameters(model, X)
+    if found is None and may_be_infinite and not is_finite(X):
+        found = "X is not finite"
+    if found is not None:
+        return found
+    network, n_threads = _predicting.taken(model), available_threads()
+    network.load(model)
+    if not network.is_moderate():
+        return "a parameter is large or not finite"
+    if issparse(X):
+        out = network._forward_rows(network._rows(X), X.shape[0], n_threads)
+    else:
+        out = np.empty((len(X), network.layer_sizes[-1]), dtype=network.dtype)
+        for start, stop in blocks_of_rows(X):
+            block = np.ascontiguousarray(X[start:stop], dtype=network.dtype)
+            rows = _core.Rows(block, network.layer_sizes[0])
+            out[start:stop] = network._forward_rows(rows, rows.n, n_threads)
+    if network.n_parameters <= MOST_KEPT:
+        _predicting.put(model, network)
+    if network.out_activation == "exp" and not out.max() < np.sqrt(np.finfo(out.dtype).max):
+        return "an output overflows, or nearly"
+    if not _core.all_finite(out):
+        return "an output overflows, or nearly"
+    return out
+
+
+class Kept:
+    """Networks of models, kept between calls, for as long as the models live.
+
+    By the models' identity: a subclass with an ``__eq__`` of its own has no hash.
+    """
+
+    def __init__(self) -> None:
+        self._networks: dict[int, tuple[weakref.ref[Any], ReportingNetwork]] = {}
+
+    def put(self, model: Any, network: ReportingNetwork) -> None:
+        """Keep the network for the model's next call."""
+        key = id(model)
+        owner = weakref.ref(model, lambda _: self._networks.pop(key, None))
+        self._networks[key] = owner, network
+
+    def taken(self, model: Any) -> ReportingNetwork:
+        """Return a network with the layers of a model, which no other call has."""
+        owner, network = self._networks.pop(id(model), (None, None))
+        if owner is None or network is None or owner() is not model or not network.fits(model):
+            return ReportingNetwork.like(model)
+        return network
+
+
+_idle = Kept()  # those that train,
+_predicting = Kept()  # and those that predict meanwhile
+MOST_KEPT = 100_000  # parameters

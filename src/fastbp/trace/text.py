@@ -1,0 +1,156 @@
+"""A step as a derivation to read in a terminal: forward, loss, backward, update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .chain_rule import number, strongest
+from .layers import LayerTrace
+
+REFUSED = """\
+This step is refused: it leads to numbers that are not finite, or to a loss beyond all bounds.
+The parameters after it are those before."""
+MOST_UNITS, MOST_PARAMETERS, MOST_VALUES = 8, 25, 10  # that are printed, of a layer or a row
+
+LOSSES = {
+    "squared_error": ("1/2 (a - y)^2", "a - y"),
+    "absolute_error": ("|a - y|", "sign(a - y)"),
+    "huber": (
+        "1/2 (a - y)^2, or huber_delta |a - y| - 1/2 huber_delta^2 beyond huber_delta",
+        "a - y, within -huber_delta..huber_delta",
+    ),
+    "quantile": (
+        "quantile (y - a) where a < y, else (1 - quantile) (a - y)",
+        "-quantile where a < y, 1 - quantile where a > y",
+    ),
+    "log_loss": ("cross-entropy", "that of the cross-entropy, with which dE/dz = a - y"),
+    "poisson": ("y log(y / a) - y + a", "1 - y / a, with which dE/dz = a - y"),
+}
+DERIVATIVES = {
+    "identity": "1",
+    "logistic": "a (1 - a)",
+    "tanh": "1 - a^2",
+    "relu": "1 where a > 0, else 0",
+    "exp": "a",
+    "softmax": "a[k] ((j = k) - a[j]), a matrix",
+}
+
+
+def derivation(trace: Any) -> str:
+    """Return the text of a `StepTrace`."""
+    parts = [_head(trace), "\nForward: z = x @ W + b, a = f(z)"]
+    for layer in trace.layers:
+        parts += _units(layer, ["z", "a"])
+    formula, slope = LOSSES[trace.loss_name]
+    parts.append(f"\nLoss: E = {formula}, summed over outputs = {number(trace.loss)}")
+    parts.append("\nBackward: delta = dE/dz = dE/da x f'(z)")
+    for layer in reversed(trace.layers):
+        last = layer is trace.layers[-1]
+        origin = f"dE/da is {slope}" if last else f"dE/da = W[{layer.layer + 1}] @ delta"
+        parts.append(f"  {origin}; f'(z) = {DERIVATIVES[layer.activation]}")
+        parts += _units(layer, ["dE_da", "derivative", "delta"])
+    parts.append(f"\nUpdate: {_rule(trace)}")
+    for layer in trace.layers:
+        parts += _parameters(layer)
+    parts.append(f"\nLoss after the step: {number(trace.new_loss)} (before: {number(trace.loss)})")
+    if trace.refused:
+        parts.append(REFUSED)
+    return "\n".join(parts)
+
+
+def _head(trace: Any) -> str:
+    sizes = "-".join(map(str, trace.layer_sizes))
+    weight = f"  weight = {number(trace.weight)}" if trace.weight != 1 else ""
+    dropout = ", without the dropout of training" if trace.dropout_off else ""
+    return (
+        f"One step on one row: {sizes}, {_loss_name(trace)}, {trace.dtype}{dropout}\n"
+        f"x = {_values(trace.x)}  y = {_values(trace.y)}{weight}"
+    )
+
+
+def _loss_name(trace: Any) -> str:
+    own = {"huber": "huber_delta", "quantile": "quantile"}.get(trace.loss_name)
+    name: str = trace.loss_name
+    return f"{name} ({own} = {number(trace.loss_parameter)})" if own else name
+
+
+def _values(values: NDArray[Any]) -> str:
+    shown = ", ".join(number(value) for value in values[:MOST_VALUES])
+    more = f", ... {len(values)} in all" if len(values) > MOST_VALUES else ""
+    return f"[{shown}{more}]"
+
+
+def _rule(trace: Any) -> str:
+    """Return the update as a formula, for the solver's options."""
+    solver = trace.solver
+    g = "(gradient + alpha W)" if solver.alpha else "gradient"
+    options = [f"learning_rate = {number(solver.learning_rate)}"]
+    if solver.alpha:
+        options.append(f"alpha = {number(solver.alpha)} (weights only)")
+    if solver.solver == "adam":
+        names = ("beta_1", "beta_2", "epsilon")
+        options += [f"{name} = {number(getattr(solver, name))}" for name in names]
+        options.append(f"t = {trace.n_steps + 1}")
+        rule = (
+            f"m' = beta_1 m + (1 - beta_1) {g}, s' = beta_2 s + (1 - beta_2) {g}^2,\n"
+            "  W' = W - learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m' / (sqrt(s') + epsilon)"
+        )
+    elif solver.momentum:
+        options.append(f"momentum = {number(solver.momentum)}")
+        ahead = f"momentum v' - learning_rate {g}" if solver.nesterov else "v'"
+        rule = f"v' = momentum v - learning_rate {g}, W' = W + {ahead}"
+    else:
+        rule = f"W' = W - learning_rate {g}"
+    return f"{rule}\n  with {', '.join(options)}"
+
+
+def _units(layer: LayerTrace, names: list[str]) -> list[str]:
+    """Return a line for each unit, or for those of the largest |delta|."""
+    shown, n_more = strongest(np.abs(layer.delta), MOST_UNITS)
+    columns = {}
+    for name in names:
+        values = getattr(layer, name)
+        columns[name.replace("dE_da", "dE/da").replace("derivative", "f'(z)")] = (
+            [number(values[j]) for j in shown] if values.ndim == 1 else ["-"] * len(shown)
+        )
+    title = f"layer {layer.layer}, {layer.activation}"
+    if n_more:
+        title += f": the {len(shown)} of {len(layer.z)} units with the largest |delta|"
+    return [f"  {title}", *_table({"unit": [str(j) for j in shown], **columns})]
+
+
+def _parameters(layer: LayerTrace) -> list[str]:
+    """Return a line for each weight and bias, or for those of the largest gradients."""
+    table = layer.parameters()
+    shown, n_more = strongest(np.abs(table["gradient"]), MOST_PARAMETERS)
+    names = [
+        f"b[{table['j'][k]}]" if table["i"][k] is None else f"W[{table['i'][k]}, {table['j'][k]}]"
+        for k in shown
+    ]
+    columns = {"": names}
+    for name, values in table.items():
+        if name not in ("layer", "kind", "i", "j"):
+            columns[_letters(name)] = [number(values[k]) for k in shown]
+    title = f"layer {layer.layer}: gradient = a x delta"
+    if n_more:
+        title += f"; the {len(shown)} largest of {len(table['gradient'])}"
+    return [f"  {title}", *_table(columns)]
+
+
+def _letters(name: str) -> str:
+    """Return a column's name as the formula of the update has it, for the solver's state."""
+    state, _, when = name.rpartition("_")
+    letter = {"velocities": "v", "first_moments": "m", "second_moments": "s"}.get(state)
+    return name if letter is None else letter + "'" * (when == "after")
+
+
+def _table(columns: dict[str, list[str]]) -> list[str]:
+    widths = [max(len(name), *map(len, cells)) for name, cells in columns.items()]
+    rows = [list(columns), *zip(*columns.values(), strict=True)]
+    return [
+        "    " + "  ".join(f"{cell:>{w}}" for cell, w in zip(row, widths, strict=True))
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""Epochs of a network, one or several side by side: NumPy only."""

@@ -1,0 +1,218 @@
+"""`train_epochs`: epoch after epoch, until there is no more progress or no more to do.
+
+NumPy only. An epoch itself is the network's; see `Network.train_epoch`.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..network import Network, Solver
+from ..network.state import copy_each
+from .run import History
+from .schedule import Schedule
+from .stopping import BestEpoch, Ending, Patience, Validation
+
+# Runs an epoch in place of `Network._run_epoch` and looks on: see recording/recorder.py.
+Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int], float]
+WATCHER: contextvars.ContextVar[Watcher | None] = contextvars.ContextVar("watcher", default=None)
+
+
+def train_epochs(
+    network: Network,
+    rows: _core.Rows,
+    order: NDArray[np.int64],
+    solver: Solver,
+    history: History,
+    *,
+    max_iter: int,
+    shuffle: Any = None,
+    patience: Patience | None = None,
+    schedule: Schedule | None = None,
+    validation: Validation | None = None,
+    epochs: Any = None,
+    verbose: bool = False,
+    n_threads: int = 1,
+    is_call: bool = False,
+) -> Ending:
+    """Train for up to ``max_iter`` epochs, in place.
+
+    Parameters
+    ----------
+    network : Network
+    rows : Rows
+    order : ndarray of int64
+        The rows an epoch visits.
+    solver : Solver
+    history : History
+        Every finished epoch is added to it, so that it is right whenever training is interrupted.
+    max_iter : int
+    shuffle : RandomState, default=None
+        Shuffles ``order`` anew for every epoch; None keeps it.
+    patience : Patience, default=None
+        Ends training early, by the loss or, of a validation that stops, by its score.
+    schedule : Schedule, default=None
+        Learning rate of each epoch; None is that of the solver.
+    validation : Validation, default=None
+        Held-out rows that are looked at after every epoch.
+    epochs : default=None
+        Is told when an epoch begins, ``begin()``, and when it ends, where ``end()`` may return True
+        to stop training.
+    verbose : bool, default=False
+        Print a line an epoch.
+    n_threads : int, default=1
+        See `Network.train_epoch`.
+    is_call : bool, default=False
+        The one epoch is a call of partial_fit, see `History.add_call`.
+
+    Returns
+    -------
+    {"converged", "diverged", "max_iter", "stopped"}
+        Why training ended: the loss no longer fell (or the score no longer rose), the loss is not
+        finite, all epochs were made, or ``epochs`` said so; divergence also where it did.
+    """
+    watched = validation is not None or epochs is not None or verbose or WATCHER.get() is not None
+    visit = order if shuffle is None else np.empty_like(order)
+    pace = schedule or Schedule("constant", solver.learning_rate)
+    left = max_iter
+    judged_by_score = validation is not None and validation.stops
+    best = BestEpoch(network, rows) if max_iter > 1 and not judged_by_score else None
+
+    def rate(n_rows: int) -> float:  # when so many more rows will have been visited
+        return pace.rate(history.n_rows + n_rows)
+
+    try:
+        while left > 0:
+            if epochs is not None:
+                epochs.begin()
+            if rate(0) != solver.learning_rate:
+                solver = dataclasses.replace(solver, learning_rate=rate(0))
+            most = 1 if watched else left if patience is None else int(min(left, patience.n_left))
+            start = None if best is None else _Start(network, shuffle, history.n_rows, pace)
+            losses = network._run_epochs(rows, order, solver, most, shuffle, rate, n_threads)
+            if best is not None and start is not None and losses:
+                after = functools.partial(start.after, rows, order, visit, solver, n_threads)
+                best.note(losses, after)
+            if not losses:
+                losses = [_run_epoch(network, rows, order, visit, solver, shuffle, n_threads)]
+                if best is not None:
+                    best.note(losses)
+            if best is not None and not math.isfinite(losses[-1]):
+                best.restore()
+            _note_epochs(history, losses, len(order), is_call)  # at once: before another Ctrl-C
+            left -= len(losses)
+            if validation is not None:
+                history.add_validation(*validation.look(network, n_threads))
+            if verbose:
+                print(history.last_line(), flush=True)
+            is_stopped = epochs is not None and epochs.end()
+            if not math.isfinite(losses[-1]):
+                return "diverged"
+            if is_stopped:
+                return "stopped"
+            if patience is not None:
+                lost = [patience.is_lost(_judged(loss, validation, history)) for loss in losses]
+                if lost[-1]:  # no sooner: see `most`
+                    if verbose:
+                        print(_why_stopped(patience, pace, validation), flush=True)
+                    if not pace.lower():
+                        return "converged"
+                    patience.n_without = 0
+        return "max_iter"
+    finally:
+        if validation is not None:
+            validation.restore(network)
+
+
+class _Start:
+    """What epochs that run together begin with, to run some of them once more."""
+
+    def __init__(self, network: Network, shuffle: Any, n_rows: int, pace: Schedule) -> None:
+        self._network, self._shuffle = network, shuffle
+        self._n_rows, self._pace = n_rows, dataclasses.replace(pace)
+        self._random = None if shuffle is None else shuffle.get_state(legacy=False)
+        self._n_visits = network._n_visits
+        self._n_steps = {n: moments.n_steps for n, moments in network._moments.items()}
+
+    def after(
+        self,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        visit: NDArray[np.int64],
+        solver: Solver,
+        n_threads: int,
+    ) -> Callable[[int], None]:
+        """Return what runs so many of the epochs again that just ran together."""
+        state = [array.copy() for array in self._network._before]
+
+        def rate(n_rows: int) -> float:
+            return self._pace.rate(self._n_rows + n_rows)
+
+        def run_again(n: int) -> None:
+            network, shuffle = self._network, self._shuffle
+            random = None if shuffle is None else shuffle.get_state(legacy=False)
+            moments = network._moments_of(solver)
+            copy_each(network._state(moments), state)
+            if moments is not None:
+                moments.n_steps = self._n_steps.get(solver.n_moments, 0)
+            n_visits, network._n_visits = network._n_visits, self._n_visits
+            if shuffle is not None:
+                shuffle.set_state(self._random)
+            done = network._run_epochs(rows, order, solver, n, shuffle, rate, n_threads)
+            if not done:
+                _run_epoch(network, rows, order, visit, solver, shuffle, n_threads)
+            network._n_visits = n_visits
+            if shuffle is not None:
+                shuffle.set_state(random)
+
+        return run_again
+
+
+def _note_epochs(history: History, losses: list[float], n_rows: int, is_call: bool) -> None:
+    if is_call:
+        history.add_call(losses[0], n_rows)
+    else:
+        history.add(losses, n_rows)
+
+
+def _run_epoch(
+    network: Network,
+    rows: _core.Rows,
+    order: NDArray[np.int64],
+    visit: NDArray[np.int64],
+    solver: Solver,
+    shuffle: Any,
+    n_threads: int,
+) -> float:
+    """Run one epoch, in an order of its own in ``visit``."""
+    if shuffle is not None:
+        np.copyto(visit, order)
+        _core.shuffle(visit, shuffle)
+    run = WATCHER.get() or Network._run_epoch
+    return run(network, rows, visit, solver, n_threads)
+
+
+def _judged(loss: float, validation: Validation | None, history: History) -> float:
+    """Return what an epoch is judged by: the smaller, the better."""
+    if validation is None or not validation.stops:
+        return loss
+    return -history.validation_scores[-1]
+
+
+def _why_stopped(patience: Patience, pace: Schedule, validation: Validation | None) -> str:
+    what = "Validation score" if validation is not None and validation.stops else "Training loss"
+    lowers = dataclasses.replace(pace).lower()
+    then = "A fifth of the learning rate from here on." if lowers else "Stopping."
+    return (
+        f"{what} did not improve more than tol={patience.tol:f} for "
+        f"{patience.n_iter_no_change} consecutive epochs. {then}"
+    )

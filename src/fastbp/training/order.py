@@ -1,0 +1,118 @@
+"""Which rows an epoch visits, how often and in which order."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..network.data import as_weights
+
+MOST_VISITS = 8.0  # an epoch, on average over the rows that have a weight at all
+LEAST_MEAN_WEIGHT = 0.1  # below which steps are too short for the rates that people choose
+HASHED_AT_ONCE = 1_000_000  # values, between which Ctrl-C is honoured
+
+
+@dataclasses.dataclass(frozen=True)
+class Visits:
+    """How often an epoch visits each row, and with what weight each time.
+
+    Attributes
+    ----------
+    counts : ndarray of int of shape (n,), or None
+        Visits an epoch; None is once each.
+    weights : ndarray of float64 of shape (n,), or None
+        Weight of one visit, at most 1; None is 1 each.
+    """
+
+    counts: NDArray[np.int64] | None = None
+    weights: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, sample_weight: Any, n_rows: int) -> Visits:
+        """Divide each row's weight w over ceil(w) visits of weight w / ceil(w).
+
+        So a whole weight is that many copies of the row, and no step is longer than that of a row
+        of weight 1. Rows of weight 0 are not visited. Weights whose mean over the other rows is
+        above `MOST_VISITS` are scaled down to that mean.
+        """
+        weights = as_weights(sample_weight, n_rows)
+        if weights is None:
+            return cls()
+        largest = weights.max()
+        mean = np.mean(weights[weights > 0] / largest)  # relative: a sum of weights may overflow
+        if mean * largest > MOST_VISITS:
+            weights = weights / largest * (MOST_VISITS / mean)
+        counts = np.ceil(
+            weights * (1 - 1e-9)
+        )  # a weight of 1 may have been computed as 1.0000000001
+        each = np.divide(weights, counts, out=np.zeros_like(weights), where=counts > 0)
+        each = np.minimum(each, 1)
+        whole = bool(np.all(each[counts > 0] == 1))
+        return cls(counts.astype(np.int64), None if whole else each)
+
+    def order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows given, each as often as it is to be visited."""
+        return rows if self.counts is None else np.repeat(rows, self.counts[rows])
+
+
+def weights_of_fit(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rows' weights as `fit` takes them, or warn where they make every step tiny.
+
+    Weights that sum up to 1 are shares of the rows, as boosting hands them on: multiplied by the
+    number of rows they have the mean of weights that are not given, which is 1.
+    """
+    n, total = len(weights), float(weights.sum())
+    if weights.max() < 1 and math.isclose(total, 1, rel_tol=1e-6):
+        return weights * n
+    n = int(np.count_nonzero(weights))  # rows of weight 0 take no step at all
+    if total < LEAST_MEAN_WEIGHT * n:
+        warnings.warn(
+            f"The sum of sample_weight is {total:.3g} for {n} rows: every step is that much "
+            "shorter, and little is learned. Multiply the weights by "
+            f"{n / total:.3g} to give them a mean of 1.",
+            stacklevel=6,
+        )
+    return weights
+
+
+def canonical_order(rows: _core.Rows) -> NDArray[np.int64]:
+    """Return the rows ordered by their contents, wherever in the table they stand.
+
+    By a 64-bit hash of features and targets, which is the same for dense and sparse rows, and then
+    by the weight of a visit. Rows that are equal in all of this are equal to training, too.
+    """
+    hashes = np.empty(rows.n, dtype=np.uint64)
+    size = 1 + int(HASHED_AT_ONCE / (1 + rows.values_per_row))
+    for start in range(0, rows.n, size):
+        rows.hash(start, min(start + size, rows.n), hashes)
+    if rows.sample_weight is None:
+        return order_of(hashes)
+    return np.lexsort((rows.sample_weight, hashes))
+
+
+def order_of(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return ``np.argsort(hashes)`` in about half its time: numbers alone are sorted faster.
+
+    Each hash has its last bits replaced by its number, which are then read off what is sorted. Only
+    those that agree in all other bits are left to `numpy.argsort`.
+    """
+    n = len(hashes)
+    last_bits = np.uint64((1 << n.bit_length()) - 1)
+    keys = hashes & ~last_bits
+    keys |= np.arange(n, dtype=np.uint64)
+    keys.sort()
+    order = (keys & last_bits).astype(np.int64)
+    alike = (keys[1:] ^ keys[:-1]) <= last_bits
+    if alike.any():
+        near = np.zeros(n, dtype=bool)
+        near[1:] = alike
+        near[:-1] |= alike
+        numbers = order[near]
+        order[near] = numbers[np.argsort(hashes[numbers])]
+    return order

@@ -1,0 +1,161 @@
+"""`History`, what training has come to, and `Restart`, one network and its training."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network import Network
+from .schedule import Schedule
+from .stopping import Ending, Patience, Validation
+
+MOST_CALLS = 1000  # of partial_fit, whose losses a history keeps at least
+
+
+@dataclasses.dataclass
+class History:
+    """What training has come to so far, over all calls; kept up to date epoch by epoch.
+
+    Attributes
+    ----------
+    loss_curve : list of float
+        Loss of each whole epoch: infinite if training diverged in it. Of calls of partial_fit, each
+        an epoch of its own, about the last `MOST_CALLS`: a stream has no end.
+    n_epochs, best_loss : int, float
+        Of all epochs, also of those that are no longer in the curve.
+    n_rows : int
+        Rows visited in these epochs.
+    n_before : int
+        Epochs that were made before the last call.
+    n_kept : int
+        Losses at the beginning of the curve that stay: up to the last epoch of `fit`.
+    gaps : dict of int to int
+        How many losses are no longer in the curve, by the position that they were left out at.
+    validation_losses, validation_scores : list of float
+        After each epoch for which there were held-out rows, on these.
+    validation_epochs : list of int
+        The numbers of these epochs, of which 1 is the first.
+    """
+
+    loss_curve: list[float] = dataclasses.field(default_factory=list)
+    n_rows: int = 0
+    n_before: int = 0
+    n_epochs: int = 0
+    best_loss: float = math.nan
+    n_kept: int = 0
+    gaps: dict[int, int] = dataclasses.field(default_factory=dict)
+    validation_losses: list[float] = dataclasses.field(default_factory=list)
+    validation_scores: list[float] = dataclasses.field(default_factory=list)
+    validation_epochs: list[int] = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def of_curve(cls, losses: list[float], **others: Any) -> History:
+        """Return the history of epochs with these losses."""
+        history = cls(**others)
+        n_rows, history.n_rows = history.n_rows, 0
+        history.add(losses, 0)
+        history.n_rows = n_rows
+        return history
+
+    def begin_call(self) -> None:
+        """Note that another call goes on from here."""
+        self.n_before = self.n_epochs
+
+    def add(self, losses: list[float], n_rows: int) -> None:
+        """Note epochs of so many rows each."""
+        self.loss_curve += losses
+        self.n_kept = len(self.loss_curve)
+        self._count(losses, n_rows)
+
+    def add_call(self, loss: float, n_rows: int) -> None:
+        """Note a call of partial_fit, of which the curve keeps only so many."""
+        self.loss_curve.append(loss)
+        if len(self.loss_curve) > self.n_kept + 2 * MOST_CALLS:
+            n_left_out = len(self.loss_curve) - MOST_CALLS - self.n_kept
+            self.gaps[self.n_kept] = self.gaps.get(self.n_kept, 0) + n_left_out
+            del self.loss_curve[self.n_kept : -MOST_CALLS]
+        self._count([loss], n_rows)
+
+    @property
+    def epochs(self) -> NDArray[np.int64]:
+        """Number of the epoch of each loss in the curve, of which 1 is the first."""
+        steps = np.ones(len(self.loss_curve), dtype=np.int64)
+        for position, n_left_out in self.gaps.items():
+            steps[position] += n_left_out
+        return np.cumsum(steps)
+
+    def _count(self, losses: list[float], n_rows: int) -> None:
+        self.n_rows += n_rows * len(losses)
+        self.n_epochs += len(losses)
+        for loss in losses:
+            if not loss >= self.best_loss:  # NaN at first
+                self.best_loss = loss
+
+    def add_validation(self, loss: float, score: float) -> None:
+        """Note what held-out rows showed after it."""
+        self.validation_losses.append(loss)
+        self.validation_scores.append(score)
+        self.validation_epochs.append(self.n_epochs)
+
+    def last_line(self) -> str:
+        """Return the last epoch as a line to print."""
+        line = f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}"
+        if self.validation_losses:
+            line += f", validation loss = {self.validation_losses[-1]:.8f}"
+            line += f", score = {self.validation_scores[-1]:.6f}"
+        return line
+
+
+@dataclasses.dataclass
+class Restart:
+    """One initialisation and what training has made of it.
+
+    Attributes
+    ----------
+    network : Network
+    history : History
+    patience : Patience
+    schedule : Schedule or None
+    validation : Validation or None
+    shuffle : RandomState or None
+        What shuffles its rows; where its training ended, for going on from there.
+    ending : str or None
+        Why training ended, see `train_epochs`; None while it has not.
+    """
+
+    network: Network
+    history: History
+    patience: Patience
+    schedule: Schedule | None = None
+    validation: Validation | None = None
+    shuffle: Any = None
+    ending: Ending | None = None
+
+    @property
+    def loss(self) -> float:
+        """Loss of its last whole epoch; infinite before the first."""
+        return self.history.loss_curve[-1] if self.history.loss_curve else math.inf
+
+    @property
+    def best_loss(self) -> float:
+        """Smallest loss of its whole epochs; infinite where none of them has a finite one."""
+        return self.history.best_loss if self.history.best_loss < math.inf else math.inf
+
+    @property
+    def shortfall(self) -> float:
+        """What the best has least of: its loss, or minus its best validation score."""
+        if self.validation is not None and self.validation.stops:
+            return -self.validation.best_score
+        return self.loss
+
+    def take(self, loss: float, n_rows: int) -> None:
+        """Note an epoch, and whether training ends with it."""
+        self.history.add([float(loss)], n_rows)
+        if not math.isfinite(loss):
+            self.ending = "diverged"
+        elif self.patience.is_lost(loss):
+            self.ending = "converged"

@@ -1,0 +1,164 @@
+"""When training ends, and which parameters are kept: by loss, or by held-out rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from ..network import Network
+from ..network.arrays import blocks_of
+
+Ending = Literal["converged", "diverged", "max_iter", "stopped"]
+
+
+@dataclasses.dataclass
+class Patience:
+    """When to stop: after too many epochs in a row that did not improve the loss by ``tol``."""
+
+    tol: float
+    n_iter_no_change: float
+    judges_scores: bool = False
+    best_loss: float = math.inf
+    n_without: int = 0
+
+    @property
+    def n_left(self) -> float:
+        """Epochs until it can be lost at the earliest."""
+        return max(1, self.n_iter_no_change + 1 - self.n_without)
+
+    def is_lost(self, loss: float) -> bool:
+        """Take an epoch's loss; return whether training should stop."""
+        self.n_without = self.n_without + 1 if loss > self.best_loss - self.tol else 0
+        self.best_loss = min(self.best_loss, loss)
+        return self.n_without > self.n_iter_no_change
+
+
+class BestEpoch:
+    """The parameters of the best epoch so far, which a network gets back if training diverges.
+
+    Of epochs that run together only the last one's are at hand. Where another was better, it is run
+    again when it is asked for, from what there was before them.
+
+    Parameters
+    ----------
+    network : Network
+    rows : Rows
+        Those that it trains on.
+    """
+
+    def __init__(self, network: Network, rows: _core.Rows) -> None:
+        self._network, self._rows = network, rows
+        self._initial = network._arena.values.copy()
+        self._best: NDArray[Any] | None = None
+        self._run_again: Callable[[], object] | None = None
+        self._loss = math.inf
+
+    def note(
+        self, losses: list[float], replay: Callable[[], Callable[[int], object]] | None = None
+    ) -> None:
+        """Take the losses of epochs that just ended.
+
+        `replay` returns what runs so many of them once more; one epoch alone needs none.
+        """
+        best = int(np.argmin(losses))
+        if not losses[best] < self._loss:
+            return
+        self._loss = losses[best]
+        if best == len(losses) - 1:
+            values = self._network._arena.values
+            self._best = values.copy() if self._best is None else self._best
+            np.copyto(self._best, values)
+            self._run_again = None
+        elif replay is not None:
+            self._run_again = functools.partial(replay(), best + 1)
+
+    def restore(self) -> None:
+        """Give the network the best epoch's parameters, or the initial ones if they are better.
+
+        An epoch's loss is that of its rows just before their steps: what the last steps of it have
+        left may be far worse.
+        """
+        network, values = self._network, self._network._arena.values
+        if self._run_again is not None:
+            self._run_again()
+        elif self._best is not None:
+            np.copyto(values, self._best)
+        found, loss = values.copy(), network._loss_of(self._rows)
+        np.copyto(values, self._initial)
+        if loss < network._loss_of(self._rows) and _core.all_finite(found):
+            np.copyto(values, found)
+        network.reset_solver()
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """What makes a score, larger is better, of the outputs for held-out rows.
+
+    Attributes
+    ----------
+    of_rows : callable
+        Takes the outputs of some rows, and the number of their first; returns what counts of each.
+    of_all : callable
+        Takes that of all rows and returns the score.
+    """
+
+    of_rows: Callable[[NDArray[Any], int], NDArray[Any]]
+    of_all: Callable[[NDArray[Any]], float]
+
+
+@dataclasses.dataclass
+class Validation:
+    """Held-out rows, which show how a network does on rows that it is not trained on.
+
+    Attributes
+    ----------
+    rows : Rows
+    score : Score, or None
+        None is minus the loss.
+    stops : bool
+        Training ends by the score, and with the parameters that had the best.
+    best_score : float
+    best : ndarray or None
+        The parameters that had it, where they are to be kept.
+    """
+
+    rows: _core.Rows
+    score: Score | None = None
+    stops: bool = True
+    best_score: float = -math.inf
+    best: NDArray[Any] | None = None
+
+    def look(self, network: Network, n_threads: int = 1) -> tuple[float, float]:
+        """Return the mean loss of the rows, and the score."""
+        loss = network._loss_of(self.rows)
+        score = -loss
+        if self.score is not None:
+            score = self._score(self.score, network, n_threads)
+        if score > self.best_score:
+            self.best_score = score
+            self.best = network._arena.values.copy() if self.stops else None
+        return loss, score
+
+    def _score(self, score: Score, network: Network, n_threads: int) -> float:
+        """Return the score, for which no more than a block of outputs is held at a time."""
+        found = []
+        n_bytes = self.rows.n * network.layer_sizes[-1] * network.dtype.itemsize
+        for start, stop in blocks_of(self.rows.n, n_bytes):
+            outputs = network._forward_rows(self.rows.part(start, stop), stop - start, n_threads)
+            if not np.isfinite(outputs).all():
+                return -math.inf
+            found.append(score.of_rows(outputs, start))
+        return score.of_all(np.concatenate(found))
+
+    def restore(self, network: Network) -> None:
+        """Give a network the best parameters back; what its solver knows of others goes."""
+        if self.best is not None and not np.array_equal(self.best, network._arena.values):
+            np.copyto(network._arena.values, self.best)
+            network.reset_solver()
