@@ -10,5 +10,5 @@ new_venv "$oldest"
 for interpreter in "$oldest/bin/python" python; do
     "$interpreter" -c 'import sklearn; print("scikit-learn", sklearn.__version__)'
     PYTHONPATH=$package "$interpreter" -m pytest -q -n 2 -m "" \
-        tests/test_neural_network.py tests/test_neural_network_host.py tests/test_patch.py tests/test_callbacks.py
+        tests/neural_network/test_{neural_network,neural_network_host,patch,callbacks}.py
 done

@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from fastbp import BackpropClassifier, record, trace_step
 from fastbp.page import data as page_data
 
-TAKE_STEPS = Path(__file__).parents[1] / "page" / "test" / "take-steps.js"
+TAKE_STEPS = Path(__file__).parents[2] / "page" / "test" / "take-steps.js"
 NODE = shutil.which("node")
 # Sums run in another order, and exp and tanh are another library's.
 TOLERANCES = {"float64": 1e-11, "float32": 2e-4}

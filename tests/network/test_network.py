@@ -767,7 +767,12 @@ def test_the_same_random_state_gives_the_same_bits_in_every_process_for_any_numb
     for threads in ("1", "2", "7"):
         names = "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONHASHSEED"
         environment = dict.fromkeys(names, threads)
-        run = run_python(SAME_BITS, os.path.dirname(__file__), **environment)
+        run = run_python(
+            SAME_BITS,
+            os.path.dirname(__file__),
+            os.path.dirname(os.path.dirname(__file__)),
+            **environment,
+        )
         assert run.returncode == 0, run.stderr
         outputs.add(run.stdout)
     assert len(outputs) == 1

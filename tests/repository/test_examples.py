@@ -12,7 +12,7 @@ import pytest
 
 from fastbp.cli.explain.salaries import STUDENTS
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MNIST = Path(os.environ.get("FASTBP_DATA", ROOT.parent / "shared" / "data" / "mnist.npz"))
 EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - {ROOT / "examples" / "mnist.py"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")

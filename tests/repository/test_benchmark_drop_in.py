@@ -60,7 +60,7 @@ def test_what_cannot_be_meant_is_refused(arguments, message, capsys):
 
 
 def test_the_rows_on_the_page_are_those_of_the_fits():
-    page = Path(__file__).parents[1] / "docs" / "drop_in.md"
+    page = Path(__file__).parents[2] / "docs" / "drop_in.md"
     table = page.read_text().partition(drop_in.BEGIN)[2].partition(drop_in.END)[0]
     rows = [line.split("|") for line in table.splitlines() if line.startswith("|")][2:]
     shown = [(row[1].strip(), row[3].strip()) for row in rows]

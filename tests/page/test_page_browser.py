@@ -29,7 +29,7 @@ from fastbp import (
 from fastbp.measured import ChainTuner, Knob, Stage
 from fastbp.page.document import program
 
-AXE = Path(__file__).parents[1] / "page" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[2] / "page" / "node_modules" / "axe-core" / "axe.min.js"
 QUANTITIES = """return [...document.querySelectorAll("[data-of]")].map((node) => ({
     of: node.dataset.of, text: node.textContent, short: node.dataset.short ?? null,
     value: node.dataset.short ?? node.value }))"""

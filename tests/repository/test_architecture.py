@@ -14,7 +14,7 @@ import pytest
 import fastbp
 from fastbp import _core
 
-SOURCES = Path(__file__).parents[1]
+SOURCES = Path(__file__).parents[2]
 PACKAGE = SOURCES / "src" / "fastbp"
 CSRC = SOURCES / "csrc"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 if not (ROOT / "setup.py").exists():
     pytest.skip("needs the sources", allow_module_level=True)

@@ -15,7 +15,7 @@ import pytest
 import fastbp
 from fastbp.cli.explain.salaries import STUDENTS
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 GALLERY = sorted((DOCS / "gallery").rglob("*.py"))
 MODULES = [
     found.name

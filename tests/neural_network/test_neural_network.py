@@ -1017,7 +1017,7 @@ def test_threads_are_the_processors_or_as_many_as_openmp_may_use(limit, expected
 
 
 def test_the_page_on_the_drop_in_runs():
-    page = Path(__file__).parents[1] / "docs" / "drop_in.md"
+    page = Path(__file__).parents[2] / "docs" / "drop_in.md"
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 4
     names = {}

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import instructions
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BASELINE = {
     "compiler": "gcc 12",
     "instructions_per_row": {"2-2-1": {"avx2 float64": 100.0, "avx2 float32": 50.0}},

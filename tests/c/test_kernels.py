@@ -12,7 +12,7 @@ import pytest
 
 from fastbp import _core
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ROOT = HERE.parent
 CSRC = ROOT / "csrc"
 

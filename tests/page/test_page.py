@@ -24,7 +24,7 @@ from fastbp.measured import ChainTuner, Knob, Stage
 from fastbp.page.data import MOST_OF_CURVE, MOST_UNITS, _shown
 from fastbp.trace.to_json import jsonable
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MOST_BYTES = 1_500_000
 EVIL = (
     "</script><script>alert('x')</script><img src=x onerror=alert(1)> & \" ' @@data@@ \u2028\u202e"
