@@ -13,7 +13,7 @@
  * Every operation exists once, as a template over `real` (double, float) and over the vector
  * words of an instruction set (isa/), and is compiled for each pair; a pair's functions stand in
  * one table (fbp_ops), chosen once per call. Arrays of reals are void pointers here, so that the
- * row loop in _core.pyx is the same for both dtypes. C never allocates: Python owns all memory. */
+ * row loop in _core/backprop.pyx is the same for both dtypes. C never allocates: Python owns all memory. */
 #ifndef FASTBP_H
 #define FASTBP_H
 
@@ -92,7 +92,7 @@ typedef struct {
     const double *weights;      /* NULL: 1 each */
 } fbp_data;
 
-/* What a gradient is followed with: see step_of in _core.pyx. Training stops before a row whose loss
+/* What a gradient is followed with: see step_of in _core/backprop.pyx. Training stops before a row whose loss
  * is above largest_loss, or NaN: it has diverged. */
 typedef struct {
     double learning_rate, momentum, alpha, largest_loss;

@@ -28,7 +28,8 @@ def description() -> list[str]:
             continue
     return [
         f"{processor()}, {os.cpu_count()} processors, of which fastbp uses one",
-        f"fastbp ({_core.isa.ISA}, {_core.compiler()}), {packages}Python {platform.python_version()}",
+        f"fastbp ({_core.isa.ISA}, {_core.compiler()}), {packages}"
+        f"Python {platform.python_version()}",
         time.strftime("%Y-%m-%d", time.gmtime()),
     ]
 

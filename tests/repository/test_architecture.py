@@ -1,6 +1,7 @@
 """Imports run one way, downward; what is light stays light; the public names are what they say."""
 
 import ast
+import importlib
 import inspect
 import json
 import re
@@ -12,11 +13,11 @@ from pathlib import Path
 import pytest
 
 import fastbp
-from fastbp import _core
 
 SOURCES = Path(__file__).parents[2]
 PACKAGE = SOURCES / "src" / "fastbp"
 CSRC = SOURCES / "csrc"
+CORE = sorted(path.stem for path in (PACKAGE / "_core").glob("*.pyx"))
 
 # From the bottom up: a room may import those before it, and of other packages only these.
 NUMPY, SCIKIT_LEARN = {"numpy"}, {"numpy", "scipy", "sklearn"}
@@ -64,6 +65,17 @@ def imports_of(path, nodes=None):
             base = package[: len(package) + 1 - node.level] if node.level else []
             source = ".".join([*base, *([node.module] if node.module else [])])
             yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def cython_imports(module):
+    """Names of what a module of the compiled core imports, those of its own package after a dot."""
+    names = set()
+    for path in (PACKAGE / "_core").glob(f"{module}.p[yx]*"):
+        if path.suffix in (".pyx", ".pxd"):
+            code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
+            names |= set(re.findall(r"^\s*(?:from|import|cimport)\s+([.\w]+)", code, re.MULTILINE))
+            names |= {f".{one}" for one in re.findall(r"^from \. import (\w+)", code, re.MULTILINE)}
+    return names - {"."}
 
 
 def rooms_imported(path, nodes=None):
@@ -156,10 +168,16 @@ def test_importing_the_package_runs_nothing_but_its_version():
 
 
 def test_the_compiled_core_knows_nothing_of_the_package():
-    page = re.sub(r'""".*?"""', "", (PACKAGE / "_core.pyx").read_text(), flags=re.DOTALL)
-    lines = re.findall(r"^\s*(?:from|import|cimport)\s.*", page, flags=re.MULTILINE)
-    packages = {re.split(r"[\s.]+", line.split(maxsplit=1)[1])[0] for line in lines}
-    assert packages == {"cython", "cpython", "libc", "os", "numpy"}
+    imported = {name: cython_imports(name) for name in CORE}
+    outside = {name.split(".")[0] for names in imported.values() for name in names}
+    assert outside - {""} == {"cython", "cpython", "libc", "os", "numpy"}
+    # Its own modules import those before them; all know what the kernels declare.
+    within = {
+        name: {one[1:] for one in names if one.startswith(".")} for name, names in imported.items()
+    }
+    order = list(TopologicalSorter(within).static_order())
+    assert order[0] == "kernels"
+    assert set(order) == {"kernels", *CORE}
 
 
 @pytest.mark.skipif(not CSRC.is_dir(), reason="needs the sources of the kernels")
@@ -211,9 +229,11 @@ def test_public_names_resolve_and_explain_themselves(name):
             assert function.__doc__, f"{name}.{method}"
 
 
-def test_the_stub_of_the_compiled_core_names_what_is_in_it():
-    stub = {}
-    for node in ast.parse((PACKAGE / "_core.pyi").read_text()).body:
+@pytest.mark.parametrize("module", CORE)
+def test_the_stub_of_a_compiled_module_names_what_is_in_it(module):
+    stub, compiled = {}, importlib.import_module(f"fastbp._core.{module}")
+    path = PACKAGE / "_core" / f"{module}.pyi"
+    for node in ast.parse(path.read_text()).body if path.exists() else []:
         if isinstance(node, ast.ClassDef):
             members = (getattr(n, "name", None) or n.target.id for n in node.body)
             stub[node.name] = {member for member in members if not member.startswith("__")}
@@ -222,11 +242,19 @@ def test_the_stub_of_the_compiled_core_names_what_is_in_it():
         elif isinstance(node, ast.AnnAssign):
             stub[node.target.id] = set()
     for name, members in stub.items():
-        assert members <= set(dir(getattr(_core, name))), name
-    functions = {name for name in vars(_core) if inspect.isbuiltin(getattr(_core, name))}
-    classes = {name for name, value in vars(_core).items() if inspect.isclass(value)}
+        assert members <= set(dir(getattr(compiled, name))), name
+    functions = {
+        name
+        for name, value in vars(compiled).items()
+        if inspect.isbuiltin(value) and value.__module__ == compiled.__name__
+    }
+    classes = {
+        name
+        for name, value in vars(compiled).items()
+        if inspect.isclass(value) and value.__module__ == compiled.__name__
+    }
     defined = {name for name in functions | classes if not name.startswith("_")}
     assert defined <= set(stub)
     for name in classes & defined:
-        public = {m for m in vars(getattr(_core, name)) if not m.startswith("_")}
+        public = {m for m in vars(getattr(compiled, name)) if not m.startswith("_")}
         assert public <= stub[name], name

@@ -29,10 +29,10 @@ from .workspaces import Layout
 __all__ = [
     "ACTIVATIONS",
     "AUTOMATIC",
-    "Batch",
-    "Engine",
     "ISAS",
     "LOSSES",
+    "Batch",
+    "Engine",
     "Lanes",
     "Layout",
     "Rows",

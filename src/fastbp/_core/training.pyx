@@ -80,7 +80,7 @@ def train(Engine engine not None, Rows rows not None, cnp.ndarray order not None
     """Train on rows ``order[start:stop]``.
 
     Row by row, with a ``layout`` in the way it is for; with ``batch``, batch by
-    batch, by this thread and with ``helpers`` (_threads.py) the others of its team.
+    batch, by this thread and with ``helpers`` (network/threads.py) the others of its team.
     ``moments`` has velocities, or Adam's moments, in one row an arena. Each hidden layer drops
     its units with a probability of ``dropout``, if any; ``order[start]`` is visit number
     ``first_visit``.
@@ -116,9 +116,9 @@ def train(Engine engine not None, Rows rows not None, cnp.ndarray order not None
     return stopped, loss_sum
 
 
-def train_epochs(Engine engine not None, Rows rows not None, cnp.ndarray order not None, bint is_anew,
-                 cnp.ndarray rates not None, cnp.ndarray losses not None, random_state,
-                 double learning_rate, double momentum=0, bint nesterov=False,
+def train_epochs(Engine engine not None, Rows rows not None, cnp.ndarray order not None,
+                 bint is_anew, cnp.ndarray rates not None, cnp.ndarray losses not None,
+                 random_state, double learning_rate, double momentum=0, bint nesterov=False,
                  double alpha=0, Py_ssize_t batch_size=1, bint adam=False, double beta_1=0.9,
                  double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0,
                  bint by_weight=False, double largest_loss=1e300, tuple dropout=(),
@@ -161,8 +161,8 @@ def train_epochs(Engine engine not None, Rows rows not None, cnp.ndarray order n
         return run_until_divergence(engine, &course, &solver, rows, dropout, layout, batch, helpers)
 
 
-def forward_all(Engine engine not None, Batch batch not None, helpers, Rows rows not None, Py_ssize_t start,
-                Py_ssize_t stop, cnp.ndarray out not None):
+def forward_all(Engine engine not None, Batch batch not None, helpers, Rows rows not None,
+                Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
     """a[L] of rows start..stop into those rows of ``out``, by the batch's team."""
     batch.team.data, batch.team.out = &rows.data, <char *> cnp.PyArray_DATA(out)
     batch.team.first_row, batch.team.n_rows = start, stop - start
@@ -173,8 +173,8 @@ def forward_all(Engine engine not None, Batch batch not None, helpers, Rows rows
         batch.end(False)
 
 
-cdef run_until_divergence(Engine engine, Course *course, const fbp_solver *solver, Rows rows, tuple dropout,
-               Layout layout, Batch batch, helpers):
+cdef run_until_divergence(Engine engine, Course *course, const fbp_solver *solver, Rows rows,
+                          tuple dropout, Layout layout, Batch batch, helpers):
     """Run a course; if an epoch of it diverges, once more up to there. Returns how many."""
     cdef Py_ssize_t n_done
     keep_state(course)
@@ -191,8 +191,8 @@ cdef run_until_divergence(Engine engine, Course *course, const fbp_solver *solve
     return course.n_epochs
 
 
-cdef Py_ssize_t run_once(Engine engine, Course *course, fbp_solver solver, Rows rows, tuple dropout,
-                    Layout layout, Batch batch, helpers) except -1:
+cdef Py_ssize_t run_once(Engine engine, Course *course, fbp_solver solver, Rows rows,
+                         tuple dropout, Layout layout, Batch batch, helpers) except -1:
     """Run a course up to its end, or to where an epoch diverges; returns how many before."""
     cdef fbp_net net
     cdef Epochs epochs
@@ -209,7 +209,7 @@ cdef Py_ssize_t run_once(Engine engine, Course *course, fbp_solver solver, Rows 
             batch.end(True)
         return n_done
     owed = begin_rows(engine, &net, course.moments, solver.alpha, dropout, course.dropout_seed,
-                           course.first_visit, layout)
+                      course.first_visit, layout)
     try:
         with nogil:
             n_done = epoch_by_epoch(&net, layout, NULL, &rows.data, course, &solver)
@@ -231,7 +231,7 @@ cdef void *begin_rows(Engine engine, fbp_net *net, char *moments, double alpha, 
 
 
 cdef Py_ssize_t epoch_by_epoch(fbp_net *net, Layout layout, Team *team, const fbp_data *data,
-                             Course *course, fbp_solver *solver) noexcept nogil:
+                               Course *course, fbp_solver *solver) noexcept nogil:
     """Epoch by epoch, each in an order of its own; returns how many, which is before one that
     diverges: that has drawn its order already, and maybe moved weights."""
     cdef Py_ssize_t epoch, stopped, n = course.n_visits

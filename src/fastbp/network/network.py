@@ -1,7 +1,7 @@
 """`Network`: the parameters of a multilayer perceptron, and everything one can do with them.
 
 NumPy only. All parameters stand in one arena, aligned for the kernels; ``weights`` and ``biases``
-are views on it. The algorithm itself is in ``_core.pyx``.
+are views on it. The algorithm itself is in ``_core/backprop.pyx``.
 """
 
 from __future__ import annotations

@@ -30,9 +30,6 @@ REPORTED = {
     "log_loss": "clipped_log_loss",
     "poisson": "ratio_poisson",
 }
-# Targets beyond this, from which float32 takes away nothing below 1: scikit-learn, which does that
-# in float64 unless they are float32 themselves, sees a loss fall that else would stand still.
-MOST_EXACT = 2**24
 
 
 class ReportingNetwork(Network):
