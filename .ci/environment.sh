@@ -2,12 +2,8 @@
 python=${PYTHON:-python3.11}
 work=$PWD/build/ci
 test_venv=$work/test
-# Everything but what drives scikit-learn, tools and pictures, where compiled code has little to say, and
-# what measures time or memory.
-core_tests=(tests)
-for name in estimators demo calls memory measured see trace recording page plot benchmark instructions examples neural_network callbacks patch docs explain migration conversion early_stopping schedules held_out host; do
-    core_tests+=("--ignore-glob=*/test_*$name*")
-done
+# Where compiled code has something to say; the rest drives scikit-learn, tools and pictures.
+core_tests=(tests/{c,core,network,training,trace} tests/repository/test_fuzz.py)
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=2
 
 fail() {
