@@ -437,20 +437,15 @@ def test_an_interrupt_takes_back_what_history_does_not_know_of(monkeypatch):
     rows, order = network._rows(X, y), np.arange(len(X))
     solver = Solver(0.01, dropout=0.5)  # for which the engine makes no memory
 
-    class Interrupted:
-        """An engine in which Ctrl-C comes when the epochs are done."""
+    run = _core.train_epochs
 
-        def __getattr__(self, name):
-            return getattr(engine, name)
+    def interrupted(*args, **options):  # by Ctrl-C, when the epochs are done
+        run(*args, **options)
+        raise KeyboardInterrupt
 
-        def train_epochs(self, *args, **options):
-            engine.train_epochs(*args, **options)
-            raise KeyboardInterrupt
-
-    engine = network._engine
     options = {"max_iter": 10, "shuffle": np.random.RandomState(0)}
     with monkeypatch.context() as patched:
-        patched.setattr(network, "_engine", Interrupted())
+        patched.setattr(_core, "train_epochs", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train_epochs(network, rows, order, solver, history, **options)
     assert np.array_equal(network._arena.values, before)
