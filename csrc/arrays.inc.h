@@ -4,9 +4,9 @@
 static void take_steps(void *W, void *V, const void *G, int64_t n, double weight,
                        const fbp_step *step, int biases) {
     const vec_step s = step_times(step, weight, biases);
-    if (step->adam) step_along(W, V, G, n, &s, ADAM);
-    else if (step->momentum) step_along(W, V, G, n, &s, MOMENTUM);
-    else step_along(W, NULL, G, n, &s, PLAIN);
+#define TAKE(RULE) step_along(W, V, G, n, &s, RULE)
+    WITH_RULE(step->rule)
+#undef TAKE
 }
 
 /* the sum of x^2 over n values */

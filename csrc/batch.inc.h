@@ -159,8 +159,7 @@ INLINE void fetch_weights(const real *W, const real *V, int64_t squares, int64_t
     const int64_t line = 64 / sizeof(real);
     for (int64_t k = 0; k < n; k += line) {
         PREFETCH(W + k);
-        if (RULE) PREFETCH(V + k);
-        if (RULE == ADAM) PREFETCH(V + squares + k);
+        UNROLL for (int q = 0; q < fbp_rules[RULE].n_kept; q++) PREFETCH(V + q * squares + k);
     }
 }
 
@@ -180,7 +179,7 @@ INLINE void update_tile_of_batch(const fbp_batch *batch, const fbp_layer *layer,
     const int64_t n_in = layer->n_in, at = j * n_in + i * NV * VL;
     const real *X = (const real *)batch->X + i * BLOCK, *D = (const real *)batch->D + j;
     real *G = s && is_first ? own : (real *)batch->G + at;
-    real *W = (real *)batch->W + at, *V = RULE ? (real *)batch->V + at : NULL;
+    real *W = (real *)batch->W + at, *V = fbp_rules[RULE].n_kept ? (real *)batch->V + at : NULL;
     if (s) fetch_weights(W, V, s->squares, n * NV * VL, RULE);
 #define TILE(INPUTS) gradient_tile(G, X, n_in * BLOCK, D, batch->stride, n_blocks, is_first, INPUTS, NV)
     if (n == INPUT_TILE * 2 / NV) TILE(INPUT_TILE * 2 / NV);
@@ -211,8 +210,8 @@ INLINE void update_panels(const fbp_batch *batch, const fbp_layer *layer, int64_
 
 INLINE void update_inputs_of_batch(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows,
                                    int64_t n_rows, int64_t i, int64_t n, int is_first, const vec_step *s,
-                                   const int RULE) {
-    if (batch->sparse) update_sparse(batch, layer, rows, n_rows, i, n, is_first, s, RULE);
+                                   int all, const int RULE) {
+    if (batch->sparse) update_sparse(batch, layer, rows, n_rows, i, n, is_first, s, all, RULE);
     else update_panels(batch, layer, (n_rows + BLOCK - 1) / BLOCK, i, n, is_first, s, RULE);
 }
 
@@ -242,20 +241,21 @@ static void update_bias_of_batch(const fbp_batch *batch, const fbp_layer *layer,
 static void batch_update(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
                          int64_t first_input, int64_t n, int is_first, double weight, const fbp_step *step) {
     if (first_input == 0) update_bias_of_batch(batch, layer, n_rows, is_first, weight, step);
-    if (batch->sparse && is_first && step && !step->momentum && !step->adam && step->keep[0][0] == 1) {
+    if (batch->sparse && is_first && step && step->rule == FBP_PLAIN && step->keep[0][0] == 1) {
         sparse_step(batch, layer, rows, n_rows, first_input, n, weight * step->take[0]);
         return;
     }
-#define UPDATE(S, RULE) update_inputs_of_batch(batch, layer, rows, n_rows, first_input, n, is_first, S, RULE)
+#define UPDATE(S, RULE) \
+    update_inputs_of_batch(batch, layer, rows, n_rows, first_input, n, is_first, S, moves_all(step), RULE)
     if (!step) {
-        UPDATE(NULL, PLAIN);
+        update_inputs_of_batch(batch, layer, rows, n_rows, first_input, n, is_first, NULL, 1, FBP_PLAIN);
         return;
     }
     vec_step s = step_times(step, weight, 0);
     if (!batch->sparse) s.squares = batch->squares;
-    if (step->adam) UPDATE(&s, ADAM);
-    else if (step->momentum) UPDATE(&s, MOMENTUM);
-    else UPDATE(&s, PLAIN);
+#define TAKE(RULE) UPDATE(&s, RULE)
+    WITH_RULE(step->rule)
+#undef TAKE
 #undef UPDATE
     if (batch->W_T) transpose_inputs(batch, layer, first_input, n);
 }

@@ -36,12 +36,12 @@ INLINE void few_backward(const fbp_net *net, fbp_block *block, int t, double wei
             back = v_fma(d[k], w, back);
             v_store(w_at, v_fma(take[k], aj, v_mul(keep, w)));
         }
-        const vec D_t = v_mul(unit, tiny_derive(back, aj, activation));
+        const vec D_t = v_mul(unit, v_derive(back, aj, activation));
         v_store(D + j, D_t);
         v_store(b + j, v_fma(take_b, D_t, v_load(b + j)));
     }
     for (; j < block->n_columns; j += VL) v_store(D + j, v_set1(0));
-    update_bias(layer, weight, step, PLAIN);
+    update_bias(layer, weight, step, FBP_PLAIN);
 }
 
 /* Forward, loss and, unless that is too large, backward. */

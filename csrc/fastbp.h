@@ -17,25 +17,16 @@
 #ifndef FASTBP_H
 #define FASTBP_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tables/activations.h"
+#include "tables/losses.h"
+#include "tables/solvers.h"
+
 typedef enum { FBP_SCALAR, FBP_AVX2, FBP_AVX512, FBP_NEON, FBP_N_ISA } fbp_isa;
 typedef enum { FBP_FLOAT64, FBP_FLOAT32, FBP_N_DTYPE } fbp_dtype;
-
-typedef enum {
-    FBP_IDENTITY, FBP_LOGISTIC, FBP_TANH, FBP_RELU,  /* any layer */
-    FBP_EXP, FBP_SOFTMAX,                            /* output layer only */
-    FBP_N_ACTIVATION
-} fbp_activation;
-
-typedef enum {
-    FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_HUBER, FBP_QUANTILE, /* any output activation */
-    FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON,                 /* pairs: see fbp_output_delta */
-    FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS, /* scikit-learn's */
-    FBP_RATIO_POISSON,
-    FBP_N_LOSS
-} fbp_loss;
 
 /* z, a and delta live in scratch that is padded to this many bytes, so that kernels may work on
  * whole vectors there; what stands behind n_out is finite and is never used. */
@@ -43,8 +34,8 @@ typedef enum {
 
 /* a = f(z), in place, over n units */
 typedef void fbp_activate(void *z, int64_t n);
-/* delta *= f'(z), the derivative written in terms of a = f(z) */
-typedef void fbp_derive(void *delta, const void *a, int64_t n);
+/* delta *= f'(z), the derivative written in terms of a = f(z), or of z: see tables/activations.h */
+typedef void fbp_derive(void *delta, const void *a_or_z, int64_t n);
 /* delta = dE/da, or dE/dz where loss and activation are a pair (logistic or softmax with log loss,
  * exp with poisson: delta = a - y); returns the row's loss E(a, y), worked out of z where that is
  * what cannot overflow. Of huber and quantile `parameter` is what losses.inc.h says; others have none. */
@@ -66,9 +57,10 @@ typedef struct {
     double scale;           /* of W: the weights are scale * W */
     void *W, *b;            /* parameters */
     void *to_W, *to_b;      /* what the row's gradient is added to: W and b, or the batch's sums */
-    void *V_W, *V_b;        /* velocities of momentum, or Adam's first moments, or NULL */
-    void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer only, and
-                             * there unless f is identity */
+    void *V_W, *V_b;        /* the first number that the solver keeps beside each, or NULL */
+    void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer unless f is
+                             * identity, and elsewhere if the derivative needs it */
+    void *slopes_of;        /* what derive reads: a or z */
     fbp_activate *activate;
     fbp_derive *derive;
     fbp_row row;            /* a as the layer above reads it */
@@ -95,12 +87,12 @@ typedef struct {
 /* What a gradient is followed with: see step_of in _core/backprop.pyx. Training stops before a row whose loss
  * is above largest_loss, or NaN: it has diverged. */
 typedef struct {
+    fbp_rule rule;              /* and its options: */
     double learning_rate, momentum, alpha, largest_loss;
     int nesterov;
-    int adam;                   /* instead of momentum: */
     double beta_1, beta_2, epsilon;
-    int64_t squares;            /* from a first moment to the second moment beside it, in reals */
-    int64_t n_steps;            /* that the moments have seen */
+    int64_t squares;            /* from the first number kept to the second one, in reals */
+    int64_t n_steps;            /* that what is kept has seen */
     int by_weight;              /* a batch's mean, of gradients and losses, is per weight of its rows,
                                  * not per row, and its loss includes alpha / 2 |W|^2 */
 } fbp_solver;
@@ -113,14 +105,20 @@ typedef struct {
  * Without momentum there is no v, and w' = keep[0][0] w + take[0] g. Biases are not penalised: for
  * them keep[0][0] is 1 and keep[1][0] is 0.
  *
- * Adam is not linear in the gradient (Kingma and Ba, 2015). With G = g + decay w, no decay for biases,
- * moments v and s, and the correction of their start in the rate:
+ * The other rules are not linear in the gradient. With G = g + decay w, no decay for biases, and the
+ * correction of the moments' start in the rate, Adam (Kingma and Ba, 2015) keeps v and s:
  *
  *     v' = beta_1 v + (1 - beta_1) G        s' = beta_2 s + (1 - beta_2) G^2
- *     w' = w - rate v' / (sqrt(s') + epsilon) */
+ *     w' = w - rate v' / (sqrt(s') + epsilon)
+ *
+ * AdamW (Loshchilov and Hutter, 2019) has keep[0][0] w - .. instead, and no decay. AdaGrad (Duchi, Hazan
+ * and Singer, 2011) and RMSprop (Tieleman and Hinton, 2012) keep s alone and move along G:
+ *
+ *     s' = s + G^2,  or  s' = beta_2 s + (1 - beta_2) G^2
+ *     w' = w - rate G / (sqrt(s') + epsilon) */
 typedef struct {
     double keep[2][2], take[2];
-    int momentum, adam;
+    fbp_rule rule;
     double decay, beta_1, beta_2, rate, epsilon;
     int64_t squares;            /* s stands so many reals behind v */
 } fbp_step;
@@ -159,14 +157,16 @@ typedef struct {
     int sparse;                 /* rows of non-zeros: W, V and G are row-major, like the layer's */
     void *W, *W_T, *V, *G;      /* panels: weights, also transposed but in the first layer, velocities,
                                  * and sums of gradients */
-    int64_t squares;            /* Adam: its second moments stand so many reals behind V, */
+    int64_t squares;            /* the second number kept stands so many reals behind V, */
     int64_t squares_of_layer;   /* and so many behind the layer's V_W */
     void *X;                    /* inputs, dense: a block of rows side by side, and then the next block */
     void *to_b;                 /* sums of b's gradients, padded like all that follows */
     void *D;                    /* delta of every row of X */
     void *Z, *D_T, *b;          /* scratch, a group of rows: z, then a; deltas side by side; and b */
+    void *z;                    /* z beside a, where the derivative needs it, or NULL */
     fbp_row *parts;             /* sparse, scratch: as many as rows of X or D, cut to a few inputs, */
-    void *G_near;               /* and the gradients of n_near inputs */
+    void *G_near;                 /* and the gradients of n_near inputs, */
+    uint8_t *met;               /* and which of them the rows have */
     int64_t n_near;
 } fbp_batch;
 
@@ -179,6 +179,7 @@ typedef struct {
     int n_layers;
     fbp_activation first_activation, last_activation;
     fbp_loss loss;
+    int loss_pair;          /* output_delta hands back dE/dz = a - y */
     double loss_parameter;
     uint64_t visit;         /* with dropout: number of the row that is visited, over all epochs */
 } fbp_net;
@@ -244,7 +245,8 @@ struct fbp_ops {
     void (*block_correct)(const fbp_block *block, void *z, int t);
     void (*block_keep)(fbp_block *block, const void *delta, int t, double weight);
     /* The last two and all that is between them, but backward only if the loss is not too large: of two
-     * layers, the second one transposed and of FBP_FEW_OUTPUTS at most, without momentum. */
+     * layers, the second one transposed and of FBP_FEW_OUTPUTS at most, without momentum, and of an activation
+     * whose derivative is of a. */
     double (*block_row)(fbp_net *net, fbp_block *block, const void *y, int t, double weight,
                         const fbp_step *step, double largest_loss);
     void (*block_close)(fbp_block *block, const fbp_layer *layer, int n_rows);

@@ -22,7 +22,7 @@ enum { BLOCK = VL > 8 ? VL : 8 }; /* rows */
 
 /* The step of n rows, n = 0 to BLOCK, from that of one, for gradients that come times `unit`. */
 INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one, double unit) {
-    const fbp_step none = {.keep = {{1, 0}, {0, 1}}, .momentum = one->momentum};
+    const fbp_step none = {.keep = {{1, 0}, {0, 1}}, .rule = one->rule};
     steps[0] = none;
     for (int n = 1; n <= BLOCK; n++)
         for (int i = 0; i < 2; i++) {
@@ -30,7 +30,7 @@ INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one, double unit) {
             for (int j = 0; j < 2; j++)
                 steps[n].keep[i][j] = row[0] * one->keep[0][j] + row[1] * one->keep[1][j];
             steps[n].take[i] = (row[0] * one->take[0] + row[1] * one->take[1]) / unit;
-            steps[n].momentum = one->momentum;
+            steps[n].rule = one->rule;
         }
 }
 
@@ -123,8 +123,8 @@ INLINE void keep_all(fbp_block *block, const real *delta, int t, double weight, 
 
 /* D_t = weight unit delta; and b takes its step */
 static void block_keep(fbp_block *block, const void *delta, int t, double weight) {
-    if (block->momentum) keep_all(block, delta, t, weight, MOMENTUM);
-    else keep_all(block, delta, t, weight, PLAIN);
+    if (block->momentum) keep_all(block, delta, t, weight, FBP_MOMENTUM);
+    else keep_all(block, delta, t, weight, FBP_PLAIN);
 }
 
 /* block->scale decays as the weights of sparse rows do; what leaves its range goes into W. */

@@ -4,6 +4,7 @@
 #include "vector_math.inc.h"
 #include "activations.inc.h"
 #include "losses.inc.h"
+#include "solvers.inc.h"
 #include "layer.inc.h"
 #include "arrays.inc.h"
 #include "sparse_rows.inc.h"
@@ -18,6 +19,9 @@
 #include "hash.inc.h"
 #include "dropout.inc.h"
 
+#define ACTIVATE(NAME, ...) activate_##NAME,
+#define DERIVE(NAME, ...) derive_##NAME,
+#define DELTA(NAME, NAME_, ...) NAME_##_delta,
 const fbp_ops FBP_TABLE = {
     .isa = FBP_ISA_NAME,
     .itemsize = sizeof(real),
@@ -53,16 +57,15 @@ const fbp_ops FBP_TABLE = {
     .tiny_units_at_rest = MOST_VECTORS * VL,
     .train_tiny = train_tiny,
     .train_lanes = train_lanes,
-    .activate = {activate_identity, activate_logistic, activate_tanh, activate_relu,
-                 activate_exp, activate_softmax},
-    .derive = {derive_identity, derive_logistic, derive_tanh, derive_relu,
-               derive_identity, derive_identity}, /* exp and softmax: in the pair's delta */
-    .output_delta = {squared_error_delta, absolute_error_delta, huber_delta, quantile_delta,
-                     binary_log_loss_delta, log_loss_delta, poisson_delta, mean_squared_error_delta,
-                     clipped_binary_log_loss_delta, clipped_log_loss_delta, ratio_poisson_delta},
+    .activate = {FBP_ACTIVATIONS(ACTIVATE, ACTIVATE)},
+    .derive = {FBP_ACTIVATIONS(DERIVE, DERIVE)},
+    .output_delta = {FBP_LOSSES(DELTA)},
     .scale = scale,
     .take_steps = take_steps,
     .sum_squares = sum_squares,
     .all_finite = all_finite,
     .hash_row = hash_row,
 };
+#undef ACTIVATE
+#undef DERIVE
+#undef DELTA

@@ -148,89 +148,6 @@ static void list_active(fbp_layer *layer) {
 /* Scales of W are kept between this and its inverse. */
 #define LEAST_SCALE 0x1p-20
 
-/* fbp_step in vectors, for gradients that come with a factor. */
-typedef struct {
-    vec keep[2][2], take[2];
-    vec factor, decay, beta[2], rest[2], rate, epsilon; /* of Adam: rest = 1 - beta */
-    int64_t squares;
-} vec_step;
-
-/* Which step a template takes. */
-enum { PLAIN, MOMENTUM, ADAM };
-
-/* The step times a factor on the gradient; a bias keeps all of itself. */
-INLINE vec_step step_times(const fbp_step *step, double factor, int bias) {
-    const vec_step s = {
-        {{v_set1(bias ? 1 : (real)step->keep[0][0]), v_set1((real)step->keep[0][1])},
-         {v_set1(bias ? 0 : (real)step->keep[1][0]), v_set1((real)step->keep[1][1])}},
-        {v_set1((real)(step->take[0] * factor)), v_set1((real)(step->take[1] * factor))},
-        v_set1((real)factor), v_set1(bias ? 0 : (real)step->decay),
-        {v_set1((real)step->beta_1), v_set1((real)step->beta_2)},
-        {v_set1((real)(1 - step->beta_1)), v_set1((real)(1 - step->beta_2))},
-        v_set1((real)step->rate), v_set1((real)step->epsilon), step->squares};
-    return s;
-}
-
-/* w' = w + take g */
-INLINE vec_step plain_step(double take) {
-    const vec one = v_set1(1), zero = v_set1(0);
-    return (vec_step){.keep = {{one, zero}, {zero, zero}}, .take = {v_set1((real)take), zero}};
-}
-
-/* The step for gradients that are x times as large. */
-INLINE vec_step step_along_x(const vec_step *s, vec x) {
-    vec_step own = *s;
-    own.take[0] = v_mul(s->take[0], x);
-    own.take[1] = v_mul(s->take[1], x);
-    own.factor = v_mul(s->factor, x);
-    return own;
-}
-
-/* w' and v' (and Adam's s2') for the gradient g; without momentum v is left alone. */
-INLINE void take_step(vec *w, vec *v, vec *s2, vec g, const vec_step *s, const int RULE) {
-    const vec old = *w;
-    if (RULE == ADAM) {
-        g = v_fma(s->decay, old, v_mul(s->factor, g));
-        *v = v_fma(s->beta[0], *v, v_mul(s->rest[0], g));
-        *s2 = v_fma(s->beta[1], *s2, v_mul(s->rest[1], v_mul(g, g)));
-        *w = v_fnma(s->rate, v_div(*v, v_add(v_sqrt(*s2), s->epsilon)), old);
-    } else if (RULE == MOMENTUM) {
-        *w = v_fma(s->take[0], g, v_fma(s->keep[0][1], *v, v_mul(s->keep[0][0], old)));
-        *v = v_fma(s->take[1], g, v_fma(s->keep[1][1], *v, v_mul(s->keep[1][0], old)));
-    } else {
-        *w = v_fma(s->take[0], g, v_mul(s->keep[0][0], old));
-    }
-}
-
-/* The step of t (and its velocities v) with the gradients g, VL of them or the first m. */
-INLINE void step_vector(real *t, real *v, vec g, const vec_step *s, const int RULE) {
-    vec new_t = v_load(t), new_v = RULE ? v_load(v) : v_set1(0);
-    vec new_s = RULE == ADAM ? v_load(v + s->squares) : v_set1(0);
-    take_step(&new_t, &new_v, &new_s, g, s, RULE);
-    v_store(t, new_t);
-    if (RULE) v_store(v, new_v);
-    if (RULE == ADAM) v_store(v + s->squares, new_s);
-}
-
-INLINE void step_vector_n(real *t, real *v, vec g, const vec_step *s, const int RULE, int m) {
-    vec new_t = v_load_n(t, m), new_v = RULE ? v_load_n(v, m) : v_set1(0);
-    vec new_s = RULE == ADAM ? v_load_n(v + s->squares, m) : v_set1(0);
-    take_step(&new_t, &new_v, &new_s, g, s, RULE);
-    v_store_n(t, new_t, m);
-    if (RULE) v_store_n(v, new_v, m);
-    if (RULE == ADAM) v_store_n(v + s->squares, new_s, m);
-}
-
-/* The step of t with gradients that are g times a factor (in s). */
-INLINE void step_along(real *t, real *v, const real *g, int64_t n, const vec_step *s, const int RULE) {
-    int64_t j = 0;
-    for (; j + VL <= n; j += VL) step_vector(t + j, v + j, v_load(g + j), s, RULE);
-    if (j < n) {
-        const int m = (int)(n - j);
-        step_vector_n(t + j, v + j, v_load_n(g + j, m), s, RULE, m);
-    }
-}
-
 /* One input's weights w: returns w . delta, then t takes its step; w may be t. */
 INLINE real backward_update_input(const real *w, real *t, real *v, const real *delta, int64_t n,
                                   const vec_step *s, const int RULE) {
@@ -392,14 +309,14 @@ static void backward_update_decaying(fbp_layer *layer, real *delta_in, const fbp
     const double scale = keep * layer->scale;
     if (fabs(scale) > LEAST_SCALE && fabs(scale) < 1 / LEAST_SCALE) {
         const vec_step s = plain_step(take / scale);
-        backward_update_rows(layer, delta_in, x, &s, PLAIN);
+        backward_update_rows(layer, delta_in, x, &s, FBP_PLAIN);
         layer->scale = scale;
     } else { /* into W with it, before the step */
         const vec_step none = plain_step(0), s = plain_step(take);
-        backward_update_rows(layer, delta_in, x, &none, PLAIN);
+        backward_update_rows(layer, delta_in, x, &none, FBP_PLAIN);
         scale_weights(layer, scale);
         layer->scale = 1;
-        update_rows(layer, x, &s, 0, PLAIN);
+        update_rows(layer, x, &s, 0, FBP_PLAIN);
     }
 }
 
@@ -407,41 +324,29 @@ static void backward_update_decaying(fbp_layer *layer, real *delta_in, const fbp
 static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
                             const fbp_step *step) {
     const double take = weight * step->take[0], keep = step->keep[0][0];
-#define TAKE(S, RULE)                                     \
-    backward_update_weights(layer, delta_in, x, S, RULE); \
-    update_bias(layer, weight, step, RULE)
-    const vec_step s = step_times(step, weight, 0);
-    if (step->adam) {
-        TAKE(&s, ADAM);
-    } else if (step->momentum) {
-        TAKE(&s, MOMENTUM);
-    } else if (keep == 1) {
-        const vec_step plain = plain_step(take);
-        TAKE(&plain, PLAIN);
-    } else if (x->columns) {
+    vec_step s = step_times(step, weight, 0);
+    if (step->rule == FBP_PLAIN && keep != 1 && x->columns) {
         backward_update_decaying(layer, delta_in, x, take, keep);
-        update_bias(layer, weight, step, PLAIN);
-    } else {
-        TAKE(&s, PLAIN);
+        update_bias(layer, weight, step, FBP_PLAIN);
+        return;
     }
+    if (step->rule == FBP_PLAIN && keep == 1) s = plain_step(take);
+#define TAKE(RULE)                                         \
+    backward_update_weights(layer, delta_in, x, &s, RULE); \
+    update_bias(layer, weight, step, RULE)
+    WITH_RULE(step->rule)
 #undef TAKE
 }
 
 /* to_W takes its step along weight outer(x, delta), to_b along weight delta; where the weights that a row
  * leaves out move too, it must not list its inputs */
 static void update(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step) {
-    const int all = step->keep[0][0] != 1 || step->momentum || step->adam;
+    const int all = moves_all(step);
     const vec_step s = step_times(step, weight, 0);
 #define TAKE(RULE)                           \
     update_weights(layer, x, &s, all, RULE); \
     update_bias(layer, weight, step, RULE)
-    if (step->adam) {
-        TAKE(ADAM);
-    } else if (step->momentum) {
-        TAKE(MOMENTUM);
-    } else {
-        TAKE(PLAIN);
-    }
+    WITH_RULE(step->rule)
 #undef TAKE
 }
 

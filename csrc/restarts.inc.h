@@ -179,18 +179,20 @@ static vec lane_log_loss(real *delta, const real *z, const real *y, int64_t n) {
     return v_fma(v_set1(sum_y), v_log1p(rest, (double)n - 1), linear);
 }
 
-INLINE vec lane_huber(vec a, vec y, const fbp_lanes *net, vec *delta) {
+INLINE vec lane_huber(vec z, vec y, const fbp_lanes *net, vec *delta) {
+    const vec a = v_activate(z, net->out_activation);
     const vec most = v_set1((real)net->loss_parameter), r = v_sub(a, y);
     const vec d = v_max(v_sub(v_set1(0), most), v_min(most, r)); /* NaN stays in r */
-    *delta = tiny_derive(d, a, net->out_activation);
+    *delta = v_derive_of(d, z, a, net->out_activation, 1);
     return v_mul(d, v_fnma(v_set1((real)0.5), d, r));
 }
 
-INLINE vec lane_quantile(vec a, vec y, const fbp_lanes *net, vec *delta) {
+INLINE vec lane_quantile(vec z, vec y, const fbp_lanes *net, vec *delta) {
+    const vec a = v_activate(z, net->out_activation);
     const vec r = v_sub(a, y), q = v_set1((real)net->loss_parameter);
     const vec below = v_if_positive(v_sub(v_set1(0), r), v_sub(v_set1(0), q));
     const vec d = v_where_positive(r, v_set1((real)(1 - net->loss_parameter)), below);
-    *delta = tiny_derive(d, a, net->out_activation);
+    *delta = v_derive_of(d, z, a, net->out_activation, 1);
     return v_mul(r, d);
 }
 
@@ -207,17 +209,17 @@ INLINE vec lane_output_unit(const fbp_lanes *net, vec z, real y, vec *delta) {
         *delta = v_sub(a, target);
         return y > 0 ? v_fma(target, v_sub(v_set1((real)(natural_log(y) - 1)), z), a) : a;
     case FBP_ABSOLUTE_ERROR:
-        a = tiny_activate(z, net->out_activation);
+        a = v_activate(z, net->out_activation);
         difference = v_sub(a, target);
         *delta = v_where_positive(v_abs(difference), v_copysign(v_set1(1), difference), difference);
-        *delta = tiny_derive(*delta, a, net->out_activation);
+        *delta = v_derive_of(*delta, z, a, net->out_activation, 1);
         return v_abs(difference);
-    case FBP_HUBER: return lane_huber(tiny_activate(z, net->out_activation), target, net, delta);
-    case FBP_QUANTILE: return lane_quantile(tiny_activate(z, net->out_activation), target, net, delta);
+    case FBP_HUBER: return lane_huber(z, target, net, delta);
+    case FBP_QUANTILE: return lane_quantile(z, target, net, delta);
     default:
-        a = tiny_activate(z, net->out_activation);
+        a = v_activate(z, net->out_activation);
         difference = v_sub(a, target);
-        *delta = tiny_derive(difference, a, net->out_activation);
+        *delta = v_derive_of(difference, z, a, net->out_activation, 1);
         return v_mul(v_mul(v_set1((real)0.5), difference), difference);
     }
 }
@@ -340,13 +342,13 @@ INLINE void lane_rows(const fbp_lanes *net, const fbp_data *data, const int64_t 
 
 static void train_lanes(const fbp_lanes *net, const fbp_data *data, const int64_t *order, int64_t start,
                         int64_t stop, const fbp_step *step, double largest_loss, double *loss_sums) {
-    const int keeps = step->momentum ? LANES_MOMENTUM : step->keep[0][0] != 1 ? LANES_DECAY : LANES_KEEP;
+    const int keeps = step->rule == FBP_MOMENTUM ? LANES_MOMENTUM : step->keep[0][0] != 1 ? LANES_DECAY : LANES_KEEP;
     if (start == stop) return;
 #define ROWS(KEEPS, RELU) \
     lane_rows(net, data, order, start, stop, step, largest_loss, loss_sums, KEEPS, RELU)
 #define WITH_KEEPS(KEEPS)                                            \
     case KEEPS:                                                      \
-        if (net->activate == activate_relu && net->n_layers == 2) ROWS(KEEPS, 1); \
+        if (net->activate == activate_RELU && net->n_layers == 2) ROWS(KEEPS, 1); \
         else ROWS(KEEPS, 0);                                         \
         break;
     switch (keeps) {

@@ -109,8 +109,8 @@ INLINE void catch_up(const fbp_sparse *sparse, const fbp_layer *layer, int64_t i
     const vec_step s = step_times(&step, 1, 0);
 #define GRADIENT (HAS_GRADIENT ? v_load(delta + j) : v_set1(0))
     int64_t j = 0;
-    for (; j + VL <= n_out; j += VL) step_vector(w + j, v + j, GRADIENT, &s, MOMENTUM);
-    if (j < n_out) step_vector_n(w + j, v + j, GRADIENT, &s, MOMENTUM, (int)(n_out - j));
+    for (; j + VL <= n_out; j += VL) step_vector(w + j, v + j, GRADIENT, &s, FBP_MOMENTUM);
+    if (j < n_out) step_vector_n(w + j, v + j, GRADIENT, &s, FBP_MOMENTUM, (int)(n_out - j));
 #undef GRADIENT
     sparse->reached[i] = sparse->clock;
 }
@@ -180,10 +180,14 @@ INLINE void decay_scale(fbp_layer *layer, double keep) {
 static void sparse_update(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x, double weight,
                           const fbp_step *step) {
     const real *values = x->values;
+    if (!fbp_rules[step->rule].linear) { /* which rests where the row has no value */
+        update(layer, x, weight, step);
+        return;
+    }
     if (!sparse->reached) {
         decay_scale(layer, step->keep[0][0]);
         add_gradient(layer, x, (real)(weight * step->take[0] / layer->scale));
-        update_bias(layer, weight, step, PLAIN);
+        update_bias(layer, weight, step, FBP_PLAIN);
         return;
     }
     sparse->clock++;
@@ -192,7 +196,7 @@ static void sparse_update(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x
         catch_up(sparse, layer, x->columns[p], take, 1);
     }
     if (sparse->clock == FBP_POWERS * (FBP_POWERS - 1)) catch_up_all(sparse, layer);
-    update_bias(layer, weight, step, MOMENTUM);
+    update_bias(layer, weight, step, FBP_MOMENTUM);
 }
 
 /* W, and V, as they are when all weights have taken every step. */

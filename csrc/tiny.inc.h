@@ -25,27 +25,8 @@
 /* How many rows ahead one is fetched. */
 enum { AHEAD = 12 };
 
-INLINE vec tiny_activate(vec z, const fbp_activation activation) {
-    switch (activation) {
-    case FBP_LOGISTIC: return v_logistic(z);
-    case FBP_TANH: return v_tanh(z);
-    case FBP_RELU: return v_max(v_set1(0), z);
-    default: return z;
-    }
-}
-
-/* w f'(z), in terms of a = f(z) */
-INLINE vec tiny_derive(vec w, vec a, const fbp_activation activation) {
-    switch (activation) {
-    case FBP_LOGISTIC: return v_mul(w, v_fnma(a, a, a));
-    case FBP_TANH: return v_mul(w, v_fnma(a, a, v_set1(1)));
-    case FBP_RELU: return v_if_positive(a, w);
-    default: return w;
-    }
-}
-
 /* What a template has besides gradients. */
-enum { DECAYS = 1, MOVES = 2 }; /* neither: PLAIN */
+enum { NEITHER, DECAYS = 1, MOVES = 2 };
 
 /* w' and v' for the gradient whose steps are x D and x E */
 INLINE void tiny_step(vec *w, vec *v, vec x, vec D, vec E, const vec_step *s, const int KIND) {
@@ -133,13 +114,13 @@ INLINE void tiny_activate_all(vec *a, const vec *z, const fbp_layer *layer, vec 
                               const fbp_activation activation, const int KNOWN) {
     real values[MOST_VECTORS * VL];
     if (KNOWN || activation == FBP_RELU) {
-        UNROLL for (int q = 0; q < NV; q++) a[q] = tiny_activate(z[q], KNOWN ? activation : FBP_RELU);
+        UNROLL for (int q = 0; q < NV; q++) a[q] = v_activate(z[q], KNOWN ? activation : FBP_RELU);
     } else {
         UNROLL for (int q = 0; q < NV; q++) v_store(values + q * VL, z[q]);
         layer->activate(values, NV * VL);
         UNROLL for (int q = 0; q < NV; q++) a[q] = v_load(values + q * VL);
     }
-    if (activation == FBP_LOGISTIC) a[NV - 1] = v_mul(a[NV - 1], last_units);
+    if (!fbp_activations[activation].at_0) a[NV - 1] = v_mul(a[NV - 1], last_units);
 }
 
 /* sums[k]: lanes that add up to a . w2[k], for OUTPUTS outputs */
@@ -167,12 +148,12 @@ INLINE int tiny_is_difference(const fbp_net *net) {
  * calls itself would else cost the commonest output registers. */
 static vec tiny_output(const fbp_net *net, vec z, const real *y, double *loss) {
     const fbp_layer *layer = net->layers + 1;
-    const vec a = net->last_activation == FBP_EXP ? v_exp(z) : tiny_activate(z, net->last_activation);
+    const vec a = v_activate(z, net->last_activation);
     v_store(layer->z, z);
     v_store(layer->a, a);
     *loss = net->output_delta(layer->delta, layer->z, layer->a, y, 1, net->loss_parameter);
-    if (net->loss >= FBP_BINARY_LOG_LOSS) return v_sub(a, v_set1(*y)); /* a pair */
-    return tiny_derive(v_set1(*(const real *)layer->delta), a, net->last_activation);
+    if (net->loss_pair) return v_sub(a, v_set1(*y));
+    return v_derive_of(v_set1(*(const real *)layer->delta), z, a, net->last_activation, 1);
 }
 
 /* Parameters of the last layer and biases, which stay in registers, each with its velocity. */
@@ -268,7 +249,7 @@ INLINE int64_t tiny_rows_one(fbp_net *net, fbp_block *block, const fbp_data *dat
         if (!(loss <= largest_loss)) break;
         sum += weight * loss;
         UNROLL for (int q = 0; q < NV; q++) {
-            const vec slope = tiny_derive(p.w2[q], a[q], ACTIVATION);
+            const vec slope = v_derive(p.w2[q], a[q], ACTIVATION);
             D[q] = v_mul(v_mul(take, delta), slope);
             E[q] = KIND & MOVES ? v_mul(v_mul(take_V, delta), slope) : D[q];
             z[q] = v_add(Z[q], tiny_kept(p.b[q], p.V_b[q], &s_bias, BIAS));
@@ -345,7 +326,7 @@ static double tiny_output_delta(const fbp_net *net, const real *y) {
     layer->activate(layer->a, layer->n_out);
     const double loss = net->output_delta(layer->delta, layer->z, layer->a, y,
                                           layer->n_out, net->loss_parameter);
-    layer->derive(layer->delta, layer->a, layer->n_out);
+    layer->derive(layer->delta, layer->slopes_of, layer->n_out);
     return loss;
 }
 
@@ -408,7 +389,7 @@ INLINE void tiny_back(vec *back, const fbp_layer *layer, const vec *delta, int n
 INLINE void tiny_turn(tiny_state *p, const vec *back, const tiny_takes *take, vec gram, vec kept, int q,
                       const int NQ, const fbp_activation activation) {
     UNROLL for (int u = 0; u < NQ; u++) {
-        const vec slope = tiny_derive(back[u], p->a[q + u], activation);
+        const vec slope = v_derive(back[u], p->a[q + u], activation);
         p->D[q + u] = v_mul(take->W, slope);
         p->z[q + u] = v_fma(slope, v_mul(take->b, gram), v_fma(kept, p->Z[q + u], p->b[q + u]));
         p->b[q + u] = v_fma(take->b, slope, p->b[q + u]);
@@ -448,9 +429,9 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
     const vec last_units = v_load(units);
     tiny_move(p.b, block->b, NV, 1);
     UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) delta[k] = v_set1(0); /* for compilers: n_few are read */
-#define FORWARD(q, NQ) tiny_forward(p.Z + q, NULL, W + q * per_vector, n_in, next, NQ, PLAIN)
+#define FORWARD(q, NQ) tiny_forward(p.Z + q, NULL, W + q * per_vector, n_in, next, NQ, NEITHER)
 #define PASS(q, NQ) \
-    tiny_pass(p.Z + q, NULL, W + q * per_vector, n_in, x_last, next, p.D + q, p.D + q, &s, NQ, PLAIN)
+    tiny_pass(p.Z + q, NULL, W + q * per_vector, n_in, x_last, next, p.D + q, p.D + q, &s, NQ, NEITHER)
 #define TURN(q, NQ)                                                    \
     do {                                                               \
         tiny_back(back, last, delta, n_few, p.a, take.w2, q, NQ);      \
@@ -486,7 +467,7 @@ INLINE int64_t tiny_rows(fbp_net *net, fbp_block *block, const fbp_data *data, c
         sum += weight * loss;
         EACH_TILE(TURN);
         if (n_few) update_few_biases(last, (real)(step->take[0] * weight), n_few);
-        else update_bias(last, weight, step, PLAIN);
+        else update_bias(last, weight, step, FBP_PLAIN);
         scale *= keep;
         if (scale < LEAST_SCALE) {
             tiny_unscale(&p, net, block, scale, NV);
@@ -528,14 +509,13 @@ INLINE void tiny_copy(const fbp_net *net, fbp_block *block, int NV, int moves, i
 #define GIVEN net, block, data, order, start, stop, step, largest_loss, loss_sum
 #define ONE(NV, ACTIVATION, KIND)                                          \
     static int64_t tiny_##NV##_##ACTIVATION##_##KIND(ARGUMENTS) {          \
-        return tiny_rows_one(GIVEN, NV, ACTIVATION, KIND);                 \
+        return tiny_rows_one(GIVEN, NV, FBP_##ACTIVATION, KIND);                 \
     }
 #define SEVERAL(NV) \
     static int64_t tiny_several_##NV(ARGUMENTS) { return tiny_rows(GIVEN, NV); }
 #define EACH_KIND(OF, NV, ACTIVATION) \
     OF(NV, ACTIVATION, 0) OF(NV, ACTIVATION, 1) OF(NV, ACTIVATION, 2) OF(NV, ACTIVATION, 3)
-#define EACH_TEMPLATE(NV)                                                           \
-    EACH_KIND(ONE, NV, FBP_LOGISTIC) EACH_KIND(ONE, NV, FBP_TANH) EACH_KIND(ONE, NV, FBP_RELU)
+#define EACH_TEMPLATE(NV) EACH_KIND(ONE, NV, LOGISTIC) EACH_KIND(ONE, NV, TANH) EACH_KIND(ONE, NV, RELU)
 EACH_TEMPLATE(1) EACH_TEMPLATE(2)
 SEVERAL(1) SEVERAL(2) SEVERAL(3) SEVERAL(4)
 #if TINY_VECTORS == 4
@@ -544,9 +524,9 @@ SEVERAL(5) SEVERAL(6) SEVERAL(7) SEVERAL(8)
 #endif
 
 #define NAME(NV, ACTIVATION, KIND) tiny_##NV##_##ACTIVATION##_##KIND,
-#define KINDS(NV, ACTIVATION) [ACTIVATION] = {EACH_KIND(NAME, NV, ACTIVATION)}
-#define ACTIVATIONS(NV) {KINDS(NV, FBP_LOGISTIC), KINDS(NV, FBP_TANH), KINDS(NV, FBP_RELU)}
-static fbp_train_tiny *const tiny_of_one[TINY_VECTORS][FBP_RELU + 1][4] = {
+#define KINDS(NV, ACTIVATION) [FBP_##ACTIVATION] = {EACH_KIND(NAME, NV, ACTIVATION)}
+#define ACTIVATIONS(NV) {KINDS(NV, LOGISTIC), KINDS(NV, TANH), KINDS(NV, RELU)}
+static fbp_train_tiny *const tiny_of_one[TINY_VECTORS][FBP_N_ACTIVATION][4] = {
     ACTIVATIONS(1), ACTIVATIONS(2),
 #if TINY_VECTORS == 4
     ACTIVATIONS(3), ACTIVATIONS(4),
@@ -568,15 +548,16 @@ static fbp_train_tiny *const tiny_of_several[MOST_VECTORS] = {
 
 static int64_t train_tiny(ARGUMENTS) {
     const int n_vectors = (int)((net->layers->n_out + VL - 1) / VL);
-    const int kind = (step->keep[0][0] != 1 ? DECAYS : 0) | (step->momentum ? MOVES : 0);
-    const int of_one = net->layers[1].n_out == 1 && n_vectors <= TINY_VECTORS &&
-                       net->first_activation != FBP_IDENTITY;
+    const int moves = step->rule == FBP_MOMENTUM;
+    const int kind = (step->keep[0][0] != 1 ? DECAYS : 0) | (moves ? MOVES : 0);
+    fbp_train_tiny *train = NULL;
     if (start == stop) return start;
-    fbp_train_tiny *const train = of_one ? tiny_of_one[n_vectors - 1][net->first_activation][kind]
-                                         : tiny_of_several[n_vectors - 1];
-    tiny_copy(net, block, n_vectors, step->momentum, 1);
+    if (net->layers[1].n_out == 1 && n_vectors <= TINY_VECTORS)
+        train = tiny_of_one[n_vectors - 1][net->first_activation][kind];
+    if (!train) train = tiny_of_several[n_vectors - 1];
+    tiny_copy(net, block, n_vectors, moves, 1);
     const int64_t stopped = train(GIVEN);
-    tiny_copy(net, block, n_vectors, step->momentum, 0);
+    tiny_copy(net, block, n_vectors, moves, 0);
     return stopped;
 }
 #undef GIVEN

@@ -27,6 +27,10 @@ SOLVERS = [
     {"momentum": 0.8, "nesterov": True, "alpha": 0.1},
     {"solver": "adam"},
     {"solver": "adam", "alpha": 0.1, "beta_1": 0.5},
+    {"solver": "adamw", "alpha": 0.3, "beta_2": 0.9},
+    {"solver": "adagrad"},
+    {"solver": "adagrad", "alpha": 0.1, "epsilon": 1e-3},
+    {"solver": "rmsprop", "alpha": 0.1, "beta_2": 0.9},
 ]
 
 

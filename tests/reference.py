@@ -10,6 +10,7 @@ subtracted (Squire and Trapp, 1998).
 import copy
 
 import numpy as np
+from scipy.special import erf
 
 
 def _logistic(z):
@@ -26,6 +27,22 @@ def _times_log(y, x):
     return np.where(y == 0, 0, y * np.log(np.where(y == 0, 1, x)))
 
 
+SELU = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. (2017): lambda and alpha
+
+
+def _below(z, of_positive, of_negative):
+    """One function above 0, and another one below."""
+    return np.where(z.real > 0, of_positive(z), of_negative(np.where(z.real > 0, 0, z)))
+
+
+def _softplus(z):
+    return np.log1p(np.exp(z))
+
+
+def _normal(z):
+    return (1 + erf(z / np.sqrt(2))) / 2
+
+
 # z -> a; every one also takes complex numbers
 ACTIVATIONS = {
     "identity": lambda z: z,
@@ -34,6 +51,13 @@ ACTIVATIONS = {
     "relu": lambda z: z * (z.real > 0),
     "exp": np.exp,
     "softmax": _softmax,
+    "leaky_relu": lambda z: z * np.where(z.real > 0, 1, 0.01),
+    "elu": lambda z: _below(z, lambda z: z, np.expm1),
+    "selu": lambda z: SELU[0] * _below(z, lambda z: z, lambda z: SELU[1] * np.expm1(z)),
+    "softplus": _softplus,
+    "silu": lambda z: z * _logistic(z),
+    "gelu": lambda z: z * _normal(z),
+    "mish": lambda z: z * np.tanh(_softplus(z)),
 }
 # z, dE/da -> dE/dz
 BACK_THROUGH = {
@@ -42,6 +66,15 @@ BACK_THROUGH = {
     "tanh": lambda z, d: d / np.cosh(z) ** 2,
     "relu": lambda z, d: d * (z > 0),
     "exp": lambda z, d: d * np.exp(z),
+    "leaky_relu": lambda z, d: d * np.where(z > 0, 1, 0.01),
+    "elu": lambda z, d: d * np.exp(np.minimum(z, 0)),
+    "selu": lambda z, d: d * SELU[0] * np.where(z > 0, 1, SELU[1] * np.exp(np.minimum(z, 0))),
+    "softplus": lambda z, d: d * _logistic(z),
+    "silu": lambda z, d: d * (_logistic(z) + z * _logistic(z) * _logistic(-z)),
+    "gelu": lambda z, d: d * (_normal(z) + z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)),
+    "mish": lambda z, d: (
+        d * (np.tanh(_softplus(z)) + z * _logistic(z) / np.cosh(_softplus(z)) ** 2)
+    ),
     "softmax": lambda z, d: _softmax(z) * (d - (d * _softmax(z)).sum(axis=1, keepdims=True)),
 }
 # a, y (and the loss's parameter, if any) -> E of each output; every one also takes complex a
@@ -82,6 +115,7 @@ class Reference:
         self.loss_parameters = (getattr(network, own),) if own else ()
         self.velocities = [np.zeros_like(p) for p in self.parameters]
         self.moments = [(np.zeros_like(p), np.zeros_like(p)) for p in self.parameters]
+        self.squares = [np.zeros_like(p) for p in self.parameters]
         self.n_steps = 0
 
     @property
@@ -158,11 +192,22 @@ class Reference:
                 loss *= len(batch) / w[batch].sum()
             loss_sum += loss
             gradients = self.summed_gradients(X[batch], y[batch], w[batch], now)
-            penalties = [alpha * W for W in self.weights] + [0.0] * len(self.biases)
+            strength = 0.0 if solver == "adamw" else alpha
+            penalties = [strength * W for W in self.weights] + [0.0] * len(self.biases)
             divisor = w[batch].sum() if by_weight else len(batch)
             gradients = [(g + p) / divisor for g, p in zip(gradients, penalties, strict=True)]
             if solver == "adam":
                 self._adam_step(gradients, learning_rate, beta_1, beta_2, epsilon)
+                continue
+            if solver == "adamw":
+                for W in self.weights:
+                    W -= learning_rate * alpha * W
+                self._adamw_step(gradients, learning_rate, beta_1, beta_2, epsilon)
+                continue
+            if solver in ("adagrad", "rmsprop"):
+                for p, s, g in zip(self.parameters, self.squares, gradients, strict=True):
+                    s[...] = s + g**2 if solver == "adagrad" else beta_2 * s + (1 - beta_2) * g**2
+                    p -= learning_rate * g / (np.sqrt(s) + epsilon)
                 continue
             for p, v, g in zip(self.parameters, self.velocities, gradients, strict=True):
                 v[...] = momentum * v - learning_rate * g
@@ -177,3 +222,12 @@ class Reference:
             m[...] = beta_1 * m + (1 - beta_1) * g
             s[...] = beta_2 * s + (1 - beta_2) * g**2
             p -= rate * m / (np.sqrt(s) + epsilon)
+
+    def _adamw_step(self, gradients, learning_rate, beta_1, beta_2, epsilon):
+        """Loshchilov and Hutter (2019), after the decay: epsilon is not corrected."""
+        self.n_steps += 1
+        for p, (m, s), g in zip(self.parameters, self.moments, gradients, strict=True):
+            m[...] = beta_1 * m + (1 - beta_1) * g
+            s[...] = beta_2 * s + (1 - beta_2) * g**2
+            mean = m / (1 - beta_1**self.n_steps)
+            p -= learning_rate * mean / (np.sqrt(s / (1 - beta_2**self.n_steps)) + epsilon)

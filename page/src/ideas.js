@@ -3,6 +3,7 @@
 import { ACTIVATIONS } from "./activations.js";
 import { lossOf } from "./losses.js";
 import { number } from "./number.js";
+import { formulaOf, ruleOf } from "./solvers.js";
 
 export const PHASES = [
   { name: "forward", title: "Forward", says: "from the row to a prediction" },
@@ -121,30 +122,7 @@ function update(layer, solver) {
     phase: "update",
     layer,
     title: `Layer ${layer}: update`,
-    says: `Against the slope, hence the minus sign: ${says(solver)}`,
-    formula: ruleOf(solver),
+    says: `Against the slope, hence the minus sign: ${ruleOf(solver).says}`,
+    formula: formulaOf(solver),
   };
-}
-
-function says(solver) {
-  if (solver.solver === "adam") return "Adam divides a mean of the gradients by their usual size.";
-  if (solver.momentum > 0) return "the step keeps some of the speed of those before.";
-  return "a positive slope moves the weight down, a negative one up.";
-}
-
-/** Returns the update's formula, with the solver's options. */
-export function ruleOf(solver) {
-  const g = solver.alpha ? "({backward:dE/dW} + α {weight:W})" : "{backward:dE/dW}";
-  if (solver.solver === "adam") {
-    return (
-      `m′ = β_1 m + (1 − β_1) ${g},   s′ = β_2 s + (1 − β_2) ${g}^2^,   ` +
-      "{update:W′} = {weight:W} − {update:η} √(1 − β_2^t^) / (1 − β_1^t^) × m′ / (√s′ + ε)"
-    );
-  }
-  if (solver.momentum > 0) {
-    const v = `v′ = μ v − {update:η} ${g}`;
-    const ahead = solver.nesterov ? `μ v′ − {update:η} ${g}` : "v′";
-    return `${v},   {update:W′} = {weight:W} + ${ahead}`;
-  }
-  return `{update:W′} = {weight:W} − {update:η} ${g}`;
 }

@@ -12,6 +12,7 @@ import { count, number } from "./number.js";
 import { parameterView } from "./parameter-view.js";
 import { playerView } from "./player.js";
 import { remarksOnStep } from "./remarks.js";
+import { ruleOf } from "./solvers.js";
 import { Steps } from "./steps.js";
 import { Store } from "./store.js";
 import { weightView } from "./weight-view.js";
@@ -79,9 +80,8 @@ function lossName({ loss_name, loss_parameter, activation }) {
 }
 
 function solverName(solver) {
-  if (solver.solver === "adam") return "Adam";
-  const name = solver.momentum > 0 ? `${solver.nesterov ? "Nesterov's momentum" : "momentum"} ${number(solver.momentum)}` : "plain steps";
-  return solver.alpha ? `${name}, L2 ${number(solver.alpha)}` : name;
+  const name = ruleOf(solver).name(solver, number);
+  return solver.alpha ? `${name}, ${ruleOf(solver).decouples ? "decay" : "L2"} ${number(solver.alpha)}` : name;
 }
 
 function footer() {

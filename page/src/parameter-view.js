@@ -87,7 +87,7 @@ function walksOf(along, rates) {
 function noteOf(along, minimum, rates, { steps }) {
   if (along.slope === 0) return "";
   const { solver } = steps.data;
-  const ofSolver = solver.solver === "adam" || solver.momentum > 0 || solver.alpha > 0 ? " The arrow above is the solver's step; these three are plain ones." : "";
+  const ofSolver = solver.rule !== "plain" || solver.alpha > 0 ? " The arrow above is the solver's step; these three are plain ones." : "";
   if (minimum === null) return "Along this weight the loss of this one row has no minimum in view: it falls ever further, and no learning rate is too large.";
   const noLarge = rates.large === null ? " No learning rate is too large here: far away the loss is no larger." : "";
   return `Every other weight stays as it is. The right rate for this weight and row is about ${number(rates.right)}; for the network as a whole it is smaller, since all weights move together.${noLarge}${ofSolver}`;

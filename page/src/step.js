@@ -6,6 +6,7 @@
 
 import { ACTIVATIONS, slopes } from "./activations.js";
 import { lossOf } from "./losses.js";
+import { ruleOf, stateNames } from "./solvers.js";
 
 /** Returns z and a of each layer. */
 export function forward(network, x) {
@@ -43,7 +44,7 @@ export function backward(network, x, y, weight = 1) {
   for (let l = passes.length - 1; l >= 0; l--) {
     const pass = passes[l];
     const layer = network.layers[l];
-    const derivative = slopes(network.activation[l], pass.a);
+    const derivative = slopes(network.activation[l], pass.z, pass.a);
     const fused = l === passes.length - 1 && loss.matches;
     const delta = fused ? pass.a.map((a, j) => a - y[j]) : product(dE_da, derivative);
     Object.assign(pass, { dE_da, derivative, delta, ...gradients(pass.x, delta, weight) });
@@ -100,16 +101,19 @@ function updated(network, l, pass, weight) {
     result.state[name] = network.state[name][l];
     result.new_state[name] = {};
   }
-  for (const [kind, values, gradient, penalty] of [
+  const rule = ruleOf(solver);
+  for (const [kind, values, gradient, alpha] of [
     ["W", layer.W, pass.grad_W, solver.alpha],
     ["b", layer.b, pass.grad_b, 0],
   ]) {
+    const penalty = rule.decouples ? 0 : alpha;
     const G = (k) => (gradient[k] + penalty * values[k]) / divisor;
     const olds = names.map((name) => network.state[name][l][kind]);
-    const { values: after, state } = ruleOf(solver)(values, G, stateFor(solver, network.state, l, kind), network);
+    const before = stateFor(solver, network.state, l, kind);
+    const { values: after, kept } = rule.take(values, G, before, solver, network.nSteps + 1, solver.learning_rate * alpha);
     result[`new_${kind}`] = after;
     names.forEach((name, k) => {
-      result.new_state[name][kind] = state[name] ?? olds[k];
+      result.new_state[name][kind] = kept[name] ?? olds[k];
     });
   }
   return result;
@@ -118,43 +122,4 @@ function updated(network, l, pass, weight) {
 /** Returns what a solver keeps, zeros where it kept nothing yet. */
 function stateFor(solver, state, l, kind) {
   return Object.fromEntries(stateNames(solver).map((name) => [name, state[name]?.[l][kind]]));
-}
-
-/** Returns the names of what a solver keeps beside each parameter. */
-export function stateNames(solver) {
-  if (solver.solver === "adam") return ["first_moments", "second_moments"];
-  return solver.momentum > 0 ? ["velocities"] : [];
-}
-
-function ruleOf(solver) {
-  if (solver.solver === "adam") return adam;
-  return solver.momentum > 0 ? momentum : plain;
-}
-
-/** W' = W - learning_rate G */
-function plain(values, G, _, { solver }) {
-  return { values: values.map((w, k) => w - solver.learning_rate * G(k)), state: {} };
-}
-
-/** v' = momentum v - learning_rate G, W' = W + v'; Nesterov's: W' = W + momentum v' - learning_rate G */
-function momentum(values, G, { velocities }, { solver }) {
-  const { learning_rate: eta, momentum: mu, nesterov } = solver;
-  const v = velocities.map((old, k) => mu * old - eta * G(k));
-  return {
-    values: values.map((w, k) => w + (nesterov ? mu * v[k] - eta * G(k) : v[k])),
-    state: { velocities: v },
-  };
-}
-
-/** Kingma and Ba (2015), end of section 2: the correction of the start is in the rate. */
-function adam(values, G, { first_moments, second_moments }, { solver, nSteps }) {
-  const { beta_1, beta_2, epsilon, learning_rate } = solver;
-  const t = nSteps + 1;
-  const rate = (learning_rate * Math.sqrt(1 - beta_2 ** t)) / (1 - beta_1 ** t);
-  const m = first_moments.map((old, k) => beta_1 * old + (1 - beta_1) * G(k));
-  const s = second_moments.map((old, k) => beta_2 * old + (1 - beta_2) * G(k) ** 2);
-  return {
-    values: values.map((w, k) => w - (rate * m[k]) / (Math.sqrt(s[k]) + epsilon)),
-    state: { first_moments: m, second_moments: s },
-  };
 }

@@ -15,7 +15,7 @@ export function onePage(changes = {}) {
     activation: ["identity"],
     loss_name: "squared_error",
     dtype: "float64",
-    solver: { learning_rate: 0.1, momentum: 0, nesterov: false, alpha: 0, solver: "sgd", by_weight: false },
+    solver: { learning_rate: 0.1, momentum: 0, nesterov: false, alpha: 0, solver: "sgd", by_weight: false, rule: "plain", kept: {}, formula: "W' = W - learning_rate gradient" },
     shown: [[0], [0]],
     names: { features: ["size"], outputs: ["0"] },
     frames: [frame, frame],

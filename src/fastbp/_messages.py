@@ -11,6 +11,8 @@ from typing import Any
 ALIASES = {
     "sigmoid": "logistic", "linear": "identity", "none": "identity", "rectifier": "relu",
     "rectified_linear": "relu", "hyperbolic_tangent": "tanh", "exponential": "exp",
+    "swish": "silu", "leakyrelu": "leaky_relu", "lrelu": "leaky_relu",
+    "adam_w": "adamw", "rms_prop": "rmsprop", "ada_grad": "adagrad",
     "mse": "squared_error", "l2": "squared_error", "squared_loss": "squared_error",
     "mean_squared_error": "squared_error", "least_squares": "squared_error",
     "mae": "absolute_error", "l1": "absolute_error", "mean_absolute_error": "absolute_error",

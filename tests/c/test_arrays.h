@@ -10,29 +10,44 @@ static void test_take_steps(int64_t n, int which, int biases, int shift) {
         size[k] = fabs(w[k]) + fabs(v[k]) + fabs(get(G.at, k));
         naive_step(&w[k], &v[k], 0.375 * get(G.at, k), step, biases);
     }
-    ops->take_steps(W.at, step->momentum ? V.at : NULL, G.at, n, 0.375, step, biases);
+    ops->take_steps(W.at, step->rule == FBP_MOMENTUM ? V.at : NULL, G.at, n, 0.375, step, biases);
     expect_close(&W, w, size, 4);
     expect_close(&V, v, size, 4);
-    finish(&W, 1), finish(&V, step->momentum), finish(&G, 0);
+    finish(&W, 1), finish(&V, step->rule == FBP_MOMENTUM), finish(&G, 0);
     free(w), free(v), free(size);
 }
 
-static void test_adam(int64_t n, int biases, int shift) {
-    const fbp_step step = {.adam = 1, .decay = 0.25, .beta_1 = 0.75, .beta_2 = 0.875, .rate = 0.125,
+/* One step of a rule that is not linear, of a weight w and what is kept beside it, m and s. */
+static void naive_rule(double *w, double *m, double *s, double gradient, const fbp_step *p, int bias) {
+    const double g = gradient + (bias ? 0 : p->decay) * *w;
+    if (!bias) *w *= p->keep[0][0];
+    if (p->rule == FBP_ADAGRAD || p->rule == FBP_RMSPROP) {
+        *m = p->rule == FBP_ADAGRAD ? *m + g * g : p->beta_2 * *m + (1 - p->beta_2) * g * g;
+        *w -= p->rate * g / (sqrt(*m) + p->epsilon);
+        return;
+    }
+    *m = p->beta_1 * *m + (1 - p->beta_1) * g;
+    *s = p->beta_2 * *s + (1 - p->beta_2) * g * g;
+    *w -= p->rate * *m / (sqrt(*s) + p->epsilon);
+}
+
+static void test_rule(fbp_rule rule, int64_t n, int biases, int shift) {
+    const int n_kept = fbp_rules[rule].n_kept, decouples = rule == FBP_ADAMW;
+    const fbp_step step = {.rule = rule, .keep = {{decouples ? 0.75 : 1, 0}, {0, 0}},
+                           .decay = decouples ? 0 : 0.25, .beta_1 = 0.75, .beta_2 = 0.875, .rate = 0.125,
                            .epsilon = 0.0625, .squares = n};
-    describe("Adam's step of %ld %s, shift %d", (long)n, biases ? "biases" : "weights", shift);
-    array W = unpadded("W", n, shift), M = unpadded("moments", 2 * n, shift), G = unpadded("G", n, shift);
-    for (int64_t k = n; k < 2 * n; k++) set(M.at, k, fabs(get(M.at, k)));
+    describe("%s's step of %ld %s, shift %d", fbp_rules[rule].name, (long)n, biases ? "biases" : "weights", shift);
+    array W = unpadded("W", n, shift), M = unpadded("kept", n_kept * n, shift), G = unpadded("G", n, shift);
+    for (int64_t k = n_kept > 1 ? n : 0; k < n_kept * n; k++) set(M.at, k, fabs(get(M.at, k)));
     double *w = copy_of(&W, 0), *m = copy_of(&M, 0), *size = numbers(2 * n);
     for (int64_t k = 0; k < n; k++) {
+        double *s = n_kept > 1 ? &m[n + k] : NULL;
         const double g = 0.375 * get(G.at, k) + (biases ? 0 : 0.25) * w[k];
-        size[k] = size[n + k] = 1 + fabs(w[k]) + fabs(m[k]) + fabs(m[n + k]) + g * g;
-        m[k] = 0.75 * m[k] + 0.25 * g;
-        m[n + k] = 0.875 * m[n + k] + 0.125 * g * g;
-        w[k] -= 0.125 * m[k] / (sqrt(m[n + k]) + 0.0625);
+        size[k] = size[n + k] = 1 + fabs(w[k]) + fabs(m[k]) + (s ? fabs(*s) : 0) + g * g;
+        naive_rule(&w[k], &m[k], s, 0.375 * get(G.at, k), &step, biases);
     }
     ops->take_steps(W.at, M.at, G.at, n, 0.375, &step, biases);
-    expect_close(&W, w, size, 32);
+    expect_close(&W, w, size, 64);
     expect_close(&M, m, size, 8);
     finish(&W, 1), finish(&M, 1), finish(&G, 0);
     free(w), free(m), free(size);

@@ -96,7 +96,7 @@ static void batch_update_in_shares(const guarded_batch *g, const random_layer *l
 /* Three batches of n_rows, dense or of non-zeros (SORTED), in chunks of up to `most`. */
 static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, int n_rows, int most,
                        enum columns kind) {
-    const int momentum = STEPS[which].momentum;
+    const int momentum = STEPS[which].rule == FBP_MOMENTUM;
     const double weight = 1.0 / n_rows, roundings = 32 + (double)(n_in + n_out) + 4 * n_rows;
     describe("batch %ld x %ld, %s, %d rows %s, %s", (long)n_in, (long)n_out, step_names[which], n_rows,
              kinds[kind], has_below ? "above another" : "the first");

@@ -82,9 +82,9 @@ static void test_block(block_case c) {
     const double roundings = 16 + (double)c.n_in + 4 * n_rows;
     describe("block, %ld x %ld, %d rows, the last %d untrained, %s, panels of %d, shift %d",
              (long)c.n_in, (long)c.n_out, n_rows, c.untrained, step_names[c.step], c.panel_vectors, c.shift);
-    guarded_block g = new_block(c.n_in, c.n_out, sparse, step->momentum, sparse ? c.panel_vectors : 2);
+    guarded_block g = new_block(c.n_in, c.n_out, sparse, step->rule == FBP_MOMENTUM, sparse ? c.panel_vectors : 2);
     array none = scratch("delta", c.n_out);
-    random_layer l = new_layer(c.n_in, c.n_out, &none, 1, step->momentum, c.shift);
+    random_layer l = new_layer(c.n_in, c.n_out, &none, 1, step->rule == FBP_MOMENTUM, c.shift);
     naive_layer naive = new_naive_layer(&l.W, &l.b, &l.V_W, &l.V_b);
     random_row rows[3 * FBP_MOST_BLOCK_ROWS];
     for (int r = 0; r < n_rows; r++) rows[r] = new_row(c.n_in, sparse ? SORTED : ALL, c.shift);
@@ -96,11 +96,11 @@ static void test_block(block_case c) {
         train_block(&g, &l.layer, &naive, rows + start, n, n_trained, step, roundings);
     }
     ops->block_unload(&g.block, &l.layer);
-    expect_layer(&l.W, &l.b, step->momentum ? &l.V_W : NULL, step->momentum ? &l.V_b : NULL, &naive,
+    expect_layer(&l.W, &l.b, step->rule == FBP_MOMENTUM ? &l.V_W : NULL, step->rule == FBP_MOMENTUM ? &l.V_b : NULL, &naive,
                  roundings);
 
     for (int r = 0; r < n_rows; r++) finish_row(&rows[r]);
-    finish_layer(&l, 1, step->momentum);
+    finish_layer(&l, 1, step->rule == FBP_MOMENTUM);
     finish(&none, 0);
     finish_block(&g);
     free_naive_layer(&naive);

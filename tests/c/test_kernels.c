@@ -42,7 +42,9 @@ static void test_vectors(int64_t lanes) {
             }
             for (int step = 0; step < N_STEPS; step++)
                 for (int biases = 0; biases < 2; biases++) test_take_steps(n, step, biases, shift);
-            for (int biases = 0; biases < 2; biases++) test_adam(n, biases, shift);
+            for (int rule = 0; rule < FBP_N_RULE; rule++)
+                for (int biases = 0; biases < 2 && !fbp_rules[rule].linear; biases++)
+                    test_rule((fbp_rule)rule, n, biases, shift);
             test_sum_squares(n, shift);
             test_hash_row(n, shift);
             test_scale(n, shift);

@@ -56,7 +56,7 @@ static void finish_layer(random_layer *l, int in_place, int momentum) {
 /* Of the layer: delta_in = W @ delta with `backward`, and the step, in place or (ADD) beside. */
 static void test_update(int64_t n_in, int64_t n_out, enum columns kind, int backward, int which, int shift) {
     const fbp_step *step = &STEPS[which];
-    const int in_place = which != ADD, momentum = step->momentum;
+    const int in_place = which != ADD, momentum = step->rule == FBP_MOMENTUM;
     const double weight = 0.75;
     describe("%s %s, %ld x %ld, %s, shift %d", backward ? "backward_update" : "update", kinds[kind],
              (long)n_in, (long)n_out, step_names[which], shift);
@@ -96,7 +96,7 @@ static void test_packed_layer(int64_t n_in, int64_t n_out, int transposed, int l
     fbp_step step = STEPS[which];
     if (keep < 1) step.keep[0][0] = keep;
     const int64_t lanes = ops->lanes, width = ((transposed ? n_in : n_out) + lanes - 1) / lanes * lanes;
-    const int momentum = step.momentum;
+    const int momentum = step.rule == FBP_MOMENTUM;
     describe("packed layer, %ld x %ld, transposed %d, listed %d, %s, keep %g", (long)n_in, (long)n_out,
              transposed, listed, step_names[which], step.keep[0][0]);
     array delta = scratch("delta", n_out), z = scratch("z", n_out), delta_in = scratch("delta_in", n_in);
@@ -144,7 +144,7 @@ static void test_packed_layers(int64_t lanes) {
             for (int transposed = 0; transposed < 2; transposed++) {
                 test_packed_layer(n, n % 11 + 1, transposed, 0, step, 1);
                 test_packed_layer(n % 13 + 1, n, transposed, 0, step, 1);
-                if (transposed || STEPS[step].momentum) continue;
+                if (transposed || STEPS[step].rule == FBP_MOMENTUM) continue;
                 test_packed_layer(n % 13 + 1, n, 0, 1, step, 1);
                 test_packed_layer(n, 10, 0, 1, step, 1e-3); /* the scale leaves its range */
                 test_packed_layer(n, 10, 0, 1, step, 0);
@@ -178,7 +178,7 @@ static void test_layer(int64_t n_in, int64_t n_out, int shift) {
     test_forward(n_in, n_out, UNSORTED, shift);
     for (int step = 0; step < N_STEPS; step++) {
         test_update(n_in, n_out, ALL, 1, step, shift);
-        if (STEPS[step].momentum) continue;
+        if (STEPS[step].rule == FBP_MOMENTUM) continue;
         test_update(n_in, n_out, ALL, 0, step, shift);
         if (step == DECAY) continue; /* test_packed_layer and test_sparse_rows list what decays */
         test_update(n_in, n_out, UNSORTED, 0, step, shift);

@@ -105,8 +105,8 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
     static int64_t n_cases;
     const int64_t turn = n_cases++;
     const int lanes = ops->lanes;
-    describe("train_lanes %ld-%ld-1, %s, %s, alpha %g", (long)n_in, (long)n_hidden, activations[f],
-             losses[outputs[output].loss], alpha);
+    describe("train_lanes %ld-%ld-1, %s, %s, alpha %g", (long)n_in, (long)n_hidden, fbp_activations[f].name,
+             fbp_losses[outputs[output].loss].name, alpha);
     side_by_side s = {.n_in = n_in, .n_hidden = n_hidden, .f = f, .output = output, .alpha = alpha};
     fill_lanes(&s), set_lane_layers(&s);
     double *sums_before = numbers(lanes), *sums = numbers(lanes);

@@ -4,7 +4,7 @@
 static void test_sparse_rows(int64_t n_in, int64_t n_out, int which, double keep, int n_rows, int shift) {
     fbp_step step = STEPS[which];
     if (keep < 1) step.keep[0][0] = keep;
-    const int momentum = step.momentum;
+    const int momentum = step.rule == FBP_MOMENTUM;
     const double roundings = 16 + 4 * (double)(n_in + n_rows);
     describe("sparse rows, %ld x %ld, %d of them, %s, keep %g, shift %d", (long)n_in, (long)n_out, n_rows,
              step_names[which], step.keep[0][0], shift);

@@ -6,8 +6,8 @@ enum { TINY_ROWS = 5, TINY_VISITS = 9, BLOCK_VISITS = 3 + FBP_MOST_BLOCK_ROWS + 
 static const fbp_step tiny_steps[] = {
     {.keep = {{1, 0}, {0, 0}}, .take = {-0.015625, -0.015625}},
     {.keep = {{0.9921875, 0}, {0, 0}}, .take = {-0.015625, -0.015625}},
-    {.keep = {{1, 0.75}, {0, 0.75}}, .take = {-0.015625, -0.015625}, .momentum = 1},
-    {.keep = {{0.984375, 0.5}, {-0.0078125, 0.75}}, .take = {-0.03125, -0.015625}, .momentum = 1}};
+    {.keep = {{1, 0.75}, {0, 0.75}}, .take = {-0.015625, -0.015625}, .rule = FBP_MOMENTUM},
+    {.keep = {{0.984375, 0.5}, {-0.0078125, 0.75}}, .take = {-0.03125, -0.015625}, .rule = FBP_MOMENTUM}};
 
 /* What train_tiny does, by block_row; blocks are those of the rows up to `end`, also where it stops before. */
 static int64_t train_block_rows(fbp_net *net, fbp_block *block, const fbp_data *data, const int64_t *order,
@@ -86,7 +86,7 @@ static void fill_parameters(small_network *s) {
     const network_case *c = &s->c;
     static const char *const names[] = {"W[1]", "b[1]", "W[2]", "b[2]", "V_W[1]", "V_b[1]", "V_W[2]", "V_b[2]"};
     const int64_t sizes[] = {c->n_in * c->n_hidden, c->n_hidden, c->n_hidden * c->n_out, c->n_out};
-    const int momentum = tiny_steps[c->which].momentum, shift = (int)(c->n_hidden % 4);
+    const int momentum = tiny_steps[c->which].rule == FBP_MOMENTUM, shift = (int)(c->n_hidden % 4);
     for (int i = 0; i < N_PARAMETERS; i++) {
         s->parameters[i] = unpadded(names[i], sizes[i], shift);
         s->velocities[i] = unpadded(names[N_PARAMETERS + i], sizes[i], shift);
@@ -111,18 +111,20 @@ static void set_layers(small_network *s) {
     s->layers[0] = (fbp_layer){
         .n_in = c->n_in, .n_out = c->n_hidden, .W = p[0].at, .b = p[1].at, .V_W = v[0].at, .V_b = v[1].at,
         .z = work[2].at, .a = work[2].at, .delta = work[3].at, .activate = ops->activate[c->f],
-        .derive = ops->derive[c->f]};
+        .derive = ops->derive[c->f], .slopes_of = work[2].at};
     s->layers[1] = (fbp_layer){
         .n_in = c->n_hidden, .n_out = c->n_out, .width = c->n_out, .scale = 1, .W = p[2].at, .b = p[3].at,
-        .to_b = p[3].at, .V_W = tiny_steps[c->which].momentum ? v[2].at : NULL, .V_b = v[3].at,
+        .to_b = p[3].at, .V_W = tiny_steps[c->which].rule == FBP_MOMENTUM ? v[2].at : NULL, .V_b = v[3].at,
         .z = work[4].at, .a = f_out == FBP_IDENTITY ? work[4].at : work[5].at, .delta = work[6].at,
         .activate = ops->activate[f_out],
-        .derive = ops->derive[loss < FBP_BINARY_LOG_LOSS ? f_out : FBP_IDENTITY]};
+        .derive = ops->derive[fbp_losses[loss].pair == f_out ? FBP_IDENTITY : f_out]};
+    s->layers[1].slopes_of = s->layers[1].a;
     s->packed = (fbp_layer){.n_in = c->n_hidden, .n_out = c->n_out, .W = work[0].at, .V_W = work[1].at,
                             .width = s->width, .transposed = 1};
     s->net = (fbp_net){.ops = ops, .output_delta = ops->output_delta[loss], .layers = s->layers,
                        .n_layers = 2, .first_activation = (fbp_activation)c->f, .last_activation = f_out,
-                       .loss = loss, .loss_parameter = LOSS_PARAMETER};
+                       .loss = loss, .loss_pair = fbp_losses[loss].pair == f_out,
+                       .loss_parameter = LOSS_PARAMETER};
 }
 
 /* From the first state on, the first n visits, in two calls; returns the visit that it stopped at. */
@@ -149,7 +151,7 @@ static int64_t train_network(small_network *s, int64_t n, double *sum) {
 }
 
 static void finish_network(small_network *s) {
-    const int momentum = tiny_steps[s->c.which].momentum;
+    const int momentum = tiny_steps[s->c.which].rule == FBP_MOMENTUM;
     for (int i = 0; i < N_PARAMETERS; i++) finish(&s->parameters[i], 1), finish(&s->velocities[i], momentum);
     for (int i = 0; i < N_SCRATCH; i++) finish(&s->scratch[i], i == 1 ? momentum : 1);
     finish(&s->X, 0), finish(&s->y, 0);
@@ -191,7 +193,7 @@ static void test_network(int by_blocks, int64_t n_in, int64_t n_hidden, int64_t 
     const int64_t turn = n_cases++;
     small_network s = {.c = {by_blocks, n_in, n_hidden, n_out, f, output, which, bad}};
     describe("%s %ld-%ld-%ld, %s, %s, %s, bad visit %d", by_blocks ? "block_row" : "train_tiny", (long)n_in,
-             (long)n_hidden, (long)n_out, activations[f], losses[outputs[output].loss], step_names[which], bad);
+             (long)n_hidden, (long)n_out, fbp_activations[f].name, fbp_losses[outputs[output].loss].name, step_names[which], bad);
     fill_parameters(&s), fill_rows(&s);
     array *p = s.parameters, *v = s.velocities;
     naive_layer first = new_naive_layer(&p[0], &p[1], &v[0], &v[1]);

@@ -38,8 +38,8 @@ def train_plainly(network, X, y, order, sample_weight=None, **options):
     rows = network._rows(X, y, sample_weight)
     velocities = None
     if options.get("momentum"):
-        network._moments[1] = Moments(network._arena, 1)
-        velocities = network._moments[1].values
+        network._moments["momentum"] = Moments(network._arena, 1)
+        velocities = network._moments["momentum"].values
     return _core.train(
         network._engine, rows, order, 0, len(order), RATE, **options, moments=velocities
     )[1]
@@ -223,8 +223,8 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
     order = np.arange(n_rows)
     options = {"momentum": 0.9, "alpha": alpha}
     train_plainly(plain, X.toarray(), y, order, **options)
-    layout = _core.Layout(network._engine, "rows", True, True)
-    network._moments[1] = Moments(network._arena, 1)
+    layout = _core.Layout(network._engine, "rows", True, "momentum")
+    network._moments["momentum"] = Moments(network._arena, 1)
     _core.train(
         network._engine,
         network._rows(X, y),
@@ -232,7 +232,7 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
         0,
         n_rows,
         RATE,
-        moments=network._moments[1].values,
+        moments=network._moments["momentum"].values,
         layout=layout,
         **options,
     )
@@ -284,7 +284,9 @@ def trained_on_its_path(network, path, rows, rate=RATE, **options):
     """Train 40 rows in their order as `path` does; return where that stopped."""
     plan = network._plan(40, Solver(RATE), rows, 1)
     assert plan.path == path or plan.lanes == 1
-    layout = None if plan.path == "rows" else _core.Layout(network._engine, plan.path, False, False)
+    layout = None
+    if plan.path != "rows":
+        layout = _core.Layout(network._engine, plan.path, False, "plain")
     return _core.train(network._engine, rows, np.arange(40), 0, 40, rate, layout=layout, **options)[
         0
     ]

@@ -35,6 +35,16 @@ SOLVERS = {
     "Adam, batches of 7": {"solver": "adam", "batch_size": 7},
     "Adam, batches of 32": {"solver": "adam", "batch_size": 32, "alpha": 0.1, "beta_1": 0.8},
     "Adam, one batch": {"solver": "adam", "batch_size": N_ROWS, "beta_2": 0.9, "epsilon": 1e-4},
+    "AdamW": {"solver": "adamw", "alpha": 0.1},
+    "AdamW, batches of 7": {"solver": "adamw", "batch_size": 7, "alpha": 0.5, "epsilon": 1e-3},
+    "AdamW, one batch": {"solver": "adamw", "batch_size": N_ROWS, "beta_1": 0.5, "beta_2": 0.9},
+    "AdaGrad": {"solver": "adagrad"},
+    "AdaGrad and L2": {"solver": "adagrad", "alpha": 0.02},
+    "AdaGrad, batches of 7": {"solver": "adagrad", "batch_size": 7},
+    "AdaGrad, batches of 32, L2": {"solver": "adagrad", "batch_size": 32, "alpha": 0.1},
+    "RMSprop": {"solver": "rmsprop"},
+    "RMSprop and L2": {"solver": "rmsprop", "alpha": 0.02, "beta_2": 0.9},
+    "RMSprop, batches of 32": {"solver": "rmsprop", "batch_size": 32, "epsilon": 1e-4},
     "batches larger than the data": {"batch_size": 5 * N_ROWS, "momentum": 0.5},
 }
 
@@ -65,8 +75,8 @@ def assert_same_training(network, X, y, learning_rate=0.02, tolerance=1e-10, **o
     rate, training is chaotic: it blows up the last digit's rounding until it shows.
     """
     learning_rate *= 1 - options.get("momentum", 0)
-    if options.get("solver") == "adam":  # whose steps are as long as the rate
-        learning_rate *= 0.1
+    if options.get("solver", "sgd") != "sgd":  # whose steps are as long as the rate, or longer
+        learning_rate *= 0.02 if options["solver"] == "rmsprop" else 0.1
     twin = Reference(network)
     expected_loss = twin.train_epoch(X, y, learning_rate, **options)
     assert worst_difference(parameters_of(network), twin.parameters) > 1e-3  # something happened
@@ -95,6 +105,16 @@ def test_training_row_by_row_follows_the_reference(activation, loss, out_activat
 def test_a_thousand_rows_follow_the_reference(loss, out_activation, options):
     network, X, y, order = rows_of(loss, out_activation, n_rows=1000)
     assert_same_training(network, X, y, order=order, **options)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.05])
+@pytest.mark.parametrize("batch_size", [1, 32])
+@pytest.mark.parametrize("solver", ["adam", "adamw", "adagrad", "rmsprop"])
+def test_a_thousand_rows_follow_solvers_with_roots(solver, batch_size, alpha):
+    options = {"solver": solver, "batch_size": batch_size, "alpha": alpha}
+    for loss, out_activation, activation in (("log_loss", "softmax", "relu"), (*PAIRS[2], "tanh")):
+        network, X, y, order = rows_of(loss, out_activation, activation, n_rows=1000)
+        assert_same_training(network, X, y, order=order, **options)
 
 
 @pairwise(

@@ -102,12 +102,15 @@ HOSTILE = {
     ],
     "moments": [
         None,
-        {3: (0, [[]] * 3)},
-        {1: (0, [])},
-        {1: (-1, None)},
-        {1: (2**60, [SOUND])},
-        {"1": (0, [[]])},
-        {1: (0, [[np.zeros(1)] * 4])},
+        {"momenta": (0, {"velocities": SOUND})},
+        {"plain": (0, {})},
+        {"momentum": (0, {})},
+        {"momentum": (0, [SOUND])},
+        {"momentum": (0, {"first_moments": SOUND})},
+        {"momentum": (-1, {"velocities": SOUND})},
+        {"momentum": (2**60, {"velocities": SOUND})},
+        {"momentum": (0, {"velocities": [np.zeros(1)] * 4})},
+        {1: (0, {"velocities": SOUND})},
     ],
 }
 

@@ -13,6 +13,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from fastbp import BackpropClassifier, record, trace_step
+from fastbp.network.catalogue import HIDDEN_ACTIVATIONS as ALL_ACTIVATIONS
 from fastbp.page import data as page_data
 
 TAKE_STEPS = Path(__file__).parents[2] / "page" / "test" / "take-steps.js"
@@ -88,6 +89,21 @@ def test_steps_are_fastbps_with_every_activation_loss_and_solver(options, dtype)
             )
             network.train_epoch(X, y, 0.02, **options)  # the solver has a state
             page, frame = page_and_expected(network, X[1], y[1], 0.03, **options)
+            pages.append(page)
+            expected.append(frame)
+    for step, frame in zip(computed(pages), expected, strict=True):
+        assert_same(step, frame, TOLERANCES[dtype])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_steps_are_fastbps_with_the_other_activations(dtype):
+    pages, expected = [], []
+    for activation in ALL_ACTIVATIONS:
+        for loss, out_activation in (("squared_error", activation), ("log_loss", "softmax")):
+            model, X, y = random_case(
+                loss, out_activation, (3, 5, 4, 2), 4, activation=activation, dtype=dtype
+            )
+            page, frame = page_and_expected(model, X[1], y[1], 0.03)
             pages.append(page)
             expected.append(frame)
     for step, frame in zip(computed(pages), expected, strict=True):

@@ -214,7 +214,9 @@ def test_the_dict_is_json_and_complete():
     assert again["snapshots"][0]["running_loss"] is None
     assert again["snapshots"][-1]["next"] is None
     velocities = again["snapshots"][-1]["state"]["velocities"]
-    assert np.array_equal(velocities[0]["W"], model.network_._moments[1].arenas[0].weights[0])
+    assert np.array_equal(
+        velocities[0]["W"], model.network_._moments["momentum"].arenas[0].weights[0]
+    )
 
 
 def test_going_on_where_a_model_is():

@@ -58,7 +58,8 @@ def check_lanes_against_networks(networks, X, y, solver, sample_weight=None):
     for network, other in zip(networks, alone, strict=True):
         assert worst_difference(parameters_of(network), parameters_of(other)) < most
         if solver.momentum:
-            assert_allclose(network._moments[1].values, other._moments[1].values, atol=most)
+            found, expected = (one._moments["momentum"].values for one in (network, other))
+            assert_allclose(found, expected, atol=most)
 
 
 @pairwise({"loss, out_activation": PAIRS, "activation": HIDDEN_ACTIVATIONS, "step": STEPS})

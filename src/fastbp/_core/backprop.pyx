@@ -13,8 +13,9 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from .kernels cimport (
-    FBP_FEW_OUTPUTS, FBP_MOST_BLOCK_ROWS, fbp_block, fbp_data, fbp_layer, fbp_net, fbp_row,
-    fbp_solver, fbp_sparse, fbp_step, fetch_row, row_of, target_of, weight_of
+    FBP_ADAM, FBP_ADAMW, FBP_FEW_OUTPUTS, FBP_MOST_BLOCK_ROWS, FBP_PLAIN, fbp_activations,
+    fbp_block, fbp_data, fbp_layer, fbp_net, fbp_row, fbp_rules, fbp_solver, fbp_sparse, fbp_step,
+    fetch_row, row_of, target_of, weight_of
 )
 
 
@@ -31,6 +32,8 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
     cdef int _l
     for _l in range(1, net.n_layers):
         below, layer = layer, layer + 1
+        if below.a != below.z:                              # f' needs z
+            memcpy(below.a, below.z, below.n_out * net.ops.itemsize)
         below.activate(below.a, below.n_out)                # a[l-1] = f(z[l-1])
         if below.dropout:                                   # but for units that this visit drops
             net.ops.drop_units(below, below.a, net.visit)
@@ -49,7 +52,7 @@ cdef double output(fbp_net *net, fbp_layer *layer, const void *y) noexcept nogil
     if y != NULL:
         loss = net.output_delta(layer.delta, layer.z, layer.a, y, layer.n_out,
                                 net.loss_parameter)
-        layer.derive(layer.delta, layer.a, layer.n_out)     # delta[L] = dE/da[L] * f'(z[L])
+        layer.derive(layer.delta, layer.slopes_of, layer.n_out)  # delta[L] = dE/da[L] * f'(z[L])
     return loss
 
 
@@ -73,34 +76,43 @@ cdef void backward_above(fbp_net *net, double weight, const fbp_step *step) noex
         net.ops.backward_update(layer, below.delta, &below.row, weight, step)
         if below.dropout:
             net.ops.drop_deltas(below, below.delta, below.a, net.visit)
-        below.derive(below.delta, below.a, below.n_out)
+        below.derive(below.delta, below.slopes_of, below.n_out)
         layer = below
 
 
 cdef fbp_step step_of(const fbp_solver *solver, double batch_size, int64_t n_steps) noexcept nogil:
-    """What a batch of mean gradient g (or a row: a batch of one) does to a weight w.
+    """What a batch of mean gradient g (or a row: a batch of one) does to a weight w: csrc/fastbp.h.
 
-    Without momentum w' = w - learning_rate G, where G = g + alpha w / batch_size. With momentum
+    Plain w' = w - learning_rate G, where G = g + alpha w / batch_size. With momentum
     v' = momentum v - learning_rate G and w' = w + v', or if it is Nesterov's
-    w' = w + momentum v' - learning_rate G. Adam's step number n_steps: csrc/fastbp.h.
+    w' = w + momentum v' - learning_rate G. This is step number n_steps.
     """
     cdef double eta = solver.learning_rate, mu = solver.momentum
     cdef double alpha = solver.alpha / batch_size
     cdef double ahead = mu if solver.nesterov else 0    # how much of v' is taken once more
     cdef fbp_step step
     memset(&step, 0, sizeof(step))
-    step.keep[0][0], step.keep[0][1] = 1 - eta * alpha * (1 + ahead), mu * (ahead or 1)
-    step.keep[1][0], step.keep[1][1] = -eta * alpha, mu
-    step.take[0], step.take[1] = -eta * (1 + ahead), -eta
-    step.momentum = mu != 0
-    step.adam = solver.adam
-    if step.adam:
-        step.beta_1, step.beta_2 = solver.beta_1, solver.beta_2
-        step.decay, step.epsilon, step.squares = alpha, solver.epsilon, solver.squares
-        # The moments begin at 0: what their means lack for that after n steps is made up for here.
-        step.rate = (eta * sqrt(missing(step.beta_2, n_steps, solver.by_weight))
-                     / missing(step.beta_1, n_steps, solver.by_weight))
+    step.rule, step.squares = solver.rule, solver.squares
+    step.keep[0][0], step.rate, step.epsilon = 1, eta, solver.epsilon
+    step.beta_1, step.beta_2 = solver.beta_1, solver.beta_2
+    if fbp_rules[<int> solver.rule].linear:             # plain is momentum 0
+        step.keep[0][0], step.keep[0][1] = 1 - eta * alpha * (1 + ahead), mu * (ahead or 1)
+        step.keep[1][0], step.keep[1][1] = -eta * alpha, mu
+        step.take[0], step.take[1] = -eta * (1 + ahead), -eta
+    elif solver.rule == FBP_ADAM:
+        step.decay, step.rate = alpha, rate_of_moments(solver, n_steps)
+    elif solver.rule == FBP_ADAMW:                      # off the weight itself, whatever the batch
+        step.keep[0][0], step.rate = 1 - eta * solver.alpha, rate_of_moments(solver, n_steps)
+        step.epsilon *= sqrt(missing(solver.beta_2, n_steps, False))
+    else:                                               # AdaGrad, RMSprop
+        step.decay = alpha
     return step
+
+
+cdef double rate_of_moments(const fbp_solver *solver, int64_t n_steps) noexcept nogil:
+    """The moments begin at 0: what their means lack for that after n steps is made up for here."""
+    return (solver.learning_rate * sqrt(missing(solver.beta_2, n_steps, solver.by_weight))
+            / missing(solver.beta_1, n_steps, solver.by_weight))
 
 
 cdef inline double missing(double beta, int64_t n, bint of_rounded_power) noexcept nogil:
@@ -113,10 +125,8 @@ cdef inline double missing(double beta, int64_t n, bint of_rounded_power) noexce
 
 
 cdef fbp_step ADD                                       # w' = w + g: to sum up gradients
-ADD.keep[0][:] = [1, 0]
-ADD.keep[1][:] = [0, 0]
-ADD.take[:] = [1, 0]
-ADD.momentum = ADD.adam = 0
+memset(&ADD, 0, sizeof(ADD))
+ADD.rule, ADD.keep[0][0], ADD.take[0] = FBP_PLAIN, 1, 1
 
 
 cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *order,
@@ -146,7 +156,7 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
             weight = 1
         else:
             loss_sum[0] += weight * loss
-            if step.adam:
+            if fbp_rules[<int> step.rule].counts:
                 step = step_of(solver, 1, solver.n_steps + 1 + t - start)
         backward(net, &x, weight, &step)
         net.visit += 1
@@ -169,7 +179,8 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
     cdef const void *y
     cdef int t, n
     cdef bint at_once = (net.n_layers == 2 and packed[1].transposed and not block.momentum
-                         and packed[1].n_out <= FBP_FEW_OUTPUTS)
+                         and packed[1].n_out <= FBP_FEW_OUTPUTS
+                         and not fbp_activations[<int> net.first_activation].of_z)
     net.ops.block_load(block, first, &step)
     load_above(net, packed)
     while start < stop:

@@ -113,6 +113,7 @@ cdef void follow_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
     cdef double weight
     cdef double *loss
     cdef char *a
+    cdef char *slopes_of
     cdef char *delta = <char *> batch[last].D + t * batch[last].stride * itemsize
     net.visit = team.first_visit + team.first_row - team.start
     for k in range(n):
@@ -130,12 +131,14 @@ cdef void follow_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
         if l:
             layer = &net.layers[l - 1]
             a = <char *> batch[l - 1].Z
+            slopes_of = a if batch[l - 1].z == NULL else <char *> batch[l - 1].z
             delta = <char *> batch[l - 1].D + t * batch[l - 1].stride * itemsize
             for k in range(n):                              # delta[l-1] *= f'(z[l-1])
                 if layer.dropout:
                     net.ops.drop_deltas(layer, delta, a, net.visit + t + k)
-                layer.derive(delta, a, layer.n_out)
+                layer.derive(delta, slopes_of, layer.n_out)
                 a += batch[l - 1].stride * itemsize
+                slopes_of += batch[l - 1].stride * itemsize
                 delta += batch[l - 1].stride * itemsize
 
 
@@ -150,6 +153,8 @@ cdef void forward_group(fbp_net *net, fbp_batch *batch, const fbp_row *rows, Py_
         net.ops.batch_forward(&batch[l], layer, &batch[l - 1] if l else NULL, rows, t, n)
         if l < net.n_layers - 1:
             a = <char *> batch[l].Z
+            if batch[l].z != NULL:                          # f' needs z
+                memcpy(batch[l].z, a, n * batch[l].stride * net.ops.itemsize)
             for k in range(n):                              # a[l] = f(z[l])
                 layer.activate(a, layer.n_out)
                 if layer.dropout:
@@ -236,8 +241,7 @@ cdef class Batch:
     ----------
     engine : Engine
     sparse : bool, whether rows are those of a CSR matrix
-    n_moments : int, numbers that the solver keeps beside a weight: momentum 1, Adam 2; or -1 to
-        go forward only
+    n_moments : int, numbers that the solver keeps beside a weight; or -1 to go forward only
     batch_size : int
     n_threads : int
     """
@@ -294,12 +298,17 @@ cdef class Batch:
             for me in range(n_threads):
                 layer = self.team.layers + me * n_layers + l
                 layer[0] = first[0]
-                places[:] = [&layer.Z, &layer.D_T, &layer.b, &layer.G_near, NULL, NULL, NULL]
+                keeps_z = engine.net.layers[l].slopes_of != NULL and l < n_layers - 1
+                places[:] = [&layer.Z, &layer.D_T, &layer.b, &layer.G_near, &layer.z, NULL, NULL]
                 self.memory.append(carve(places, [
                     group * layer.stride, n_out * group, columns,
                     layer.n_near * n_out if layer.sparse and trains else 0,
+                    group * layer.stride if keeps_z else 0,
                 ], ops.itemsize))
+                if not keeps_z:
+                    layer.z = NULL
                 if layer.sparse:
+                    layer.met = <uint8_t *> self.room(layer.n_near)
                     layer.parts = <fbp_row *> self.room(most * sizeof(fbp_row))
         if trains:
             self.cut_up(sizes, ops.panel_width)

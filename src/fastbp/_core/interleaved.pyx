@@ -10,7 +10,10 @@ import numpy as np
 
 cimport numpy as cnp
 
-from .kernels cimport FBP_ALIGNMENT, fbp_lane_layer, fbp_lanes, fbp_ops, fbp_solver, fbp_step
+from .kernels cimport (
+    FBP_ALIGNMENT, FBP_MOMENTUM, FBP_PLAIN, fbp_lane_layer, fbp_lanes, fbp_ops, fbp_solver,
+    fbp_step
+)
 from .memory cimport padded
 from .isa cimport table_for
 from .rows cimport Rows
@@ -132,6 +135,7 @@ cdef class Lanes:
         cdef Py_ssize_t group_bytes = self.values.nbytes // self.n_groups
         memset(&solver, 0, sizeof(solver))
         solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
+        solver.rule = FBP_MOMENTUM if momentum else FBP_PLAIN
         solver.nesterov = nesterov
         step = step_of(&solver, 1, 1)
         with nogil:

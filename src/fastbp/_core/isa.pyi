@@ -3,6 +3,10 @@ from typing import Any
 from numpy.typing import DTypeLike, NDArray
 
 ACTIVATIONS: dict[str, int]
+FACTS_OF_ACTIVATIONS: dict[str, tuple[bool, bool]]
+FACTS_OF_LOSSES: dict[str, tuple[float, float, str | None]]
+RULES: dict[str, int]
+FACTS_OF_RULES: dict[str, tuple[int, bool, bool, bool]]
 LOSSES: dict[str, int]
 ISAS: dict[str, int]
 AUTOMATIC: tuple[str, ...]
@@ -17,6 +21,6 @@ def lanes(isa: str, dtype: DTypeLike) -> int: ...
 def compiler() -> str: ...
 def apply_activation(name: str, z: NDArray[Any], isa: str | None = None) -> NDArray[Any]: ...
 def apply_derivative(
-    name: str, delta: NDArray[Any], a: NDArray[Any], isa: str | None = None
+    name: str, delta: NDArray[Any], z: NDArray[Any], a: NDArray[Any], isa: str | None = None
 ) -> NDArray[Any]: ...
 def all_finite(values: NDArray[Any], isa: str | None = None) -> bool: ...

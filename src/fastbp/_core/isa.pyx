@@ -8,31 +8,38 @@ import numpy as np
 cimport numpy as cnp
 
 from .kernels cimport (
-    FBP_ABSOLUTE_ERROR, FBP_BINARY_LOG_LOSS, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS,
-    FBP_EXP, FBP_FLOAT32, FBP_FLOAT64, FBP_HUBER, FBP_IDENTITY, FBP_LOGISTIC, FBP_LOG_LOSS,
-    FBP_MEAN_SQUARED_ERROR, FBP_N_ISA, FBP_POISSON, FBP_QUANTILE, FBP_RATIO_POISSON, FBP_RELU,
-    FBP_SOFTMAX, FBP_SQUARED_ERROR, FBP_TANH, fbp_compiler, fbp_dtype, fbp_isa_built,
-    fbp_isa_name, fbp_isa_usable, fbp_ops, fbp_table
+    FBP_FLOAT32, FBP_FLOAT64, FBP_N_ACTIVATION, FBP_N_ISA, FBP_N_LOSS, FBP_N_RULE,
+    fbp_activations, fbp_compiler, fbp_dtype, fbp_isa_built, fbp_isa_name, fbp_isa_usable,
+    fbp_losses, fbp_ops, fbp_rules, fbp_table
 )
 from .memory cimport padded_copy
 
 cnp.import_array()
 
 
-ACTIVATIONS = {"identity": FBP_IDENTITY, "logistic": FBP_LOGISTIC, "tanh": FBP_TANH,
-               "relu": FBP_RELU, "exp": FBP_EXP, "softmax": FBP_SOFTMAX}
-# Targets that a loss allows; any that is not named here.
-TARGETS = {"binary_log_loss": (0, 1), "log_loss": (0, 1), "poisson": (0, np.inf),
-           "clipped_binary_log_loss": (0, 1), "clipped_log_loss": (0, 1),
-           "ratio_poisson": (0, np.inf)}
-LOSSES = {"squared_error": FBP_SQUARED_ERROR, "absolute_error": FBP_ABSOLUTE_ERROR,
-          "huber": FBP_HUBER, "quantile": FBP_QUANTILE,
-          "binary_log_loss": FBP_BINARY_LOG_LOSS, "log_loss": FBP_LOG_LOSS,
-          "poisson": FBP_POISSON,
-          "mean_squared_error": FBP_MEAN_SQUARED_ERROR,
-          "clipped_binary_log_loss": FBP_CLIPPED_BINARY_LOG_LOSS,
-          "clipped_log_loss": FBP_CLIPPED_LOG_LOSS,
-          "ratio_poisson": FBP_RATIO_POISSON}
+# The tables of csrc/tables/. Of activations also: whether hidden layers may have them, and whether
+# their derivative is of z; of losses the least and the most target that they allow, and the name of
+# the parameter.
+ACTIVATIONS = {fbp_activations[f].name.decode(): f for f in range(FBP_N_ACTIVATION)}
+FACTS_OF_ACTIVATIONS = {
+    name: (bool(fbp_activations[<int> f].hidden), bool(fbp_activations[<int> f].of_z))
+    for name, f in ACTIVATIONS.items()
+}
+LOSSES = {fbp_losses[loss].name.decode(): loss for loss in range(FBP_N_LOSS)}
+FACTS_OF_LOSSES = {
+    name: (fbp_losses[<int> loss].least, fbp_losses[<int> loss].most,
+           None if fbp_losses[<int> loss].parameter == NULL
+           else fbp_losses[<int> loss].parameter.decode())
+    for name, loss in LOSSES.items()
+}
+# Rules of a step; and of each how many numbers it keeps beside a weight, whether it rests where
+# there is no gradient, is linear, and counts its steps.
+RULES = {fbp_rules[rule].name.decode(): rule for rule in range(FBP_N_RULE)}
+FACTS_OF_RULES = {
+    name: (fbp_rules[<int> rule].n_kept, bool(fbp_rules[<int> rule].rests),
+           bool(fbp_rules[<int> rule].linear), bool(fbp_rules[<int> rule].counts))
+    for name, rule in RULES.items()
+}
 ISAS = {fbp_isa_name(isa).decode(): isa for isa in range(FBP_N_ISA)}
 AUTOMATIC = ("avx512", "avx2", "neon", "scalar")  # preferred first
 
@@ -105,14 +112,15 @@ def apply_activation(name, z, isa=None):
     return a[:len(z)].copy()
 
 
-def apply_derivative(name, delta, a, isa=None):
+def apply_derivative(name, delta, z, a, isa=None):
     """delta * f'(z) of 1-D arrays, where a = f(z), likewise.
 
     Of exp and softmax the kernels hand back delta as it is: their losses give dE/dz at once.
     """
     cdef const fbp_ops *ops = table_for(a.dtype, isa)
-    cdef cnp.ndarray product = padded_copy(delta), a_padded = padded_copy(a)
-    ops.derive[ACTIVATIONS[name]](cnp.PyArray_DATA(product), cnp.PyArray_DATA(a_padded), len(a))
+    cdef cnp.ndarray product = padded_copy(delta)
+    cdef cnp.ndarray slopes_of = padded_copy(z if FACTS_OF_ACTIVATIONS[name][1] else a)
+    ops.derive[ACTIVATIONS[name]](cnp.PyArray_DATA(product), cnp.PyArray_DATA(slopes_of), len(a))
     return product[:len(a)].copy()
 
 

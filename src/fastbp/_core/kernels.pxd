@@ -1,5 +1,5 @@
 # What Cython takes from csrc/fastbp.h; formulas and meanings stand there.
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
     enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS, FBP_POWERS, FBP_GROUP
@@ -9,12 +9,21 @@ cdef extern from "fastbp.h" nogil:
     ctypedef enum fbp_dtype:
         FBP_FLOAT64, FBP_FLOAT32
     ctypedef enum fbp_activation:
-        FBP_IDENTITY, FBP_LOGISTIC, FBP_TANH, FBP_RELU, FBP_EXP, FBP_SOFTMAX
+        FBP_IDENTITY, FBP_RELU, FBP_EXP, FBP_SOFTMAX, FBP_N_ACTIVATION
     ctypedef enum fbp_loss:
-        FBP_SQUARED_ERROR, FBP_ABSOLUTE_ERROR, FBP_HUBER, FBP_QUANTILE
-        FBP_BINARY_LOG_LOSS, FBP_LOG_LOSS, FBP_POISSON
-        FBP_MEAN_SQUARED_ERROR, FBP_CLIPPED_BINARY_LOG_LOSS, FBP_CLIPPED_LOG_LOSS
-        FBP_RATIO_POISSON
+        FBP_N_LOSS
+
+    ctypedef struct fbp_activation_facts:
+        const char *name
+        int hidden, of_z, at_0
+    const fbp_activation_facts *fbp_activations
+
+    ctypedef struct fbp_loss_facts:
+        const char *name
+        fbp_activation pair
+        double least, most
+        const char *parameter
+    const fbp_loss_facts *fbp_losses
 
     ctypedef void fbp_activate(void *z, int64_t n) noexcept nogil
     ctypedef void fbp_derive(void *delta, const void *a, int64_t n) noexcept nogil
@@ -39,6 +48,7 @@ cdef extern from "fastbp.h" nogil:
         void *z
         void *a
         void *delta
+        void *slopes_of
         fbp_activate *activate
         fbp_derive *derive
         fbp_row row
@@ -59,9 +69,19 @@ cdef extern from "fastbp.h" nogil:
         const int32_t *y_rows
         const double *weights
 
+    ctypedef enum fbp_rule:
+        FBP_PLAIN, FBP_MOMENTUM, FBP_ADAM, FBP_ADAMW, FBP_ADAGRAD, FBP_RMSPROP, FBP_N_RULE
+
+    ctypedef struct fbp_rule_facts:
+        const char *name
+        int n_kept, rests, linear, counts
+
+    const fbp_rule_facts *fbp_rules
+
     ctypedef struct fbp_solver:
+        fbp_rule rule
         double learning_rate, momentum, alpha, largest_loss
-        int nesterov, adam
+        int nesterov
         double beta_1, beta_2, epsilon
         int64_t squares, n_steps
         int by_weight
@@ -69,7 +89,7 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_step:
         double keep[2][2]
         double take[2]
-        int momentum, adam
+        fbp_rule rule
         double decay, beta_1, beta_2, rate, epsilon
         int64_t squares
 
@@ -102,8 +122,10 @@ cdef extern from "fastbp.h" nogil:
         void *Z
         void *D_T
         void *b
+        void *z
         fbp_row *parts
         void *G_near
+        uint8_t *met
         int64_t n_near
 
     ctypedef struct fbp_tasks:
@@ -124,6 +146,7 @@ cdef extern from "fastbp.h" nogil:
         int n_layers
         fbp_activation first_activation, last_activation
         fbp_loss loss
+        int loss_pair
         double loss_parameter
         uint64_t visit
 

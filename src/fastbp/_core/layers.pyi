@@ -17,7 +17,6 @@ class Engine:
         activations: list[str],
         loss: str,
         loss_parameter: float,
-        paired: bool,
         isa: str | None = None,
     ) -> None: ...
     def sum_gradients(

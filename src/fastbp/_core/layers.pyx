@@ -12,8 +12,8 @@ import numpy as np
 cimport numpy as cnp
 
 from .kernels cimport (
-    FBP_ALIGNMENT, FBP_EXP, FBP_IDENTITY, FBP_SOFTMAX, fbp_activation, fbp_layer, fbp_net,
-    fbp_ops, fbp_row, fbp_solver, fbp_step, row_of, target_of, weight_of
+    FBP_ALIGNMENT, FBP_EXP, FBP_IDENTITY, FBP_SOFTMAX, fbp_activation, fbp_layer, fbp_losses,
+    fbp_net, fbp_ops, fbp_row, fbp_solver, fbp_step, row_of, target_of, weight_of
 )
 from .memory cimport (
     padded, padded_copy, padded_to, real_at, room_for_target, scratch_bytes_of, set_real
@@ -23,7 +23,7 @@ from .rows cimport Rows
 from .backprop cimport Memory, backward, forward, step_of, sum_gradients
 
 from . import isa as instruction_sets
-from .isa import ACTIVATIONS, LOSSES, TARGETS, all_finite
+from .isa import ACTIVATIONS, FACTS_OF_ACTIVATIONS, FACTS_OF_LOSSES, LOSSES, all_finite
 
 cnp.import_array()
 
@@ -32,6 +32,9 @@ cdef enum:
     LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves,
     LEAST_UNITS_TO_LIST = 64   # as it does of fewer units, whose layer above can be transposed
     MOST_TINY_VECTORS = 160    # of W[1], with several outputs: past it, blocks of rows cost less
+
+
+IN_REGISTERS = ("logistic", "tanh", "relu")  # with templates of their own: csrc/tiny.inc.h
 
 
 @cython.final
@@ -45,12 +48,10 @@ cdef class Engine:
     activations : one name a layer
     loss : name of the loss
     loss_parameter : float, of those losses that have one
-    paired : bool, whether loss and output activation are a pair (delta = a - y)
     isa : name of an instruction set, or None for the one in use
     """
 
-    def __init__(self, arena, weights, biases, activations, loss, double loss_parameter, paired,
-                 isa=None):
+    def __init__(self, arena, weights, biases, activations, loss, double loss_parameter, isa=None):
         cdef fbp_layer *layer
         cdef int l
         self.arena = arena
@@ -59,7 +60,7 @@ cdef class Engine:
         self.net.ops = table_for(arena.dtype, isa)
         self.block_rows = self.net.ops.block_rows
         self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
-        self.least_target, self.most_target = TARGETS.get(loss, (-np.inf, np.inf))
+        self.least_target, self.most_target, _ = FACTS_OF_LOSSES[loss]
         # Rows, losses and rates below this cannot take a sound weight out of the dtype.
         self.large = 1e9 if arena.dtype == np.float32 else 1e30
         self.net.n_layers = len(weights)
@@ -78,6 +79,7 @@ cdef class Engine:
             layer.b = layer.to_b = cnp.PyArray_DATA(biases[l])
             layer.activate = self.net.ops.activate[ACTIVATIONS[activations[l]]]
             layer.derive = self.net.ops.derive[ACTIVATIONS[activations[l]]]
+            layer.slopes_of = layer.W if FACTS_OF_ACTIVATIONS[activations[l]][1] else NULL
             self.scratch_bytes += 5 * scratch_bytes_of(layer, self.net.ops, l)
         for l in range(self.net.n_layers - 1):
             layer = self.net.layers + l
@@ -90,17 +92,19 @@ cdef class Engine:
         self.out_activation = ACTIVATIONS[activations[self.net.n_layers - 1]]
         self.net.last_activation = self.out_activation
         self.net.loss, self.net.loss_parameter = LOSSES[loss], loss_parameter
+        self.net.loss_pair = fbp_losses[<int> self.net.loss].pair == self.out_activation
         units, n_outputs = self.net.layers.n_out, self.net.layers[self.net.n_layers - 1].n_out
         self.tiny_with_momentum = (len(weights) == 2 and n_outputs == 1
                                    and units <= self.net.ops.tiny_units
-                                   and activations[0] != "identity")
+                                   and activations[0] in IN_REGISTERS)
         self.tiny = self.tiny_with_momentum or (
-            len(weights) == 2 and n_outputs <= MOST_OUTPUTS_ACROSS and self.net.ops.lanes > 1
+            len(weights) == 2 and self.net.layers.slopes_of == NULL
+            and n_outputs <= MOST_OUTPUTS_ACROSS and self.net.ops.lanes > 1
             and units <= self.net.ops.tiny_units_at_rest
             and self.net.layers.n_in * padded_to(units, self.net.ops.lanes)
             <= MOST_TINY_VECTORS * self.net.ops.lanes)
         layer = self.net.layers + self.net.n_layers - 1
-        if paired:  # the loss hands back dE/dz itself
+        if self.net.loss_pair:  # the loss hands back dE/dz itself
             layer.derive = self.net.ops.derive[<int> FBP_IDENTITY]
 
     def __dealloc__(self):
@@ -120,6 +124,7 @@ cdef class Engine:
         cdef size_t layers_bytes = self.net.n_layers * sizeof(fbp_layer)
         cdef size_t row_bytes
         cdef fbp_layer *layer
+        cdef bint keeps_z
         cdef int l
         memset(at, 0, self.scratch_bytes - FBP_ALIGNMENT)
         memcpy(at, self.net.layers, layers_bytes)
@@ -129,11 +134,18 @@ cdef class Engine:
         for l in range(net.n_layers):
             layer = net.layers + l
             row_bytes = scratch_bytes_of(layer, net.ops, l)
+            keeps_z = layer.slopes_of != NULL  # a mark so far: see __init__
             layer.z = layer.a = at
             layer.delta = at + row_bytes
             at += 2 * row_bytes
+            if l == net.n_layers - 1 and net.last_activation != FBP_IDENTITY:
+                layer.a = at  # the output layer keeps z beside a; behind it is room for a target
+            elif keeps_z:
+                layer.a = at
+                at += row_bytes
+            layer.slopes_of = layer.z if keeps_z else layer.a
             layer.row.values, layer.row.columns, layer.row.n = layer.a, NULL, layer.n_out
-            if layer.active_values != NULL:  # a mark so far: see __init__
+            if layer.active_values != NULL:  # a mark, too
                 layer.active_values = at if list_active else NULL
                 layer.active_columns = <int32_t *> (at + row_bytes)
                 at += 2 * row_bytes
@@ -143,8 +155,6 @@ cdef class Engine:
             if velocities != NULL:
                 layer.V_W = velocities + (<char *> layer.W - self.memory.parameters)
                 layer.V_b = velocities + (<char *> layer.b - self.memory.parameters)
-        if net.last_activation != FBP_IDENTITY:
-            layer.a = at  # the output layer keeps z beside a; behind it is room for a target
         return block
 
     def sum_gradients(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
@@ -368,7 +378,7 @@ cdef void sensitivities(fbp_net *net, fbp_activation activation, const fbp_layer
             if l == net.n_layers - 1:                       # delta[L] = da_k/dz[L]
                 output_derivative(net.ops, activation, layer, k)
             else:                                           # delta[l] = da_k/da[l] * f'(z[l])
-                layer.derive(layer.delta, layer.a, layer.n_out)
+                layer.derive(layer.delta, layer.slopes_of, layer.n_out)
             delta.values, delta.columns, delta.n = layer.delta, NULL, layer.n_out
             net.ops.forward(&transposed[l], &delta)         # da_k/da[l-1] = W[l] @ delta[l]
         memcpy(out + k * n_bytes, transposed[0].z, n_bytes)
@@ -384,4 +394,4 @@ cdef void output_derivative(const fbp_ops *ops, fbp_activation activation, fbp_l
         return
     memset(layer.delta, 0, layer.n_out * ops.itemsize)
     set_real(layer.delta, k, a_k if activation == FBP_EXP else 1, ops.itemsize)
-    ops.derive[<int> activation](layer.delta, layer.a, layer.n_out)
+    ops.derive[<int> activation](layer.delta, layer.slopes_of, layer.n_out)

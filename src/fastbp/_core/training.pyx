@@ -9,12 +9,17 @@ import numpy as np
 
 cimport numpy as cnp
 
-from .kernels cimport fbp_data, fbp_mt19937, fbp_net, fbp_shuffle, fbp_solver, fbp_step
+from .kernels cimport (
+    FBP_PLAIN, fbp_data, fbp_mt19937, fbp_net, fbp_rule, fbp_rules, fbp_shuffle, fbp_solver,
+    fbp_step
+)
 from .rows cimport Rows, _Drawing, state_of, weight_of_rows
 from .backprop cimport load_above, step_of, train_blocks, train_rows, train_sparse, unload_above
 from .layers cimport Engine
 from .workspaces cimport BLOCKS, Layout, SPARSE_ROWS
 from .batches cimport Batch, Team, predict_all, set_dropout, train_batches, unload_weights
+
+from .isa import RULES
 
 cnp.import_array()
 
@@ -72,7 +77,7 @@ cdef void train_course(Team *team, void *context) noexcept nogil:
 
 def train(Engine engine not None, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
           Py_ssize_t stop, double learning_rate, double momentum=0, bint nesterov=False,
-          double alpha=0, Py_ssize_t batch_size=1, bint adam=False, double beta_1=0.9,
+          double alpha=0, Py_ssize_t batch_size=1, str rule=None, double beta_1=0.9,
           double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
           double largest_loss=1e300, tuple dropout=(), uint64_t dropout_seed=0,
           int64_t first_visit=0, cnp.ndarray moments=None, Layout layout=None,
@@ -81,14 +86,14 @@ def train(Engine engine not None, Rows rows not None, cnp.ndarray order not None
 
     Row by row, with a ``layout`` in the way it is for; with ``batch``, batch by
     batch, by this thread and with ``helpers`` (network/threads.py) the others of its team.
-    ``moments`` has velocities, or Adam's moments, in one row an arena. Each hidden layer drops
-    its units with a probability of ``dropout``, if any; ``order[start]`` is visit number
-    ``first_visit``.
+    ``moments`` has what the solver keeps beside the weights, in one row an arena. Each hidden
+    layer drops its units with a probability of ``dropout``, if any; ``order[start]`` is visit
+    number ``first_visit``.
 
     Returns where it stopped (``stop``, or before a row or batch of too large a loss)
     and the weighted sum of the losses of the rows before that.
     """
-    cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, adam, beta_1,
+    cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, rule, beta_1,
                                        beta_2, epsilon, n_steps, by_weight, largest_loss,
                                        moments)
     cdef double loss_sum = 0
@@ -106,7 +111,7 @@ def train(Engine engine not None, Rows rows not None, cnp.ndarray order not None
             return ended.at, ended.loss_sum
         finally:
             batch.end(True)
-    owed = begin_rows(engine, &net, V, alpha, dropout, dropout_seed, first_visit, layout)
+    owed = begin_rows(engine, &net, V, &solver, dropout, dropout_seed, first_visit, layout)
     try:
         with nogil:
             stopped = train_piece(&net, layout, &rows.data, visits, start, stop, &solver,
@@ -119,7 +124,7 @@ def train(Engine engine not None, Rows rows not None, cnp.ndarray order not None
 def train_epochs(Engine engine not None, Rows rows not None, cnp.ndarray order not None,
                  bint is_anew, cnp.ndarray rates not None, cnp.ndarray losses not None,
                  random_state, double learning_rate, double momentum=0, bint nesterov=False,
-                 double alpha=0, Py_ssize_t batch_size=1, bint adam=False, double beta_1=0.9,
+                 double alpha=0, Py_ssize_t batch_size=1, str rule=None, double beta_1=0.9,
                  double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0,
                  bint by_weight=False, double largest_loss=1e300, tuple dropout=(),
                  uint64_t dropout_seed=0, int64_t first_visit=0, cnp.ndarray moments=None,
@@ -133,7 +138,7 @@ def train_epochs(Engine engine not None, Rows rows not None, cnp.ndarray order n
     Returns the number of epochs, which ends before one that diverges. Whatever that has changed
     is as it was before it; or before the first, if Ctrl-C ends the call.
     """
-    cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, adam, beta_1,
+    cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, rule, beta_1,
                                        beta_2, epsilon, n_steps, by_weight, largest_loss,
                                        moments)
     cdef Course course
@@ -208,7 +213,7 @@ cdef Py_ssize_t run_once(Engine engine, Course *course, fbp_solver solver, Rows 
         finally:
             batch.end(True)
         return n_done
-    owed = begin_rows(engine, &net, course.moments, solver.alpha, dropout, course.dropout_seed,
+    owed = begin_rows(engine, &net, course.moments, &solver, dropout, course.dropout_seed,
                       course.first_visit, layout)
     try:
         with nogil:
@@ -218,12 +223,14 @@ cdef Py_ssize_t run_once(Engine engine, Course *course, fbp_solver solver, Rows 
     return n_done
 
 
-cdef void *begin_rows(Engine engine, fbp_net *net, char *moments, double alpha, tuple dropout,
-                      uint64_t dropout_seed, int64_t first_visit, Layout layout) except NULL:
+cdef void *begin_rows(Engine engine, fbp_net *net, char *moments, const fbp_solver *solver,
+                      tuple dropout, uint64_t dropout_seed, int64_t first_visit,
+                      Layout layout) except NULL:
     """Like `begin`, for training row by row."""
     # What decays or has momentum moves in every row, that of inactive units too; laid-out
     # layers have a scale for what only decays.
-    cdef bint list_active = moments == NULL and (alpha == 0 or layout is not None)
+    cdef bint decays = solver.alpha != 0 and (layout is None or solver.rule != FBP_PLAIN)
+    cdef bint list_active = fbp_rules[<int> solver.rule].rests and not decays
     cdef void *owed = engine.begin(net, NULL, moments, list_active)
     set_dropout(net, dropout, dropout_seed)
     net.visit = first_visit
@@ -309,14 +316,18 @@ cdef inline bint is_finite(const fbp_net *net, const State *state) noexcept nogi
 
 
 cdef fbp_solver solver_of(double learning_rate, double momentum, bint nesterov, double alpha,
-                          bint adam, double beta_1, double beta_2, double epsilon, int64_t n_steps,
+                          rule, double beta_1, double beta_2, double epsilon, int64_t n_steps,
                           bint by_weight, double largest_loss, cnp.ndarray moments):
-    """What a step does, as the kernels take it; see `fastbp.network.Solver`."""
+    """What a step does, as the kernels take it; see `fastbp.network.Solver`.
+
+    Without the name of a rule it is plain, or has momentum.
+    """
     cdef fbp_solver solver
+    cdef int number = RULES[rule or ("momentum" if momentum else "plain")]
     memset(&solver, 0, sizeof(solver))
     solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
     solver.nesterov, solver.largest_loss, solver.by_weight = nesterov, largest_loss, by_weight
-    solver.adam, solver.n_steps = adam, n_steps
+    solver.rule, solver.n_steps = <fbp_rule> number, n_steps
     solver.beta_1, solver.beta_2, solver.epsilon = beta_1, beta_2, epsilon
-    solver.squares = cnp.PyArray_DIM(moments, 1) if adam else 0
+    solver.squares = cnp.PyArray_DIM(moments, 1) if fbp_rules[number].n_kept > 1 else 0
     return solver

@@ -1,6 +1,6 @@
 cimport cython
 
-from .kernels cimport fbp_block, fbp_layer, fbp_sparse
+from .kernels cimport fbp_block, fbp_layer, fbp_rule_facts, fbp_sparse
 from .layers cimport Engine
 
 
@@ -17,4 +17,4 @@ cdef class Layout:
     cdef list memory
     cdef make_block(self, Engine engine, bint sparse, bint momentum)
     cdef make_clock(self, Engine engine)
-    cdef pack(self, Engine engine, int l, bint momentum)
+    cdef pack(self, Engine engine, int l, const fbp_rule_facts *facts)

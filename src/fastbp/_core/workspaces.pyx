@@ -5,9 +5,11 @@ cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int32_t
 
-from .kernels cimport FBP_POWERS, fbp_layer, fbp_ops
+from .kernels cimport FBP_MOMENTUM, FBP_POWERS, fbp_layer, fbp_ops, fbp_rule_facts, fbp_rules
 from .memory cimport carve, padded_to
 from .layers cimport Engine, MOST_OUTPUTS_ACROSS
+
+from .isa import RULES
 
 
 PATHS = {"registers": REGISTERS, "blocks": BLOCKS, "rows": SPARSE_ROWS}
@@ -23,12 +25,18 @@ cdef class Layout:
     path : "registers" (csrc/tiny.inc.h), "blocks" (the first layer one block of rows behind:
         csrc/first_layer.inc.h) or, for sparse rows, "rows" (csrc/sparse_rows.inc.h)
     sparse : bool, whether rows are those of a CSR matrix
-    momentum : bool, whether weights have velocities
+    rule : name of what a step does: csrc/tables/solvers.h
     """
 
-    def __init__(self, Engine engine not None, str path, bint sparse, bint momentum):
+    def __init__(self, Engine engine not None, str path, bint sparse, str rule):
+        cdef const fbp_rule_facts *facts = &fbp_rules[<int> RULES[rule]]
+        cdef bint momentum = RULES[rule] == FBP_MOMENTUM
         self.path = PATHS[path]
         self.memory = []
+        if self.path != SPARSE_ROWS and not facts.linear:
+            raise ValueError(f"{path} know no solver that is not linear, such as {rule}")
+        if facts.n_kept > 1:
+            raise ValueError(f"{path} know no solver that keeps two numbers, such as {rule}")
         if self.path == BLOCKS and sparse and momentum:
             raise ValueError("blocks of sparse rows know no momentum")
         if self.path != SPARSE_ROWS:
@@ -39,7 +47,7 @@ cdef class Layout:
         if self.packed == NULL:
             raise MemoryError()
         for l in range(1, engine.net.n_layers):
-            self.pack(engine, l, momentum)
+            self.pack(engine, l, facts)
 
     cdef make_block(self, Engine engine, bint sparse, bint momentum):
         """Room for a block of rows, and for W[1] in panels."""
@@ -68,7 +76,7 @@ cdef class Layout:
         self.memory.append(carve(places, [
             engine.net.layers.n_in * sizeof(int32_t), 8 * FBP_POWERS * sizeof(double)], 1))
 
-    cdef pack(self, Engine engine, int l, bint momentum):
+    cdef pack(self, Engine engine, int l, const fbp_rule_facts *facts):
         """Lay out layer l: whole vectors of outputs, or of inputs where outputs are few.
 
         Inputs that are listed (ReLU, unless weights move anyway) need the former; in the smallest
@@ -78,7 +86,7 @@ cdef class Layout:
         cdef fbp_layer *layer = self.packed + l
         cdef void **places[2]
         layer[0] = engine.net.layers[l]
-        listed = (engine.net.layers[l - 1].active_values != NULL and not momentum
+        listed = (engine.net.layers[l - 1].active_values != NULL and facts.rests
                   and self.path != REGISTERS)
         layer.transposed = not listed and layer.n_out <= MOST_OUTPUTS_ACROSS
         if layer.transposed:
@@ -87,7 +95,7 @@ cdef class Layout:
             layer.width, n_rows = padded_to(layer.n_out, ops.lanes), layer.n_in
         places[:] = [&layer.W, &layer.V_W]
         size = layer.width * n_rows
-        self.memory.append(carve(places, [size, size if momentum else 0], ops.itemsize))
+        self.memory.append(carve(places, [size, size * facts.n_kept], ops.itemsize))
 
     def __dealloc__(self):
         PyMem_Free(self.packed)

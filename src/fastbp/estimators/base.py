@@ -23,7 +23,7 @@ from ..network.catalogue import hidden_activations
 from ..network.checks import check_choice, check_dropout, check_flag, check_number, check_whole
 from ..network.data import as_matrix_of_row, as_weights
 from ..network.network import warn_of_divergence
-from ..network.solver import SOLVERS
+from ..network.solvers import OPTIONS, SOLVERS
 from ..training.epochs import train_epochs
 from ..training.order import Visits, canonical_order, weights_of_fit
 from ..training.restarts import best_of, draw_restarts, train_restarts
@@ -333,7 +333,8 @@ class Backprop(CallbackSupport, BaseEstimator):
         ):  # a schedule may lower the rate to nothing, but not begin so
             begun = dataclasses.replace(solver, learning_rate=self.learning_rate_init)
             begun.check_dtype(network.dtype, "learning_rate_init")
-        moves_all = solver.n_moments > 0 or solver.drops_units  # at every row, zero or not
+        # At every row, zero or not:
+        moves_all = solver.drops_units or (solver.n_moments > 0 and not solver.rests)
         if (self.batch_size > 1 or not moves_all) and not call.partial and not rows.sparse:
             short = listed(X)
             if short is not X:
@@ -498,11 +499,9 @@ class Backprop(CallbackSupport, BaseEstimator):
         if not isinstance(self.verbose, bool):
             check_whole("verbose", self.verbose, at_least=0)
         check_flag("warm_start", self.warm_start)
-        check_number("momentum", self.momentum, at_least=0, below=1)
-        check_flag("nesterovs_momentum", self.nesterovs_momentum)
-        check_number("beta_1", self.beta_1, at_least=0, below=1)
-        check_number("beta_2", self.beta_2, at_least=0, below=1)
-        check_number("epsilon", self.epsilon, above=0)
+        for name, option in OPTIONS.items():
+            name = "nesterovs_momentum" if name == "nesterov" else name
+            option.check(name, getattr(self, name))
         check_dropout(self.dropout, len(hidden))
         check_whole("n_threads", self.n_threads)
         return hidden

@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Network
-from ..network.catalogue import HIDDEN_ACTIVATIONS
-from ..network.solver import SOLVERS
 from ..training.run import History
 from ..training.schedule import Schedule
 from ..training.stopping import Patience
@@ -33,6 +31,10 @@ SHARED = (
 )  # fmt: skip
 LARGEST_AUTOMATIC_BATCH = 200  # of scikit-learn's batch_size="auto", which is at most all rows
 LOSSES = ("squared_error", "poisson")  # of both regressors
+# Activations and solvers of both sides, and what the optimisers there call what each keeps.
+ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
+SOLVERS = ("sgd", "adam")
+KEPT = {"velocities": "velocities", "first_moments": "ms", "second_moments": "vs"}
 
 
 def _class_of_scikit_learn(name: str) -> Any:
@@ -87,7 +89,8 @@ class Convertible(Backprop):
         Raises
         ------
         ValueError
-            For what scikit-learn's model cannot be: ``dropout``, different activations; for a
+            For what scikit-learn's model cannot be: ``dropout``, different activations, another
+            ``solver`` than "sgd" and "adam"; for a
             classifier ``class_weight``, for a regressor another ``loss`` than squared error and
             poisson.
         """
@@ -154,19 +157,17 @@ def _take_what_was_learnt(model: Backprop, mlp: Any) -> None:
 
 def _take_moments(model: Backprop, optimizer: Any) -> None:
     """Go on with the velocities of momentum, or the moments of Adam, and the learning rate."""
-    if hasattr(optimizer, "velocities"):
-        arrays = [optimizer.velocities]
-        if model.learning_rate == "adaptive":
-            model._rate_factor = optimizer.learning_rate / optimizer.learning_rate_init
-    elif hasattr(optimizer, "ms"):
-        arrays = [optimizer.ms, optimizer.vs]
-    else:
-        return
-    moments = model.network_._moments_of(model._solver())
-    if moments is None or len(moments.arenas) != len(arrays):
+    if hasattr(optimizer, "velocities") and model.learning_rate == "adaptive":
+        model._rate_factor = optimizer.learning_rate / optimizer.learning_rate_init
+    solver = model._solver()
+    names = [KEPT[name] for name in solver.rule.kept]
+    if not names or not all(hasattr(optimizer, name) for name in names):
         return  # without momentum velocities are not used
+    moments = model.network_._moments_of(solver)
+    assert moments is not None  # for what has names
     moments.n_steps = getattr(optimizer, "t", 0)
-    for arena, values in zip(moments.arenas, arrays, strict=True):
+    for arena, name in zip(moments.arenas, names, strict=True):
+        values = getattr(optimizer, name)
         n = len(arena.weights)
         arena.weights[:], arena.biases[:] = values[:n], values[n:]
 
@@ -185,6 +186,8 @@ def _to_sklearn(model: Convertible) -> Any:
 
 def _parameters_for(model: Backprop, kind: Any) -> dict[str, Any]:
     parameters = {name: getattr(model, name) for name in SHARED}
+    if model.solver not in SOLVERS:
+        _refuse(kind, f"solver={model.solver!r}")
     parameters["activation"] = _only_activation(model, kind)
     loss = getattr(model, "loss", None)
     if loss is not None and loss != LOSSES[0]:
@@ -202,12 +205,12 @@ def _parameters_for(model: Backprop, kind: Any) -> dict[str, Any]:
 
 def _only_activation(model: Backprop, kind: Any) -> str:
     """Return the activation of all hidden layers."""
-    if isinstance(model.activation, str):
-        return model.activation
-    names = set(model.activation)
+    names = {model.activation} if isinstance(model.activation, str) else set(model.activation)
     if len(names) > 1:
         _refuse(kind, f"activation={model.activation!r}, one for each layer")
-    return names.pop() if names else HIDDEN_ACTIVATIONS[0]
+    if not names <= set(ACTIVATIONS):
+        _refuse(kind, f"activation={model.activation!r}")
+    return names.pop() if names else ACTIVATIONS[0]
 
 
 def _refuse(kind: Any, what: str) -> None:
@@ -275,15 +278,19 @@ def _optimizer(model: Backprop, mlp: Any) -> Any:
     from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
     arrays = mlp.coefs_ + mlp.intercepts_
-    moments = model.network_._moments.get(model._solver().n_moments)
-    kept = [] if moments is None else moments.arenas
-    copies = [[np.array(one) for one in (*arena.weights, *arena.biases)] for arena in kept]
+    rule = model._solver().rule
+    moments = model.network_._moments.get(rule.name)
+    kept = {} if moments is None else dict(zip(rule.kept, moments.arenas, strict=True))
+    copies = {
+        KEPT[name]: [np.array(one) for one in (*arena.weights, *arena.biases)]
+        for name, arena in kept.items()
+    }
     if model.solver == "adam":
         optimizer = AdamOptimizer(
             arrays, model.learning_rate_init, model.beta_1, model.beta_2, model.epsilon
         )
-        if moments is not None:
-            optimizer.t, (optimizer.ms, optimizer.vs) = moments.n_steps, copies
+        optimizer.t = 0 if moments is None else moments.n_steps
+        vars(optimizer).update(copies)
         return optimizer
     optimizer = SGDOptimizer(
         arrays,
@@ -294,6 +301,5 @@ def _optimizer(model: Backprop, mlp: Any) -> Any:
         model.power_t,
     )
     optimizer.learning_rate = model._solver().learning_rate
-    if copies:
-        (optimizer.velocities,) = copies
+    vars(optimizer).update(copies)
     return optimizer

@@ -6,19 +6,20 @@ import inspect
 import string
 from typing import TypeVar
 
+from ..network.solvers import part_of_docs
+
 Class = TypeVar("Class", bound=type)
 
 PARTS = {
     "layers": """
 hidden_layer_sizes : int or sequence of int, default=(100,)
     Units of each hidden layer; empty for a linear model.
-activation : {"identity", "logistic", "tanh", "relu"} or list of these, default="relu"
+activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", \
+        "silu", "gelu", "mish"} or list of these, default="relu"
     Activation of the hidden layers; a list names one for each.
 """,
     "training": """
-solver : {"sgd", "adam"}, default="sgd"
-    Gradient descent; or Adam (Kingma and Ba, 2015), which wants larger batches, scales every
-    parameter's step by its own past gradients and takes no ``momentum``.
+$solver
 alpha : float, default=0.0
     Strength of the L2 penalty on weights: a batch of b rows moves along
     ``(sum of row gradients + alpha W) / b``. Biases are not penalised.
@@ -63,11 +64,12 @@ momentum : float in [0, 1), default=0.0
 nesterovs_momentum : bool, default=True
     With momentum: Nesterov's, which looks one step ahead.
 beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
-    With Adam: how slowly its means of gradients and of their squares forget.
+    With Adam and AdamW: how slowly their means of gradients and of their squares forget; beta_2
+    also RMSprop's.
 epsilon : float, > 0, default=1e-8
-    With Adam: added to the root of the mean of squares. With float32 data at least 1.1e-19, the
-    root of its smallest normal number: below, squares of gradients are 0 to float32 where epsilon
-    should still count, and `fit` raises ValueError. float64 takes any.
+    With all solvers but "sgd": added to the root that the step is divided by. With float32 data
+    at least 1.1e-19, the root of its smallest normal number: below, squares of gradients are 0 to
+    float32 where epsilon should still count, and `fit` raises ValueError. float64 takes any.
 dropout : float in [0, 1) or list of these, default=0.0
     Probability with which a row leaves out a unit while training; a list has one for each hidden
     layer. The units that stay count for ``1 / (1 - dropout)`` as much (Srivastava et al., 2014),
@@ -151,6 +153,7 @@ epoch.
 def with_shared_parts(one: Class) -> Class:
     """Put the parts that a class's docstring names, such as ``$layers``, into it."""
     if one.__doc__ is not None:  # python -OO leaves none
-        parts = {name: text.strip() for name, text in PARTS.items()}
+        solver = part_of_docs("learning_rate_init").rstrip()
+        parts = {name: text.strip().replace("$solver", solver) for name, text in PARTS.items()}
         one.__doc__ = string.Template(inspect.cleandoc(one.__doc__)).substitute(parts)
     return one

@@ -15,13 +15,14 @@ from sklearn.utils import column_or_1d
 from .._messages import counted
 from ..network.arrays import as_numbers, only_item
 from ..network.checks import check_choice, check_number
+from ..network.tables import LOSSES as CATALOGUE
 from ..training.stopping import Score
 from .conversion import Convertible
 from .docs import with_shared_parts
 from .labels import check_no_text
 from .prepared import Call, Settled, Task
 
-LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "poisson")
+LOSSES = tuple(name for name in CATALOGUE if name != "log_loss")
 LOSSES_ELSEWHERE = {"log_loss": "For classes there is BackpropClassifier, which has this loss"}
 
 
@@ -189,7 +190,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
                 f"{targets.shape}"
             )
         n_outputs = 1 if targets.ndim == 1 else targets.shape[1]
-        own = {"huber": "huber_delta", "quantile": "quantile"}.get(self.loss)
+        own = CATALOGUE[self.loss].parameter
         parameters = {} if own is None else {own: getattr(self, own)}
         return Task(targets, sample_weight, n_outputs, None, self.loss, loss_parameters=parameters)
 

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from .._messages import counted
 from .checks import check_choice
+from .tables import HIDDEN_ACTIVATIONS
+from .tables import LOSSES as CATALOGUE
 
-HIDDEN_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
-LOSSES = ("squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson")
-# Output activations each loss can be used with, the usual one first.
-OUT_ACTIVATIONS = {
-    "squared_error": HIDDEN_ACTIVATIONS,
-    "absolute_error": HIDDEN_ACTIVATIONS,
-    "huber": HIDDEN_ACTIVATIONS,
-    "quantile": HIDDEN_ACTIVATIONS,
-    "log_loss": ("softmax", "logistic"),
-    "poisson": ("exp",),
-}
-
-# A row whose loss is above this has met a network that has diverged: outputs ten thousand times as
-# large as the largest target, or a class that counts as certain to ten thousand digits of e. For
-# huber, which grows as the one or as the other, see `Network._largest_loss`.
-LARGEST_LOSSES: dict[str, Callable[[float], float]] = {
-    "squared_error": lambda target: 1e8 * (1 + target) * (1 + target),
-    "absolute_error": lambda target: 1e4 * (1 + target),
-    "quantile": lambda target: 1e4 * (1 + target),
-    "log_loss": lambda target: 1e4,
-    "poisson": lambda target: 1e8 * (1 + target),
-}
+LOSSES = tuple(CATALOGUE)
+OUT_ACTIVATIONS = {name: loss.out_activations for name, loss in CATALOGUE.items()}
 
 
 def hidden_activations(activation: Any, n_hidden: int) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .._messages import counted
 from .arrays import as_indices, as_numbers, check_finite
 from .sparse import as_csr_arrays, check_n_features, with_private_indices
+from .tables import check_targets
 
 
 def as_rows(
@@ -89,12 +90,7 @@ def as_targets(
         )
     array = np.ascontiguousarray(array)
     check_finite("y", array)
-    if loss == "log_loss" and array.size and not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(
-            "log_loss needs targets between 0 and 1 (probabilities or class indicators)"
-        )
-    if loss == "poisson" and array.size and array.min() < 0:
-        raise ValueError("poisson loss needs targets of at least 0")
+    check_targets(loss, array)
     return array
 
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .. import _core
 from ..exceptions import DivergenceWarning
 from .arrays import as_numbers, check_finite
-from .catalogue import LARGEST_LOSSES, LOSSES, hidden_activations, out_activation_of
+from .catalogue import LOSSES, hidden_activations, out_activation_of
 from .checks import LIMITS, check_choice, check_held, check_layer_sizes, check_number, check_whole
 from .data import as_order, as_rows, as_targets, as_weights
 from .jacobian import sensitivities
@@ -40,7 +40,10 @@ from .plan import (
 )
 from .read_only import read_only
 from .solver import Solver, checked_solver
+from .solvers import RULES, documented
 from .state import Moments, copy_each, room_like
+from .tables import LOSSES as CATALOGUE
+from .tables import parameter_of
 from .threads import Helpers, Trial, team_size
 
 
@@ -66,8 +69,11 @@ class Network:
     ----------
     layer_sizes : sequence of int
         Units of each layer, inputs first, outputs last: ``(8, 16, 1)``.
-    activation : {"identity", "logistic", "tanh", "relu"} or list of these, default="relu"
-        Activation of the hidden layers; a list names one for each.
+    activation : {"identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "softplus", \
+            "silu", "gelu", "mish"} or list of these, default="relu"
+        Activation of the hidden layers; a list names one for each. "leaky_relu" has a slope of
+        0.01 below 0, and "elu" an alpha of 1; "gelu" is the one with the error function. "relu"
+        is the fastest, and the derivative of the last four takes longest.
     out_activation : str, default=None
         Activation of the output layer. None takes the one that belongs to the loss: "identity" for
         squared and absolute error, huber and quantile, "logistic" for log loss with one output and
@@ -139,7 +145,7 @@ class Network:
         self._huber_delta = check_number("huber_delta", huber_delta, above=0)
         self._quantile = check_number("quantile", quantile, above=0, below=1)
         if self._loss_parameter:
-            check_held("huber_delta" if loss == "huber" else loss, self._loss_parameter, self.dtype)
+            check_held(str(CATALOGUE[loss].parameter), self._loss_parameter, self.dtype)
         self._out_activation = out_activation_of(out_activation, loss, self.layer_sizes[-1])
         self._n_visits = 0  # in training with dropout
         self._allocate()
@@ -162,12 +168,12 @@ class Network:
         self._dtype_name = self.dtype.name  # which is slow to ask for
         self._rates = LIMITS[self.dtype]
         self._in_training = threading.Lock()
-        self._moments: dict[int, Moments] = {}
+        self._moments: dict[str, Moments] = {}  # of each rule that has kept something
         self._batch: _core.Batch | None = None
         self._before: list[NDArray[Any]] = []
         self._in_piece: list[NDArray[Any]] = []  # what a piece of work under way changes
         self._trials: dict[tuple[int, int], Trial] = {}
-        self._layouts: dict[tuple[str, bool, bool], _core.Layout] = {}
+        self._layouts: dict[tuple[str, bool, str], _core.Layout] = {}
         self._engine = _core.Engine(
             self._arena.values,
             list(self.weights),
@@ -175,7 +181,6 @@ class Network:
             [*self.activation, self.out_activation],
             self._kernel_loss,
             self._loss_parameter,
-            self.loss_name in ("log_loss", "poisson"),
             _core.isa_for(self.layer_sizes, self.dtype),
         )
         _alive.add(self)
@@ -188,14 +193,11 @@ class Network:
 
     @property
     def _loss_parameter(self) -> float:
-        return {"huber": self.huber_delta, "quantile": self.quantile}.get(self.loss_name, 0.0)
+        return parameter_of(self.loss_name, self)
 
     def _largest_loss(self, target: float) -> float:
-        """Return what a row's loss may be where the largest target is this: LARGEST_LOSSES."""
-        if self.loss_name == "huber":
-            near, far = (LARGEST_LOSSES[name] for name in ("squared_error", "absolute_error"))
-            return min(near(target), self.huber_delta * far(target))
-        return LARGEST_LOSSES[self.loss_name](target)
+        """Return what a row's loss may be where the largest target is this: `Loss.largest`."""
+        return CATALOGUE[self.loss_name].largest(target, self._loss_parameter)
 
     def _initialise(self, random: Any) -> None:
         for W, b, activation in zip(
@@ -385,6 +387,7 @@ class Network:
             warn_of_divergence("learning_rate", learning_rate)
         return loss
 
+    @documented
     def train_epoch(
         self,
         X: ArrayLike,
@@ -428,10 +431,17 @@ class Network:
             Rows a step; 1 is row by row.
         sample_weight : array-like of shape (n,), default=None
             Factors on the rows' gradients.
-        solver : {"sgd", "adam"}, default="sgd"
-            "adam" (Kingma and Ba, 2015) moves every parameter by about ``learning_rate``: with
-            ``m = beta_1 m + (1 - beta_1) g`` and ``s = beta_2 s + (1 - beta_2) g**2``, in step t by
-            ``-learning_rate sqrt(1 - beta_2**t) / (1 - beta_1**t) m / (sqrt(s) + epsilon)``.
+        solver : $solvers, default="sgd"
+            How a step follows the gradient g:
+
+            $about_solvers
+
+            Adam has ``m = beta_1 m + (1 - beta_1) g`` and ``s = beta_2 s + (1 - beta_2) g**2`` and
+            moves in step t by
+            ``-learning_rate sqrt(1 - beta_2**t) / (1 - beta_1**t) m / (sqrt(s) + epsilon)``; AdamW
+            by ``-learning_rate m / (1 - beta_1**t) / (sqrt(s / (1 - beta_2**t)) + epsilon)``;
+            AdaGrad, with ``s = s + g**2``, and RMSprop, with Adam's s, by
+            ``-learning_rate g / (sqrt(s) + epsilon)``.
         beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
         epsilon : float, > 0, default=1e-8
             In float32 at least 1.1e-19, whose square it still holds.
@@ -451,7 +461,7 @@ class Network:
         float
             The (weighted) mean over visited rows of the row's loss just before its own step; not
             finite if training diverged (a row's loss is not finite, or larger than any sensible
-            network's: see `LARGEST_LOSSES`), which stops the epoch, keeps the weights from before
+            network's), which stops the epoch, keeps the weights from before
             the epoch and gives a `DivergenceWarning`.
         """
         follow = checked_solver(
@@ -672,14 +682,14 @@ class Network:
 
     def _moments_of(self, solver: Solver) -> Moments | None:
         """Return what the solver keeps beside the weights; zeros at first."""
-        n = solver.n_moments
-        if n and n not in self._moments:
-            self._moments[n] = Moments(self._arena, n)
-        return self._moments.get(n)
+        rule = solver.rule
+        if rule.kept and rule.name not in self._moments:
+            self._moments[rule.name] = Moments(self._arena, len(rule.kept))
+        return self._moments.get(rule.name)
 
     def _layout(self, rows: _core.Rows, solver: Solver, plan: Plan) -> _core.Layout:
         """Return memory for training row by row."""
-        kind = plan.path, rows.sparse, solver.momentum > 0
+        kind = plan.path, rows.sparse, solver.rule.name
         if kind not in self._layouts:
             self._layouts[kind] = _core.Layout(self._engine, *kind)
         return self._layouts[kind]
@@ -694,13 +704,13 @@ class Network:
     def _moved_parameters(self, plan: Plan, solver: Solver, rows: _core.Rows) -> float:
         """Return how many parameters a step moves besides those its rows are multiplied by."""
         if plan.path == "batches":
-            moves_all = solver.n_moments > 0 or (rows.sparse and solver.alpha > 0)
+            moves_all = solver.n_moments > 0 if not rows.sparse else not solver.rests
             return 4.0 * self.n_parameters if moves_all else 0.0
         decays = solver.alpha > 0 or solver.n_moments > 0
         return self.n_parameters if decays and plan.path == "rows" and not rows.sparse else 0.0
 
     def reset_solver(self) -> None:
-        """Forget the velocities that momentum has built up, or Adam's moments."""
+        """Forget what solvers keep of the steps before: velocities, moments, sums of squares."""
         self._moments = {}
 
     # -- about the network -------------------------------------------------------------------
@@ -742,7 +752,7 @@ class Network:
         weighted = not isinstance(rows, bool) and rows.sample_weight is not None
         # Steps that a row's gradient alone does not say, or a loss that is not the row's alone.
         everything = (
-            solver.solver == "adam"
+            not solver.rule.is_linear
             or solver.drops_units
             or (solver.by_weight and (solver.alpha > 0 or weighted))
         )
@@ -760,6 +770,7 @@ class Network:
             sparse,
             isinstance(rows, bool) or rows.values_per_row < LEAST_FULL * self.layer_sizes[0],
             everything,
+            solver.rests,
             solver.n_moments > 0,
             team,
         )
@@ -782,8 +793,14 @@ class Network:
             "dtype": self.dtype,
             "parameters": self._arena.arrays(),
             "moments": {
-                n: (kept.n_steps, [arena.arrays() for arena in kept.arenas])
-                for n, kept in self._moments.items()
+                rule: (
+                    kept.n_steps,
+                    {
+                        name: arena.arrays()
+                        for name, arena in zip(RULES[rule].kept, kept.arenas, strict=True)
+                    },
+                )
+                for rule, kept in self._moments.items()
             },
         }
 
@@ -938,12 +955,12 @@ def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
     )
     network._n_visits = _count("_n_visits", state["_n_visits"])
     network._arena.load(state["parameters"])
-    for n, (n_steps, arrays) in state["moments"].items():
-        if n not in (1, 2) or len(arrays) != n:
-            raise ValueError(f"moments[{n!r}] holds what no solver keeps")
-        kept = network._moments[n] = Moments(network._arena, n)
+    for rule, (n_steps, arrays) in state["moments"].items():
+        if rule not in RULES or not arrays or list(arrays) != list(RULES[rule].kept):
+            raise ValueError(f"moments[{rule!r}] holds what no solver keeps")
+        kept = network._moments[rule] = Moments(network._arena, len(arrays))
         kept.n_steps = _count("n_steps", n_steps)
-        for arena, saved in zip(kept.arenas, arrays, strict=True):
+        for arena, saved in zip(kept.arenas, arrays.values(), strict=True):
             arena.load(saved)
     return network
 

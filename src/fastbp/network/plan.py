@@ -63,6 +63,7 @@ def plan_of(
     is_sparse: bool,
     is_nearly_empty: bool,
     everything: bool,
+    rests: bool,
     has_moments: bool,
     team: int,
 ) -> Plan:
@@ -70,7 +71,7 @@ def plan_of(
     lanes = _core.lanes(isa, dtype)
     together = n_rows >= 2 * block_rows
     path, rows, n_threads = "rows", 1, 1
-    if batch_size > 1 or (is_sparse and everything):
+    if batch_size > 1 or (is_sparse and everything and not rests):
         path, rows, n_threads = "batches", batch_size, team
     elif everything or (is_sparse and (is_nearly_empty or has_moments)):
         pass

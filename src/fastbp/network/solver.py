@@ -17,8 +17,8 @@ from .checks import (
     check_number,
     check_whole,
 )
+from .solvers import OPTIONS, SOLVERS, Rule, rule_of
 
-SOLVERS = ("sgd", "adam")
 MOST_DECAY = 0.5  # in a row, of weights that decay by a scale, as those of small networks do
 
 
@@ -46,13 +46,11 @@ class Solver:
 
     def __post_init__(self) -> None:
         check_number("learning_rate", self.learning_rate, above=0)
-        check_number("momentum", self.momentum, at_least=0, below=1)
         check_number("alpha", self.alpha, at_least=0)
         check_whole("batch_size", self.batch_size)
         check_choice("solver", self.solver, SOLVERS)
-        check_number("beta_1", self.beta_1, at_least=0, below=1)
-        check_number("beta_2", self.beta_2, at_least=0, below=1)
-        check_number("epsilon", self.epsilon, above=0)
+        for name, option in OPTIONS.items():
+            option.check(name, getattr(self, name))
         check_dropout(self.dropout)
         check_whole("dropout_seed", self.dropout_seed, at_least=0)
         if self.dropout_seed >= 2**32:
@@ -65,7 +63,7 @@ class Solver:
         check_held(rate, self.learning_rate, dtype)
         if self.alpha > 0:
             check_held("alpha", max(self.alpha, 1e-30), dtype)  # a small one may count for nothing
-        if self.solver == "adam":
+        if "epsilon" in self.rule.options:
             check_held("epsilon", self.epsilon, dtype, LEAST_EPSILON)
 
     # Asked for in every epoch, of which a small one takes microseconds.
@@ -75,9 +73,19 @@ class Solver:
         return bool(np.any(self.dropout))
 
     @functools.cached_property
+    def rule(self) -> Rule:
+        """What a step does to each weight."""
+        return rule_of(self.solver, self.momentum)
+
+    @functools.cached_property
     def n_moments(self) -> int:
         """Numbers that are kept beside each weight."""
-        return 2 if self.solver == "adam" else int(self.momentum > 0)
+        return len(self.rule.kept)
+
+    @functools.cached_property
+    def rests(self) -> bool:
+        """Whether a row moves those weights alone that its values meet."""
+        return self.rule.rests and self.alpha == 0 and not (self.drops_units or self.by_weight)
 
     def decays_slowly(self, learning_rate: float | None = None) -> bool:
         """Whether a scale of all weights can do the decay, at the solver's or this rate."""
@@ -103,9 +111,8 @@ class Solver:
         """What `options` are for a network of any number of layers, without dropout."""
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         options["dropout"] = ()
-        options["adam"] = options.pop("solver") == "adam"
-        if options["adam"]:
-            options["momentum"] = 0.0
+        del options["solver"]
+        options["rule"] = self.rule.name
         return options
 
 

@@ -12,7 +12,7 @@ from .parameters import Arena
 
 
 class Moments:
-    """What a solver keeps beside the weights: velocities, or Adam's two moments."""
+    """What a solver keeps beside the weights, such as velocities: of `Rule.kept`, in its order."""
 
     def __init__(self, arena: Arena, n: int) -> None:
         self.values, self.arenas = arena.rows_alike(n)

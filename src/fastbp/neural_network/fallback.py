@@ -10,8 +10,8 @@ from scipy.sparse import issparse
 from sklearn import get_config
 
 from ..network.arrays import blocks_of_rows
-from ..network.catalogue import HIDDEN_ACTIVATIONS
 from . import sklearn_internals
+from .mirror import ACTIVATIONS
 from .solver import FLOATS, solver_of
 
 # Targets beyond this, from which float32 takes away nothing below 1: scikit-learn, which does that
@@ -61,7 +61,7 @@ def obstacle_in_parameters(model: Any, X: Any) -> str | None:
     if not (joined and biases_fit and model.n_layers_ == len(shapes) + 1):
         return "shapes of the parameters do not fit together"
     pair = model.loss, model.out_activation_
-    if model.activation not in HIDDEN_ACTIVATIONS or pair not in PAIRS:
+    if model.activation not in ACTIVATIONS or pair not in PAIRS:
         return "loss and activations do not belong together"
     if pair[1] == "softmax" and shapes[-1][1] < 2:
         return "softmax of one output"

@@ -109,7 +109,7 @@ def _head(kind: str, trace: Any, shown: Shown) -> dict[str, Any]:
             "loss_parameter": trace.loss_parameter,
             "dtype": trace.dtype,
             "dropout_off": trace.dropout_off,
-            "solver": dataclasses.asdict(trace.solver),
+            "solver": _solver(trace.solver),
             "shown": shown,
             "names": {
                 "features": [printable(features[i]) for i in shown[0]],
@@ -118,6 +118,17 @@ def _head(kind: str, trace: Any, shown: Shown) -> dict[str, Any]:
         }
     )
     return head
+
+
+def _solver(solver: Any) -> dict[str, Any]:
+    """Return the options of a step, and what the page says of its rule."""
+    rule = solver.rule
+    texts = {
+        "rule": rule.name,
+        "kept": rule.kept,
+        "formula": rule.text(solver.alpha, solver.nesterov),
+    }
+    return {**dataclasses.asdict(solver), **texts}
 
 
 def _shown(traces: Iterable[Any]) -> Shown:

@@ -225,7 +225,7 @@ class Recording(Shown):
             "layers": _layers(network.weights, network.biases),
             "state": {
                 name: _layers(arena.weights, arena.biases)
-                for name, arena in solver_state(network).items()
+                for name, arena in solver_state(network, self.solver).items()
             },
             "next": following,
         }

@@ -18,8 +18,8 @@ from ..network.checks import check_whole
 from ..network.data import as_matrix_of_row, as_rows, dense_rows
 from ..network.frames import names_of_columns
 from ..network.parameters import Arena
+from ..network.solvers import RULES
 
-MOMENTS = {1: ("velocities",), 2: ("first_moments", "second_moments")}  # of momentum, of Adam
 Pair = tuple[NDArray[Any], NDArray[Any]]  # of W and of b
 
 
@@ -174,12 +174,16 @@ def _with_names_of_targets(names: Names, y: Any) -> Names:
     return dataclasses.replace(names, outputs=given) if len(given) == len(names.outputs) else names
 
 
-def solver_state(network: Network) -> dict[str, Arena]:
-    """Return what solvers keep of the steps before, name by name: arenas like the parameters'."""
+def solver_state(network: Network, solver: Solver | None = None) -> dict[str, Arena]:
+    """Return what solvers keep of the steps before, name by name: arenas like the parameters'.
+
+    Of those that keep something of the same name, this solver counts, or else the one used last.
+    """
+    own = "" if solver is None else solver.rule.name
     return {
         name: arena
-        for n, moments in network._moments.items()
-        for name, arena in zip(MOMENTS[n], moments.arenas, strict=True)
+        for rule, moments in sorted(network._moments.items(), key=lambda one: one[0] == own)
+        for name, arena in zip(RULES[rule].kept, moments.arenas, strict=True)
     }
 
 

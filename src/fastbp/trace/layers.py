@@ -42,7 +42,8 @@ class LayerTrace:
     state, new_state : dict of str to tuple of ndarray
         What the solver keeps of the steps before, and after this one, for W and for b:
         ``{"velocities": (v_W, v_b)}`` of momentum, ``first_moments`` and ``second_moments`` of
-        Adam. Empty if it keeps nothing.
+        Adam and AdamW, ``sums_of_squares`` of AdaGrad, ``means_of_squares`` of RMSprop. Empty if it
+        keeps nothing.
     """
 
     layer: int

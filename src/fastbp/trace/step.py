@@ -13,10 +13,10 @@ from .. import _core
 from .._html import Shown
 from ..network import Network, Solver
 from ..network.network import warn_of_divergence
+from ..network.tables import loss_derivative
 from ..training.order import Visits
 from .chain_rule import Factors, chain_rule
 from .inspected import (
-    MOMENTS,
     Names,
     Pair,
     Subject,
@@ -328,7 +328,9 @@ def _layers(
     before, after = list(pairs_of(network._arena)), list(pairs_of(twin._arena))
     states, new_states = _states(network, twin, solver), _states(twin, network, solver)
     layers: list[LayerTrace] = []
-    dE_da = _loss_derivative(network, a[-1], y)
+    dE_da = loss_derivative(
+        network.loss_name, network.out_activation, a[-1], y, network._loss_parameter
+    )
     for l in range(len(names) - 1, -1, -1):
         (W, b), (new_W, new_b), (grad_W, grad_b) = before[l], after[l], gradients[l]
         layers.insert(
@@ -339,7 +341,7 @@ def _layers(
                 x=a[l],
                 z=zs[l],
                 a=a[l + 1],
-                derivative=_derivative(names[l], a[l + 1], isa),
+                derivative=_derivative(names[l], zs[l], a[l + 1], isa),
                 dE_da=dE_da,
                 delta=deltas[l],
                 W=W,
@@ -371,7 +373,6 @@ def _z(network: Network, row: _core.Rows) -> list[NDArray[Any]]:
             [*names[: n - 1], "identity"],
             "squared_error",
             0.0,
-            False,
             network._engine.isa,
         )
         z = np.empty((1, network.layer_sizes[n]), dtype=network.dtype)
@@ -398,7 +399,7 @@ def _take_step(twin: Network, subject: Subject, visit: _core.Rows, solver: Solve
 
 
 def _n_steps(network: Network, solver: Solver) -> int:
-    moments = network._moments.get(solver.n_moments)
+    moments = network._moments.get(solver.rule.name)
     return 0 if moments is None else moments.n_steps
 
 
@@ -407,39 +408,21 @@ def _states(network: Network, other: Network, solver: Solver) -> dict[str, list[
 
     A first step that is refused leaves none behind.
     """
-    own, names = solver_state(network), MOMENTS.get(solver.n_moments, ())
+    own = solver_state(network, solver)
     return {
         name: list(pairs_of(own[name] if name in own else network._arena.like()))
-        for name in sorted({*own, *solver_state(other), *names})
+        for name in sorted({*own, *solver_state(other), *solver.rule.kept})
     }
 
 
-def _derivative(activation: str, a: NDArray[Any], isa: str) -> NDArray[Any]:
-    """Return f'(z), written in terms of a = f(z)."""
+def _derivative(activation: str, z: NDArray[Any], a: NDArray[Any], isa: str) -> NDArray[Any]:
+    """Return f'(z), of a = f(z)."""
     if activation == "softmax":
         matrix: NDArray[Any] = np.diag(a) - np.outer(a, a)
         return matrix
     if activation == "exp":
         return a.copy()
-    return _core.apply_derivative(activation, np.ones_like(a), a, isa)
-
-
-def _loss_derivative(network: Network, a: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    """Return dE/da; infinite where a log loss met a probability that is 0 to rounding."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        if network.loss_name == "squared_error":
-            return np.asarray(a - y)
-        if network.loss_name == "absolute_error":
-            return np.asarray(np.sign(a - y))
-        if network.loss_name == "huber":
-            return np.asarray(np.clip(a - y, -network.huber_delta, network.huber_delta))
-        if network.loss_name == "quantile":
-            return np.asarray((a > y) - network.quantile * (a != y), dtype=a.dtype)
-        if network.loss_name == "poisson":
-            return np.asarray(1 - y / a)
-        if network.out_activation == "softmax":
-            return np.asarray(-y / a)
-        return np.asarray((a - y) / (a * (1 - a)))
+    return _core.apply_derivative(activation, np.ones_like(a), z, a, isa)
 
 
 def _as_targets(y: Any) -> Any:

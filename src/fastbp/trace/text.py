@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network.solvers import LETTERS
+from ..network.tables import DERIVATIVES, LOSSES
 from .chain_rule import number, strongest
 from .layers import LayerTrace
 
@@ -15,41 +17,20 @@ This step is refused: it leads to numbers that are not finite, or to a loss beyo
 The parameters after it are those before."""
 MOST_UNITS, MOST_PARAMETERS, MOST_VALUES = 8, 25, 10  # that are printed, of a layer or a row
 
-LOSSES = {
-    "squared_error": ("1/2 (a - y)^2", "a - y"),
-    "absolute_error": ("|a - y|", "sign(a - y)"),
-    "huber": (
-        "1/2 (a - y)^2, or huber_delta |a - y| - 1/2 huber_delta^2 beyond huber_delta",
-        "a - y, within -huber_delta..huber_delta",
-    ),
-    "quantile": (
-        "quantile (y - a) where a < y, else (1 - quantile) (a - y)",
-        "-quantile where a < y, 1 - quantile where a > y",
-    ),
-    "log_loss": ("cross-entropy", "that of the cross-entropy, with which dE/dz = a - y"),
-    "poisson": ("y log(y / a) - y + a", "1 - y / a, with which dE/dz = a - y"),
-}
-DERIVATIVES = {
-    "identity": "1",
-    "logistic": "a (1 - a)",
-    "tanh": "1 - a^2",
-    "relu": "1 where a > 0, else 0",
-    "exp": "a",
-    "softmax": "a[k] ((j = k) - a[j]), a matrix",
-}
-
 
 def derivation(trace: Any) -> str:
     """Return the text of a `StepTrace`."""
     parts = [_head(trace), "\nForward: z = x @ W + b, a = f(z)"]
     for layer in trace.layers:
         parts += _units(layer, ["z", "a"])
-    formula, slope = LOSSES[trace.loss_name]
-    parts.append(f"\nLoss: E = {formula}, summed over outputs = {number(trace.loss)}")
+    loss = LOSSES[trace.loss_name]
+    parts.append(f"\nLoss: E = {loss.formula}, summed over outputs = {number(trace.loss)}")
     parts.append("\nBackward: delta = dE/dz = dE/da x f'(z)")
     for layer in reversed(trace.layers):
         last = layer is trace.layers[-1]
-        origin = f"dE/da is {slope}" if last else f"dE/da = W[{layer.layer + 1}] @ delta"
+        origin = (
+            f"dE/da is {loss.slope_formula}" if last else f"dE/da = W[{layer.layer + 1}] @ delta"
+        )
         parts.append(f"  {origin}; f'(z) = {DERIVATIVES[layer.activation]}")
         parts += _units(layer, ["dE_da", "derivative", "delta"])
     parts.append(f"\nUpdate: {_rule(trace)}")
@@ -72,7 +53,7 @@ def _head(trace: Any) -> str:
 
 
 def _loss_name(trace: Any) -> str:
-    own = {"huber": "huber_delta", "quantile": "quantile"}.get(trace.loss_name)
+    own = LOSSES[trace.loss_name].parameter
     name: str = trace.loss_name
     return f"{name} ({own} = {number(trace.loss_parameter)})" if own else name
 
@@ -86,25 +67,15 @@ def _values(values: NDArray[Any]) -> str:
 def _rule(trace: Any) -> str:
     """Return the update as a formula, for the solver's options."""
     solver = trace.solver
-    g = "(gradient + alpha W)" if solver.alpha else "gradient"
     options = [f"learning_rate = {number(solver.learning_rate)}"]
     if solver.alpha:
         options.append(f"alpha = {number(solver.alpha)} (weights only)")
-    if solver.solver == "adam":
-        names = ("beta_1", "beta_2", "epsilon")
-        options += [f"{name} = {number(getattr(solver, name))}" for name in names]
+    rule = solver.rule
+    names = [name for name in rule.options if name != "nesterov"]
+    options += [f"{name} = {number(getattr(solver, name))}" for name in names]
+    if rule.counts_steps:
         options.append(f"t = {trace.n_steps + 1}")
-        rule = (
-            f"m' = beta_1 m + (1 - beta_1) {g}, s' = beta_2 s + (1 - beta_2) {g}^2,\n"
-            "  W' = W - learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m' / (sqrt(s') + epsilon)"
-        )
-    elif solver.momentum:
-        options.append(f"momentum = {number(solver.momentum)}")
-        ahead = f"momentum v' - learning_rate {g}" if solver.nesterov else "v'"
-        rule = f"v' = momentum v - learning_rate {g}, W' = W + {ahead}"
-    else:
-        rule = f"W' = W - learning_rate {g}"
-    return f"{rule}\n  with {', '.join(options)}"
+    return f"{rule.text(solver.alpha, solver.nesterov)}\n  with {', '.join(options)}"
 
 
 def _units(layer: LayerTrace, names: list[str]) -> list[str]:
@@ -143,7 +114,7 @@ def _parameters(layer: LayerTrace) -> list[str]:
 def _letters(name: str) -> str:
     """Return a column's name as the formula of the update has it, for the solver's state."""
     state, _, when = name.rpartition("_")
-    letter = {"velocities": "v", "first_moments": "m", "second_moments": "s"}.get(state)
+    letter = LETTERS.get(state)
     return name if letter is None else letter + "'" * (when == "after")
 
 

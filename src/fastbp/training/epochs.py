@@ -163,7 +163,7 @@ class _Start:
             moments = network._moments_of(solver)
             copy_each(network._state(moments), state)
             if moments is not None:
-                moments.n_steps = self._n_steps.get(solver.n_moments, 0)
+                moments.n_steps = self._n_steps.get(solver.rule.name, 0)
             n_visits, network._n_visits = network._n_visits, self._n_visits
             if shuffle is not None:
                 shuffle.set_state(self._random)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network, Solver
+from ..network.tables import is_of_z
 from .run import Restart
 from .schedule import Schedule
 
@@ -77,9 +78,10 @@ def _lanes_pay(n: int, network: Network, rows: _core.Rows, solver: Solver) -> bo
         n > 1
         and not rows.sparse
         and solver.batch_size == 1
-        and solver.solver == "sgd"
+        and solver.rule.is_linear
         and not solver.drops_units
         and len(set(network.activation)) == 1
+        and not is_of_z(network.activation[0])
         and network.n_parameters <= MOST_VALUES
         and n >= LEAST_SHARE * n_lanes
     )

@@ -1,0 +1,128 @@
+/* What a step does to a weight: one function for each line of tables/solvers.h. A rule is given the weight
+ * w, the numbers s[0], s[1] that it keeps beside it, and the gradient g; it returns the new weight.
+ * Whatever moves weight by weight goes through step_vector, so that a rule is there at once. */
+
+/* TAKE(RULE), a macro, for the rule that is known when the program runs */
+#define TAKE_RULE(NAME, ...) case FBP_##NAME: TAKE(FBP_##NAME); break;
+#define WITH_RULE(rule) switch (rule) { FBP_RULES(TAKE_RULE) default: break; }
+
+/* fbp_step in vectors, for gradients that come with a factor. */
+typedef struct {
+    vec keep[2][2], take[2];
+    vec factor, decay, beta[2], rest[2], rate, epsilon; /* rest = 1 - beta */
+    int64_t squares;
+} vec_step;
+
+/* Whether the step moves weights whose gradient is 0. */
+INLINE int moves_all(const fbp_step *step) {
+    return !fbp_rules[step->rule].rests || step->keep[0][0] != 1 || step->decay != 0;
+}
+
+/* The step times a factor on the gradient; a bias keeps all of itself. */
+INLINE vec_step step_times(const fbp_step *step, double factor, int bias) {
+    const vec_step s = {
+        {{v_set1(bias ? 1 : (real)step->keep[0][0]), v_set1((real)step->keep[0][1])},
+         {v_set1(bias ? 0 : (real)step->keep[1][0]), v_set1((real)step->keep[1][1])}},
+        {v_set1((real)(step->take[0] * factor)), v_set1((real)(step->take[1] * factor))},
+        v_set1((real)factor), v_set1(bias ? 0 : (real)step->decay),
+        {v_set1((real)step->beta_1), v_set1((real)step->beta_2)},
+        {v_set1((real)(1 - step->beta_1)), v_set1((real)(1 - step->beta_2))},
+        v_set1((real)step->rate), v_set1((real)step->epsilon), step->squares};
+    return s;
+}
+
+/* w' = w + take g */
+INLINE vec_step plain_step(double take) {
+    const vec one = v_set1(1), zero = v_set1(0);
+    return (vec_step){.keep = {{one, zero}, {zero, zero}}, .take = {v_set1((real)take), zero}};
+}
+
+/* The step for gradients that are x times as large. */
+INLINE vec_step step_along_x(const vec_step *s, vec x) {
+    vec_step own = *s;
+    own.take[0] = v_mul(s->take[0], x);
+    own.take[1] = v_mul(s->take[1], x);
+    own.factor = v_mul(s->factor, x);
+    return own;
+}
+
+/* The gradient with what the penalty adds to it */
+INLINE vec penalised(vec w, vec g, const vec_step *p) { return v_fma(p->decay, w, v_mul(p->factor, g)); }
+
+/* Kingma and Ba (2015): what Adam takes off a weight, for the gradient g */
+INLINE vec adam_move(vec *s, vec g, const vec_step *p) {
+    s[0] = v_fma(p->beta[0], s[0], v_mul(p->rest[0], g));
+    s[1] = v_fma(p->beta[1], s[1], v_mul(p->rest[1], v_mul(g, g)));
+    return v_div(s[0], v_add(v_sqrt(s[1]), p->epsilon));
+}
+
+/* -- the rules ------------------------------------------------------------------------------------ */
+
+INLINE vec rule_PLAIN(vec w, vec *s, vec g, const vec_step *p) {
+    (void)s;
+    return v_fma(p->take[0], g, v_mul(p->keep[0][0], w));
+}
+
+INLINE vec rule_MOMENTUM(vec w, vec *s, vec g, const vec_step *p) {
+    const vec new_w = v_fma(p->take[0], g, v_fma(p->keep[0][1], s[0], v_mul(p->keep[0][0], w)));
+    s[0] = v_fma(p->take[1], g, v_fma(p->keep[1][1], s[0], v_mul(p->keep[1][0], w)));
+    return new_w;
+}
+
+INLINE vec rule_ADAM(vec w, vec *s, vec g, const vec_step *p) {
+    return v_fnma(p->rate, adam_move(s, penalised(w, g, p), p), w);
+}
+
+/* Loshchilov and Hutter (2019): the decay is not part of the gradient */
+INLINE vec rule_ADAMW(vec w, vec *s, vec g, const vec_step *p) {
+    return v_fnma(p->rate, adam_move(s, v_mul(p->factor, g), p), v_mul(p->keep[0][0], w));
+}
+
+/* Duchi, Hazan and Singer (2011) */
+INLINE vec rule_ADAGRAD(vec w, vec *s, vec g, const vec_step *p) {
+    g = penalised(w, g, p);
+    s[0] = v_fma(g, g, s[0]);
+    return v_fnma(p->rate, v_div(g, v_add(v_sqrt(s[0]), p->epsilon)), w);
+}
+
+/* Tieleman and Hinton (2012) */
+INLINE vec rule_RMSPROP(vec w, vec *s, vec g, const vec_step *p) {
+    g = penalised(w, g, p);
+    s[0] = v_fma(p->beta[1], s[0], v_mul(p->rest[1], v_mul(g, g)));
+    return v_fnma(p->rate, v_div(g, v_add(v_sqrt(s[0]), p->epsilon)), w);
+}
+
+/* ------------------------------------------------------------------------------------------------- */
+
+INLINE vec new_weight(vec w, vec *s, vec g, const vec_step *p, const int RULE) {
+#define CASE(NAME, ...) case FBP_##NAME: return rule_##NAME(w, s, g, p);
+    switch (RULE) { FBP_RULES(CASE) }
+#undef CASE
+    return w;
+}
+
+/* The step of t, and of what is kept beside it, from v on and `squares` apart, with the gradients g: VL of
+ * them, or the first m. */
+INLINE void step_vector(real *t, real *v, vec g, const vec_step *p, const int RULE) {
+    vec s[2] = {v_set1(0), v_set1(0)};
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load(v + k * p->squares);
+    v_store(t, new_weight(v_load(t), s, g, p, RULE));
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) v_store(v + k * p->squares, s[k]);
+}
+
+INLINE void step_vector_n(real *t, real *v, vec g, const vec_step *p, const int RULE, int m) {
+    vec s[2] = {v_set1(0), v_set1(0)};
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load_n(v + k * p->squares, m);
+    v_store_n(t, new_weight(v_load_n(t, m), s, g, p, RULE), m);
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) v_store_n(v + k * p->squares, s[k], m);
+}
+
+/* The step of t with gradients that are g times a factor (in s). */
+INLINE void step_along(real *t, real *v, const real *g, int64_t n, const vec_step *s, const int RULE) {
+    int64_t j = 0;
+    for (; j + VL <= n; j += VL) step_vector(t + j, v + j, v_load(g + j), s, RULE);
+    if (j < n) {
+        const int m = (int)(n - j);
+        step_vector_n(t + j, v + j, v_load_n(g + j, m), s, RULE, m);
+    }
+}

@@ -1,0 +1,34 @@
+/* Losses, one line each; NAME_delta stands in losses.inc.h, with the formula.
+ *
+ *   pair: the output activation with which it hands back dE/dz = a - y itself, or N_ACTIVATION;
+ *   least, most: targets it allows;
+ *   parameter: name of its own number, or NULL.
+ *
+ *   NAME                    name                     pair          least      most      parameter */
+#define FBP_LOSSES(E)                                                                                  \
+    E(SQUARED_ERROR,           squared_error,           N_ACTIVATION, -INFINITY, INFINITY, NULL)          \
+    E(ABSOLUTE_ERROR,          absolute_error,          N_ACTIVATION, -INFINITY, INFINITY, NULL)          \
+    E(HUBER,                   huber,                   N_ACTIVATION, -INFINITY, INFINITY, "huber_delta") \
+    E(QUANTILE,                quantile,                N_ACTIVATION, -INFINITY, INFINITY, "quantile")    \
+    E(BINARY_LOG_LOSS,         binary_log_loss,         LOGISTIC,     0,         1,        NULL)          \
+    E(LOG_LOSS,                log_loss,                SOFTMAX,      0,         1,        NULL)          \
+    E(POISSON,                 poisson,                 EXP,          0,         INFINITY, NULL)          \
+    /* as scikit-learn's perceptrons report them */                                                      \
+    E(MEAN_SQUARED_ERROR,      mean_squared_error,      N_ACTIVATION, -INFINITY, INFINITY, NULL)          \
+    E(CLIPPED_BINARY_LOG_LOSS, clipped_binary_log_loss, LOGISTIC,     0,         1,        NULL)          \
+    E(CLIPPED_LOG_LOSS,        clipped_log_loss,        SOFTMAX,      0,         1,        NULL)          \
+    E(RATIO_POISSON,           ratio_poisson,           EXP,          0,         INFINITY, NULL)
+
+#define FBP_ENUM_OF_LOSS(NAME, ...) FBP_##NAME,
+typedef enum { FBP_LOSSES(FBP_ENUM_OF_LOSS) FBP_N_LOSS } fbp_loss;
+
+typedef struct {
+    const char *name;
+    fbp_activation pair;
+    double least, most;
+    const char *parameter;
+} fbp_loss_facts;
+
+#define FBP_FACTS_OF_LOSS(NAME, NAME_, PAIR, LEAST, MOST, PARAMETER) \
+    {#NAME_, FBP_##PAIR, LEAST, MOST, PARAMETER},
+static const fbp_loss_facts fbp_losses[] = {FBP_LOSSES(FBP_FACTS_OF_LOSS)};

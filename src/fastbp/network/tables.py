@@ -1,0 +1,187 @@
+"""Activations and losses: what is known of each besides its kernel, one entry each.
+
+The kernels stand in ``csrc/activations.inc.h`` and ``csrc/losses.inc.h``, one line each in
+``csrc/tables/``: what layers may have an activation, and which targets a loss allows, is read from
+there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+
+# Formula of each derivative f'(z), as texts have it.
+DERIVATIVES = {
+    "identity": "1",
+    "logistic": "a (1 - a)",
+    "tanh": "1 - a^2",
+    "relu": "1 where a > 0, else 0",
+    "leaky_relu": "1 where a > 0, else 0.01",
+    "elu": "1 where a > 0, else a + 1",
+    "selu": "1.0507 where a > 0, else a + 1.7581",
+    "softplus": "1 / (1 + e^-z)",
+    "silu": "s (1 + z (1 - s)), s = 1 / (1 + e^-z)",
+    "gelu": "P + z p, of the normal distribution's share P below z and its density p at z",
+    "mish": "t + z s (1 - t^2), t = tanh(log(1 + e^z)), s = 1 / (1 + e^-z)",
+    "exp": "a",
+    "softmax": "a[k] ((j = k) - a[j]), a matrix",
+}
+HIDDEN_ACTIVATIONS = tuple(name for name in DERIVATIVES if _core.FACTS_OF_ACTIVATIONS[name][0])
+
+
+def is_of_z(activation: str) -> bool:
+    """Whether the derivative is written in terms of z, which layers then keep beside a."""
+    return _core.FACTS_OF_ACTIVATIONS[activation][1]
+
+
+Slope = Callable[[NDArray[Any], NDArray[Any], float], Any]  # of a, y and the parameter: dE/da
+
+
+@dataclasses.dataclass(frozen=True)
+class Loss:
+    """What is known of a loss.
+
+    Attributes
+    ----------
+    name : str
+    out_activations : tuple of str
+        Output activations it can be used with, the usual one first.
+    formula, slope_formula : str
+        E of one output, and dE/da.
+    slope : callable
+        dE/da of a, y and the parameter.
+    largest : callable
+        Of the largest target and the parameter: the loss above which a row has met a network that
+        has diverged. Outputs are then ten thousand times as large as that target, or a class
+        counts as certain to ten thousand digits of e.
+    """
+
+    name: str
+    out_activations: tuple[str, ...]
+    formula: str
+    slope_formula: str
+    slope: Slope
+    largest: Callable[[float, float], float]
+
+    @property
+    def parameter(self) -> str | None:
+        """Name of its own number, if it has one."""
+        return _core.FACTS_OF_LOSSES[self.name][2]
+
+    @property
+    def targets(self) -> tuple[float, float]:
+        """The least and the most target it allows."""
+        return _core.FACTS_OF_LOSSES[self.name][:2]
+
+    @property
+    def has_pair(self) -> bool:
+        """Whether it belongs to its output activations: only these, and dE/dz is a - y."""
+        return self.out_activations != HIDDEN_ACTIVATIONS
+
+
+def _squared(target: float, _: float) -> float:
+    return 1e8 * (1 + target) * (1 + target)
+
+
+def _linear(target: float, _: float) -> float:
+    return 1e4 * (1 + target)
+
+
+def _slope_of_log_loss(a: NDArray[Any], y: NDArray[Any], _: float) -> Any:
+    """Return that of logistic units; softmax's is -y / a."""
+    return (a - y) / (a * (1 - a))
+
+
+LOSSES = {
+    loss.name: loss
+    for loss in (
+        Loss(
+            "squared_error",
+            HIDDEN_ACTIVATIONS,
+            "1/2 (a - y)^2",
+            "a - y",
+            lambda a, y, _: a - y,
+            _squared,
+        ),
+        Loss(
+            "absolute_error",
+            HIDDEN_ACTIVATIONS,
+            "|a - y|",
+            "sign(a - y)",
+            lambda a, y, _: np.sign(a - y),
+            _linear,
+        ),
+        Loss(
+            "huber",
+            HIDDEN_ACTIVATIONS,
+            "1/2 (a - y)^2, or huber_delta |a - y| - 1/2 huber_delta^2 beyond huber_delta",
+            "a - y, within -huber_delta..huber_delta",
+            lambda a, y, most: np.clip(a - y, -most, most),
+            lambda target, most: min(_squared(target, most), most * _linear(target, most)),
+        ),
+        Loss(
+            "quantile",
+            HIDDEN_ACTIVATIONS,
+            "quantile (y - a) where a < y, else (1 - quantile) (a - y)",
+            "-quantile where a < y, 1 - quantile where a > y",
+            lambda a, y, quantile: np.asarray((a > y) - quantile * (a != y), dtype=a.dtype),
+            _linear,
+        ),
+        Loss(
+            "log_loss",
+            ("softmax", "logistic"),
+            "cross-entropy",
+            "that of the cross-entropy, with which dE/dz = a - y",
+            _slope_of_log_loss,
+            lambda target, _: 1e4,
+        ),
+        Loss(
+            "poisson",
+            ("exp",),
+            "y log(y / a) - y + a",
+            "1 - y / a, with which dE/dz = a - y",
+            lambda a, y, _: 1 - y / a,
+            _squared,
+        ),
+    )
+}
+
+
+def parameter_of(loss: str, owner: Any) -> float:
+    """Return the loss's own number, an attribute of the owner; 0 if it has none."""
+    name = LOSSES[loss].parameter
+    return 0.0 if name is None else float(getattr(owner, name))
+
+
+def loss_derivative(
+    loss: str, out_activation: str, a: NDArray[Any], y: NDArray[Any], parameter: float
+) -> NDArray[Any]:
+    """Return dE/da; infinite where a log loss met a probability that is 0 to rounding."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if out_activation == "softmax" and loss == "log_loss":
+            return np.asarray(-y / a)
+        return np.asarray(LOSSES[loss].slope(a, y, parameter))
+
+
+def check_targets(loss: str, y: NDArray[Any]) -> None:
+    """Refuse targets that the loss does not allow."""
+    least, most = LOSSES[loss].targets
+    if not y.size or (y.min() >= least and y.max() <= most):
+        return
+    if math.isinf(most):
+        raise ValueError(f"{loss} loss needs targets of at least {least:g}")
+    raise ValueError(
+        f"{loss} needs targets between {least:g} and {most:g} (probabilities or class indicators)"
+    )
+
+
+def choices_of(names: Any) -> str:
+    """Return names as a docstring has them."""
+    return "{" + ", ".join(f'"{name}"' for name in names) + "}"
