@@ -67,7 +67,7 @@ static void sparse_step(const fbp_batch *batch, const fbp_layer *layer, const fb
 INLINE void step_met(const fbp_batch *batch, real *W, real *V, int64_t n_out, int64_t n_rows, int64_t i,
                      int64_t m, const vec_step *s, const int RULE) {
     const fbp_row *parts = batch->parts;
-    real *G = batch->near;
+    real *G = batch->G_near;
     uint8_t *met = batch->met;
     memset(met, 0, (size_t)m);
     for (int64_t r = 0; r < n_rows; r++)
