@@ -13,7 +13,7 @@ import pickle
 import hypothesis
 import numpy as np
 import pytest
-from cases import HIDDEN_ACTIVATIONS, PAIRS, random_targets
+from cases import PAIRS, random_targets
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -29,6 +29,8 @@ from sklearn.utils import check_random_state
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
+from fastbp.network.catalogue import HIDDEN_ACTIVATIONS
+from fastbp.network.solver import SOLVERS
 
 from .values import dense_form, diverged, only_warnings_of, sparse_form, state_of
 
@@ -131,12 +133,12 @@ def solvers(draw):
         "dropout": draw(st.sampled_from([0.0, 0.0, 0.4])),
         "n_threads": draw(st.integers(1, 3)),
     }
-    kind = draw(st.sampled_from(["plain", "momentum", "adam"]))
+    kind = draw(st.sampled_from(["plain", "momentum", *SOLVERS[1:]]))
     if kind == "momentum":
         options["momentum"], options["nesterov"] = draw(
             st.sampled_from([(0.5, True), (0.9, False)])
         )
-    if kind == "adam":
+    if kind in SOLVERS:
         options["solver"] = kind
     return options
 
@@ -295,7 +297,7 @@ PARAMETERS = {
     "learning_rate_init": [1e-6, 1e-3, 0.05, 1e3, 1e100],
     "alpha": [0.0, 1e-4, 0.1],
     "batch_size": [1, 5, 200],
-    "solver": ["sgd", "adam"],
+    "solver": list(SOLVERS),
     "momentum": [0.0, 0.9],
     "nesterovs_momentum": [True, False],
     "shuffle": [True, False],

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from cases import HIDDEN_ACTIVATIONS, PAIRS, random_targets, rounded
+from cases import PAIRS, random_targets, rounded
 
 import fastbp
 from fastbp import DivergenceWarning, _core
+from fastbp.network.catalogue import HIDDEN_ACTIVATIONS
+from fastbp.network.solver import SOLVERS
 
 
 @dataclasses.dataclass
@@ -94,12 +96,14 @@ def draw_solver(random, n_rows, X):
         rate *= 1 - options["momentum"]
     elif kind == 1:
         options = {
-            "solver": "adam",
+            "solver": str(random.choice(SOLVERS[1:])),
             "beta_1": float(random.choice([0, 0.5, 0.9])),
             "beta_2": float(random.choice([0.5, 0.9, 0.999])),
             "epsilon": float(random.choice([1e-8, 1e-3])),
         }
         rate = 0.01 * 10 ** random.uniform(-2, 0)
+        if options["solver"] == "rmsprop":  # whose first steps are 1 / sqrt(1 - beta_2) as long
+            rate *= 0.1
     if random.random() < 0.4:
         options["alpha"] = float(10 ** random.uniform(-4, 0))
     if random.random() < 0.5:
@@ -210,8 +214,8 @@ def state_of(network):
     """All that a call which fails, or only looks, must leave alone, to the bit."""
     state = network.__getstate__()
     moments = [
-        (n, n_steps, [[a.tobytes() for a in arena] for arena in arenas])
-        for n, (n_steps, arenas) in state.pop("moments").items()
+        (rule, n_steps, {name: [a.tobytes() for a in arena] for name, arena in kept.items()})
+        for rule, (n_steps, kept) in state.pop("moments").items()
     ]
     parameters = [array.tobytes() for array in state.pop("parameters")]
     return state, parameters, moments

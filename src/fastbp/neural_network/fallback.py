@@ -11,12 +11,12 @@ from sklearn import get_config
 
 from ..network.arrays import blocks_of_rows
 from . import sklearn_internals
-from .mirror import ACTIVATIONS
 from .solver import FLOATS, solver_of
 
 # Targets beyond this, from which float32 takes away nothing below 1: scikit-learn, which does that
 # in float64 unless they are float32 themselves, sees a loss fall that else would stand still.
 MOST_EXACT = 2**24
+ACTIVATIONS = ("identity", "logistic", "tanh", "relu")  # of scikit-learn
 # Loss and output activation that belong together.
 PAIRS = (
     ("squared_error", "identity"),

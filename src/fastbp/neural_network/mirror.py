@@ -24,7 +24,6 @@ from . import sklearn_internals
 from .fallback import is_finite, obstacle_in_parameters
 from .solver import LARGE, solver_of
 
-ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 REPORTED = {
     "squared_error": "mean_squared_error",
     "binary_log_loss": "clipped_binary_log_loss",
