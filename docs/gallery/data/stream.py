@@ -39,8 +39,8 @@ ax.set(xlabel="rows", ylabel="mean error of the last 200", ylim=(0, None))
 ax.legend()
 
 # %%
-# With a constant learning rate, the model never stops learning. A larger learning rate adapts to the
-# change sooner; if it is too large, the error does not settle.
+# With a constant learning rate, the model never stops learning. A larger learning rate adapts to
+# the change sooner; if it is too large, the error does not converge.
 #
 # ``partial_fit`` of one row and ``predict_one`` take a few microseconds each, including validation.
 # If rows arrive in groups, ``partial_fit`` still trains on them one by one.
