@@ -1,12 +1,12 @@
 """
-A table with text and gaps: scikit-learn's pipeline
-===================================================
+A table with text and missing values: a pipeline
+================================================
 
-A network takes numbers of about the same size. Tables have text, gaps, and columns in dollars next
-to columns in years. What turns the one into the other is scikit-learn's: a pipeline, which is
-fitted, searched and saved as one.
+A network needs numeric inputs of similar scale. Tables contain text, missing values, and columns
+in different units. A pipeline of scikit-learn converts a table to such inputs, and is fitted,
+searched and saved as one estimator.
 
-The table: penguins made up for this page, of three kinds, with some values not taken.
+The data are made up for this page: penguins of three kinds, with some missing values.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ penguins.loc[random.random(600) < 0.05, "bill_mm"] = np.nan
 penguins.head()
 
 # %%
-# Numbers are filled in and scaled, text gets one input for each value:
+# Numeric columns are imputed and scaled, text is one-hot encoded:
 
 numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
 prepare = make_column_transformer(
@@ -62,7 +62,7 @@ print({name.partition("__")[2]: value for name, value in search.best_params_.ite
 print(f"{search.score(X_test, y_test):.3f} of the held-out penguins recognised")
 
 # %%
-# Whatever looks at scikit-learn's models looks at this one:
+# The inspection tools of scikit-learn work with this model:
 
 ConfusionMatrixDisplay.from_estimator(search, X_test, y_test, cmap="Blues")
 
@@ -72,8 +72,8 @@ for column, loss in zip(penguins, importance.importances_mean, strict=True):
     print(f"{column:<9} shuffled: accuracy falls by {loss:.3f}")
 
 # %%
-# fastbp's own pictures take the last step of the pipeline, and rows as the steps before it leave
-# them:
+# The displays of fastbp need the last step of the pipeline, and the rows transformed by the earlier
+# steps:
 
 best = search.best_estimator_
 LossCurveDisplay.from_estimator(best[-1])

@@ -1,10 +1,10 @@
 """
-A stream: rows that arrive, in a world that changes
-===================================================
+A stream with concept drift: online learning
+============================================
 
-Rows come one by one, and what is true today may not be true tomorrow. Each row is first predicted,
-then learnt from, so every error below is one of a row never seen before. Halfway, the second input
-starts to count the other way round.
+Rows arrive one by one, and their relation to the target may change. The model first predicts each
+row, then trains on it (prequential evaluation), so every error below is that of an unseen row.
+Halfway, the effect of the second input changes its sign.
 """
 
 import matplotlib.pyplot as plt
@@ -39,8 +39,8 @@ ax.set(xlabel="rows", ylabel="mean error of the last 200", ylim=(0, None))
 ax.legend()
 
 # %%
-# Steps of a fixed length never stop learning. Longer ones find the new world sooner; too long ones
-# never come to rest.
+# With a constant learning rate, the model never stops learning. A larger learning rate adapts to
+# the change sooner; if it is too large, the error does not converge.
 #
-# ``partial_fit`` of one row and ``predict_one`` take a few microseconds each, with all checks. Rows
-# that arrive in groups are learnt one by one all the same.
+# ``partial_fit`` of one row and ``predict_one`` take a few microseconds each, including validation.
+# If rows arrive in groups, ``partial_fit`` still trains on them one by one.

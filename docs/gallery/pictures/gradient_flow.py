@@ -1,10 +1,10 @@
 """
-GradientFlowDisplay: does blame reach the first layer?
-======================================================
+GradientFlowDisplay: vanishing gradients
+========================================
 
-Every layer of logistic units multiplies what comes back through it by at most a quarter. With three
-of them the gradient of layer 1 is at first a hundredth of the last layer's, and the network seems
-to sleep. It grows until the layers learn together.
+Every layer of logistic units multiplies the gradient by at most a quarter on its way back. With
+three such layers, the gradient of layer 1 is at first a hundredth of that of the last layer, and
+the loss hardly changes. It grows until all layers learn.
 """
 
 from sklearn.datasets import load_iris
@@ -27,7 +27,7 @@ recording = record(model, X, y)  # model.fit(X, y), with snapshots on the way
 GradientFlowDisplay.from_recording(recording)
 
 # %%
-# The same with ReLU, whose derivative is 1 where a unit is active: all layers learn from the start.
+# The derivative of ReLU is 1 for an active unit, so with ReLU all layers learn from the start:
 
 model.set_params(activation="relu")
 GradientFlowDisplay.from_recording(record(model, X, y))

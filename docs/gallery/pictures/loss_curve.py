@@ -1,9 +1,9 @@
 """
-LossCurveDisplay: is it still learning?
-=======================================
+LossCurveDisplay: the learning curve
+====================================
 
-Three layers of eight logistic units learn the iris data. For twenty epochs nothing seems to happen;
-then they find a way. :ref:`sphx_glr_auto_gallery_pictures_gradient_flow.py` shows why.
+A network with three layers of eight logistic units learns the iris data. The loss hardly changes
+for twenty epochs, then it falls. :ref:`sphx_glr_auto_gallery_pictures_gradient_flow.py` shows why.
 """
 
 from sklearn.datasets import load_iris
@@ -26,7 +26,7 @@ model.fit(X, y)
 display = LossCurveDisplay.from_estimator(model, name="8-8-8, logistic")
 
 # %%
-# ``ax=`` draws several trainings into one picture. Momentum gets over the flat part sooner:
+# ``ax=`` draws several curves into one figure. With momentum, the flat part is shorter:
 
 model.set_params(momentum=0.8).fit(X, y)
 LossCurveDisplay.from_estimator(model, name="with momentum 0.8", ax=display.ax_)

@@ -1,9 +1,9 @@
 """
-LossSurfaceDisplay: the ground that training walks on
-=====================================================
+LossSurfaceDisplay: the loss surface
+====================================
 
-The loss as a function of one weight, all others left as they are: the step goes against the slope
-of the tangent. After one epoch there is a good deal of slope left.
+The figure shows the loss as a function of one weight; all other weights are fixed. A step of
+gradient descent goes against the slope of the tangent, which is still steep after one epoch.
 """
 
 import numpy as np
@@ -24,12 +24,12 @@ i, j = np.unravel_index(slopes.argmax(), slopes.shape)  # the steepest weight of
 LossSurfaceDisplay.from_estimator(early, X, y, parameters=[(2, i, j)])
 
 # %%
-# Two weights at once:
+# The loss as a function of two parameters:
 
 LossSurfaceDisplay.from_estimator(early, X, y, parameters=[(2, i, j), (2, None, j)])
 
 # %%
-# And the way that forty epochs took, along the two directions in which they moved most:
+# The path of forty epochs, along the two directions in which the parameters moved most:
 
 recording = record(model.set_params(max_iter=40), X, y, max_snapshots=60)
 LossSurfaceDisplay.from_estimator(model, X, y, recording=recording)

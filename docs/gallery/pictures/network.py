@@ -1,9 +1,9 @@
 """
-NetworkDisplay: the network itself
-==================================
+NetworkDisplay: a diagram of the network
+========================================
 
-Blue is positive, red negative; width is size; units are filled with their bias.
-``figure_.savefig("network.svg")`` writes it as a drawing that stays sharp at any size.
+Blue weights are positive, red ones negative; the width is the magnitude. The colour of a unit is
+its bias. ``figure_.savefig("network.svg")`` writes a vector graphic, sharp at any size.
 """
 
 from sklearn.datasets import load_digits, load_iris
@@ -20,7 +20,7 @@ model = BackpropClassifier(hidden_layer_sizes=(5,), activation="tanh", **common)
 NetworkDisplay.from_estimator(model)
 
 # %%
-# Large networks are drawn in part, the strongest units of each layer, and say so:
+# For a large network, the figure shows the strongest units of each layer, and says so:
 
 X, y = load_digits(return_X_y=True)
 model = BackpropClassifier(hidden_layer_sizes=(32,), **common).fit(X / 16, y)

@@ -1,12 +1,13 @@
 """
-SensitivityDisplay: which input moves the output?
-=================================================
+SensitivityDisplay: sensitivity to the inputs
+=============================================
 
-The mean derivative of the output by each input, exact, by the chain rule. Dark bars keep the sign;
-pale bars are the mean size. Where a pale bar is much longer than the dark one, the input pushes
-some rows up and others down.
+The figure shows the mean derivative of the output with respect to each input, computed exactly by
+the chain rule. Dark bars are the mean; pale bars are the mean of the absolute value. If a pale bar
+is much longer than the dark one, the input increases the output for some rows and decreases it for
+others.
 
-What makes the disease progress, by the diabetes data:
+Sensitivity of disease progression in the diabetes data:
 """
 
 from sklearn.datasets import load_diabetes, load_iris
@@ -25,7 +26,7 @@ model.fit(X, scale(diabetes.target))
 SensitivityDisplay.from_estimator(model, X)
 
 # %%
-# With several outputs it is a table: what makes an iris more of one kind.
+# With several outputs the figure is a table, here for the three classes of the iris data:
 
 iris = load_iris(as_frame=True)
 X, y = standardise.fit_transform(iris.data), iris.target_names[iris.target]
@@ -41,4 +42,5 @@ model.fit(X, y)
 SensitivityDisplay.from_estimator(model, X)
 
 # %%
-# For what a feature is worth to a score, there is scikit-learn's ``permutation_importance``.
+# To measure how much a feature contributes to a score, use ``permutation_importance`` of
+# scikit-learn.
