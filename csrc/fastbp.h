@@ -60,7 +60,6 @@ typedef struct {
     void *V_W, *V_b;        /* the first number that the solver keeps beside each, or NULL */
     void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer unless f is
                              * identity, and elsewhere if the derivative needs it */
-    void *slopes_of;        /* what derive reads: a or z */
     fbp_activate *activate;
     fbp_derive *derive;
     fbp_row row;            /* a as the layer above reads it */
@@ -68,6 +67,7 @@ typedef struct {
     int32_t *active_columns;
     double dropout;         /* probability that training drops a unit: see dropout.inc.h */
     uint64_t dropout_seed;
+    void *slopes_of;        /* what derive reads: a or z */
 } fbp_layer;
 
 /* Rows of data: X, y and weights. */

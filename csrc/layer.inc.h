@@ -324,13 +324,14 @@ static void backward_update_decaying(fbp_layer *layer, real *delta_in, const fbp
 static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
                             const fbp_step *step) {
     const double take = weight * step->take[0], keep = step->keep[0][0];
-    vec_step s = step_times(step, weight, 0);
-    if (step->rule == FBP_PLAIN && keep != 1 && x->columns) {
-        backward_update_decaying(layer, delta_in, x, take, keep);
+    const vec_step s = step_times(step, weight, 0);
+    if (step->rule == FBP_PLAIN && (keep == 1 || x->columns)) {
+        const vec_step plain = plain_step(take); /* compilers see that it keeps all of W */
+        if (keep == 1) backward_update_weights(layer, delta_in, x, &plain, FBP_PLAIN);
+        else backward_update_decaying(layer, delta_in, x, take, keep);
         update_bias(layer, weight, step, FBP_PLAIN);
         return;
     }
-    if (step->rule == FBP_PLAIN && keep == 1) s = plain_step(take);
 #define TAKE(RULE)                                         \
     backward_update_weights(layer, delta_in, x, &s, RULE); \
     update_bias(layer, weight, step, RULE)

@@ -509,7 +509,7 @@ INLINE void tiny_copy(const fbp_net *net, fbp_block *block, int NV, int moves, i
 #define GIVEN net, block, data, order, start, stop, step, largest_loss, loss_sum
 #define ONE(NV, ACTIVATION, KIND)                                          \
     static int64_t tiny_##NV##_##ACTIVATION##_##KIND(ARGUMENTS) {          \
-        return tiny_rows_one(GIVEN, NV, FBP_##ACTIVATION, KIND);                 \
+        return tiny_rows_one(GIVEN, NV, FBP_##ACTIVATION, KIND);           \
     }
 #define SEVERAL(NV) \
     static int64_t tiny_several_##NV(ARGUMENTS) { return tiny_rows(GIVEN, NV); }
