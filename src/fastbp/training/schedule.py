@@ -47,18 +47,17 @@ class Schedule:
     n_epochs: int = 0
 
     def __post_init__(self) -> None:
-        if not self.n_epochs:  # as for each row of a stream
-            return
-        self._options = {**self.options}
-        self._warmup = self._options.pop("warmup", 0.0)
-        self._moves = self._warmup > 0 or self.kind not in OF_SCIKIT_LEARN
-        self._function = _of_callable if callable(self.kind) else SCHEDULES[self.kind]
+        self._moves = False
+        if self.n_epochs and (self.options or self.kind not in OF_SCIKIT_LEARN):
+            self._moves, self._options = True, {**self.options}
+            self._warmup = self._options.pop("warmup", 0.0)
+            self._function = _of_callable if callable(self.kind) else SCHEDULES[self.kind]
 
     def rate(self, n_rows: int) -> float:
         """Return the learning rate where so many rows were visited before, in all calls."""
-        if not self.n_epochs:
-            moves = self.kind == "invscaling"
-            return invscaling(self, n_rows) if moves else self.initial * self.factor
+        if not self._moves:  # soon: streams ask at every row
+            scales = self.kind == "invscaling"
+            return invscaling(self, n_rows) if scales else self.initial * self.factor
         rate = self._function(self, n_rows, **self._options)
         if self._warmup:
             n_warm = self._warmup * self.n_epochs
@@ -68,7 +67,7 @@ class Schedule:
     def rates(self, n_rows: int, batch_size: int) -> Rates | None:
         """Return the rates within an epoch, or None where the first one holds for all of it."""
         every = -(-ROWS_A_RATE // batch_size) * batch_size
-        if self.n_an_epoch <= every or not (self.n_epochs and self._moves):
+        if self.n_an_epoch <= every or not self._moves:
             return None
         return Rates(lambda n: self.rate(n_rows + n), every)
 
