@@ -30,7 +30,6 @@ ADVICE = {
     ("solver", "lbfgs"): "It learns from all rows at once; scikit-learn's MLPClassifier and "
     "MLPRegressor have it",
 }  # fmt: skip
-SCHEDULES = ("constant", "invscaling", "adaptive")  # values of learning_rate
 
 
 def counted(n: int, noun: str) -> str:
@@ -62,8 +61,6 @@ def advice_on(
         return ""
     if (name, value) in ADVICE:
         return f". {ADVICE[name, value]}"
-    if name == "learning_rate_init" and value in SCHEDULES:
-        return f". A schedule is learning_rate={value!r}"
     meant = _meant(value, allowed)
     if meant:
         return f". Did you mean {meant!r}?"

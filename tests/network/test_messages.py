@@ -34,7 +34,7 @@ def test_every_alias_stands_for_a_name_that_there_is():
     activations = {name for names in OUT_ACTIVATIONS.values() for name in names}
     known = {*LOSSES, *SOLVERS, *SCHEDULES, *activations}
     assert set(ALIASES.values()) <= known
-    assert not set(ALIASES) & known
+    assert set(ALIASES) & known <= {"exponential"}  # an activation by another name, and a schedule
 
 
 PARAMETERS = [

@@ -1,12 +1,18 @@
-"""The learning rate from epoch to epoch: formulas, who remembers it, scikit-learn's own rates."""
+"""The learning rate in training: formulas, who remembers it, scikit-learn's and PyTorch's rates."""
+
+import math
+import pickle
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
 from sklearn.neural_network import MLPRegressor
 
 import fastbp
-from fastbp import BackpropRegressor
-from fastbp.training.schedule import Schedule
+from fastbp import BackpropClassifier, BackpropRegressor
+from fastbp.training.lanes import Team
+from fastbp.training.schedule import OPTIONS, SCHEDULES, Schedule, options_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -58,7 +64,192 @@ def test_an_adaptive_rate_is_a_fifth_each_time_down_to_a_millionth():
     assert rates[-2] > 1e-6 >= rates[-1]
 
 
+def rates_of_epochs(kind, n_epochs, **options):
+    """Rates from 1 at the beginning of each epoch of a fit, and of one that would follow."""
+    schedule = Schedule(kind, 1.0, options=options, n_before=7, n_an_epoch=13, n_epochs=n_epochs)
+    return [schedule.rate(7 + 13 * epoch) for epoch in range(n_epochs + 1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "expected"),
+    [
+        ("cosine", {}, [1, 0.75, 0.25, 0]),  # (1 + cos(60 degrees)) / 2
+        ("exponential", {"gamma": 0.5}, [1, 0.5, 0.25, 0.125]),
+        ("step", {"step_size": 2, "gamma": 0.1}, [1, 1, 0.1, 0.1, 0.01, 0.01, 0.001]),
+        ("one_cycle", {"pct_start": 0.5, "div_factor": 5, "final_div_factor": 2},
+         [0.2, 0.6, 1, 0.55, 0.1]),
+        ("constant", {"warmup": 0.75}, [0.25, 0.5, 0.75, 1, 1]),
+        ("cosine", {"warmup": 1 / 3}, [0.5, 0.75, 0.25, 0]),
+        (lambda done: 3 - 2 * done, {}, [3, 2.5, 2, 1.5, 1]),
+        (lambda done: 1 - done / 2, {"warmup": 0.25}, [0.5, 0.875, 0.75, 0.625, 0.5]),
+    ],
+)  # fmt: skip
+def test_rates_worked_by_hand(kind, options, expected):
+    rates = rates_of_epochs(kind, len(expected) - 1, **options)
+    assert rates == pytest.approx(expected, rel=1e-14, abs=1e-15)
+
+
+def test_defaults_are_those_of_pytorch_where_it_has_some():
+    assert options_of("one_cycle") == {
+        "pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 1e4
+    }  # fmt: skip
+    assert options_of("step")["gamma"] == 0.1
+    rates = rates_of_epochs("one_cycle", 10)
+    assert rates[0] == pytest.approx(1 / 25)
+    assert rates[3] == max(rates) == 1
+    assert rates[10] == pytest.approx(1 / 25 / 1e4)
+    assert rates_of_epochs("exponential", 1)[1] == 0.98
+    assert rates_of_epochs("step", 30)[29:] == [1, pytest.approx(0.1)]
+
+
+def test_cosine_is_pytorchs_cosine_annealing():
+    rate, n = 1.0, 50
+    for epoch, found in enumerate(rates_of_epochs("cosine", n)):
+        if epoch:  # CosineAnnealingLR.get_lr, with T_max = n and eta_min = 0
+            rate *= (1 + math.cos(math.pi * epoch / n)) / (1 + math.cos(math.pi * (epoch - 1) / n))
+        assert found == pytest.approx(rate, rel=1e-9, abs=1e-15)
+
+
+def test_one_cycle_is_pytorchs_of_as_many_steps_as_there_could_be():
+    n_steps, n = 10**6, 20
+    peak, last = 0.3 * n_steps - 1, n_steps - 1.0
+    found = rates_of_epochs("one_cycle", n)[:n]
+
+    def annealed(start, end, share):  # OneCycleLR._annealing_cos
+        return end + (start - end) / 2 * (1 + math.cos(math.pi * share))
+
+    for epoch, rate in enumerate(found):
+        number = epoch * n_steps // n
+        if number <= peak:
+            expected = annealed(1 / 25, 1, number / peak)
+        else:
+            expected = annealed(1, 1 / 25 / 1e4, (number - peak) / (last - peak))
+        assert rate == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", list(SCHEDULES))
+def test_rates_stay_above_zero_to_the_end(kind):
+    schedule = Schedule(kind, 1e-3, 0.5, n_an_epoch=10**6, n_epochs=10**6)
+    assert 0 < schedule.rate(10**12 - 1) <= schedule.rate(10**12 // 3)
+    assert schedule.rate(10**12) >= math.ulp(0.0)
+
+
+def test_every_option_has_a_check():
+    named = {option for kind in SCHEDULES for option in options_of(kind)}
+    assert set(OPTIONS) == named | {"warmup"}
+
+
+def test_every_schedule_is_described():
+    for kind in SCHEDULES:
+        assert f'- "{kind}": ' in BackpropClassifier.__doc__
+    assert "``pct_start=0.3``, ``div_factor=25``" in " ".join(BackpropRegressor.__doc__.split())
+
+
 # -- in training ---------------------------------------------------------------------------------
+
+
+def half(done):
+    """A schedule of a user's own."""
+    return 1 - done / 2
+
+
+NEW = {
+    "cosine": {"learning_rate": "cosine"},
+    "one_cycle": {"learning_rate": "one_cycle", "learning_rate_options": {"div_factor": 3}},
+    "exponential": {"learning_rate": "exponential", "learning_rate_options": {"gamma": 0.7}},
+    "step": {
+        "learning_rate": "step", "learning_rate_options": {"step_size": 2, "gamma": 0.5},
+    },
+    "a function": {"learning_rate": half},
+    "warmup": {"learning_rate_options": {"warmup": 0.5}},
+}  # fmt: skip
+
+
+def schedule_of(options, n_rows, n_epochs):
+    return Schedule(
+        options.get("learning_rate", "constant"),
+        0.05,
+        options=options.get("learning_rate_options", {}),
+        n_an_epoch=n_rows,
+        n_epochs=n_epochs,
+    )
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adagrad"])
+@pytest.mark.parametrize("name", NEW)
+def test_epochs_have_the_rates_of_the_schedule(name, solver):
+    X, y = regression()
+    options = {"solver": solver, "batch_size": 8 if solver == "adam" else 1, "tol": 0}
+    model = regressor(**NEW[name], **options).fit(X, y)
+    network, schedule = fastbp.Network((3, 6, 1), random_state=0), schedule_of(NEW[name], 60, 5)
+    del options["tol"]
+    losses = [network.train_epoch(X, y, schedule.rate(60 * e), **options) for e in range(5)]
+    assert model.loss_curve_ == losses
+    assert bits(model) == network._arena.values.tobytes()
+    assert len({schedule.rate(60 * e) for e in range(5)}) >= 3
+    looked_at = regressor(**NEW[name], solver=solver, batch_size=options["batch_size"], tol=0)
+    looked_at.fit(X, y, X_val=X, y_val=y)  # one by one
+    assert bits(looked_at) == bits(model)
+
+
+@pytest.mark.parametrize("options", [{}, {"batch_size": 48}, {"alpha": 0.01}], ids=str)
+@pytest.mark.parametrize("name", NEW)
+def test_a_long_epoch_changes_the_rate_every_ten_thousand_rows(name, options):
+    X, y = regression(25_000)
+    model = regressor(**NEW[name], **options, max_iter=2, tol=0).fit(X, y)
+    network, schedule = fastbp.Network((3, 6, 1), random_state=0), schedule_of(NEW[name], 25_000, 2)
+    every = 10_032 if options.get("batch_size") == 48 else 10_000
+    for epoch in range(2):
+        loss = 0.0
+        for first in range(0, 25_000, every):
+            rows = np.arange(first, min(first + every, 25_000))
+            rate = schedule.rate(25_000 * epoch + first)
+            loss += len(rows) * network.train_epoch(X, y, rate, order=rows, **options)
+        assert model.loss_curve_[epoch] == pytest.approx(loss / 25_000, rel=1e-12)
+    for W, expected in zip(model.coefs_, network.weights, strict=True):
+        assert np.allclose(W, expected, rtol=1e-11, atol=1e-13)
+    sparse = regressor(**NEW[name], **options, max_iter=2, tol=0).fit(csr_matrix(X), y)
+    assert sparse.loss_curve_ == pytest.approx(model.loss_curve_, rel=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::fastbp.DivergenceWarning")  # it answers all rows alike
+def test_a_long_epoch_is_run_so_that_its_largest_rate_is_possible():
+    X, y = regression(30_000)
+    options = {"alpha": 4.0, "learning_rate_init": 0.0625, "max_iter": 1}
+    model = regressor(learning_rate=lambda done: 2 ** round(3 * done), **options).fit(X, y)
+    network = fastbp.Network((3, 6, 1), random_state=0)
+    for first, rate in ((0, 0.0625), (10_000, 0.125), (20_000, 0.25)):  # decay by 1/4, 1/2 and 1
+        rows = np.arange(first, first + 10_000)
+        network.train_epoch(X, y, rate, order=rows, alpha=4.0)
+    for W, expected in zip(model.coefs_, network.weights, strict=True):
+        assert np.allclose(W, expected, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("n_rows", [60, 12_000])
+@pytest.mark.parametrize("name", NEW)
+def test_restarts_side_by_side_have_the_rates_too(name, n_rows, monkeypatch):
+    X, y = regression(n_rows)
+    options = {**NEW[name], "activation": "tanh", "max_iter": 3, "tol": 0}
+    run_epoch, in_lanes = Team.run_epoch, []
+    monkeypatch.setattr(Team, "run_epoch", lambda *a: in_lanes.append(1) or run_epoch(*a))
+    model = regressor(n_init=8, **options).fit(X, y)
+    alone = regressor(**options).fit(X, y)
+    assert len(in_lanes) == 3
+    assert model.init_losses_[0] == pytest.approx(alone.loss_, rel=1e-9)
+
+
+def test_early_stopping_goes_with_a_schedule():
+    X, y = regression(200)
+    model = regressor(learning_rate="one_cycle", early_stopping=True, max_iter=8).fit(X, y)
+    assert len(model.validation_scores_) == model.n_iter_ == 8
+
+
+def test_a_classifier_has_schedules():
+    X, y = regression(12_000)
+    for kind in ("cosine", "one_cycle"):
+        model = BackpropClassifier(hidden_layer_sizes=8, learning_rate=kind, random_state=0)
+        model.set_params(learning_rate_init=0.05, max_iter=3).fit(X, y > 0)
+        assert model.score(X, y > 0) > 0.97
 
 
 @pytest.mark.parametrize("options", [{}, {"batch_size": 8, "momentum": 0.9}], ids=str)
@@ -179,6 +370,60 @@ def test_partial_fit_goes_on_with_the_rate_that_fit_has_come_to():
     assert bits(again) == before._arena.values.tobytes()
 
 
+@pytest.mark.parametrize("name", NEW)
+def test_partial_fit_steps_with_the_initial_rate(name):
+    X, y = regression(30)
+    model = regressor(**NEW[name])
+    network = fastbp.Network((3, 6, 1), random_state=0)
+    for i in range(30):
+        model.partial_fit(X[i : i + 1], y[i : i + 1])
+        network.step(X[i], y[i], 0.05)
+    assert bits(model) == network._arena.values.tobytes()
+    model.fit(X, y)
+    assert fastbp.trace_step(model, X[0], y[0]).solver.learning_rate == 0.05
+    network = model.network_.copy()
+    network.step(X[0], y[0], 0.05)
+    assert bits(model.partial_fit(X[:1], y[:1])) == network._arena.values.tobytes()
+
+
+def test_a_warm_start_begins_the_schedule_again():
+    X, y = regression()
+    model = (
+        regressor(learning_rate="cosine", warm_start=True, max_iter=2, tol=0).fit(X, y).fit(X, y)
+    )
+    network = fastbp.Network((3, 6, 1), random_state=0)
+    for share in (0, 0.5, 0, 0.5):
+        network.train_epoch(X, y, Schedule("cosine", 0.05, n_epochs=1).rate(share))
+    assert bits(model) == network._arena.values.tobytes()
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_clones_and_pickles_have_the_schedule(name):
+    X, y = regression()
+    model = regressor(**NEW[name]).fit(X, y)
+    assert bits(clone(model).fit(X, y)) == bits(model)
+    loaded = pickle.loads(pickle.dumps(model))
+    assert bits(loaded) == bits(model)
+    assert bits(loaded.fit(X, y)) == bits(model)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_a_recording_has_the_rates_within_an_epoch(name):
+    X, y = regression(21_000)
+    model, schedule = regressor(**NEW[name], max_iter=2, tol=0), schedule_of(NEW[name], 21_000, 2)
+    recording = fastbp.record(model, X, y, every=3500)
+    assert bits(model) == bits(regressor(**NEW[name], max_iter=2, tol=0).fit(X, y))
+    assert recording.epoch_losses == model.loss_curve_
+    steps = [snapshot.step for snapshot in recording._snapshots[:-1]]
+    assert steps == list(range(0, 42_000, 3500))
+    expected = [schedule.rate(n // 21_000 * 21_000 + n % 21_000 // 10_000 * 10_000) for n in steps]
+    assert [one.learning_rate for one in recording._snapshots[:-1]] == expected
+    inside, again = recording._snapshots[4].network(), fastbp.Network((3, 6, 1), random_state=0)
+    again.train_epoch(X, y, schedule.rate(0), order=np.arange(10_000))
+    again.train_epoch(X, y, schedule.rate(10_000), order=np.arange(10_000, 14_000))
+    assert np.allclose(inside._arena.values, again._arena.values, rtol=1e-11, atol=1e-13)
+
+
 def test_a_trace_of_a_recording_has_the_rate_of_its_step():
     X, y = regression()
     model = regressor(learning_rate="invscaling", max_iter=3)
@@ -206,6 +451,40 @@ def test_verbose_says_when_the_rate_falls(capsys):
         ({"learning_rate": 0.01}, "learning_rate must be one of constant, invscaling, adaptive"),
         ({"power_t": -1}, "power_t must be at least 0; got -1"),
         ({"power_t": "half"}, "power_t must be a number"),
+        ({"learning_rate": "cosin"}, "or a function; got 'cosin'. Did you mean 'cosine'"),
+        ({"learning_rate": "Exponential"}, "Did you mean 'exponential'"),
+        ({"learning_rate_init": "one_cycle"}, "A schedule is learning_rate='one_cycle'"),
+        ({"learning_rate": lambda done: -1.0}, r"learning_rate\(0\) returned -1.0. It must return"),
+        ({"learning_rate": lambda done: math.nan}, r"learning_rate\(0\) returned nan"),
+        ({"learning_rate": lambda done: None}, r"learning_rate\(0\) returned None"),
+        ({"learning_rate": float}, r"learning_rate\(0\) returned 0.0"),
+        (
+            {"learning_rate_options": 0.1},
+            "must be None or a dict, such as {'warmup': 0.1}; got 0.1",
+        ),
+        (
+            {"learning_rate": "step", "learning_rate_options": {"gama": 0.1}},
+            "for learning_rate='step' must be one of step_size, gamma, warmup; got 'gama'. Did you"
+            " mean 'gamma'",
+        ),
+        ({"learning_rate": "cosine", "learning_rate_options": {"gamma": 1}}, "one of warmup; got"),
+        (
+            {"learning_rate": half, "learning_rate_options": {1: 1}},
+            "=a function must be one of war",
+        ),
+        (
+            {"learning_rate": "step", "learning_rate_options": {"step_size": 0.5}},
+            r"learning_rate_options\['step_size'\] must be a whole number",
+        ),
+        (
+            {"learning_rate": "exponential", "learning_rate_options": {"gamma": 0}},
+            r"learning_rate_options\['gamma'\] must be greater than 0; got 0",
+        ),
+        (
+            {"learning_rate": "one_cycle", "learning_rate_options": {"pct_start": 1}},
+            r"\['pct_start'\] must be greater than 0 and below 1; got 1",
+        ),
+        ({"learning_rate_options": {"warmup": 1}}, r"\['warmup'\] must be at least 0 and below 1"),
     ],
 )
 def test_schedules_that_do_not_exist(options, message):
@@ -217,3 +496,21 @@ def test_schedules_that_do_not_exist(options, message):
     assert bits(model) == before
     with pytest.raises((ValueError, TypeError), match=message):
         regressor(**options).partial_fit(X, y)
+
+
+def test_what_a_function_returns_is_checked_in_training_as_well():
+    X, y = regression()
+    model = regressor(learning_rate=lambda done: 1 if done < 0.5 else math.inf, max_iter=4)
+    with pytest.raises(
+        ValueError, match=r"learning_rate\(0.5\) returned inf. It must return a fin"
+    ):
+        model.fit(X, y)
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_scikit_learn_does_not_have_the_others(name):
+    X, y = regression()
+    refused = "learning_rate_options=" if name == "warmup" else "learning_rate="
+    for model in (regressor(**NEW[name]), regressor(**NEW[name]).fit(X, y)):
+        with pytest.raises(ValueError, match=rf"neural_network.MLPRegressor has no {refused}"):
+            model.to_sklearn()

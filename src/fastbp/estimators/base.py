@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import math
 import numbers
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +28,7 @@ from ..training.epochs import train_epochs
 from ..training.order import Visits, canonical_order, weights_of_fit
 from ..training.restarts import best_of, draw_restarts, train_restarts
 from ..training.run import History, Restart
-from ..training.schedule import SCHEDULES, Schedule
+from ..training.schedule import OF_SCIKIT_LEARN, Schedule, check_schedule
 from ..training.stopping import Patience, Score, Validation
 from .callbacks import CallbackSupport, Epochs, announced_fit, with_callbacks
 from .csr import listed
@@ -50,9 +50,10 @@ class Backprop(CallbackSupport, BaseEstimator):
     solver: str
     alpha: float
     batch_size: int
-    learning_rate: str
+    learning_rate: str | Callable[[float], float]
     learning_rate_init: float
     power_t: float
+    learning_rate_options: Mapping[str, Any] | None
     max_iter: int
     shuffle: bool
     random_state: Any
@@ -145,7 +146,7 @@ class Backprop(CallbackSupport, BaseEstimator):
             self.network_,
             self._history,
             Patience(self.tol, self.n_iter_no_change, self.early_stopping),
-            self._schedule(),
+            self._schedule_of_fit(len(lesson.order)),
             lesson.validation,
         )
         restarts = draw_restarts(first, 1 if go_on else self.n_init, self._random_state)
@@ -456,8 +457,20 @@ class Backprop(CallbackSupport, BaseEstimator):
         return network
 
     def _schedule(self) -> Schedule:
-        kind = self.learning_rate if self.solver == "sgd" else "constant"
+        kind = self.learning_rate
+        if self.solver != "sgd" and kind in OF_SCIKIT_LEARN:
+            kind = "constant"
         return Schedule(kind, self.learning_rate_init, self.power_t, self._rate_factor)
+
+    def _schedule_of_fit(self, n_rows: int) -> Schedule:
+        """Return the schedule of a fit that begins here, of so many rows in each epoch."""
+        return dataclasses.replace(
+            self._schedule(),
+            options=self.learning_rate_options or {},
+            n_before=self._history.n_rows,
+            n_an_epoch=n_rows,
+            n_epochs=self.max_iter,
+        )
 
     def _solver(self) -> Solver:
         """Return the solver that the parameters describe, with the learning rate of now."""
@@ -485,7 +498,7 @@ class Backprop(CallbackSupport, BaseEstimator):
         check_choice("solver", self.solver, SOLVERS)
         check_number("alpha", self.alpha, at_least=0)
         check_whole("batch_size", self.batch_size)
-        check_choice("learning_rate", self.learning_rate, SCHEDULES)
+        check_schedule(self.learning_rate, self.learning_rate_options)
         check_number("learning_rate_init", self.learning_rate_init, above=0)
         check_number("power_t", self.power_t, at_least=0)
         check_whole("max_iter", self.max_iter)

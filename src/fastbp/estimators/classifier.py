@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -85,9 +85,10 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         solver: str = "sgd",
         alpha: float = 0.0,
         batch_size: int = 1,
-        learning_rate: str = "constant",
+        learning_rate: str | Callable[[float], float] = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
+        learning_rate_options: Mapping[str, Any] | None = None,
         max_iter: int = 200,
         shuffle: bool = True,
         random_state: Any = None,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..network import Network
 from ..training.run import History
-from ..training.schedule import Schedule
+from ..training.schedule import OF_SCIKIT_LEARN, Schedule
 from ..training.stopping import Patience
 from .base import Backprop
 
@@ -90,7 +90,8 @@ class Convertible(Backprop):
         ------
         ValueError
             For what scikit-learn's model cannot be: ``dropout``, different activations, another
-            ``solver`` than "sgd" and "adam"; for a
+            ``solver`` than "sgd" and "adam", a ``learning_rate`` or options of it that it does not
+            have; for a
             classifier ``class_weight``, for a regressor another ``loss`` than squared error and
             poisson.
         """
@@ -188,6 +189,10 @@ def _parameters_for(model: Backprop, kind: Any) -> dict[str, Any]:
     parameters = {name: getattr(model, name) for name in SHARED}
     if model.solver not in SOLVERS:
         _refuse(kind, f"solver={model.solver!r}")
+    if model.learning_rate not in OF_SCIKIT_LEARN:
+        _refuse(kind, f"learning_rate={model.learning_rate!r}")
+    if model.learning_rate_options:
+        _refuse(kind, f"learning_rate_options={model.learning_rate_options!r}")
     parameters["activation"] = _only_activation(model, kind)
     loss = getattr(model, "loss", None)
     if loss is not None and loss != LOSSES[0]:

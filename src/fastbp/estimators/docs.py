@@ -7,6 +7,7 @@ import string
 from typing import TypeVar
 
 from ..network.solvers import part_of_docs
+from ..training.schedule import about_schedules, choices
 
 Class = TypeVar("Class", bound=type)
 
@@ -25,16 +26,29 @@ alpha : float, default=0.0
     ``(sum of row gradients + alpha W) / b``. Biases are not penalised.
 batch_size : int, default=1
     Rows a step.
-learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
-    With ``solver="sgd"``: how the learning rate goes on from ``learning_rate_init``. "invscaling"
-    divides it by ``(1 + t) ** power_t`` before each epoch, t being the rows visited before
-    (``t_``), in `partial_fit` as well. "adaptive" divides it by 5 each time that `fit` would end
-    (see ``tol``), and ends only once it is 1e-6; `fit` begins with ``learning_rate_init`` again,
-    `partial_fit` goes on with the rate that `fit` has come to.
+learning_rate : $schedules or callable, default="constant"
+    What to do to ``learning_rate_init`` in the course of training:
+
+    $about_schedules
+
+    A callable takes the share of ``max_iter`` epochs that is done, from 0 to below 1, and returns
+    the factor of ``learning_rate_init``, a finite number above 0.
+
+    "invscaling" and "adaptive" set the rate before each epoch, and are for ``solver="sgd"`` only.
+    The others are for every solver, and set it again within an epoch, after every 10,000 rows
+    (whole batches). They begin again with each `fit`, and count on ``max_iter`` epochs, even if
+    ``tol`` ends training before. `partial_fit`, which has no end to count on, takes
+    ``learning_rate_init``; but it follows "invscaling", and goes on with the rate that an
+    "adaptive" `fit` has come to.
 learning_rate_init : float, default=0.001
     Length of a step relative to the gradient. If training diverges, try a tenth.
 power_t : float, default=0.5
     See ``learning_rate``.
+learning_rate_options : dict, default=None
+    The options of ``learning_rate`` by their names, such as ``{"gamma": 0.9}``. With every
+    schedule, and with a callable, there is also ``warmup``, a share of ``max_iter`` in which the
+    rate rises: after e epochs of `fit` it is multiplied by
+    ``(e + 1) / (warmup * max_iter + 1)``, up to 1.
 max_iter : int, default=200
     Most epochs (passes over the rows) that `fit` makes.
 shuffle : bool, default=True
@@ -154,6 +168,12 @@ def with_shared_parts(one: Class) -> Class:
     """Put the parts that a class's docstring names, such as ``$layers``, into it."""
     if one.__doc__ is not None:  # python -OO leaves none
         solver = part_of_docs("learning_rate_init").rstrip()
-        parts = {name: text.strip().replace("$solver", solver) for name, text in PARTS.items()}
+        schedules = "\n    ".join(about_schedules())
+        parts = {
+            name: string.Template(text.strip()).substitute(
+                solver=solver, schedules=choices(), about_schedules=schedules
+            )
+            for name, text in PARTS.items()
+        }
         one.__doc__ = string.Template(inspect.cleandoc(one.__doc__)).substitute(parts)
     return one

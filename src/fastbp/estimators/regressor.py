@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -92,9 +92,10 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         solver: str = "sgd",
         alpha: float = 0.0,
         batch_size: int = 1,
-        learning_rate: str = "constant",
+        learning_rate: str | Callable[[float], float] = "constant",
         learning_rate_init: float = 0.001,
         power_t: float = 0.5,
+        learning_rate_options: Mapping[str, Any] | None = None,
         max_iter: int = 200,
         shuffle: bool = True,
         random_state: Any = None,

@@ -7,6 +7,7 @@ are views on it. The algorithm itself is in ``_core/backprop.pyx``.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import math
 import os
@@ -39,7 +40,7 @@ from .plan import (
     plan_of,
 )
 from .read_only import read_only
-from .solver import Solver, checked_solver
+from .solver import Rates, Solver, checked_solver
 from .solvers import RULES, documented
 from .state import Moments, copy_each, room_like
 from .tables import LOSSES as CATALOGUE
@@ -502,12 +503,23 @@ class Network:
         return loss if loss is not None and loss <= largest_loss else None
 
     def _run_epoch(
-        self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, n_threads: int = 1
+        self,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        solver: Solver,
+        n_threads: int = 1,
+        rates: Rates | None = None,
     ) -> float:
-        """Run `train_epoch` on what was checked before, and without the warning."""
+        """Run `train_epoch` on what was checked before, and without the warning.
+
+        With ``rates``, if any, instead of the solver's learning rate.
+        """
+        planned = solver
+        if rates is not None:
+            planned = dataclasses.replace(solver, learning_rate=rates.largest(len(order)))
         with self._training():
-            plan = self._plan(len(order), solver, rows, n_threads)
-            return self._run_slices(rows, order, solver, plan)
+            plan = self._plan(len(order), planned, rows, n_threads)
+            return self._run_slices(rows, order, solver, plan, rates)
 
     def _training(self) -> threading.Lock:
         """Return the lock of whoever trains the network, which nobody must hold.
@@ -617,7 +629,12 @@ class Network:
         return options
 
     def _run_slices(
-        self, rows: _core.Rows, order: NDArray[np.int64], solver: Solver, plan: Plan
+        self,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        solver: Solver,
+        plan: Plan,
+        rates: Rates | None = None,
     ) -> float:
         """Run an epoch piece by piece; Ctrl-C is honoured in between."""
         total_weight = _weight_of_visits(rows, order, solver)
@@ -632,7 +649,10 @@ class Network:
         laid_out = self._laid_out(plan, solver)
         at_start: list[NDArray[Any]] | None = None
         n_visits = self._n_visits
-        for start, stop in self._slices(rows, len(order), plan.rows, per_row, laid_out):
+        pieces = self._slices(rows, len(order), plan.rows, per_row, laid_out)
+        for start, stop in pieces if rates is None else rates.cut(pieces):
+            if rates is not None:
+                options["learning_rate"] = rates.at(start)
             if start == 0 and stop < len(order):  # what it goes back to if a later piece diverges
                 at_start = [array.copy() for array in state]
             copy_each(before, state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,45 @@ class Solver:
         del options["solver"]
         options["rule"] = self.rule.name
         return options
+
+
+@dataclasses.dataclass(frozen=True)
+class Rates:
+    """Learning rates that change within an epoch.
+
+    Attributes
+    ----------
+    of : callable
+        The rate from a row of the epoch on, whose number is a multiple of ``every``.
+    every : int
+        Rows between two rates: whole batches, whatever the pieces of work.
+    first : int
+        Number of the row in the epoch that row 0 is here.
+    """
+
+    of: Callable[[int], float]
+    every: int
+    first: int = 0
+
+    def at(self, row: int) -> float:
+        """Return the rate of a row."""
+        return self.of((self.first + row) // self.every * self.every)
+
+    def largest(self, n_rows: int) -> float:
+        """Return the largest rate of so many rows."""
+        return max(map(self.at, (*range(0, n_rows, self.every), n_rows - 1)))
+
+    def cut(self, pieces: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Yield pieces of work in parts that have one rate each."""
+        for start, stop in pieces:
+            while start < stop:
+                end = min(stop, start + self.every - (self.first + start) % self.every)
+                yield start, end
+                start = end
+
+    def from_row(self, row: int) -> Rates:
+        """Return the rates of what is left of the epoch from a row on."""
+        return dataclasses.replace(self, first=self.first + row)
 
 
 def checked_solver(*told: Any) -> Solver:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network, Solver
+from ..network.solver import Rates
 
 
 @dataclasses.dataclass
@@ -94,6 +95,7 @@ class Recorder:
         visit: NDArray[np.int64],
         solver: Solver,
         n_threads: int,
+        rates: Rates | None = None,
     ) -> float:
         """Run an epoch; see `Network._run_epoch`."""
         batch = min(solver.batch_size, len(visit))
@@ -105,8 +107,8 @@ class Recorder:
             self.snapshots[-1].rows = visit[:batch].copy()
             self.snapshots[-1].learning_rate = solver.learning_rate
         self.steps_an_epoch = -(-len(visit) // batch)
-        loss_sum, weight = self._run_twin(network, rows, visit, solver, batch)
-        loss = network._run_epoch(rows, visit, solver, n_threads)
+        loss_sum, weight = self._run_twin(network, rows, visit, solver, batch, rates)
+        loss = network._run_epoch(rows, visit, solver, n_threads, rates)
         self.n_steps += self.steps_an_epoch
         self.epoch_losses.append(loss)
         total = _weight(rows, visit, solver)
@@ -127,18 +129,22 @@ class Recorder:
         visit: NDArray[np.int64],
         solver: Solver,
         batch: int,
+        rates: Rates | None,
     ) -> tuple[float, float]:
         """Keep the snapshots within an epoch; return loss and weight of the rows up to there."""
         twin, position, loss_sum, total = network.copy(), 0, 0.0, 0.0
         for step in self._stops():
             part = visit[position * batch : (step - self.n_steps) * batch]
             weight = _weight(rows, part, solver)
-            loss = twin._run_epoch(rows, part, solver) * weight
+            rest = None if rates is None else rates.from_row(position * batch)
+            loss = twin._run_epoch(rows, part, solver, rates=rest) * weight
             if not math.isfinite(loss):
                 break
             position = step - self.n_steps
             loss_sum, total = loss_sum + loss, total + weight
             self._count(loss, weight)
+            if rates is not None:
+                self._learning_rate = rates.at(position * batch)
             self._keep(twin, visit[position * batch : (position + 1) * batch], step)
         return loss_sum, total
 
@@ -212,13 +218,14 @@ class Runs:
         visit: NDArray[np.int64],
         solver: Solver,
         n_threads: int,
+        rates: Rates | None = None,
     ) -> float:
         """Run an epoch; see `Network._run_epoch`."""
         if not self._networks or network is not self._networks[-1]:
             self._finish()
             self._networks.append(network)
             self.recorders.append(Recorder(*self._limits))
-        return self.recorders[-1](network, rows, visit, solver, n_threads)
+        return self.recorders[-1](network, rows, visit, solver, n_threads, rates)
 
     def of(self, network: Network) -> Recorder:
         """Return what was recorded of the network that training ended with."""

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network, Solver
+from ..network.solver import Rates
 from ..network.state import copy_each
 from .run import History
 from .schedule import Schedule
 from .stopping import BestEpoch, Ending, Patience, Validation
 
 # Runs an epoch in place of `Network._run_epoch` and looks on: see recording/recorder.py.
-Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int], float]
+Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int, Rates | None], float]
 WATCHER: contextvars.ContextVar[Watcher | None] = contextvars.ContextVar("watcher", default=None)
 
 
@@ -61,7 +62,7 @@ def train_epochs(
     patience : Patience, default=None
         Ends training early, by the loss or, of a validation that stops, by its score.
     schedule : Schedule, default=None
-        Learning rate of each epoch; None is that of the solver.
+        The learning rate; None is that of the solver.
     validation : Validation, default=None
         Held-out rows that are looked at after every epoch.
     epochs : default=None
@@ -96,14 +97,18 @@ def train_epochs(
                 epochs.begin()
             if rate(0) != solver.learning_rate:
                 solver = dataclasses.replace(solver, learning_rate=rate(0))
-            most = 1 if watched else left if patience is None else int(min(left, patience.n_left))
+            rates = pace.rates(history.n_rows, solver.batch_size)
+            alone = watched or rates is not None
+            most = 1 if alone else left if patience is None else int(min(left, patience.n_left))
             start = None if best is None else _Start(network, shuffle, history.n_rows, pace)
             losses = network._run_epochs(rows, order, solver, most, shuffle, rate, n_threads)
             if best is not None and start is not None and losses:
                 after = functools.partial(start.after, rows, order, visit, solver, n_threads)
                 best.note(losses, after)
             if not losses:
-                losses = [_run_epoch(network, rows, order, visit, solver, shuffle, n_threads)]
+                losses = [
+                    _run_epoch(network, rows, order, visit, solver, shuffle, n_threads, rates)
+                ]
                 if best is not None:
                     best.note(losses)
             if best is not None and not math.isfinite(losses[-1]):
@@ -192,13 +197,14 @@ def _run_epoch(
     solver: Solver,
     shuffle: Any,
     n_threads: int,
+    rates: Rates | None = None,
 ) -> float:
     """Run one epoch, in an order of its own in ``visit``."""
     if shuffle is not None:
         np.copyto(visit, order)
         _core.shuffle(visit, shuffle)
     run = WATCHER.get() or Network._run_epoch
-    return run(network, rows, visit, solver, n_threads)
+    return run(network, rows, visit, solver, n_threads, rates)
 
 
 def _judged(loss: float, validation: Validation | None, history: History) -> float:

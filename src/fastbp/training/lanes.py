@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network, Solver
+from ..network.solver import Rates
 from ..network.tables import is_of_z
 from .run import Restart
 from .schedule import Schedule
@@ -49,7 +50,8 @@ def train_in_lanes(
             if shuffle is not None:
                 np.copyto(visit, order)
                 _core.shuffle(visit, shuffle)
-            losses = team.run_epoch(rows, visit, schedule.rate(running[0].history.n_rows))
+            n_rows = running[0].history.n_rows
+            losses = team.run_epoch(rows, visit, schedule.rate(n_rows), schedule.rates(n_rows, 1))
             epoch += 1
             for number, restart in enumerate(members):
                 if restart.ending is None:
@@ -143,25 +145,31 @@ class Team:
                 array[...] = lane
 
     def run_epoch(
-        self, rows: _core.Rows, order: NDArray[np.int64], learning_rate: float | None = None
+        self,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        learning_rate: float | None = None,
+        rates: Rates | None = None,
     ) -> NDArray[np.float64]:
         """Run `Network.train_epoch` in all lanes; return their losses.
 
-        Where no learning rate is given, with that of the solver.
+        Where no learning rate or rates within the epoch are given, with that of the solver.
 
         One that diverges leaves, with the weights from before the piece in which it did.
         """
         lanes, solver = self._lanes, self._solver
         sums = np.zeros((lanes.n_groups, lanes.n_lanes))
         some = next(iter(self.networks.values()))
-        for start, stop in some._slices(rows, len(order), ROWS):
+        rate = solver.learning_rate if learning_rate is None else learning_rate
+        pieces = some._slices(rows, len(order), ROWS)
+        for start, stop in pieces if rates is None else rates.cut(pieces):
             np.copyto(self._before, lanes.values)
             lanes.train(
                 rows,
                 order,
                 start,
                 stop,
-                solver.learning_rate if learning_rate is None else learning_rate,
+                rate if rates is None else rates.at(start),
                 solver.momentum,
                 solver.nesterov,
                 solver.alpha,
