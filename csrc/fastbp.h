@@ -127,9 +127,9 @@ typedef struct {
 #define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
 #define FBP_FEW_OUTPUTS 4     /* whose deltas stay in registers */
 #define FBP_GROUP 4          /* blocks of a batch's rows that go through a layer together */
-#define FBP_POWERS 256        /* of a step, and of that many steps: see sparse_rows.inc.h */
+#define FBP_POWERS 256        /* of a step, and of that many steps: see sparse.inc.h */
 
-/* The first layer while it runs one block of rows behind: see first_layer.inc.h. */
+/* The first layer while it runs one block of rows behind: see blocks.inc.h. */
 typedef struct {
     int64_t n_columns, panel_width; /* outputs (twice with momentum), padded to whole panels */
     int64_t stride;                 /* from row to row of Z and D */
@@ -145,13 +145,13 @@ typedef struct {
     double scale;                   /* of sparse rows: the weights are scale * W */
 } fbp_block;
 
-/* The first layer for rows of non-zeros, row by row: see sparse_rows.inc.h. With momentum: */
+/* The first layer for rows of non-zeros, row by row: see sparse.inc.h. With momentum: */
 typedef struct {
     int32_t clock, *reached;        /* rows since it began, and those in each input's W; NULL: no momentum */
     double *powers;                 /* (2, FBP_POWERS, 4) of keep */
 } fbp_sparse;
 
-/* One layer as one thread trains it on batches: see batch.inc.h. Threads share all but their scratch. */
+/* One layer as one thread trains it on batches: see batches.inc.h. Threads share all but their scratch. */
 typedef struct {
     int64_t n_columns, stride;  /* outputs, padded to whole vectors; from row to row of Z and D */
     int sparse;                 /* rows of non-zeros: W, V and G are row-major, like the layer's */
@@ -184,7 +184,7 @@ typedef struct {
     uint64_t visit;         /* with dropout: number of the row that is visited, over all epochs */
 } fbp_net;
 
-/* A layer of networks side by side, each in a lane of its own: see restarts.inc.h. */
+/* A layer of networks side by side, each in a lane of its own: see lanes.inc.h. */
 typedef struct {
     int64_t n_in, n_out;
     void *W, *b;                /* [n_in][n_out][lanes], [n_out][lanes] */
@@ -238,7 +238,7 @@ struct fbp_ops {
     void (*layer_load)(fbp_layer *layer, fbp_layer *packed);
     void (*layer_unload)(fbp_layer *layer, fbp_layer *packed);
 
-    /* The same for the first layer and a whole block of rows: see first_layer.inc.h. */
+    /* The same for the first layer and a whole block of rows: see blocks.inc.h. */
     int block_rows;
     void (*block_load)(fbp_block *block, const fbp_layer *layer, const fbp_step *step);
     void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows);
@@ -252,14 +252,14 @@ struct fbp_ops {
     void (*block_close)(fbp_block *block, const fbp_layer *layer, int n_rows);
     void (*block_unload)(fbp_block *block, const fbp_layer *layer);
 
-    /* The same for a row that lists its inputs: see sparse_rows.inc.h. */
+    /* The same for a row that lists its inputs: see sparse.inc.h. */
     void (*sparse_begin)(fbp_sparse *sparse, fbp_layer *layer, const fbp_step *step);
     void (*sparse_forward)(const fbp_sparse *sparse, const fbp_layer *layer, const fbp_row *x);
     void (*sparse_update)(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x, double weight,
                           const fbp_step *step);
     void (*sparse_end)(fbp_sparse *sparse, fbp_layer *layer);
 
-    /* A layer and rows of a batch: see batch.inc.h. */
+    /* A layer and rows of a batch: see batches.inc.h. */
     int panel_width;
     void (*batch_load)(fbp_batch *batch, const fbp_layer *layer);
     void (*batch_forward)(fbp_batch *batch, const fbp_layer *layer, const fbp_batch *below,
@@ -275,12 +275,13 @@ struct fbp_ops {
 
     /* Whole networks of one small hidden layer, whose last layer layer_load has transposed: of up to
      * tiny_units hidden units, other than identity, and one output; or without momentum of
-     * tiny_units_at_rest of any kind, and of as many outputs as the scratch of a layer has room for. See tiny.inc.h. */
+     * tiny_units_at_rest of any kind, and of as many outputs as the scratch of a layer has room for. See
+     * registers.inc.h. */
     int tiny_units, tiny_units_at_rest;
     fbp_train_tiny *train_tiny;
 
     /* Networks side by side: adds each lane's weighted losses to loss_sums, which become infinite
-     * where a loss was too large or a parameter is no longer finite; see restarts.inc.h. */
+     * where a loss was too large or a parameter is no longer finite; see lanes.inc.h. */
     void (*train_lanes)(const fbp_lanes *net, const fbp_data *data, const int64_t *order,
                         int64_t start, int64_t stop, const fbp_step *step, double largest_loss,
                         double *loss_sums);

@@ -194,8 +194,8 @@ INLINE void v_transpose(vec *v) {
 /* Register tiles, each by two vectors: rows forward, inputs in the update of batches and of blocks. */
 enum { ROW_TILE = 4, INPUT_TILE = 6, BLOCK_INPUT_TILE = 4 };
 
-/* Hidden units of tiny.inc.h, in vectors. */
+/* Hidden units of registers.inc.h, in vectors. */
 #define TINY_VECTORS 4
 
-/* Units of restarts.inc.h that are done together, in vectors. */
+/* Units of lanes.inc.h that are done together, in vectors. */
 enum { LANES_TILE = 4 };

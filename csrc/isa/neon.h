@@ -112,8 +112,8 @@ INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
 /* Register tiles, each by two vectors: rows forward, inputs in the update of batches and of blocks. */
 enum { ROW_TILE = 8, INPUT_TILE = 12, BLOCK_INPUT_TILE = 12 };
 
-/* Hidden units of tiny.inc.h, in vectors. */
+/* Hidden units of registers.inc.h, in vectors. */
 #define TINY_VECTORS 4
 
-/* Units of restarts.inc.h that are done together, in vectors. */
+/* Units of lanes.inc.h that are done together, in vectors. */
 enum { LANES_TILE = 8 };

@@ -9,9 +9,9 @@
 #define FBP_TABLE fbp_ops_avx2_f64
 #define FBP_TARGET "avx2,fma,popcnt"
 
-#include "../target_push.h"
-#include "../real.h"
+#include "target_push.h"
+#include "../kernels/real.h"
 #include "../isa/avx2.h"
-#include "../kernels.inc.h"
-#include "../target_pop.h"
+#include "../kernels/table.inc.h"
+#include "target_pop.h"
 #endif

@@ -9,9 +9,9 @@
 #define FBP_TABLE fbp_ops_avx512_f64
 #define FBP_TARGET "avx512f,avx512dq,avx512vl,avx2,fma,popcnt"
 
-#include "../target_push.h"
-#include "../real.h"
+#include "target_push.h"
+#include "../kernels/real.h"
 #include "../isa/avx512.h"
-#include "../kernels.inc.h"
-#include "../target_pop.h"
+#include "../kernels/table.inc.h"
+#include "target_pop.h"
 #endif

@@ -9,9 +9,9 @@
 #define FBP_ISA_NAME "neon"
 #define FBP_TABLE fbp_ops_neon_f32
 
-#include "../target_push.h"
-#include "../real.h"
+#include "target_push.h"
+#include "../kernels/real.h"
 #include "../isa/neon.h"
-#include "../kernels.inc.h"
-#include "../target_pop.h"
+#include "../kernels/table.inc.h"
+#include "target_pop.h"
 #endif

@@ -6,8 +6,8 @@
 #define FBP_ISA_NAME "scalar"
 #define FBP_TABLE fbp_ops_scalar_f64
 
-#include "../target_push.h"
-#include "../real.h"
+#include "target_push.h"
+#include "../kernels/real.h"
 #include "../isa/scalar.h"
-#include "../kernels.inc.h"
-#include "../target_pop.h"
+#include "../kernels/table.inc.h"
+#include "target_pop.h"

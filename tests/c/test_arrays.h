@@ -1,4 +1,4 @@
-/* take_steps, scale, all_finite and hash_row: csrc/arrays.inc.h, csrc/hash.inc.h. */
+/* take_steps, scale, all_finite and hash_row: csrc/kernels/arrays.inc.h, csrc/kernels/hash.inc.h. */
 
 static void test_take_steps(int64_t n, int which, int biases, int shift) {
     const fbp_step *step = &STEPS[which];

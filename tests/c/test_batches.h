@@ -1,4 +1,4 @@
-/* batch_*: one layer of a batch: csrc/batch.inc.h. */
+/* batch_*: one layer of a batch: csrc/kernels/batches.inc.h. */
 
 /* A layer as _core.Batch lays it out, for up to `most` rows, a whole number of blocks; `below` only has
  * what the layer above uses of it. G is there if a batch may have more rows than that. */
@@ -55,7 +55,8 @@ static void batch_rows(guarded_batch *g, guarded_batch *below, const random_laye
     double *size = numbers(n_out), *d_below = numbers(n * n_in), *below_size = numbers(n * n_in);
     for (int t = 0; t < n; t++)
         for (int64_t i = 0; below && i < n_in; i++)
-            set((char *)below->batch.Z + (t * below->batch.stride + i) * ops->itemsize, 0, get(rows[t].values.at, i));
+            set((char *)below->batch.Z + (t * below->batch.stride + i) * ops->itemsize, 0, get(rows[t].values.at,
+                                                                                               i));
     ops->batch_forward(&g->batch, &l->layer, below ? &below->batch : NULL, below ? NULL : now, at, n);
     for (int t = 0; t < n; t++) {
         array Z = row_of(&g->parts[BATCH_Z], g->batch.stride, t, n_out);

@@ -1,4 +1,4 @@
-/* block_*: the first layer, one block of rows behind: csrc/first_layer.inc.h. */
+/* block_*: the first layer, one block of rows behind: csrc/kernels/blocks.inc.h. */
 
 /* A block as _core.Layout lays it out, which begins with zeros. But what is in it must be written
  * before it is read, except for the padding of biases and X of sparse rows. */
@@ -96,7 +96,8 @@ static void test_block(block_case c) {
         train_block(&g, &l.layer, &naive, rows + start, n, n_trained, step, roundings);
     }
     ops->block_unload(&g.block, &l.layer);
-    expect_layer(&l.W, &l.b, step->rule == FBP_MOMENTUM ? &l.V_W : NULL, step->rule == FBP_MOMENTUM ? &l.V_b : NULL, &naive,
+    expect_layer(&l.W, &l.b, step->rule == FBP_MOMENTUM ? &l.V_W : NULL,
+                 step->rule == FBP_MOMENTUM ? &l.V_b : NULL, &naive,
                  roundings);
 
     for (int r = 0; r < n_rows; r++) finish_row(&rows[r]);

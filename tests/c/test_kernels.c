@@ -16,12 +16,12 @@
 #include "test_layers.h"
 #include "test_outputs.h"
 #include "test_arrays.h"
-#include "test_sparse_rows.h"
+#include "test_sparse.h"
 #include "test_blocks.h"
 #include "test_batches.h"
 #include "naive_network.h"
-#include "test_tiny.h"
-#include "test_restarts.h"
+#include "test_registers.h"
+#include "test_lanes.h"
 
 static void test_vectors(int64_t lanes) {
     for (int64_t n = 0; n <= 4 * lanes + 1; n++) {

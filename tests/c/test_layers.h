@@ -1,4 +1,4 @@
-/* forward, backward_update, update and list_active: csrc/layer.inc.h. */
+/* forward, backward_update, update and list_active: csrc/kernels/layer.inc.h. */
 
 static void test_forward(int64_t n_in, int64_t n_out, enum columns kind, int shift) {
     describe("forward %s, %ld x %ld, shift %d", kinds[kind], (long)n_in, (long)n_out, shift);
@@ -41,7 +41,8 @@ static random_layer new_layer(int64_t n_in, int64_t n_out, const array *delta, i
         unpadded("W", n_in * n_out, shift), unpadded("b", n_out, shift),
         unpadded("V_W", n_in * n_out, shift), unpadded("V_b", n_out, shift),
         unpadded("to_W", n_in * n_out, shift), unpadded("to_b", n_out, shift), {.n_in = n_in}};
-    l.layer = (fbp_layer){.n_in = n_in, .n_out = n_out, .width = n_out, .scale = 1, .W = l.W.at, .b = l.b.at, .delta = delta->at,
+    l.layer = (fbp_layer){.n_in = n_in, .n_out = n_out, .width = n_out, .scale = 1, .W = l.W.at, .b = l.b.at,
+                          .delta = delta->at,
                           .to_W = in_place ? l.W.at : l.sums_W.at, .to_b = in_place ? l.b.at : l.sums_b.at,
                           .V_W = momentum ? l.V_W.at : NULL, .V_b = momentum ? l.V_b.at : NULL};
     return l;

@@ -1,4 +1,4 @@
-/* activate, derive and output_delta: csrc/activations.inc.h, csrc/losses.inc.h. */
+/* activate, derive and output_delta: csrc/kernels/activations.inc.h, csrc/kernels/losses.inc.h. */
 
 static double activated(int f, double z) {
     switch (f) {
@@ -191,13 +191,14 @@ static void test_output_delta(int loss, int64_t n, double spread_over, int shift
     }
     const double got = ops->output_delta[loss](delta.at, z.at, a.at, y.at, n, LOSS_PARAMETER);
     expect_close(&delta, expected, size, is_kinked ? 0 : 4);
-    check(fabs(got - total) <= 8 * (eps * total_size + (double)n * smallest), "loss is %.17g, expected %.17g", got, total);
+    check(fabs(got - total) <= 8 * (eps * total_size + (double)n * smallest), "loss is %.17g, expected %.17g",
+          got, total);
     finish(&delta, 1);
     finish_inputs(inputs, 3);
     free(dz), free(da), free(dy), free(expected), free(size);
 }
 
-/* Dropout: csrc/dropout.inc.h. Which units go is the reference's own draw; a comes back to rounding. */
+/* Dropout: csrc/kernels/dropout.inc.h. Which units go is the reference's own draw; a comes back to rounding. */
 static uint64_t splitmix(uint64_t k) {
     k = (k ^ (k >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
     k = (k ^ (k >> 27)) * UINT64_C(0x94D049BB133111EB);

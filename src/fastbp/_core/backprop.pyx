@@ -169,7 +169,8 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
                              const fbp_solver *solver, double *loss_sum) noexcept nogil:
     """Row by row all the same, with the first layer written one block of rows behind.
 
-    The numbers are those of train_rows, to rounding: csrc/first_layer.inc.h has the formulas. The
+    The numbers are those of train_rows, to rounding: csrc/kernels/blocks.inc.h has the formulas.
+    The
     layers above stand in packed[l] meanwhile.
     """
     cdef fbp_step step = step_of(solver, 1, 1)
@@ -218,7 +219,7 @@ cdef Py_ssize_t train_sparse(fbp_net *net, fbp_sparse *sparse, fbp_layer *packed
                              double *loss_sum) noexcept nogil:
     """Row by row, where rows list what is not zero, and of W[1] meet only the weights of that.
 
-    The numbers are those of train_rows, to rounding: csrc/sparse_rows.inc.h says how the other
+    The numbers are those of train_rows, to rounding: csrc/kernels/sparse.inc.h says how the other
     weights move. The layers above stand in packed[l] meanwhile.
     """
     cdef fbp_step step = step_of(solver, 1, 1)

@@ -27,7 +27,7 @@ cnp.import_array()
 
 @cython.final
 cdef class Lanes:
-    """Networks of one shape side by side, one in each lane of a vector: csrc/restarts.inc.h.
+    """Networks of one shape side by side, one in each lane of a vector: csrc/kernels/lanes.inc.h.
 
     Parameters
     ----------

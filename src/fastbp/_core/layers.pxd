@@ -19,8 +19,9 @@ cdef class Engine:
     cdef double least_target, most_target, large
     cdef fbp_activation out_activation
     cdef readonly str isa
-    cdef readonly bint tiny, tiny_with_momentum  # may run in registers: csrc/tiny.inc.h
-    cdef readonly int block_rows   # of csrc/first_layer.inc.h
+    # may run in registers: csrc/kernels/registers.inc.h
+    cdef readonly bint tiny, tiny_with_momentum
+    cdef readonly int block_rows   # of csrc/kernels/blocks.inc.h
     cdef void *begin(self, fbp_net *net, char *gradients=*, char *velocities=*,
                      bint list_active=*) except NULL
     cdef bint within(self, const void *values, Py_ssize_t n, double least, double most)

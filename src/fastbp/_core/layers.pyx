@@ -34,7 +34,8 @@ cdef enum:
     MOST_TINY_VECTORS = 160    # of W[1], with several outputs: past it, blocks of rows cost less
 
 
-IN_REGISTERS = ("logistic", "tanh", "relu")  # with templates of their own: csrc/tiny.inc.h
+# with templates of their own: csrc/kernels/registers.inc.h
+IN_REGISTERS = ("logistic", "tanh", "relu")
 
 
 @cython.final

@@ -22,8 +22,9 @@ cdef class Layout:
     Parameters
     ----------
     engine : Engine
-    path : "registers" (csrc/tiny.inc.h), "blocks" (the first layer one block of rows behind:
-        csrc/first_layer.inc.h) or, for sparse rows, "rows" (csrc/sparse_rows.inc.h)
+    path : "registers" (csrc/kernels/registers.inc.h), "blocks" (the first layer one block of rows
+    behind:
+        csrc/kernels/blocks.inc.h) or, for sparse rows, "rows" (csrc/kernels/sparse.inc.h)
     sparse : bool, whether rows are those of a CSR matrix
     rule : name of what a step does: csrc/tables/solvers.h
     """

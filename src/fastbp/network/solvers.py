@@ -1,6 +1,7 @@
 """Solvers: what a step does with a gradient, one entry each.
 
-The arithmetic stands in ``csrc/solvers.inc.h``, one line a rule in ``csrc/tables/solvers.h``. What
+The arithmetic stands in ``csrc/kernels/solvers.inc.h``, one line a rule in
+``csrc/tables/solvers.h``. What
 checks options, keeps numbers beside the weights, writes texts and docstrings or saves a network
 reads it here.
 """

@@ -1,6 +1,7 @@
 """Activations and losses: what is known of each besides its kernel, one entry each.
 
-The kernels stand in ``csrc/activations.inc.h`` and ``csrc/losses.inc.h``, one line each in
+The kernels stand in ``csrc/kernels/activations.inc.h`` and ``csrc/kernels/losses.inc.h``, one line
+each in
 ``csrc/tables/``: what layers may have an activation, and which targets a loss allows, is read from
 there.
 """

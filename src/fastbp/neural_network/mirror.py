@@ -33,7 +33,7 @@ REPORTED = {
 
 
 class ReportingNetwork(Network):
-    """A network whose losses are those that scikit-learn reports: see csrc/losses.inc.h."""
+    """A network whose losses are those that scikit-learn reports: see csrc/kernels/losses.inc.h."""
 
     @property
     def _kernel_loss(self) -> str:

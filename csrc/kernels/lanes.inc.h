@@ -11,6 +11,14 @@
  *
  * One pass over W of the first layer takes the steps of two rows and goes on to z of the next two, or
  * with momentum of one: loading and storing W would take longer than the arithmetic. */
+#ifndef FASTBP_KERNELS_LANES_INC_H
+#define FASTBP_KERNELS_LANES_INC_H
+
+#include "activations.inc.h"
+#include "losses.inc.h"
+#include "solvers.inc.h"
+#include "vector_math.inc.h"
+#include "rows.h"
 
 /* What keeps a weight as it is before a step is added: nothing to do, L2, or momentum. */
 enum { LANES_KEEP, LANES_DECAY, LANES_MOMENTUM };
@@ -359,3 +367,5 @@ static void train_lanes(const fbp_lanes *net, const fbp_data *data, const int64_
 #undef ROWS
 #undef WITH_KEEPS
 }
+
+#endif

@@ -6,9 +6,18 @@
  * which threads share out among themselves: W comes near once for all of them, a chunk of inputs after
  * the other. The step takes all rows at once, and threads share out its inputs. No number depends on
  * how rows and inputs are shared out. W, its velocities and G stand in panels as in
- * first_layer_dense.inc.h, and W' as well, so that all products are tiles of that kind, but the last
+ * blocks_dense.inc.h, and W' as well, so that all products are tiles of that kind, but the last
  * panel is a single vector wide where that has room for its outputs; rows of Z (then A) and D are
- * `stride` apart. Rows of non-zeros leave their layer row-major: batch_sparse.inc.h. */
+ * `stride` apart. Rows of non-zeros leave their layer row-major: batches_sparse.inc.h. */
+#ifndef FASTBP_KERNELS_BATCHES_INC_H
+#define FASTBP_KERNELS_BATCHES_INC_H
+
+#include "arrays.inc.h"
+#include "batches_sparse.inc.h"
+#include "blocks.inc.h"
+#include "blocks_dense.inc.h"
+#include "layer.inc.h"
+#include "solvers.inc.h"
 
 enum { STEP_CHUNK = 48 /* inputs: theirs of a batch's rows stay near while all panels pass */ };
 
@@ -294,3 +303,5 @@ static double batch_penalty(const fbp_batch *batch, const fbp_layer *layer, int6
     }
     return sum;
 }
+
+#endif

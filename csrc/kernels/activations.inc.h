@@ -2,6 +2,10 @@
  *
  * Loops run over whole vectors, into the padding of the scratch (fastbp.h); finite padding stays
  * finite. */
+#ifndef FASTBP_KERNELS_ACTIVATIONS_INC_H
+#define FASTBP_KERNELS_ACTIVATIONS_INC_H
+
+#include "vector_math.inc.h"
 
 /* e^z - 1 for z < 0 and 0 above, without losing the digits of a small z: 2 t / (1 - t), t = tanh(z / 2) */
 INLINE vec v_expm1_below(vec z) {
@@ -134,3 +138,5 @@ static void activate_SOFTMAX(void *z_, int64_t n) {
     const vec scale = v_set1(1 / v_sum(sum));
     for (int64_t i = 0; i < n; i += VL) v_store(z + i, v_mul(v_load(z + i), scale));
 }
+
+#endif

@@ -10,13 +10,19 @@
  *                                           + sum over s < t of take_(t-s)[0] G[t][s] D_s
  *
  * and V_t like W_t with the second row of keep and take. W and V of the next block wait for the pass
- * over them that the next block's X W needs anyway: for dense rows in first_layer_dense.inc.h, for
- * rows of non-zeros, without momentum, in first_layer_sparse.inc.h. b is written row by row.
+ * over them that the next block's X W needs anyway: for dense rows in blocks_dense.inc.h, for
+ * rows of non-zeros, without momentum, in blocks_sparse.inc.h. b is written row by row.
  *
  * W stands in panels of some vectors of outputs, W[panel][input][panel_width]: a row-major W has
  * its rows a power of two apart and loses to cache conflicts. With momentum every vector of W is
  * followed by the same of V, and so are those of Z = [X W | X V] and D. Z and D are row-major with
  * rows block.stride apart, for the same reason a little more than there are columns. */
+#ifndef FASTBP_KERNELS_BLOCKS_INC_H
+#define FASTBP_KERNELS_BLOCKS_INC_H
+
+#include "arrays.inc.h"
+#include "layer.inc.h"
+#include "solvers.inc.h"
 
 enum { BLOCK = VL > 8 ? VL : 8 }; /* rows */
 
@@ -153,3 +159,5 @@ static void block_close(fbp_block *block, const fbp_layer *layer, int n_rows) {
     }
     block->n_pending = n_rows;
 }
+
+#endif

@@ -7,6 +7,10 @@
  * scikit-learn's perceptrons report some of them differently, with the same delta: squared error is a mean
  * over outputs, log losses are those of probabilities clipped to eps .. 1 - eps, and Poisson's is infinite
  * where y / a is not a number of the dtype. */
+#ifndef FASTBP_KERNELS_LOSSES_INC_H
+#define FASTBP_KERNELS_LOSSES_INC_H
+
+#include "vector_math.inc.h"
 
 /* log(x), x > 0. libm's log would bind the wheel to a newer libc than its log1p does. */
 INLINE double natural_log(double x) {
@@ -185,3 +189,5 @@ static double ratio_poisson_delta(void *delta, const void *z, const void *a_, co
         if (!isfinite(y[k] / a[k])) loss = INFINITY;
     return loss;
 }
+
+#endif

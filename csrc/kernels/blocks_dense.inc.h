@@ -1,8 +1,13 @@
-/* first_layer.inc.h for dense rows: the pass over W is two matrix products on register tiles.
+/* blocks.inc.h for dense rows: the pass over W is two matrix products on register tiles.
  *
  * Panels are two vectors wide: of W, or with momentum one of W and one of V. The block's rows stand side by
  * side, X[input][row], and inputs are taken a chunk at a time, which both products pass over while it is in
  * the nearest cache. */
+#ifndef FASTBP_KERNELS_BLOCKS_DENSE_INC_H
+#define FASTBP_KERNELS_BLOCKS_DENSE_INC_H
+
+#include "blocks.inc.h"
+#include "solvers.inc.h"
 
 enum { DENSE_PANEL = 2 * VL, CHUNK = 96 /* inputs */ };
 
@@ -154,3 +159,5 @@ static void dense_finish(fbp_block *block, const fbp_layer *layer) {
         update_panel(block, (real *)block->W + j * layer->n_in, block->X[block->turn], j, layer->n_in);
     block->n_pending = 0;
 }
+
+#endif

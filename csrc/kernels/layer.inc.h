@@ -6,6 +6,10 @@
  *
  * The weights are scale * W. Where a row lists its inputs, L2 shrinks the scale: the weights of the
  * inputs it leaves out are not touched. */
+#ifndef FASTBP_KERNELS_LAYER_INC_H
+#define FASTBP_KERNELS_LAYER_INC_H
+
+#include "solvers.inc.h"
 
 /* sum over i of u[i] v[i] */
 INLINE real dot(const real *u, const real *v, int64_t n) {
@@ -385,3 +389,5 @@ static void layer_unload(fbp_layer *layer, fbp_layer *packed) {
     swap_places(layer, packed);
     layer->scale = 1;
 }
+
+#endif

@@ -1,6 +1,8 @@
 /* What a step does to a weight: one function for each line of tables/solvers.h. A rule is given the weight
  * w, the numbers s[0], s[1] that it keeps beside it, and the gradient g; it returns the new weight.
  * Whatever moves weight by weight goes through step_vector, so that a rule is there at once. */
+#ifndef FASTBP_KERNELS_SOLVERS_INC_H
+#define FASTBP_KERNELS_SOLVERS_INC_H
 
 /* TAKE(RULE), a macro, for the rule that is known when the program runs */
 #define TAKE_RULE(NAME, ...) case FBP_##NAME: TAKE(FBP_##NAME); break;
@@ -126,3 +128,5 @@ INLINE void step_along(real *t, real *v, const real *g, int64_t n, const vec_ste
         step_vector_n(t + j, v + j, v_load_n(g + j, m), s, RULE, m);
     }
 }
+
+#endif

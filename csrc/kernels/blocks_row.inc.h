@@ -1,6 +1,14 @@
-/* A whole row, from z[1] on, while the first layer runs a block behind (first_layer.inc.h) and only a layer
+/* A whole row, from z[1] on, while the first layer runs a block behind (blocks.inc.h) and only a layer
  * of a few outputs stands above it, transposed (layer_load): three passes over the hidden units instead
  * of eight. Rows of such networks are so short that calls and passes would be a third of their time. */
+#ifndef FASTBP_KERNELS_BLOCKS_ROW_INC_H
+#define FASTBP_KERNELS_BLOCKS_ROW_INC_H
+
+#include "activations.inc.h"
+#include "blocks.inc.h"
+#include "layer.inc.h"
+#include "losses.inc.h"
+#include "registers.inc.h"
 
 /* The loss, and the layer's delta, from a. */
 INLINE double few_outputs(const fbp_net *net, const real *y, const int OUTPUTS) {
@@ -70,3 +78,5 @@ static double block_row(fbp_net *net, fbp_block *block, const void *y, int t, do
 #undef OUTPUTS
     return loss;
 }
+
+#endif

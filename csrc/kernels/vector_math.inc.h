@@ -14,6 +14,9 @@
  *
  * The coefficients are minimax fits (Remez), rounded to the dtype: e^r to 2^-57 (float: 2^-28)
  * of itself, tanh to 2^-55 (2^-28), atanh, up to 3 - sqrt(8), to 2^-80 (2^-46). */
+#ifndef FASTBP_KERNELS_VECTOR_MATH_INC_H
+#define FASTBP_KERNELS_VECTOR_MATH_INC_H
+
 #ifdef FBP_F32
 
 #define N_TERMS 5
@@ -150,3 +153,5 @@ INLINE vec v_log1p(vec x, double most) {
     const vec atanh = v_fma(v_mul(s, s2), polynomial(s2, atanh_terms), s);
     return v_fma(n, v_set1((real)0.69314718055994531), v_add(atanh, atanh));
 }
+
+#endif

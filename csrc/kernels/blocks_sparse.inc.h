@@ -1,11 +1,18 @@
-/* first_layer.inc.h for rows of non-zeros: the same pass over W, only where there is something.
+/* blocks.inc.h for rows of non-zeros: the same pass over W, only where there is something.
  *
- * For rows of which several meet the same weights in most blocks; sparse_rows.inc.h takes emptier ones,
+ * For rows of which several meet the same weights in most blocks; sparse.inc.h takes emptier ones,
  * and those with momentum. L2 moves the weights that have no gradient as well, but all by a factor, which
  * block->scale collects.
  *
  * Panels are wider, so that finding an input's weights is paid for by several vectors. X[input][row]
  * is kept all zero, and holds one block's non-zeros for a moment: so each row meets those before it. */
+#ifndef FASTBP_KERNELS_BLOCKS_SPARSE_INC_H
+#define FASTBP_KERNELS_BLOCKS_SPARSE_INC_H
+
+#include "arrays.inc.h"
+#include "blocks.inc.h"
+#include "blocks_dense.inc.h"
+#include "sparse.inc.h"
 
 /* The next parts of n rows, each behind its last one: what comes before column `end`. */
 INLINE void next_parts(fbp_row *parts, const fbp_row *rows, int64_t n, int64_t end) {
@@ -129,3 +136,5 @@ static void block_unload(fbp_block *block, const fbp_layer *layer) {
     memcpy(layer->b, block->b, bytes);
     if (block->momentum) memcpy(layer->V_b, block->V_b, bytes);
 }
+
+#endif

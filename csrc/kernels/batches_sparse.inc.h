@@ -1,9 +1,15 @@
-/* batch.inc.h's first layer for rows of non-zeros, dense ones that are mostly zeros among them: each
+/* batches.inc.h's first layer for rows of non-zeros, dense ones that are mostly zeros among them: each
  * non-zero meets the weights of its input, and no others.
  *
  * W and its gradients stay row-major. A chunk of inputs is taken at a time, which all rows in hand go
  * through strip by strip of up to eight vectors of outputs: so that a strip's part of W, or of the
  * gradients, stays in the nearest cache. */
+#ifndef FASTBP_KERNELS_BATCHES_SPARSE_INC_H
+#define FASTBP_KERNELS_BATCHES_SPARSE_INC_H
+
+#include "blocks_sparse.inc.h"
+#include "solvers.inc.h"
+#include "sparse.inc.h"
 
 /* Z += X W over the parts of n_rows rows in one chunk of inputs */
 static void product_of_parts(const fbp_batch *batch, const fbp_layer *layer, int64_t n_rows) {
@@ -79,7 +85,7 @@ INLINE void step_met(const fbp_batch *batch, real *W, real *V, int64_t n_out, in
         if (met[k]) step_along(W + k * n_out, V + k * n_out, G + k * n_out, n_out, s, RULE);
 }
 
-/* The same as update_panels in batch.inc.h: the gradients of n inputs from i on, and with a step, W's
+/* The same as update_panels in batches.inc.h: the gradients of n inputs from i on, and with a step, W's
  * along them, of all weights or of those alone that have a gradient. Gradients that only this step needs are
  * summed up near by, a few inputs' at a time. */
 INLINE void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
@@ -103,3 +109,5 @@ INLINE void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const 
         if (s) step_along(W, V, G, m * n_out, s, RULE);
     }
 }
+
+#endif

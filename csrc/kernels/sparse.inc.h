@@ -5,6 +5,11 @@
  * which layer->scale collects. With momentum each pair of W and V moves by the matrix `keep`, once a row: an
  * input's pairs are given all the rows they have missed when next they have a gradient, and are read as if
  * they had been given them. */
+#ifndef FASTBP_KERNELS_SPARSE_INC_H
+#define FASTBP_KERNELS_SPARSE_INC_H
+
+#include "layer.inc.h"
+#include "solvers.inc.h"
 
 /* W[i] += x_i factor d for the row's non-zeros x_i, NV vectors of the `width` numbers that each input has
  * in W, from first_input on */
@@ -205,3 +210,5 @@ static void sparse_end(fbp_sparse *sparse, fbp_layer *layer) {
     else if (layer->scale != 1) scale_weights(layer, layer->scale);
     layer->scale = 1;
 }
+
+#endif

@@ -21,6 +21,16 @@
  * V behind those of each input; zero behind n_out. There b, w2 and D stay zero too, because every
  * unit is 0 there: logistic(0), which is not, is made so. w2 is that of the layer, transposed
  * (layer_load): vectors run over units there as well. */
+#ifndef FASTBP_KERNELS_REGISTERS_INC_H
+#define FASTBP_KERNELS_REGISTERS_INC_H
+
+#include "activations.inc.h"
+#include "arrays.inc.h"
+#include "blocks.inc.h"
+#include "layer.inc.h"
+#include "losses.inc.h"
+#include "solvers.inc.h"
+#include "rows.h"
 
 /* How many rows ahead one is fetched. */
 enum { AHEAD = 12 };
@@ -562,3 +572,5 @@ static int64_t train_tiny(ARGUMENTS) {
 }
 #undef GIVEN
 #undef ARGUMENTS
+
+#endif

@@ -1,4 +1,5 @@
-/* Whole networks of two layers: train_tiny of csrc/tiny.inc.h, and block_row of csrc/block_row.inc.h. */
+/* Whole networks of two layers: train_tiny of csrc/kernels/registers.inc.h, and block_row of
+ * csrc/kernels/blocks_row.inc.h. */
 
 enum { TINY_ROWS = 5, TINY_VISITS = 9, BLOCK_VISITS = 3 + FBP_MOST_BLOCK_ROWS + 3 };
 

@@ -1,4 +1,9 @@
 /* What is done to whole arrays of parameters or data. */
+#ifndef FASTBP_KERNELS_ARRAYS_INC_H
+#define FASTBP_KERNELS_ARRAYS_INC_H
+
+#include "layer.inc.h"
+#include "solvers.inc.h"
 
 /* W and V take the step for the gradients weight * G */
 static void take_steps(void *W, void *V, const void *G, int64_t n, double weight,
@@ -34,3 +39,5 @@ static int all_finite(const void *values, int64_t n) {
     if (k < n) sum2 = v_fma(v_load_n(x + k, (int)(n - k)), v_set1(0), sum2);
     return v_sum(v_add(sum, sum2)) == 0;
 }
+
+#endif

@@ -1,23 +1,25 @@
 /* Every operation for one dtype and one instruction set, and their table. A file of targets/ has
  * chosen both: `real`, VL and the vector words are defined. */
-#include "rows.h"
-#include "vector_math.inc.h"
+#ifndef FASTBP_KERNELS_TABLE_INC_H
+#define FASTBP_KERNELS_TABLE_INC_H
+
 #include "activations.inc.h"
-#include "losses.inc.h"
-#include "solvers.inc.h"
-#include "layer.inc.h"
 #include "arrays.inc.h"
-#include "sparse_rows.inc.h"
-#include "first_layer.inc.h"
-#include "first_layer_dense.inc.h"
-#include "first_layer_sparse.inc.h"
-#include "tiny.inc.h"
-#include "block_row.inc.h"
-#include "restarts.inc.h"
-#include "batch_sparse.inc.h"
-#include "batch.inc.h"
-#include "hash.inc.h"
+#include "batches.inc.h"
+#include "batches_sparse.inc.h"
+#include "blocks.inc.h"
+#include "blocks_dense.inc.h"
+#include "blocks_row.inc.h"
+#include "blocks_sparse.inc.h"
 #include "dropout.inc.h"
+#include "hash.inc.h"
+#include "lanes.inc.h"
+#include "layer.inc.h"
+#include "losses.inc.h"
+#include "registers.inc.h"
+#include "solvers.inc.h"
+#include "sparse.inc.h"
+#include "vector_math.inc.h"
 
 #define ACTIVATE(NAME, ...) activate_##NAME,
 #define DERIVE(NAME, ...) derive_##NAME,
@@ -69,3 +71,5 @@ const fbp_ops FBP_TABLE = {
 #undef ACTIVATE
 #undef DERIVE
 #undef DELTA
+
+#endif

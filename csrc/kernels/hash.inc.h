@@ -1,4 +1,8 @@
 /* A row's contents as one number: rows can then be put in an order that is not the table's. */
+#ifndef FASTBP_KERNELS_HASH_INC_H
+#define FASTBP_KERNELS_HASH_INC_H
+
+#include "layer.inc.h"
 
 /* Each bit of the result depends on every bit of k: the finaliser of SplitMix64 (Steele, Lea and
  * Flood, "Fast splittable pseudorandom number generators", 2014). */
@@ -21,3 +25,5 @@ static uint64_t hash_row(const fbp_row *x, int64_t first_column) {
     }
     return sum;
 }
+
+#endif

@@ -7,6 +7,10 @@
  * Whether unit j stays on a visit follows from their numbers and the seed alone, by the numbers of
  * SplitMix64 (see hash.inc.h): nothing is kept, any thread may ask, and every dtype, instruction set
  * and batch size drops the same units. */
+#ifndef FASTBP_KERNELS_DROPOUT_INC_H
+#define FASTBP_KERNELS_DROPOUT_INC_H
+
+#include "hash.inc.h"
 
 /* The number that a visit's draws for a layer start from. */
 INLINE uint64_t dropout_start(const fbp_layer *layer, uint64_t visit) {
@@ -33,3 +37,5 @@ static void drop_deltas(const fbp_layer *layer, void *delta, void *a_, uint64_t 
     drop(layer, delta, visit);
     for (int64_t j = 0; j < layer->n_out; j++) a[j] *= keep;
 }
+
+#endif

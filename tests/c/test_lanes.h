@@ -1,4 +1,4 @@
-/* train_lanes: networks side by side: csrc/restarts.inc.h. Each lane against one network in double. */
+/* train_lanes: networks side by side: csrc/kernels/lanes.inc.h. Each lane against one network in double. */
 
 typedef struct { array W1, b1, W2, b2; } lane_arrays;
 
@@ -95,7 +95,8 @@ static void expect_lane(side_by_side *s, int lane, int64_t n, lane_arrays *one, 
     check(fabs(sum - expected) <= weight * row->loss_error + 8 * eps * fabs(expected),
           "lane %d: losses up to visit %ld add up to %.9g, expected %.9g", lane, (long)n, sum, expected);
     copy_lane(one, &s->all, lane, 1);
-    expect_step(&one->W1, &one->b1, NULL, NULL, first, row->x, NULL, row->delta, row->delta_error, weight, &s->step);
+    expect_step(&one->W1, &one->b1, NULL, NULL, first, row->x, NULL, row->delta, row->delta_error, weight,
+                &s->step);
     expect_step(&one->W2, &one->b2, NULL, NULL, last, row->a, row->a_error, row->delta_out,
                 row->delta_out_error, weight, &s->step);
 }

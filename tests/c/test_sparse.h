@@ -1,4 +1,4 @@
-/* sparse_*: the first layer for rows of non-zeros, row by row: csrc/sparse_rows.inc.h. */
+/* sparse_*: the first layer for rows of non-zeros, row by row: csrc/kernels/sparse.inc.h. */
 
 /* Rows with columns in any order, some of them twice. keep, if it is below 1, stands for the step's. */
 static void test_sparse_rows(int64_t n_in, int64_t n_out, int which, double keep, int n_rows, int shift) {
