@@ -19,7 +19,7 @@ class Disagreement(Exception):
 def difference(module: ModuleType, task: Task) -> float:
     """Return the largest difference of a parameter after some rows, relative to the largest.
 
-    ``task`` is one that the library does. All rows are visited in one random order; batches are
+    ``task`` is one that the library does. All rows are taken in one random order; batches are
     compared after one epoch, Adam's with an epsilon that does not matter: libraries do not all add
     it in the same place.
     """

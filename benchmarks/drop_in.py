@@ -20,7 +20,7 @@ import numpy as np
 from .machine import THREAD_VARIABLES, processor
 
 BEGIN, END = "<!-- from python -m benchmarks.drop_in -->", "<!-- to here -->"
-MOST_EPOCHS = 200  # scikit-learn's default
+MAX_EPOCHS = 200  # scikit-learn's default
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Fit:
 
     data: str
     parameters: dict[str, Any]
-    epochs: int = MOST_EPOCHS  # at most; fewer where scikit-learn takes minutes
+    epochs: int = MAX_EPOCHS  # at most; fewer where scikit-learn takes minutes
 
     @property
     def settings(self) -> str:

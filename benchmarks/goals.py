@@ -6,7 +6,7 @@ A figure is worked out of the subjects of a case:
     "best peer / b"       where a is the fastest of all other subjects, the C program aside
     "a"                   its median, in the unit of the goal
     "largest"             of the subjects' medians
-    "largest / smallest"  likewise
+    "largest / smallest"  of all cases
     "slope"               of the medians over the subjects' names, which are numbers, both as
                           logarithms, by least squares: 1 is linear
     "steepest step"       the largest ratio of a median to the one before it

@@ -3,7 +3,7 @@
 python -m benchmarks.instructions [--check | --update] [--only TEXT]
 
 Counts hardly change from run to run or from machine to machine, where times do: they show that a
-kernel has grown before anybody could time it. They depend on the compiler, so the baseline names
+kernel has grown before any timing shows it. They depend on the compiler, so the baseline names
 its own, and other compilers' counts are printed, not compared.
 """
 
@@ -27,7 +27,7 @@ from scipy.sparse import csr_array
 from fastbp import Network, _core
 
 BASELINE = Path(__file__).with_suffix(".json")
-MOST_GROWTH = 0.10
+MAX_GROWTH = 0.10
 UNDER_VALGRIND = ("scalar", "avx2", "neon")  # it does not know AVX-512
 DTYPES = ("float64", "float32")
 MARK = os.ctermid  # calls the C function of that name, before which callgrind writes its counts
@@ -84,7 +84,7 @@ class Case:
             return lambda n: network.forward(X[:n])
         if self.how == "rows":
             rows = network._rows(X, y)
-            return lambda n: _core.train(network._engine, rows, order, 0, n, 1e-5)
+            return lambda n: _core.train(network._layers, rows, order, 0, n, 1e-5)
         return lambda n: network.train_epoch(X, y, 1e-5, order[:n], **self.training)
 
 
@@ -189,9 +189,9 @@ def differences(counts: Counts, baseline: Counts) -> tuple[list[str], list[str]]
             if before is None:
                 continue
             line = f"{case}, {kind}: {before:,g} -> {now:,g} ({now / before - 1:+.0%})"
-            if now > before * (1 + MOST_GROWTH):
+            if now > before * (1 + MAX_GROWTH):
                 grown.append(line)
-            elif now < before * (1 - MOST_GROWTH):
+            elif now < before * (1 - MAX_GROWTH):
                 shrunk.append(line)
     return grown, shrunk
 
@@ -209,7 +209,7 @@ def verdict(counts: Counts, compiler: str, baseline: dict[str, Any]) -> tuple[li
     lines += [f"not in the baseline yet: {case}" for case in new]
     if lines:
         lines.append("If this is as it should be: python -m benchmarks.instructions --update")
-    lines.append(f"{len(grown)} counts grew by more than {MOST_GROWTH:.0%}")
+    lines.append(f"{len(grown)} counts grew by more than {MAX_GROWTH:.0%}")
     return lines, not grown
 
 

@@ -33,7 +33,7 @@ def epoch(sizes: tuple[int, ...], X: object, y: np.ndarray, *, plain: bool = Fal
     rows = network._rows(X, y)
     order = np.random.default_rng(1).permutation(rows.n)
     if plain:
-        run = partial(_core.train, network._engine, rows, order, 0, rows.n, SOLVER.learning_rate)
+        run = partial(_core.train, network._layers, rows, order, 0, rows.n, SOLVER.learning_rate)
     else:
         run = partial(network._run_epoch, rows, order, SOLVER)
     return timed(run, Options().seconds, rows.n)

@@ -4,7 +4,7 @@ from . import groups
 from .measure import SHOWN, Figures
 from .verdicts import Case, Verdict, cases_of, ratio, verdicts
 
-MOST_COLUMNS = 12  # series are drawn, not tabulated
+MAX_COLUMNS = 12  # series are drawn, not tabulated
 IN_SUMMARY = ("fastbp", "scikit-learn", "PyTorch", "JAX lax.scan", "numba loops")
 
 
@@ -64,7 +64,7 @@ def by_columns(cases: dict[str, Case]) -> list[tuple[tuple[str, ...], dict[str, 
     """Return the cases in groups of those that begin alike, and with all their subjects."""
     found: dict[tuple[str, str], dict[str, Case]] = {}
     for name, case in cases.items():
-        if len(case) <= MOST_COLUMNS:
+        if len(case) <= MAX_COLUMNS:
             first = next(iter(case.values()))
             found.setdefault((first.unit, first.subject), {})[name] = case
     return [(subjects_of(alike), alike) for alike in found.values()]

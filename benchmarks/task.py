@@ -11,7 +11,7 @@ import fastbp
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
-    """One way to train one network; whoever trains it begins with `Task.parameters`.
+    """One way to train one network; every library begins with `Task.parameters`.
 
     X is (n, n_in), an array or a CSR matrix; y is (n, n_out), or with the log loss class numbers
     (n,). Outputs are those that belong to the loss: identity, logistic (two classes), softmax.

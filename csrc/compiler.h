@@ -1,8 +1,8 @@
-/* What compilers are told, each in its own words. */
+/* Compiler-specific annotations: inlining, unrolling, prefetching. */
 #ifndef FASTBP_COMPILER_H
 #define FASTBP_COMPILER_H
 
-/* Whether GNU's words are understood: clang-cl, which understands them, does not call itself so. */
+/* Whether GNU extensions are available: clang-cl has them without defining __GNUC__. */
 #if defined(__GNUC__) || defined(__clang__)
 #define GNU_C 1
 #else
@@ -34,13 +34,13 @@
  * they may keep it on the stack, in the loop as well, because they want the register behind it. Emulated
  * vectors have no register. */
 #if defined(FBP_EMULATED)
-#define SETTLE(v) ((void)(v))
+#define KEEP_IN_REGISTER(v) ((void)(v))
 #elif GNU_C && (defined(__x86_64__) || defined(__i386__))
-#define SETTLE(v) __asm__("" : "+v"(v))
+#define KEEP_IN_REGISTER(v) __asm__("" : "+v"(v))
 #elif GNU_C && defined(__aarch64__)
-#define SETTLE(v) __asm__("" : "+w"(v))
+#define KEEP_IN_REGISTER(v) __asm__("" : "+w"(v))
 #else
-#define SETTLE(v) ((void)(v))
+#define KEEP_IN_REGISTER(v) ((void)(v))
 #endif
 
 /* What will soon be read at p may be fetched now. */

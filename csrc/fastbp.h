@@ -29,7 +29,7 @@ typedef enum { FBP_SCALAR, FBP_AVX2, FBP_AVX512, FBP_NEON, FBP_N_ISA } fbp_isa;
 typedef enum { FBP_FLOAT64, FBP_FLOAT32, FBP_N_DTYPE } fbp_dtype;
 
 /* z, a and delta live in scratch that is padded to this many bytes, so that kernels may work on
- * whole vectors there; what stands behind n_out is finite and is never used. */
+ * whole vectors there; values behind n_out are finite and never used. */
 #define FBP_ALIGNMENT 128
 
 /* a = f(z), in place, over n units */
@@ -38,7 +38,7 @@ typedef void fbp_activate(void *z, int64_t n);
 typedef void fbp_derive(void *delta, const void *a_or_z, int64_t n);
 /* delta = dE/da, or dE/dz where loss and activation are a pair (logistic or softmax with log loss,
  * exp with poisson: delta = a - y); returns the row's loss E(a, y), worked out of z where that is
- * what cannot overflow. Of huber and quantile `parameter` is what losses.inc.h says; others have none. */
+ * what cannot overflow. `parameter`: huber's delta or the quantile; other losses do not use it. */
 typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
                                 double parameter);
 
@@ -52,7 +52,7 @@ typedef struct {
 
 typedef struct {
     int64_t n_in, n_out;
-    int64_t width;          /* from row to row of W: n_out, or more where layer_load has laid it out */
+    int64_t width;          /* from row to row of W: n_out, or more where layer_load has packed it */
     int transposed;         /* W is (n_out, width), of n_in columns, not (n_in, width) */
     double scale;           /* of W: the weights are scale * W */
     void *W, *b;            /* parameters */
@@ -84,14 +84,14 @@ typedef struct {
     const double *weights;      /* NULL: 1 each */
 } fbp_data;
 
-/* What a gradient is followed with: see step_of in _core/backprop.pyx. Training stops before a row whose loss
- * is above largest_loss, or NaN: it has diverged. */
+/* Hyperparameters of a step: see step_of in _core/backprop.pyx. Training stops before a row whose loss
+ * is above max_loss, or NaN: it has diverged. */
 typedef struct {
     fbp_rule rule;              /* and its options: */
-    double learning_rate, momentum, alpha, largest_loss;
+    double learning_rate, momentum, alpha, max_loss;
     int nesterov;
     double beta_1, beta_2, epsilon;
-    int64_t squares;            /* from the first number kept to the second one, in reals */
+    int64_t state_stride;       /* from the first number kept to the second one, in reals */
     int64_t n_steps;            /* that what is kept has seen */
     int by_weight;              /* a batch's mean, of gradients and losses, is per weight of its rows,
                                  * not per row, and its loss includes alpha / 2 |W|^2 */
@@ -99,32 +99,32 @@ typedef struct {
 
 /* What a row, or a batch, does to a weight w and its velocity v, for the weighted gradient g:
  *
- *     w' = keep[0][0] w + keep[0][1] v + take[0] g
- *     v' = keep[1][0] w + keep[1][1] v + take[1] g
+ *     w' = decay[0][0] w + decay[0][1] v + rate[0] g
+ *     v' = decay[1][0] w + decay[1][1] v + rate[1] g
  *
- * Without momentum there is no v, and w' = keep[0][0] w + take[0] g. Biases are not penalised: for
- * them keep[0][0] is 1 and keep[1][0] is 0.
+ * Without momentum there is no v, and w' = decay[0][0] w + rate[0] g. Biases are not penalised: for
+ * them decay[0][0] is 1 and decay[1][0] is 0.
  *
- * The other rules are not linear in the gradient. With G = g + decay w, no decay for biases, and the
+ * The other rules are not linear in the gradient. With G = g + l2 w, no l2 for biases, and the
  * correction of the moments' start in the rate, Adam (Kingma and Ba, 2015) keeps v and s:
  *
  *     v' = beta_1 v + (1 - beta_1) G        s' = beta_2 s + (1 - beta_2) G^2
- *     w' = w - rate v' / (sqrt(s') + epsilon)
+ *     w' = w - adaptive_rate v' / (sqrt(s') + epsilon)
  *
- * AdamW (Loshchilov and Hutter, 2019) has keep[0][0] w - .. instead, and no decay. AdaGrad (Duchi, Hazan
+ * AdamW (Loshchilov and Hutter, 2019) has decay[0][0] w - .. instead, and no decay. AdaGrad (Duchi, Hazan
  * and Singer, 2011) and RMSprop (Tieleman and Hinton, 2012) keep s alone and move along G:
  *
  *     s' = s + G^2,  or  s' = beta_2 s + (1 - beta_2) G^2
  *     w' = w - rate G / (sqrt(s') + epsilon) */
 typedef struct {
-    double keep[2][2], take[2];
+    double decay[2][2], rate[2];
     fbp_rule rule;
-    double decay, beta_1, beta_2, rate, epsilon;
-    int64_t squares;            /* s stands so many reals behind v */
+    double l2, beta_1, beta_2, adaptive_rate, epsilon;
+    int64_t state_stride;       /* s stands so many reals behind v */
 } fbp_step;
 
-#define FBP_MOST_BLOCK_ROWS 16
-#define FBP_WIDEST_PANEL 512 /* bytes: eight vectors */
+#define FBP_MAX_BLOCK_ROWS 16
+#define FBP_MAX_PANEL_BYTES 512 /* bytes: eight vectors */
 #define FBP_FEW_OUTPUTS 4     /* whose deltas stay in registers */
 #define FBP_GROUP 4          /* blocks of a batch's rows that go through a layer together */
 #define FBP_POWERS 256        /* of a step, and of that many steps: see sparse.inc.h */
@@ -134,21 +134,21 @@ typedef struct {
     int64_t n_columns, panel_width; /* outputs (twice with momentum), padded to whole panels */
     int64_t stride;                 /* from row to row of Z and D */
     int sparse, momentum;
-    fbp_step steps[FBP_MOST_BLOCK_ROWS + 1]; /* of n rows: keep is n times applied, take n - 1 times */
+    fbp_step steps[FBP_MAX_BLOCK_ROWS + 1];  /* of n rows: decay applied n times, rate n - 1 times */
     void *W, *b, *V_b;              /* parameters, velocities of biases; those of W are beside it */
     void *Z, *G;                    /* X W and X X' of this block */
     void *D;                        /* deltas of this block's rows, times weight and unit */
-    double unit;                    /* the learning rate and its sign; take is in units of it */
+    double unit;                    /* the learning rate and its sign; rates are in units of it */
     void *X[2];                     /* rows side by side, of this block and the last */
-    fbp_row last_rows[FBP_MOST_BLOCK_ROWS];
-    int turn, n_pending;            /* X[turn] is this block's; rows that W is still owed */
+    fbp_row last_rows[FBP_MAX_BLOCK_ROWS];
+    int current, n_pending;         /* X[current] is this block's; rows whose step is pending */
     double scale;                   /* of sparse rows: the weights are scale * W */
 } fbp_block;
 
 /* The first layer for rows of non-zeros, row by row: see sparse.inc.h. With momentum: */
 typedef struct {
-    int32_t clock, *reached;        /* rows since it began, and those in each input's W; NULL: no momentum */
-    double *powers;                 /* (2, FBP_POWERS, 4) of keep */
+    int32_t clock, *last_updated;   /* rows since sparse_begin, and those included in each input's W; NULL: no momentum */
+    double *powers;                 /* (2, FBP_POWERS, 4) of decay */
 } fbp_sparse;
 
 /* One layer as one thread trains it on batches: see batches.inc.h. Threads share all but their scratch. */
@@ -157,8 +157,8 @@ typedef struct {
     int sparse;                 /* rows of non-zeros: W, V and G are row-major, like the layer's */
     void *W, *W_T, *V, *G;      /* panels: weights, also transposed but in the first layer, velocities,
                                  * and sums of gradients */
-    int64_t squares;            /* the second number kept stands so many reals behind V, */
-    int64_t squares_of_layer;   /* and so many behind the layer's V_W */
+    int64_t state_stride;       /* the second number kept stands so many reals behind V, */
+    int64_t layer_state_stride; /* and so many behind the layer's V_W */
     void *X;                    /* inputs, dense: a block of rows side by side, and then the next block */
     void *to_b;                 /* sums of b's gradients, padded like all that follows */
     void *D;                    /* delta of every row of X */
@@ -181,14 +181,14 @@ typedef struct {
     fbp_loss loss;
     int loss_pair;          /* output_delta hands back dE/dz = a - y */
     double loss_parameter;
-    uint64_t visit;         /* with dropout: number of the row that is visited, over all epochs */
+    uint64_t sample;        /* with dropout: number of the sample, over all epochs */
 } fbp_net;
 
 /* A layer of networks side by side, each in a lane of its own: see lanes.inc.h. */
 typedef struct {
     int64_t n_in, n_out;
     void *W, *b;                /* [n_in][n_out][lanes], [n_out][lanes] */
-    void *V_W, *V_b;            /* velocities of momentum, laid out alike */
+    void *V_W, *V_b;            /* velocities of momentum, of the same shapes */
     void *a, *z, *delta;        /* scratch: this row's a, the next one's z, deltas of both */
 } fbp_lane_layer;
 
@@ -206,9 +206,9 @@ typedef struct {
 
 /* Rows order[start..stop), one after another; returns where it stopped, which is before the first
  * row whose loss is too large, and adds to the weighted sum of losses. */
-typedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
-                               const int64_t *order, int64_t start, int64_t stop,
-                               const fbp_step *step, double largest_loss, double *loss_sum);
+typedef int64_t fbp_train_registers(fbp_net *net, fbp_block *block, const fbp_data *data,
+                                    const int64_t *order, int64_t start, int64_t stop,
+                                    const fbp_step *step, double max_loss, double *loss_sum);
 
 /* The operations of one (dtype, instruction set). */
 struct fbp_ops {
@@ -219,10 +219,10 @@ struct fbp_ops {
     void (*forward)(const fbp_layer *layer, const fbp_row *x);
     /* layer.row lists the active units of layer.a: those above zero */
     void (*list_active)(fbp_layer *layer);
-    /* a[n_out] of this layer without the units that the visit drops, and the way back of `delta`
-     * through that: see dropout.inc.h */
-    void (*drop_units)(const fbp_layer *layer, void *a, uint64_t visit);
-    void (*drop_deltas)(const fbp_layer *layer, void *delta, void *a, uint64_t visit);
+    /* a[n_out] of this layer without the units that the sample drops, and `delta` on its way
+     * back through them: see dropout.inc.h */
+    void (*drop_units)(const fbp_layer *layer, void *a, uint64_t sample);
+    void (*drop_deltas)(const fbp_layer *layer, void *delta, void *a, uint64_t sample);
 
     /* delta_in = W @ layer.delta (0 for inputs that the row x leaves out), and then the step with the
      * gradients weight * outer(x, delta) into to_W and weight * delta into to_b.
@@ -230,29 +230,29 @@ struct fbp_ops {
      * weights decay by way of layer.scale, and the step is without momentum. */
     void (*backward_update)(fbp_layer *layer, void *delta_in, const fbp_row *x,
                             double weight, const fbp_step *step);
-    /* The second half alone, for the first layer, which has nothing below it. */
+    /* The step alone, for the first layer, which has none below it. */
     void (*update)(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step);
 
-    /* W and its velocities into the layout of `packed`, for many rows, and back. In between they stand
-     * there, and `packed` holds where they belong. */
+    /* W and its velocities into the layout of `packed`, for many rows, and back. In between the
+     * parameters are in `packed`'s memory, and `packed` points to the layer's own. */
     void (*layer_load)(fbp_layer *layer, fbp_layer *packed);
     void (*layer_unload)(fbp_layer *layer, fbp_layer *packed);
 
-    /* The same for the first layer and a whole block of rows: see blocks.inc.h. */
+    /* Packing, forward and backward of the first layer for a block of rows: see blocks.inc.h. */
     int block_rows;
     void (*block_load)(fbp_block *block, const fbp_layer *layer, const fbp_step *step);
     void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows);
     void (*block_correct)(const fbp_block *block, void *z, int t);
-    void (*block_keep)(fbp_block *block, const void *delta, int t, double weight);
+    void (*block_store)(fbp_block *block, const void *delta, int t, double weight);
     /* The last two and all that is between them, but backward only if the loss is not too large: of two
      * layers, the second one transposed and of FBP_FEW_OUTPUTS at most, without momentum, and of an activation
      * whose derivative is of a. */
     double (*block_row)(fbp_net *net, fbp_block *block, const void *y, int t, double weight,
-                        const fbp_step *step, double largest_loss);
+                        const fbp_step *step, double max_loss);
     void (*block_close)(fbp_block *block, const fbp_layer *layer, int n_rows);
     void (*block_unload)(fbp_block *block, const fbp_layer *layer);
 
-    /* The same for a row that lists its inputs: see sparse.inc.h. */
+    /* Forward and step of the first layer for a row that lists its inputs: see sparse.inc.h. */
     void (*sparse_begin)(fbp_sparse *sparse, fbp_layer *layer, const fbp_step *step);
     void (*sparse_forward)(const fbp_sparse *sparse, const fbp_layer *layer, const fbp_row *x);
     void (*sparse_update)(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x, double weight,
@@ -274,16 +274,17 @@ struct fbp_ops {
     void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer);
 
     /* Whole networks of one small hidden layer, whose last layer layer_load has transposed: of up to
-     * tiny_units hidden units, other than identity, and one output; or without momentum of
-     * tiny_units_at_rest of any kind, and of as many outputs as the scratch of a layer has room for. See
+     * registers_units hidden units, other than identity, and one output; or without momentum of
+     * registers_units_without_momentum of any kind, and of as many outputs as the scratch of a layer has room
+     * for. See
      * registers.inc.h. */
-    int tiny_units, tiny_units_at_rest;
-    fbp_train_tiny *train_tiny;
+    int registers_units, registers_units_without_momentum;
+    fbp_train_registers *train_registers;
 
     /* Networks side by side: adds each lane's weighted losses to loss_sums, which become infinite
      * where a loss was too large or a parameter is no longer finite; see lanes.inc.h. */
     void (*train_lanes)(const fbp_lanes *net, const fbp_data *data, const int64_t *order,
-                        int64_t start, int64_t stop, const fbp_step *step, double largest_loss,
+                        int64_t start, int64_t stop, const fbp_step *step, double max_loss,
                         double *loss_sums);
 
     fbp_activate *activate[FBP_N_ACTIVATION];
@@ -307,8 +308,8 @@ struct fbp_ops {
     uint64_t (*hash_row)(const fbp_row *x, int64_t first_column);
 };
 
-/* tasks.c: tasks 0 to n - 1, which one thread hands out and whoever has time takes, one at a time; then
- * the next tasks. A thread that the operating system has put aside is not waited for unless it has taken
+/* tasks.c: tasks 0 to n - 1, which one thread hands out and any idle thread takes, one at a time; then
+ * the next tasks. A suspended thread is not waited for unless it has taken
  * one. Whatever was written before fbp_hand_out is seen by those who take, and the other way round by the
  * thread for which fbp_all_done has returned. */
 typedef struct {

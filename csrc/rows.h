@@ -28,8 +28,8 @@ INLINE double fbp_weight_of(const fbp_data *data, int64_t r) {
  * the beginning, from which processors go on by themselves. Always inline: to gcc, a function that does
  * nothing else does nothing. */
 INLINE void fbp_fetch(const void *values, int64_t n_bytes) {
-    enum { LINE = 64, MOST = 2048 };
-    const char *at = (const char *)values, *end = at + (n_bytes < MOST ? n_bytes : MOST);
+    enum { LINE = 64, MAX_ITEMS = 2048 };
+    const char *at = (const char *)values, *end = at + (n_bytes < MAX_ITEMS ? n_bytes : MAX_ITEMS);
     for (; at < end; at += LINE) PREFETCH(at);
     PREFETCH(end - 1);
 }

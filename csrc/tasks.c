@@ -1,5 +1,5 @@
-/* Tasks that threads share out among themselves as they go. They wait for microseconds, as a rule, so
- * whoever waits spins; it gives its processor away once that takes long. */
+/* Tasks that threads distribute among themselves. Waits last microseconds as a rule, so a waiting
+ * thread spins; after a while it yields its processor. */
 #include "fastbp.h"
 
 #ifdef _WIN32
@@ -47,7 +47,7 @@ void fbp_begin_tasks(fbp_tasks *tasks) {
 }
 
 void fbp_hand_out(fbp_tasks *tasks, int n) {
-    write_now(&tasks->n_done, 0); /* nobody is at work: all of the last tasks are done */
+    write_now(&tasks->n_done, 0); /* no thread is at work: all of the last tasks are done */
     write_now(&tasks->handed_out, (int64_t)n << 32);
 }
 

@@ -1,4 +1,4 @@
-"""The NumPy twin: backpropagation from the textbook formulas, slow and plain.
+"""The NumPy reference: backpropagation from the textbook formulas, slow and plain.
 
 Written from the mathematics, and on purpose not the way the kernels are: derivatives of the
 activations are functions of z, every output delta goes through dE/da and the activation's
@@ -103,7 +103,7 @@ LOSS_DERIVATIVES = {
 
 
 class Reference:
-    """A float64 twin of a network, with copies of its parameters."""
+    """A float64 reference of a network, with copies of its parameters."""
 
     def __init__(self, network):
         self.weights = [np.array(W, dtype=np.float64) for W in network.weights]
@@ -161,14 +161,14 @@ class Reference:
         return [gradient / w.sum() for gradient in self.summed_gradients(X, y, w)]
 
     def complex_step_gradients(self, X, y, sample_weight=None, h=1e-30):
-        twin = copy.copy(self)
-        twin.weights = [W.astype(complex) for W in self.weights]
-        twin.biases = [b.astype(complex) for b in self.biases]
+        reference = copy.copy(self)
+        reference.weights = [W.astype(complex) for W in self.weights]
+        reference.biases = [b.astype(complex) for b in self.biases]
         gradients = [np.empty(p.shape) for p in self.parameters]
-        for parameter, gradient in zip(twin.parameters, gradients, strict=True):
+        for parameter, gradient in zip(reference.parameters, gradients, strict=True):
             for index in np.ndindex(parameter.shape):
                 parameter[index] += 1j * h
-                gradient[index] = twin.loss(X, y, sample_weight).imag / h
+                gradient[index] = reference.loss(X, y, sample_weight).imag / h
                 parameter[index] = parameter[index].real
         return gradients
 
@@ -178,7 +178,7 @@ class Reference:
         """One pass in steps of batch_size rows; the mean of the losses just before each step.
 
         ``by_weight`` as scikit-learn has it: means per weight, and the penalty in the loss.
-        ``masks`` hold, for each hidden layer, a factor for each visit and unit.
+        ``masks`` hold, for each hidden layer, a factor for each sample and unit.
         """
         order = np.arange(len(X)) if order is None else np.asarray(order)
         w = np.ones(len(X)) if sample_weight is None else sample_weight

@@ -62,7 +62,7 @@ class ScikitLearn:
         )
 
     def train(self, rows: slice, rate: float) -> None:
-        if hasattr(self.model, "_optimizer"):  # which a schedule can only be told directly
+        if hasattr(self.model, "_optimizer"):  # which a schedule can only set directly
             self.model._optimizer.learning_rate = rate
             self.model._optimizer.learning_rate_init = rate
         X, y = self.digits.X_train[rows], self.digits.y_train[rows]

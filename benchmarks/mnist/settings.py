@@ -17,7 +17,7 @@ FASTBP = (
     Setting("fastbp", 256, "float64", "SGD", 1, 0.02, 3),
 )
 # Of the settings that `search` tries, the first to 97 % and the first to 98 %; and shorter runs at
-# higher rates, found by hand.
+# higher rates, found by trial.
 FOUND = (
     Setting("scikit-learn", 128, "float32", "SGD", 128, 0.1, 5),
     Setting("scikit-learn", 128, "float32", "SGD", 128, 0.15, 2),

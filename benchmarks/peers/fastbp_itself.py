@@ -15,8 +15,8 @@ from .estimators import EstimatorTrainer, given
 NAME = "fastbp"
 INSTALL = ""
 COMPARABLE = True
-LEAST_EPOCHS, MOST_EPOCHS, N_EPOCHS_OF_BATCHES = 20, 100, 10
-WEIGHTS_OF_A_FIT = 4e8  # visited by row by row training, which is some 50 ms
+MIN_EPOCHS, MAX_EPOCHS, N_EPOCHS_OF_BATCHES = 20, 100, 10
+WEIGHTS_OF_A_FIT = 4e8  # met by row by row training, which is some 50 ms
 
 
 def version() -> str:
@@ -49,7 +49,7 @@ class Fit(EstimatorTrainer):
 def epochs_row_by_row(task: Task) -> int:
     """Return how many epochs a fit takes: not much longer than a bundle of its peers' epochs."""
     n_weights = sum(a * b for a, b in itertools.pairwise(task.layer_sizes))
-    return int(min(MOST_EPOCHS, max(LEAST_EPOCHS, WEIGHTS_OF_A_FIT / (task.n_rows * n_weights))))
+    return int(min(MAX_EPOCHS, max(MIN_EPOCHS, WEIGHTS_OF_A_FIT / (task.n_rows * n_weights))))
 
 
 def trainer(task: Task, exact: bool = False) -> EstimatorTrainer:

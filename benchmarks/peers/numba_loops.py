@@ -1,4 +1,4 @@
-"""numba: the loops one would write by hand, compiled for this machine with fast mathematics."""
+"""numba: explicit loops, compiled for this machine with fast mathematics."""
 
 import importlib.metadata
 from functools import cache

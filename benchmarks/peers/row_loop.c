@@ -11,7 +11,7 @@ void train_rows(void (*train)(void *, const double *, const double *), void *net
         train(net, X + order[t] * n_in, y + order[t] * n_out);
 }
 
-/* The same where the learning rate is told to every call. */
+/* train_rows where every call is given the learning rate. */
 void train_rows_at(void (*train)(void *, const double *, const double *, double), void *net,
                    const double *X, int64_t n_in, const double *y, int64_t n_out,
                    int64_t *order, int64_t n, int shuffled, double learning_rate)

@@ -11,7 +11,7 @@ from .estimators import EstimatorTrainer, given
 NAME = "scikit-learn"
 INSTALL = "python -m pip install scikit-learn"
 COMPARABLE = True
-MOST_ROWS = 200  # of an epoch row by row: each takes it longer than others need for a thousand
+MAX_ROWS = 200  # of an epoch row by row: each takes it longer than others need for a thousand
 NOTHING = 1e-300  # as a learning rate: no weight moves
 
 
@@ -20,7 +20,7 @@ def version() -> str:
 
 
 def does(task: Task) -> Task:
-    return task.first(MOST_ROWS) if task.batch_size == 1 else task
+    return task.first(MAX_ROWS) if task.batch_size == 1 else task
 
 
 class trainer(EstimatorTrainer):

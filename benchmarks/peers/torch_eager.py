@@ -11,7 +11,7 @@ from ..task import Task
 NAME = "PyTorch"
 INSTALL = "python -m pip install torch"
 COMPARABLE = True
-MOST_ROWS = 200  # of an epoch row by row
+MAX_ROWS = 200  # of an epoch row by row
 
 
 def version() -> str:
@@ -21,7 +21,7 @@ def version() -> str:
 def does(task: Task) -> Task | None:
     if not task.is_dense:
         return None
-    return task.first(MOST_ROWS) if task.batch_size == 1 else task
+    return task.first(MAX_ROWS) if task.batch_size == 1 else task
 
 
 class trainer:

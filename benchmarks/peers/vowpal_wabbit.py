@@ -14,7 +14,7 @@ from ..task import Task
 NAME = "VW --nn"
 INSTALL = "python -m pip install vowpalwabbit"
 COMPARABLE = False  # it moves the output weights before it asks them for the hidden deltas
-MOST_VALUES = 20_000  # written to a file, for an epoch
+MAX_VALUES = 20_000  # written to a file, for an epoch
 FEW, MANY = 2, 12  # passes
 
 
@@ -28,7 +28,7 @@ def does(task: Task) -> Task | None:
     one_output = task.layer_sizes[-1] == 1 and len(task.hidden) == 1
     if not one_output or task.solver != "sgd" or task.batch_size > 1 or task.dtype != "float64":
         return None
-    return task.first(max(1, MOST_VALUES // (csr_array(task.X[:100]).nnz // 100 + 1)))
+    return task.first(max(1, MAX_VALUES // (csr_array(task.X[:100]).nnz // 100 + 1)))
 
 
 class trainer:

@@ -195,7 +195,7 @@ INLINE void v_transpose(vec *v) {
 enum { ROW_TILE = 4, INPUT_TILE = 6, BLOCK_INPUT_TILE = 4 };
 
 /* Hidden units of registers.inc.h, in vectors. */
-#define TINY_VECTORS 4
+#define REGISTER_VECTORS 4
 
 /* Units of lanes.inc.h that are done together, in vectors. */
 enum { LANES_TILE = 4 };

@@ -113,7 +113,7 @@ INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
 enum { ROW_TILE = 8, INPUT_TILE = 12, BLOCK_INPUT_TILE = 12 };
 
 /* Hidden units of registers.inc.h, in vectors. */
-#define TINY_VECTORS 4
+#define REGISTER_VECTORS 4
 
 /* Units of lanes.inc.h that are done together, in vectors. */
 enum { LANES_TILE = 8 };

@@ -17,7 +17,7 @@ INLINE vec v_sub(vec a, vec b) { return a - b; }
 INLINE vec v_mul(vec a, vec b) { return a * b; }
 INLINE vec v_div(vec a, vec b) { return a / b; }
 INLINE vec v_fma(vec a, vec b, vec c) { return a * b + c; }  /* fused where the machine can */
-INLINE vec v_fnma(vec a, vec b, vec c) { return c - a * b; } /* likewise */
+INLINE vec v_fnma(vec a, vec b, vec c) { return c - a * b; } /* two roundings */
 INLINE vec v_max(vec a, vec b) { return a > b ? a : b; }     /* b where a is NaN */
 INLINE vec v_min(vec a, vec b) { return a < b ? a : b; }     /* b where a is NaN */
 INLINE vec v_if_positive(vec condition, vec x) { return condition > 0 ? x : 0; }
@@ -66,7 +66,7 @@ INLINE vec v_pow2(vec n) {                               /* -1022 <= n <= 1023 *
 enum { ROW_TILE = 4, INPUT_TILE = 2, BLOCK_INPUT_TILE = 2 };
 
 /* Hidden units of registers.inc.h, in vectors. */
-#define TINY_VECTORS 4
+#define REGISTER_VECTORS 4
 
 /* Units of lanes.inc.h that are done together, in vectors. */
 enum { LANES_TILE = 4 };

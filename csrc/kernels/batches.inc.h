@@ -73,7 +73,7 @@ static void pack_blocks(real *X, const real *values, int64_t stride, int64_t n, 
     }
 }
 
-/* W' of n inputs from i on anew, i at the beginning of one of its panels. */
+/* Transposes W of n inputs from i on into W', i at the beginning of one of its panels. */
 static void transpose_inputs(const fbp_batch *batch, const fbp_layer *layer, int64_t i, int64_t n) {
     const int64_t n_in = layer->n_in, n_out = layer->n_out, all = (n_in + VL - 1) / VL * VL;
     for (const int64_t end = i + n; i < end; i += DENSE_PANEL) {
@@ -96,7 +96,7 @@ INLINE void exchange(const fbp_batch *batch, const fbp_layer *layer, int loading
 #define COPY(PANELS, W) copy_panels_of_batch(PANELS, W, layer->n_in, layer->n_out, batch->n_columns, loading)
     COPY(batch->W, layer->W);
     if (V) COPY(V, V_W);
-    if (batch->squares) COPY(V + batch->squares, V_W + batch->squares_of_layer);
+    if (batch->state_stride) COPY(V + batch->state_stride, V_W + batch->layer_state_stride);
 #undef COPY
 }
 
@@ -164,19 +164,19 @@ INLINE void gradient_tile(real *G, const real *X, int64_t block_length, const re
 }
 
 /* Weights that the step after the gradient will move come near meanwhile. */
-INLINE void fetch_weights(const real *W, const real *V, int64_t squares, int64_t n, const int RULE) {
+INLINE void fetch_weights(const real *W, const real *V, int64_t state_stride, int64_t n, const int RULE) {
     const int64_t line = 64 / sizeof(real);
     for (int64_t k = 0; k < n; k += line) {
         PREFETCH(W + k);
-        UNROLL for (int q = 0; q < fbp_rules[RULE].n_kept; q++) PREFETCH(V + q * squares + k);
+        UNROLL for (int q = 0; q < fbp_rules[RULE].n_kept; q++) PREFETCH(V + q * state_stride + k);
     }
 }
 
 /* How many inputs the next tile takes of those left. Of one vector of outputs they are twice as many as
  * of two, so that as many sums go on side by side. */
 INLINE int64_t inputs_of_tile(int64_t left, int64_t NV) {
-    const int64_t most = NV == 2 ? INPUT_TILE : 2 * INPUT_TILE;
-    return left >= most ? most : left >= 4 && most > 4 ? 4 : left >= 2 ? 2 : 1;
+    const int64_t upper = NV == 2 ? INPUT_TILE : 2 * INPUT_TILE;
+    return left >= upper ? upper : left >= 4 && upper > 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
 /* n inputs from i on, as inputs_of_tile says, of the panel from column j on: their gradients, and with a
@@ -189,7 +189,7 @@ INLINE void update_tile_of_batch(const fbp_batch *batch, const fbp_layer *layer,
     const real *X = (const real *)batch->X + i * BLOCK, *D = (const real *)batch->D + j;
     real *G = s && is_first ? own : (real *)batch->G + at;
     real *W = (real *)batch->W + at, *V = fbp_rules[RULE].n_kept ? (real *)batch->V + at : NULL;
-    if (s) fetch_weights(W, V, s->squares, n * NV * VL, RULE);
+    if (s) fetch_weights(W, V, s->state_stride, n * NV * VL, RULE);
 #define TILE(INPUTS) gradient_tile(G, X, n_in * BLOCK, D, batch->stride, n_blocks, is_first, INPUTS, NV)
     if (n == INPUT_TILE * 2 / NV) TILE(INPUT_TILE * 2 / NV);
     else if (n == 4) TILE(4);
@@ -199,7 +199,7 @@ INLINE void update_tile_of_batch(const fbp_batch *batch, const fbp_layer *layer,
     if (s) step_along(W, V, G, n * NV * VL, s, RULE);
 }
 
-/* The same for inputs i to i + n of every panel, a chunk after the other. */
+/* Gradients and steps of inputs i to i + n of every panel, a chunk after the other. */
 INLINE void update_panels(const fbp_batch *batch, const fbp_layer *layer, int64_t n_blocks, int64_t i,
                           int64_t n, int is_first, const vec_step *s, const int RULE) {
     for (const int64_t end = i + n; i < end; i += STEP_CHUNK) {
@@ -250,8 +250,8 @@ static void update_bias_of_batch(const fbp_batch *batch, const fbp_layer *layer,
 static void batch_update(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
                          int64_t first_input, int64_t n, int is_first, double weight, const fbp_step *step) {
     if (first_input == 0) update_bias_of_batch(batch, layer, n_rows, is_first, weight, step);
-    if (batch->sparse && is_first && step && step->rule == FBP_PLAIN && step->keep[0][0] == 1) {
-        sparse_step(batch, layer, rows, n_rows, first_input, n, weight * step->take[0]);
+    if (batch->sparse && is_first && step && step->rule == FBP_PLAIN && step->decay[0][0] == 1) {
+        sparse_step(batch, layer, rows, n_rows, first_input, n, weight * step->rate[0]);
         return;
     }
 #define UPDATE(S, RULE) \
@@ -261,7 +261,7 @@ static void batch_update(const fbp_batch *batch, const fbp_layer *layer, const f
         return;
     }
     vec_step s = step_times(step, weight, 0);
-    if (!batch->sparse) s.squares = batch->squares;
+    if (!batch->sparse) s.state_stride = batch->state_stride;
 #define TAKE(RULE) UPDATE(&s, RULE)
     WITH_RULE(step->rule)
 #undef TAKE
@@ -269,8 +269,8 @@ static void batch_update(const fbp_batch *batch, const fbp_layer *layer, const f
     if (batch->W_T) transpose_inputs(batch, layer, first_input, n);
 }
 
-/* The sum of w^2 over n inputs of a panel, NV vectors wide, of which the last has n_tail outputs: what
- * stands behind them is nobody's. Summed as `dot` would, of a panel that is full. */
+/* The sum of w^2 over n inputs of a panel, NV vectors wide, of which the last has n_tail outputs:
+ * values behind them are not used. Summed as `dot` would, of a panel that is full. */
 INLINE double squares_of_panel(const real *W, int64_t n, int n_tail, const int NV) {
     const int64_t n_vectors = n * NV;
     vec sums[4] = {v_set1(0), v_set1(0), v_set1(0), v_set1(0)};

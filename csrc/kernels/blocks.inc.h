@@ -5,11 +5,11 @@
  * step is linear in W, its velocity V and its gradient (fbp_step), so that t rows are, with D_s the
  * weighted delta of row s (in block->unit), G = X X' and the step of n rows in steps[n]:
  *
- *     W_t = keep_t[0][0] W + keep_t[0][1] V + sum over s < t of take_(t-s)[0] outer(x_s, D_s)
- *     z_t = keep_t[0][0] (X W)_t + keep_t[0][1] (X V)_t + b_t
- *                                           + sum over s < t of take_(t-s)[0] G[t][s] D_s
+ *     W_t = decay_t[0][0] W + decay_t[0][1] V + sum over s < t of rate_(t-s)[0] outer(x_s, D_s)
+ *     z_t = decay_t[0][0] (X W)_t + decay_t[0][1] (X V)_t + b_t
+ *                                           + sum over s < t of rate_(t-s)[0] G[t][s] D_s
  *
- * and V_t like W_t with the second row of keep and take. W and V of the next block wait for the pass
+ * and V_t like W_t with the second row of decay and rate. W and V of the next block wait for the pass
  * over them that the next block's X W needs anyway: for dense rows in blocks_dense.inc.h, for
  * rows of non-zeros, without momentum, in blocks_sparse.inc.h. b is written row by row.
  *
@@ -28,14 +28,14 @@ enum { BLOCK = VL > 8 ? VL : 8 }; /* rows */
 
 /* The step of n rows, n = 0 to BLOCK, from that of one, for gradients that come times `unit`. */
 INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one, double unit) {
-    const fbp_step none = {.keep = {{1, 0}, {0, 1}}, .rule = one->rule};
+    const fbp_step none = {.decay = {{1, 0}, {0, 1}}, .rule = one->rule};
     steps[0] = none;
     for (int n = 1; n <= BLOCK; n++)
         for (int i = 0; i < 2; i++) {
-            const double *row = steps[n - 1].keep[i];
+            const double *row = steps[n - 1].decay[i];
             for (int j = 0; j < 2; j++)
-                steps[n].keep[i][j] = row[0] * one->keep[0][j] + row[1] * one->keep[1][j];
-            steps[n].take[i] = (row[0] * one->take[0] + row[1] * one->take[1]) / unit;
+                steps[n].decay[i][j] = row[0] * one->decay[0][j] + row[1] * one->decay[1][j];
+            steps[n].rate[i] = (row[0] * one->rate[0] + row[1] * one->rate[1]) / unit;
             steps[n].rule = one->rule;
         }
 }
@@ -84,8 +84,8 @@ INLINE void correct_outputs(real *z, const fbp_block *block, int64_t j, int t, c
     const int64_t step = MOMENTUM ? 2 * VL : VL, at = MOMENTUM ? 2 * j : j;
     const real *Z = (const real *)block->Z + t * block->stride + at;
     const real *D = (const real *)block->D + at, *b = (const real *)block->b + j;
-    const vec of_W = v_set1((real)(block->scale * block->steps[t].keep[0][0]));
-    const vec of_V = v_set1((real)block->steps[t].keep[0][1]);
+    const vec of_W = v_set1((real)(block->scale * block->steps[t].decay[0][0]));
+    const vec of_V = v_set1((real)block->steps[t].decay[0][1]);
     vec sums[8];
     UNROLL for (int q = 0; q < NV; q++) {
         sums[q] = v_fma(of_W, v_load(Z + q * step), v_load(b + q * VL));
@@ -103,7 +103,7 @@ INLINE void correct_all(real *z, const fbp_block *block, int t, const int MOMENT
     const real *G = (const real *)block->G + t * BLOCK;
     real coefficients[BLOCK];
     int64_t j = 0;
-    for (int s = 0; s < t; s++) coefficients[s] = (real)block->steps[t - s].take[0] * G[s];
+    for (int s = 0; s < t; s++) coefficients[s] = (real)block->steps[t - s].rate[0] * G[s];
     for (; j + 8 * VL <= n; j += 8 * VL) correct_outputs(z, block, j, t, coefficients, 8, MOMENTUM, RELU);
     for (; j + 2 * VL <= n; j += 2 * VL) correct_outputs(z, block, j, t, coefficients, 2, MOMENTUM, RELU);
     if (j < n) correct_outputs(z, block, j, t, coefficients, 1, MOMENTUM, RELU);
@@ -115,7 +115,7 @@ static void block_correct(const fbp_block *block, void *z, int t) {
     else correct_all(z, block, t, 0, 0);
 }
 
-INLINE void keep_all(fbp_block *block, const real *delta, int t, double weight, const int RULE) {
+INLINE void store_delta(fbp_block *block, const real *delta, int t, double weight, const int RULE) {
     const int64_t step = spacing(block);
     real *D = (real *)block->D + t * block->stride, *b = block->b, *v = block->V_b;
     const vec w = v_set1((real)(weight * block->unit));
@@ -128,33 +128,33 @@ INLINE void keep_all(fbp_block *block, const real *delta, int t, double weight, 
 }
 
 /* D_t = weight unit delta; and b takes its step */
-static void block_keep(fbp_block *block, const void *delta, int t, double weight) {
-    if (block->momentum) keep_all(block, delta, t, weight, FBP_MOMENTUM);
-    else keep_all(block, delta, t, weight, FBP_PLAIN);
+static void block_store(fbp_block *block, const void *delta, int t, double weight) {
+    if (block->momentum) store_delta(block, delta, t, weight, FBP_MOMENTUM);
+    else store_delta(block, delta, t, weight, FBP_PLAIN);
 }
 
 /* block->scale decays as the weights of sparse rows do; what leaves its range goes into W. */
-INLINE void decay_block(fbp_block *block, int64_t n_in, double keep) {
-    block->scale *= keep;
-    if (fabs(block->scale) > LEAST_SCALE && fabs(block->scale) < 1 / LEAST_SCALE) return;
+INLINE void decay_block(fbp_block *block, int64_t n_in, double decay) {
+    block->scale *= decay;
+    if (fabs(block->scale) > MIN_SCALE && fabs(block->scale) < 1 / MIN_SCALE) return;
     scale(block->W, block->W, block->scale, n_in * block->n_columns);
     block->scale = 1;
 }
 
-/* D ready for W and V: take_(n-s) D_s, as which it often stands there, zero behind the last row */
+/* D ready for W and V: rate_(n-s) D_s, zero behind the last row; often it is that already */
 static void block_close(fbp_block *block, const fbp_layer *layer, int n_rows) {
     const int64_t step = spacing(block);
-    if (block->sparse) decay_block(block, layer->n_in, block->steps[n_rows].keep[0][0]);
+    if (block->sparse) decay_block(block, layer->n_in, block->steps[n_rows].decay[0][0]);
     for (int s = 0; s < BLOCK; s++) {
         real *D = (real *)block->D + s * block->stride;
-        const double *take = block->steps[s < n_rows ? n_rows - s : 0].take;
-        const vec of_W = v_set1((real)(take[0] / block->scale));
-        if (s < n_rows && take[0] == block->scale && !block->momentum) continue;
+        const double *rate = block->steps[s < n_rows ? n_rows - s : 0].rate;
+        const vec of_W = v_set1((real)(rate[0] / block->scale));
+        if (s < n_rows && rate[0] == block->scale && !block->momentum) continue;
         for (int64_t c = 0; c < block->n_columns; c += step) {
             const vec d = v_load(D + c);
             v_store(D + c, s < n_rows ? v_mul(of_W, d) : v_set1(0));
             if (block->momentum)
-                v_store(D + c + VL, s < n_rows ? v_mul(v_set1((real)take[1]), d) : v_set1(0));
+                v_store(D + c + VL, s < n_rows ? v_mul(v_set1((real)rate[1]), d) : v_set1(0));
         }
     }
     block->n_pending = n_rows;

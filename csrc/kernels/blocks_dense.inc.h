@@ -11,17 +11,17 @@
 
 enum { DENSE_PANEL = 2 * VL, CHUNK = 96 /* inputs */ };
 
-/* W[0..INPUTS) = keep W + X D: two vectors of W, or with momentum one of W and one of V */
+/* W[0..INPUTS) = decay W + X D: two vectors of W, or with momentum one of W and one of V */
 INLINE void update_tile(real *W, const real *X, const real *D, int64_t stride, const vec_step *s,
                         const int INPUTS, const int MOMENTUM) {
     vec sums[BLOCK_INPUT_TILE][2];
     UNROLL for (int i = 0; i < INPUTS; i++) {
         const vec w0 = v_load(W + i * DENSE_PANEL), w1 = v_load(W + i * DENSE_PANEL + VL);
-        sums[i][0] = v_mul(s->keep[0][0], w0);
-        sums[i][1] = v_mul(MOMENTUM ? s->keep[1][1] : s->keep[0][0], w1);
+        sums[i][0] = v_mul(s->decay[0][0], w0);
+        sums[i][1] = v_mul(MOMENTUM ? s->decay[1][1] : s->decay[0][0], w1);
         if (MOMENTUM) {
-            sums[i][0] = v_fma(s->keep[0][1], w1, sums[i][0]);
-            sums[i][1] = v_fma(s->keep[1][0], w0, sums[i][1]);
+            sums[i][0] = v_fma(s->decay[0][1], w1, sums[i][0]);
+            sums[i][1] = v_fma(s->decay[1][0], w0, sums[i][1]);
         }
     }
     for (int t = 0; t < BLOCK; t++, D += stride) {
@@ -38,7 +38,7 @@ INLINE void update_tile(real *W, const real *X, const real *D, int64_t stride, c
     }
 }
 
-/* The same for n inputs of one panel. */
+/* update_tile for n inputs of one panel. */
 INLINE void update_inputs(real *W, const real *X, const real *D, int64_t stride, const vec_step *s,
                           int64_t n, const int MOMENTUM) {
     int64_t i = 0;
@@ -51,7 +51,7 @@ INLINE void update_inputs(real *W, const real *X, const real *D, int64_t stride,
 #undef TILES
 }
 
-/* What the last block owes n inputs from input i on, in the panel that begins at column j. */
+/* The last block's pending update of n inputs from input i on, in the panel that begins at column j. */
 static void update_panel(const fbp_block *block, real *W, const real *X, int64_t j, int64_t n) {
     const vec_step step = step_times(&block->steps[block->n_pending], 1, 0);
     const real *D = (const real *)block->D + j;
@@ -131,11 +131,11 @@ static void pack_rows(real *X, const fbp_row *rows, int64_t n_in, int n_rows) {
     }
 }
 
-/* W is given what the last block owes, then Z = X W and G of these rows. */
+/* Applies the last block's pending update to W, then computes Z = X W and G of these rows. */
 static void dense_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
     const int64_t n_in = layer->n_in, stride = block->stride;
-    const real *X_last = block->X[block->turn];
-    real *X = block->X[block->turn ^= 1], *Z = block->Z;
+    const real *X_last = block->X[block->current];
+    real *X = block->X[block->current ^= 1], *Z = block->Z;
 
     pack_rows(X, rows, n_in, n_rows);
     for (int64_t i = 0; i < n_in; i += CHUNK) {
@@ -152,11 +152,11 @@ static void dense_forward(fbp_block *block, const fbp_layer *layer, const fbp_ro
     block->n_pending = 0;
 }
 
-/* W is given what the last block owes, without a next. */
+/* Applies the last block's pending update to W. */
 static void dense_finish(fbp_block *block, const fbp_layer *layer) {
     if (!block->n_pending) return;
     for (int64_t j = 0; j < block->n_columns; j += DENSE_PANEL)
-        update_panel(block, (real *)block->W + j * layer->n_in, block->X[block->turn], j, layer->n_in);
+        update_panel(block, (real *)block->W + j * layer->n_in, block->X[block->current], j, layer->n_in);
     block->n_pending = 0;
 }
 

@@ -14,7 +14,7 @@
 INLINE double few_outputs(const fbp_net *net, const real *y, const int OUTPUTS) {
     const fbp_layer *layer = net->layers + 1;
     forward_transposed(layer, net->layers->a);
-    if (!tiny_is_difference(net)) return tiny_output_delta(net, y);
+    if (!registers_is_difference(net)) return registers_output_delta(net, y);
     difference(layer->delta, layer->z, y, OUTPUTS);
     return 0.5 * squares_of(layer->delta, OUTPUTS);
 }
@@ -27,12 +27,12 @@ INLINE void few_backward(const fbp_net *net, fbp_block *block, int t, double wei
     const int64_t n = layer->n_in, width = layer->width;
     const real *a = net->layers->a, *delta = layer->delta;
     real *W = layer->W, *b = block->b, *D = (real *)block->D + t * block->stride;
-    const vec keep = v_set1((real)step->keep[0][0]), unit = v_set1((real)(weight * block->unit));
-    const vec take_b = v_set1((real)block->steps[1].take[0]);
-    vec d[FBP_FEW_OUTPUTS], take[FBP_FEW_OUTPUTS];
+    const vec decay = v_set1((real)step->decay[0][0]), unit = v_set1((real)(weight * block->unit));
+    const vec rate_b = v_set1((real)block->steps[1].rate[0]);
+    vec d[FBP_FEW_OUTPUTS], rate[FBP_FEW_OUTPUTS];
     UNROLL for (int k = 0; k < OUTPUTS; k++) {
         d[k] = v_set1(delta[k]);
-        take[k] = v_set1((real)(weight * step->take[0]) * delta[k]);
+        rate[k] = v_set1((real)(weight * step->rate[0]) * delta[k]);
     }
     int64_t j = 0;
     for (; j < n; j += VL) {
@@ -42,11 +42,11 @@ INLINE void few_backward(const fbp_net *net, fbp_block *block, int t, double wei
             real *w_at = W + k * width + j;
             const vec w = v_load(w_at);
             back = v_fma(d[k], w, back);
-            v_store(w_at, v_fma(take[k], aj, v_mul(keep, w)));
+            v_store(w_at, v_fma(rate[k], aj, v_mul(decay, w)));
         }
         const vec D_t = v_mul(unit, v_derive(back, aj, activation));
         v_store(D + j, D_t);
-        v_store(b + j, v_fma(take_b, D_t, v_load(b + j)));
+        v_store(b + j, v_fma(rate_b, D_t, v_load(b + j)));
     }
     for (; j < block->n_columns; j += VL) v_store(D + j, v_set1(0));
     update_bias(layer, weight, step, FBP_PLAIN);
@@ -54,7 +54,7 @@ INLINE void few_backward(const fbp_net *net, fbp_block *block, int t, double wei
 
 /* Forward, loss and, unless that is too large, backward. */
 static double block_row(fbp_net *net, fbp_block *block, const void *y, int t, double weight,
-                        const fbp_step *step, double largest_loss) {
+                        const fbp_step *step, double max_loss) {
     fbp_layer *first = net->layers;
     double loss;
     if (net->first_activation == FBP_RELU) {
@@ -66,7 +66,7 @@ static double block_row(fbp_net *net, fbp_block *block, const void *y, int t, do
 #define OUTPUTS(N)                                                            \
     case N:                                                                   \
         loss = few_outputs(net, y, N);                                        \
-        if (loss <= largest_loss) few_backward(net, block, t, weight, step, N); \
+        if (loss <= max_loss) few_backward(net, block, t, weight, step, N); \
         break;
     switch (net->layers[1].n_out) {
         OUTPUTS(1)

@@ -36,11 +36,11 @@ INLINE void start_parts(fbp_row *parts, const fbp_row *rows, int64_t n) {
 typedef struct {
     fbp_row parts[BLOCK];
     int n;
-} sparse_rows;
+} block_parts;
 
-/* The pass over one panel: what the last rows owe, then Z of these. */
-INLINE void sparse_panel(fbp_block *block, real *W, int64_t j, const sparse_rows *last,
-                         const sparse_rows *now, int first, const int NV) {
+/* The pass over one panel: the pending update of the last rows, then Z of these. */
+INLINE void sparse_panel(fbp_block *block, real *W, int64_t j, const block_parts *last,
+                         const block_parts *now, int first, const int NV) {
     for (int s = 0; s < last->n; s++)
         strip_update(W, NV * VL, 0, &last->parts[s], (const real *)block->D + s * block->stride + j, 1, NV);
     for (int t = 0; t < now->n; t++)
@@ -70,17 +70,17 @@ static void sparse_gram(real *G, real *X, const fbp_row *rows, int n_rows) {
 /* How many inputs to take at a time: so many that the part of W in a panel of this width stays in the
  * nearest cache, unless rows have too few non-zeros in so many. */
 INLINE int64_t sparse_chunk(int64_t panel, int64_t n_in, const fbp_row *rows, int64_t n_rows) {
-    enum { CACHE = 40 * 1024, LEAST = 16 };
+    enum { CACHE = 40 * 1024, MIN_ITEMS = 16 };
     int64_t non_zeros = 1, chunk = CACHE / (panel * (int64_t)sizeof(real));
     for (int64_t t = 0; t < n_rows; t++) non_zeros += rows[t].n;
-    const int64_t least = LEAST * n_in * (n_rows ? n_rows : 1) / non_zeros;
-    return chunk > least ? chunk : least + 1;
+    const int64_t lower = MIN_ITEMS * n_in * (n_rows ? n_rows : 1) / non_zeros;
+    return chunk > lower ? chunk : lower + 1;
 }
 
 static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
     const int64_t n_in = layer->n_in, panel = block->panel_width;
     const int64_t chunk = sparse_chunk(panel, n_in, rows, n_rows);
-    sparse_rows last = {.n = block->n_pending}, now = {.n = n_rows};
+    block_parts last = {.n = block->n_pending}, now = {.n = n_rows};
     start_parts(last.parts, block->last_rows, last.n);
     start_parts(now.parts, rows, now.n);
     for (int64_t i = 0; i < n_in; i += chunk) {
@@ -99,14 +99,14 @@ static void sparse_pass(fbp_block *block, const fbp_layer *layer, const fbp_row 
     block->n_pending = 0;
 }
 
-/* W is given what the last block owes, then Z = X W and G of these rows. */
+/* Applies the last block's pending update to W, then computes Z = X W and G of these rows. */
 static void sparse_block_forward(fbp_block *block, const fbp_layer *layer, const fbp_row *rows, int n_rows) {
     sparse_pass(block, layer, rows, n_rows);
     sparse_gram(block->G, block->X[0], rows, n_rows);
     memcpy(block->last_rows, rows, (size_t)n_rows * sizeof(fbp_row));
 }
 
-/* W is given what the last block owes, without a next. */
+/* Applies the last block's pending update to W. */
 static void sparse_block_finish(fbp_block *block, const fbp_layer *layer) {
     sparse_pass(block, layer, NULL, 0);
     scale(block->W, block->W, block->scale, layer->n_in * block->n_columns);
@@ -119,7 +119,7 @@ static void block_load(fbp_block *block, const fbp_layer *layer, const fbp_step 
     copy_panels(block, layer, 1);
     memcpy(block->b, layer->b, bytes);
     if (block->momentum) memcpy(block->V_b, layer->V_b, bytes);
-    block->unit = step->take[1] != 0 ? step->take[1] : 1; /* a rate of 0 has no direction */
+    block->unit = step->rate[1] != 0 ? step->rate[1] : 1; /* a rate of 0 has no direction */
     steps_of_rows(block->steps, step, block->unit);
     block->n_pending = 0;
     block->scale = 1;

@@ -5,9 +5,9 @@
  * Arrays of a layer are W[n_in][n_out][VL], b[n_out][VL] and so on. The gradient is scaled once, at
  * the output, and with it everything that follows from it:
  *
- *     delta[L] = take[0] weight dE/dz[L]
- *     w' = keep[0][0] w + keep[0][1] v + a delta
- *     v' = keep[1][0] w + keep[1][1] v + (take[1] / take[0]) a delta
+ *     delta[L] = rate[0] weight dE/dz[L]
+ *     w' = decay[0][0] w + decay[0][1] v + a delta
+ *     v' = decay[1][0] w + decay[1][1] v + (rate[1] / rate[0]) a delta
  *
  * One pass over W of the first layer takes the steps of two rows and goes on to z of the next two, or
  * with momentum of one: loading and storing W would take longer than the arithmetic. */
@@ -20,25 +20,25 @@
 #include "vector_math.inc.h"
 #include "rows.h"
 
-/* What keeps a weight as it is before a step is added: nothing to do, L2, or momentum. */
-enum { LANES_KEEP, LANES_DECAY, LANES_MOMENTUM };
+/* What happens to a weight before a gradient is added: nothing, L2 decay, or momentum. */
+enum { LANES_PLAIN, LANES_DECAY, LANES_MOMENTUM };
 
 /* The weight w takes its steps along ROWS a delta; returns the new value. */
 INLINE vec lane_update(real *w, real *v, const vec *a, const vec *delta, int next_delta, const vec_step *s,
-                       const int ROWS, const int KEEPS) {
-    vec weight = v_load(w), velocity = KEEPS == LANES_MOMENTUM ? v_load(v) : weight;
+                       const int ROWS, const int KIND) {
+    vec weight = v_load(w), velocity = KIND == LANES_MOMENTUM ? v_load(v) : weight;
     UNROLL for (int t = 0; t < ROWS; t++) {
         const vec d = delta[t * next_delta];
-        vec kept = KEEPS == LANES_KEEP ? weight : v_mul(s->keep[0][0], weight);
-        if (KEEPS == LANES_MOMENTUM) {
-            const vec own = v_fma(s->keep[1][1], velocity, v_mul(s->keep[1][0], weight));
-            kept = v_fma(s->keep[0][1], velocity, kept);
-            velocity = v_fma(a[t], v_mul(s->take[1], d), own);
+        vec decayed = KIND == LANES_PLAIN ? weight : v_mul(s->decay[0][0], weight);
+        if (KIND == LANES_MOMENTUM) {
+            const vec own = v_fma(s->decay[1][1], velocity, v_mul(s->decay[1][0], weight));
+            decayed = v_fma(s->decay[0][1], velocity, decayed);
+            velocity = v_fma(a[t], v_mul(s->rate[1], d), own);
         }
-        weight = v_fma(a[t], d, kept);
+        weight = v_fma(a[t], d, decayed);
     }
     v_store(w, weight);
-    if (KEEPS == LANES_MOMENTUM) v_store(v, velocity);
+    if (KIND == LANES_MOMENTUM) v_store(v, velocity);
     return weight;
 }
 
@@ -46,9 +46,9 @@ INLINE vec lane_update(real *w, real *v, const vec *a, const vec *delta, int nex
  * for RELU only z) and, in z, x @ W of the one after that. */
 INLINE void lane_first_units(const fbp_lane_layer *layer, int64_t k, const real *const *x,
                              const real *const *next, const vec_step steps[2], const int NU,
-                             const int ROWS, const int KEEPS, const int RELU) {
+                             const int ROWS, const int KIND, const int RELU) {
     const int64_t at = k * VL, stride = layer->n_out * VL, n_in = layer->n_in;
-    const int has_v = KEEPS == LANES_MOMENTUM;
+    const int has_v = KIND == LANES_MOMENTUM;
     const vec ones[2] = {v_set1(1), v_set1(1)};
     const real *x_0 = x[0], *x_1 = x[ROWS - 1], *next_0 = next[0], *next_1 = next[ROWS - 1];
     real *w = (real *)layer->W + at, *v = has_v ? (real *)layer->V_W + at : NULL;
@@ -58,7 +58,7 @@ INLINE void lane_first_units(const fbp_lane_layer *layer, int64_t k, const real 
         UNROLL for (int t = 0; t < ROWS; t++)
             delta[t * 8 + q] = v_load((const real *)layer->delta + t * stride + at + q * VL);
         z[q] = lane_update(b + q * VL, has_v ? v_b + q * VL : NULL, ones, delta + q, 8, &steps[1], ROWS,
-                           has_v ? LANES_MOMENTUM : LANES_KEEP);
+                           has_v ? LANES_MOMENTUM : LANES_PLAIN);
         z[8 + q] = v_set1(0);
     }
     for (int64_t i = 0; i < n_in; i++) {
@@ -66,7 +66,7 @@ INLINE void lane_first_units(const fbp_lane_layer *layer, int64_t k, const real 
         const vec next_i[2] = {v_set1(next_0[i]), v_set1(next_1[i])};
         UNROLL for (int q = 0; q < NU; q++) {
             const vec updated = lane_update(w + q * VL, has_v ? v + q * VL : NULL, xi, delta + q, 8,
-                                            &steps[0], ROWS, KEEPS);
+                                            &steps[0], ROWS, KIND);
             UNROLL for (int t = 0; t < ROWS; t++) z[t * 8 + q] = v_fma(next_i[t], updated, z[t * 8 + q]);
         }
         w += stride;
@@ -80,12 +80,12 @@ INLINE void lane_first_units(const fbp_lane_layer *layer, int64_t k, const real 
 
 /* Units in tiles of LANES_TILE vectors a row, and what is left in halves. */
 INLINE void lane_first(const fbp_lane_layer *layer, const real *const *x, const real *const *next,
-                       const vec_step steps[2], const int ROWS, const int KEEPS, const int RELU) {
+                       const vec_step steps[2], const int ROWS, const int KIND, const int RELU) {
     int64_t k = 0;
 #define UNITS(NU)                                                                        \
     if ((NU) * ROWS <= LANES_TILE)                                                       \
         for (; k + (NU) <= layer->n_out; k += (NU))                                      \
-            lane_first_units(layer, k, x, next, steps, NU, ROWS, KEEPS, RELU);
+            lane_first_units(layer, k, x, next, steps, NU, ROWS, KIND, RELU);
     UNITS(8)
     UNITS(4)
     UNITS(2)
@@ -96,7 +96,7 @@ INLINE void lane_first(const fbp_lane_layer *layer, const real *const *x, const 
 /* a of the second of two rows (but for RELU only z): layer.z stands for W as it was before the first
  * row's step, so that z' = keep z + b + (x . x' + 1) delta */
 INLINE void lane_second(const fbp_lane_layer *layer, const real *const *x, const vec_step steps[2],
-                        const int KEEPS, const int RELU) {
+                        const int KIND, const int RELU) {
     real gram = 1;
     for (int64_t i = 0; i < layer->n_in; i++) gram += x[0][i] * x[1][i];
     const real *z = layer->z, *b = layer->b, *delta = layer->delta;
@@ -104,8 +104,8 @@ INLINE void lane_second(const fbp_lane_layer *layer, const real *const *x, const
     const int64_t n = layer->n_out * VL;
     for (int64_t at = 0; at < n; at += VL) {
         const vec z_at = v_load(z + at), b_at = v_load(b + at);
-        const vec kept = KEEPS == LANES_KEEP ? v_add(z_at, b_at) : v_fma(steps[0].keep[0][0], z_at, b_at);
-        const vec exact = v_fma(v_set1(gram), v_load(delta + at), kept);
+        const vec decayed = KIND == LANES_PLAIN ? v_add(z_at, b_at) : v_fma(steps[0].decay[0][0], z_at, b_at);
+        const vec exact = v_fma(v_set1(gram), v_load(delta + at), decayed);
         v_store(a + at, RELU ? v_max(v_set1(0), exact) : exact);
     }
 }
@@ -137,9 +137,9 @@ INLINE void lane_forward(const fbp_lane_layer *layer, const real *below, const i
 
 /* delta of the layer below = (W @ delta), for RELU times f'(z), and the step of W and b. */
 INLINE void lane_backward_update(const fbp_lane_layer *layer, real *delta_below, const real *below,
-                                 const vec_step steps[2], const int KEEPS, const int RELU, const int ONE) {
+                                 const vec_step steps[2], const int KIND, const int RELU, const int ONE) {
     const int64_t n_out = ONE ? 1 : layer->n_out;
-    const int has_v = KEEPS == LANES_MOMENTUM;
+    const int has_v = KIND == LANES_MOMENTUM;
     const vec one = v_set1(1);
     real *W = layer->W, *b = layer->b, *V = has_v ? layer->V_W : NULL, *V_b = has_v ? layer->V_b : NULL;
     const real *deltas = layer->delta;
@@ -152,14 +152,14 @@ INLINE void lane_backward_update(const fbp_lane_layer *layer, real *delta_below,
             const int64_t at = (j * n_out + k) * VL;
             const vec delta = ONE ? first : v_load(deltas + k * VL);
             sum = v_fma(v_load(W + at), delta, sum);
-            lane_update(W + at, has_v ? V + at : NULL, &a, &delta, 0, &steps[0], 1, KEEPS);
+            lane_update(W + at, has_v ? V + at : NULL, &a, &delta, 0, &steps[0], 1, KIND);
         }
         v_store(delta_below + j * VL, RELU ? v_if_positive(a, sum) : sum);
     }
     for (int64_t at = 0; at < n_out * VL; at += VL) {
         const vec delta = v_load((const real *)layer->delta + at);
         lane_update(b + at, has_v ? V_b + at : NULL, &one, &delta, 0, &steps[1], 1,
-                    has_v ? LANES_MOMENTUM : LANES_KEEP);
+                    has_v ? LANES_MOMENTUM : LANES_PLAIN);
     }
 }
 
@@ -189,8 +189,8 @@ static vec lane_log_loss(real *delta, const real *z, const real *y, int64_t n) {
 
 INLINE vec lane_huber(vec z, vec y, const fbp_lanes *net, vec *delta) {
     const vec a = v_activate(z, net->out_activation);
-    const vec most = v_set1((real)net->loss_parameter), r = v_sub(a, y);
-    const vec d = v_max(v_sub(v_set1(0), most), v_min(most, r)); /* NaN stays in r */
+    const vec upper = v_set1((real)net->loss_parameter), r = v_sub(a, y);
+    const vec d = v_max(v_sub(v_set1(0), upper), v_min(upper, r)); /* NaN stays in r */
     *delta = v_derive_of(d, z, a, net->out_activation, 1);
     return v_mul(d, v_fnma(v_set1((real)0.5), d, r));
 }
@@ -250,7 +250,7 @@ static vec lane_output(const fbp_lanes *net, const real *y, vec scale) {
     return loss;
 }
 
-/* The same of the commonest output, without the call. */
+/* lane_output for a single identity output and squared error, without the call. */
 INLINE vec lane_difference(const fbp_lane_layer *last, const real *y, vec scale) {
     const vec delta = v_sub(v_load(last->a), v_set1(*y));
     v_store(last->delta, v_mul(scale, delta));
@@ -260,7 +260,7 @@ INLINE vec lane_difference(const fbp_lane_layer *last, const real *y, vec scale)
 /* One row's step of all layers above the first, whose a (but for RELU only z) stands there; delta[1]
  * into `to`. Returns the row's loss. */
 INLINE vec lane_step_above(const fbp_lanes *net, const fbp_data *data, int64_t row, real *to, vec scale,
-                           const vec_step steps[2], const int KEEPS, const int RELU) {
+                           const vec_step steps[2], const int KIND, const int RELU) {
     const fbp_lane_layer *first = net->layers, *last = first + net->n_layers - 1;
     if (!RELU) net->activate(first->a, first->n_out * VL);
     for (const fbp_lane_layer *layer = first + 1; layer <= last; layer++) {
@@ -274,15 +274,15 @@ INLINE vec lane_step_above(const fbp_lanes *net, const fbp_data *data, int64_t r
     const vec loss = is_difference ? lane_difference(last, y, scale) : lane_output(net, y, scale);
     for (const fbp_lane_layer *layer = last, *below = last - 1; layer != first; layer = below--) {
         real *delta = below == first ? to : below->delta;
-        if (layer->n_out == 1) lane_backward_update(layer, delta, below->a, steps, KEEPS, RELU, 1);
-        else lane_backward_update(layer, delta, below->a, steps, KEEPS, RELU, 0);
+        if (layer->n_out == 1) lane_backward_update(layer, delta, below->a, steps, KIND, RELU, 1);
+        else lane_backward_update(layer, delta, below->a, steps, KIND, RELU, 0);
         if (!RELU) net->derive(delta, below->a, below->n_out * VL);
     }
     return loss;
 }
 
 /* 0 where all parameters of a lane are finite, else NaN. */
-INLINE vec lane_soundness(const fbp_lanes *net) {
+INLINE vec lane_finite(const fbp_lanes *net) {
     const real *values = net->values;
     vec sum = v_set1(0);
     for (int64_t k = 0; k < net->n_values; k++) sum = v_fma(v_load(values + k * VL), v_set1(0), sum);
@@ -311,13 +311,13 @@ INLINE void lane_begin(const fbp_lane_layer *first, const fbp_data *data, const 
 enum { LANES_ROWS_SUMMED = 64 };
 
 INLINE void lane_rows(const fbp_lanes *net, const fbp_data *data, const int64_t *order, int64_t start,
-                      int64_t stop, const fbp_step *step, double largest_loss, double *loss_sums,
-                      const int KEEPS, const int RELU) {
+                      int64_t stop, const fbp_step *step, double max_loss, double *loss_sums,
+                      const int KIND, const int RELU) {
     const fbp_lane_layer *first = net->layers;
-    const vec_step steps[2] = {step_times(step, 1 / step->take[0], 0), step_times(step, 1 / step->take[0], 1)};
-    const int ROWS = KEEPS == LANES_MOMENTUM ? 1 : 2;
+    const vec_step steps[2] = {step_times(step, 1 / step->rate[0], 0), step_times(step, 1 / step->rate[0], 1)};
+    const int ROWS = KIND == LANES_MOMENTUM ? 1 : 2;
     vec sum = v_set1(0), worst = v_set1(0);
-    double unsound[VL] = {0};
+    double not_finite[VL] = {0};
     int64_t n;
     lane_begin(first, data, order, start, stop, RELU);
     for (int64_t r = start; r < stop; r += n) {
@@ -330,42 +330,42 @@ INLINE void lane_rows(const fbp_lanes *net, const fbp_data *data, const int64_t 
         for (int64_t t = 0; t < n; t++) {
             const int64_t row = order[r + t];
             const double weight = fbp_weight_of(data, row);
-            if (t) lane_second(first, x, steps, KEEPS, RELU);
+            if (t) lane_second(first, x, steps, KIND, RELU);
             const vec loss = lane_step_above(net, data, row, (real *)first->delta + t * first->n_out * VL,
-                                             v_set1((real)(step->take[0] * weight)), steps, KEEPS, RELU);
+                                             v_set1((real)(step->rate[0] * weight)), steps, KIND, RELU);
             sum = v_fma(v_set1((real)weight), loss, sum);
             worst = v_max(loss, worst);
         }
-        if (n == 2) lane_first(first, x, next, steps, ROWS, KEEPS, RELU);
-        else lane_first(first, x, next, steps, 1, KEEPS, RELU);
+        if (n == 2) lane_first(first, x, next, steps, ROWS, KIND, RELU);
+        else lane_first(first, x, next, steps, 1, KIND, RELU);
         if ((r + n - start) % LANES_ROWS_SUMMED == 0 || r + n == stop) {
             lane_add(loss_sums, sum);
             sum = v_set1(0);
         }
     }
-    lane_add(unsound, v_add(worst, lane_soundness(net)));
+    lane_add(not_finite, v_add(worst, lane_finite(net)));
     for (int k = 0; k < VL; k++)
-        if (!(unsound[k] <= largest_loss && loss_sums[k] < INFINITY)) loss_sums[k] = INFINITY;
+        if (!(not_finite[k] <= max_loss && loss_sums[k] < INFINITY)) loss_sums[k] = INFINITY;
 }
 
 static void train_lanes(const fbp_lanes *net, const fbp_data *data, const int64_t *order, int64_t start,
-                        int64_t stop, const fbp_step *step, double largest_loss, double *loss_sums) {
-    const int keeps = step->rule == FBP_MOMENTUM ? LANES_MOMENTUM : step->keep[0][0] != 1 ? LANES_DECAY : LANES_KEEP;
+                        int64_t stop, const fbp_step *step, double max_loss, double *loss_sums) {
+    const int kind = step->rule == FBP_MOMENTUM ? LANES_MOMENTUM : step->decay[0][0] != 1 ? LANES_DECAY : LANES_PLAIN;
     if (start == stop) return;
-#define ROWS(KEEPS, RELU) \
-    lane_rows(net, data, order, start, stop, step, largest_loss, loss_sums, KEEPS, RELU)
-#define WITH_KEEPS(KEEPS)                                            \
-    case KEEPS:                                                      \
-        if (net->activate == activate_RELU && net->n_layers == 2) ROWS(KEEPS, 1); \
-        else ROWS(KEEPS, 0);                                         \
+#define ROWS(KIND, RELU) \
+    lane_rows(net, data, order, start, stop, step, max_loss, loss_sums, KIND, RELU)
+#define WITH_KIND(KIND)                                            \
+    case KIND:                                                      \
+        if (net->activate == activate_RELU && net->n_layers == 2) ROWS(KIND, 1); \
+        else ROWS(KIND, 0);                                         \
         break;
-    switch (keeps) {
-        WITH_KEEPS(LANES_KEEP)
-        WITH_KEEPS(LANES_DECAY)
-        WITH_KEEPS(LANES_MOMENTUM)
+    switch (kind) {
+        WITH_KIND(LANES_PLAIN)
+        WITH_KIND(LANES_DECAY)
+        WITH_KIND(LANES_MOMENTUM)
     }
 #undef ROWS
-#undef WITH_KEEPS
+#undef WITH_KIND
 }
 
 #endif

@@ -78,13 +78,13 @@ static void forward_transposed(const fbp_layer *layer, const real *x) {
  * before it. */
 INLINE void forward_columns(real *z, const fbp_layer *layer, int64_t j, const fbp_row *x, const int NV,
                             const int MASKED, int n_tail) {
-    enum { MOST = 8 };
+    enum { MAX_ITEMS = 8 };
     const int UNROLLED = NV > 4 ? 1 : NV > 2 ? 2 : 4, WHOLE = NV - MASKED;
     const real *values = x->values, *W = (const real *)layer->W + j, *b = (const real *)layer->b + j;
     const int64_t width = layer->width;
     const vec scale = v_set1((real)layer->scale);
-    vec sums[MOST];
-    UNROLL for (int k = 0; k < MOST; k++) sums[k] = v_set1(0);
+    vec sums[MAX_ITEMS];
+    UNROLL for (int k = 0; k < MAX_ITEMS; k++) sums[k] = v_set1(0);
 
     int64_t p = 0;
     for (; p + UNROLLED <= x->n; p += UNROLLED) {
@@ -150,7 +150,7 @@ static void list_active(fbp_layer *layer) {
 }
 
 /* Scales of W are kept between this and its inverse. */
-#define LEAST_SCALE 0x1p-20
+#define MIN_SCALE 0x1p-20
 
 /* One input's weights w: returns w . delta, then t takes its step; w may be t. */
 INLINE real backward_update_input(const real *w, real *t, real *v, const real *delta, int64_t n,
@@ -178,7 +178,7 @@ INLINE real backward_update_input(const real *w, real *t, real *v, const real *d
     return v_sum(v_add(sum, sum2));
 }
 
-/* The same for INPUTS = 1 or 4 inputs of a narrow layer, from the row's p-th value on: delta, zero
+/* delta_in and the step of INPUTS = 1 or 4 inputs of a narrow layer, from the row's p-th value on: delta, zero
  * behind the last output, stays in NV registers. */
 INLINE void backward_update_inputs(const fbp_layer *layer, real *delta_in, const fbp_row *x, int64_t p,
                                    const vec *delta, const vec_step *s, const int NV, const int INPUTS,
@@ -233,7 +233,7 @@ INLINE void backward_update_rows(const fbp_layer *layer, real *delta_in, const f
     }
 }
 
-/* The same of a transposed W, for NV vectors of inputs from input i on, or a part of one. */
+/* delta_in and the step of a transposed W, for NV vectors of inputs from input i on, or a part of one. */
 INLINE void backward_update_columns(const fbp_layer *layer, real *delta_in, const real *x, int64_t i,
                                     const vec_step *s, const int NV, int n_part, const int RULE) {
     const real *W = (const real *)layer->W + i, *delta = layer->delta;
@@ -306,17 +306,17 @@ INLINE void scale_weights(const fbp_layer *layer, double factor) {
     for (int64_t k = 0; k < n; k++) W[k] *= (real)factor;
 }
 
-/* backward_update of a row that lists its inputs, where all weights decay: with c = keep, scale' = c
- * scale, and W' = W + take / scale' g is the step of scale * W. */
-static void backward_update_decaying(fbp_layer *layer, real *delta_in, const fbp_row *x, double take,
-                                     double keep) {
-    const double scale = keep * layer->scale;
-    if (fabs(scale) > LEAST_SCALE && fabs(scale) < 1 / LEAST_SCALE) {
-        const vec_step s = plain_step(take / scale);
+/* backward_update of a row that lists its inputs, where all weights decay: with c = decay, scale' =
+ * c scale, and W' = W + rate / scale' g is the step of scale * W. */
+static void backward_update_decaying(fbp_layer *layer, real *delta_in, const fbp_row *x, double rate,
+                                     double decay) {
+    const double scale = decay * layer->scale;
+    if (fabs(scale) > MIN_SCALE && fabs(scale) < 1 / MIN_SCALE) {
+        const vec_step s = plain_step(rate / scale);
         backward_update_rows(layer, delta_in, x, &s, FBP_PLAIN);
         layer->scale = scale;
     } else { /* into W with it, before the step */
-        const vec_step none = plain_step(0), s = plain_step(take);
+        const vec_step none = plain_step(0), s = plain_step(rate);
         backward_update_rows(layer, delta_in, x, &none, FBP_PLAIN);
         scale_weights(layer, scale);
         layer->scale = 1;
@@ -327,12 +327,12 @@ static void backward_update_decaying(fbp_layer *layer, real *delta_in, const fbp
 /* delta_in = W @ delta;  to_W takes its step along weight outer(x, delta), to_b along weight delta */
 static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
                             const fbp_step *step) {
-    const double take = weight * step->take[0], keep = step->keep[0][0];
+    const double rate = weight * step->rate[0], decay = step->decay[0][0];
     const vec_step s = step_times(step, weight, 0);
-    if (step->rule == FBP_PLAIN && (keep == 1 || x->columns)) {
-        const vec_step plain = plain_step(take); /* compilers see that it keeps all of W */
-        if (keep == 1) backward_update_weights(layer, delta_in, x, &plain, FBP_PLAIN);
-        else backward_update_decaying(layer, delta_in, x, take, keep);
+    if (step->rule == FBP_PLAIN && (decay == 1 || x->columns)) {
+        const vec_step plain = plain_step(rate); /* compilers see that it keeps all of W */
+        if (decay == 1) backward_update_weights(layer, delta_in, x, &plain, FBP_PLAIN);
+        else backward_update_decaying(layer, delta_in, x, rate, decay);
         update_bias(layer, weight, step, FBP_PLAIN);
         return;
     }

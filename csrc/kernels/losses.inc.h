@@ -1,4 +1,4 @@
-/* The losses of one row, E(a, y) summed over its n outputs, and what they hand backward.
+/* The losses of one row, E(a, y) summed over its n outputs, and their derivatives.
  *
  * With the output activation that belongs to a loss (log loss: logistic, softmax; poisson: exp)
  * dE/dz is a - y, the same as dE/da of squared error: see fbp_output_delta in fastbp.h.
@@ -71,14 +71,14 @@ static double absolute_error_delta(void *delta, const void *z, const void *a, co
  * That is 1/2 r^2, and further from 0 parameter |r| - 1/2 parameter^2 (Huber, 1964). */
 static double huber_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
                           double parameter) {
-    const real most = (real)parameter;
+    const real upper = (real)parameter;
     real *d = delta;
     double loss = 0;
     (void)z;
     difference(delta, a, y, n);
     for (int64_t k = 0; k < n; k++) {
         const double r = d[k];
-        d[k] = d[k] > most ? most : d[k] < -most ? -most : d[k];
+        d[k] = d[k] > upper ? upper : d[k] < -upper ? -upper : d[k];
         loss += d[k] * (r - 0.5 * d[k]);
     }
     return loss;
@@ -104,8 +104,8 @@ static double quantile_delta(void *delta, const void *z, const void *a, const vo
 /* -log of a probability, if that had been clipped to eps .. 1 - eps; NaN stays. */
 INLINE double clipped(double loss) {
     const double eps = sizeof(real) == sizeof(float) ? 0x1p-23 : 0x1p-52;
-    const double least = -log1p(-eps), most = -natural_log(eps);
-    return loss < least ? least : loss > most ? most : loss;
+    const double lower = -log1p(-eps), upper = -natural_log(eps);
+    return loss < lower ? lower : loss > upper ? upper : loss;
 }
 
 /* E = sum -y log a - (1 - y) log(1 - a),  a = logistic(z)

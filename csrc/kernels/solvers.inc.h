@@ -10,46 +10,46 @@
 
 /* fbp_step in vectors, for gradients that come with a factor. */
 typedef struct {
-    vec keep[2][2], take[2];
-    vec factor, decay, beta[2], rest[2], rate, epsilon; /* rest = 1 - beta */
-    int64_t squares;
+    vec decay[2][2], rate[2];
+    vec factor, l2, beta[2], rest[2], adaptive_rate, epsilon; /* rest = 1 - beta */
+    int64_t state_stride;
 } vec_step;
 
 /* Whether the step moves weights whose gradient is 0. */
 INLINE int moves_all(const fbp_step *step) {
-    return !fbp_rules[step->rule].rests || step->keep[0][0] != 1 || step->decay != 0;
+    return !fbp_rules[step->rule].rests || step->decay[0][0] != 1 || step->l2 != 0;
 }
 
-/* The step times a factor on the gradient; a bias keeps all of itself. */
+/* The step times a factor on the gradient; a bias does not decay. */
 INLINE vec_step step_times(const fbp_step *step, double factor, int bias) {
     const vec_step s = {
-        {{v_set1(bias ? 1 : (real)step->keep[0][0]), v_set1((real)step->keep[0][1])},
-         {v_set1(bias ? 0 : (real)step->keep[1][0]), v_set1((real)step->keep[1][1])}},
-        {v_set1((real)(step->take[0] * factor)), v_set1((real)(step->take[1] * factor))},
-        v_set1((real)factor), v_set1(bias ? 0 : (real)step->decay),
+        {{v_set1(bias ? 1 : (real)step->decay[0][0]), v_set1((real)step->decay[0][1])},
+         {v_set1(bias ? 0 : (real)step->decay[1][0]), v_set1((real)step->decay[1][1])}},
+        {v_set1((real)(step->rate[0] * factor)), v_set1((real)(step->rate[1] * factor))},
+        v_set1((real)factor), v_set1(bias ? 0 : (real)step->l2),
         {v_set1((real)step->beta_1), v_set1((real)step->beta_2)},
         {v_set1((real)(1 - step->beta_1)), v_set1((real)(1 - step->beta_2))},
-        v_set1((real)step->rate), v_set1((real)step->epsilon), step->squares};
+        v_set1((real)step->adaptive_rate), v_set1((real)step->epsilon), step->state_stride};
     return s;
 }
 
-/* w' = w + take g */
-INLINE vec_step plain_step(double take) {
+/* w' = w + rate g */
+INLINE vec_step plain_step(double rate) {
     const vec one = v_set1(1), zero = v_set1(0);
-    return (vec_step){.keep = {{one, zero}, {zero, zero}}, .take = {v_set1((real)take), zero}};
+    return (vec_step){.decay = {{one, zero}, {zero, zero}}, .rate = {v_set1((real)rate), zero}};
 }
 
 /* The step for gradients that are x times as large. */
 INLINE vec_step step_along_x(const vec_step *s, vec x) {
     vec_step own = *s;
-    own.take[0] = v_mul(s->take[0], x);
-    own.take[1] = v_mul(s->take[1], x);
+    own.rate[0] = v_mul(s->rate[0], x);
+    own.rate[1] = v_mul(s->rate[1], x);
     own.factor = v_mul(s->factor, x);
     return own;
 }
 
 /* The gradient with what the penalty adds to it */
-INLINE vec penalised(vec w, vec g, const vec_step *p) { return v_fma(p->decay, w, v_mul(p->factor, g)); }
+INLINE vec penalised(vec w, vec g, const vec_step *p) { return v_fma(p->l2, w, v_mul(p->factor, g)); }
 
 /* Kingma and Ba (2015): what Adam takes off a weight, for the gradient g */
 INLINE vec adam_move(vec *s, vec g, const vec_step *p) {
@@ -62,36 +62,36 @@ INLINE vec adam_move(vec *s, vec g, const vec_step *p) {
 
 INLINE vec rule_PLAIN(vec w, vec *s, vec g, const vec_step *p) {
     (void)s;
-    return v_fma(p->take[0], g, v_mul(p->keep[0][0], w));
+    return v_fma(p->rate[0], g, v_mul(p->decay[0][0], w));
 }
 
 INLINE vec rule_MOMENTUM(vec w, vec *s, vec g, const vec_step *p) {
-    const vec new_w = v_fma(p->take[0], g, v_fma(p->keep[0][1], s[0], v_mul(p->keep[0][0], w)));
-    s[0] = v_fma(p->take[1], g, v_fma(p->keep[1][1], s[0], v_mul(p->keep[1][0], w)));
+    const vec new_w = v_fma(p->rate[0], g, v_fma(p->decay[0][1], s[0], v_mul(p->decay[0][0], w)));
+    s[0] = v_fma(p->rate[1], g, v_fma(p->decay[1][1], s[0], v_mul(p->decay[1][0], w)));
     return new_w;
 }
 
 INLINE vec rule_ADAM(vec w, vec *s, vec g, const vec_step *p) {
-    return v_fnma(p->rate, adam_move(s, penalised(w, g, p), p), w);
+    return v_fnma(p->adaptive_rate, adam_move(s, penalised(w, g, p), p), w);
 }
 
 /* Loshchilov and Hutter (2019): the decay is not part of the gradient */
 INLINE vec rule_ADAMW(vec w, vec *s, vec g, const vec_step *p) {
-    return v_fnma(p->rate, adam_move(s, v_mul(p->factor, g), p), v_mul(p->keep[0][0], w));
+    return v_fnma(p->adaptive_rate, adam_move(s, v_mul(p->factor, g), p), v_mul(p->decay[0][0], w));
 }
 
 /* Duchi, Hazan and Singer (2011) */
 INLINE vec rule_ADAGRAD(vec w, vec *s, vec g, const vec_step *p) {
     g = penalised(w, g, p);
     s[0] = v_fma(g, g, s[0]);
-    return v_fnma(p->rate, v_div(g, v_add(v_sqrt(s[0]), p->epsilon)), w);
+    return v_fnma(p->adaptive_rate, v_div(g, v_add(v_sqrt(s[0]), p->epsilon)), w);
 }
 
 /* Tieleman and Hinton (2012) */
 INLINE vec rule_RMSPROP(vec w, vec *s, vec g, const vec_step *p) {
     g = penalised(w, g, p);
     s[0] = v_fma(p->beta[1], s[0], v_mul(p->rest[1], v_mul(g, g)));
-    return v_fnma(p->rate, v_div(g, v_add(v_sqrt(s[0]), p->epsilon)), w);
+    return v_fnma(p->adaptive_rate, v_div(g, v_add(v_sqrt(s[0]), p->epsilon)), w);
 }
 
 /* ------------------------------------------------------------------------------------------------- */
@@ -103,20 +103,20 @@ INLINE vec new_weight(vec w, vec *s, vec g, const vec_step *p, const int RULE) {
     return w;
 }
 
-/* The step of t, and of what is kept beside it, from v on and `squares` apart, with the gradients g: VL of
+/* The step of t, and of what is kept beside it, from v on and `state_stride` apart, with the gradients g: VL of
  * them, or the first m. */
 INLINE void step_vector(real *t, real *v, vec g, const vec_step *p, const int RULE) {
     vec s[2] = {v_set1(0), v_set1(0)};
-    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load(v + k * p->squares);
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load(v + k * p->state_stride);
     v_store(t, new_weight(v_load(t), s, g, p, RULE));
-    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) v_store(v + k * p->squares, s[k]);
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) v_store(v + k * p->state_stride, s[k]);
 }
 
 INLINE void step_vector_n(real *t, real *v, vec g, const vec_step *p, const int RULE, int m) {
     vec s[2] = {v_set1(0), v_set1(0)};
-    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load_n(v + k * p->squares, m);
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load_n(v + k * p->state_stride, m);
     v_store_n(t, new_weight(v_load_n(t, m), s, g, p, RULE), m);
-    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) v_store_n(v + k * p->squares, s[k], m);
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) v_store_n(v + k * p->state_stride, s[k], m);
 }
 
 /* The step of t with gradients that are g times a factor (in s). */

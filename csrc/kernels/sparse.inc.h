@@ -2,7 +2,7 @@
  * others, where they stand in the layer.
  *
  * L2 and momentum move the weights that have no gradient as well, but alike. L2 alone does it by a factor,
- * which layer->scale collects. With momentum each pair of W and V moves by the matrix `keep`, once a row: an
+ * which layer->scale collects. With momentum each pair of W and V moves by the matrix `decay`, once a row: an
  * input's pairs are given all the rows they have missed when next they have a gradient, and are read as if
  * they had been given them. */
 #ifndef FASTBP_KERNELS_SPARSE_INC_H
@@ -48,7 +48,7 @@ INLINE void strip_product_n(real *z, const real *W, int64_t width, const fbp_row
     v_store(z, sum);
 }
 
-/* W[i][0..m) += x_i factor d, likewise */
+/* W[i][0..m) += x_i factor d, less than a vector of outputs */
 INLINE void strip_update_n(real *W, int64_t width, int64_t first_input, const fbp_row *x, const real *d,
                            real factor, int m) {
     const real *values = x->values;
@@ -69,62 +69,62 @@ INLINE void strip_update_n(real *W, int64_t width, int64_t first_input, const fb
     if (j + VL <= (n)) { BODY(1); j += VL; }             \
     if (j < (n)) LAST((int)((n) - j))
 
-/* keep = a b, of matrices (2, 2) */
-INLINE void keep_product(double *keep, const double *a, const double *b) {
+/* decay = a b, of matrices (2, 2) */
+INLINE void decay_product(double *decay, const double *a, const double *b) {
     const double product[4] = {a[0] * b[0] + a[1] * b[2], a[0] * b[1] + a[1] * b[3],
                                a[2] * b[0] + a[3] * b[2], a[2] * b[1] + a[3] * b[3]};
-    memcpy(keep, product, sizeof product);
+    memcpy(decay, product, sizeof product);
 }
 
-/* The n-th powers of keep, n below FBP_POWERS; then those of keep ^ FBP_POWERS */
+/* The n-th powers of decay, n below FBP_POWERS; then those of decay ^ FBP_POWERS */
 static void load_powers(double *powers, const fbp_step *step) {
     static const double one[4] = {1, 0, 0, 1};
-    double base[4] = {step->keep[0][0], step->keep[0][1], step->keep[1][0], step->keep[1][1]};
+    double base[4] = {step->decay[0][0], step->decay[0][1], step->decay[1][0], step->decay[1][1]};
     for (int part = 0; part < 2; part++, powers += 4 * FBP_POWERS) {
         memcpy(powers, one, sizeof one);
-        for (int n = 1; n < FBP_POWERS; n++) keep_product(powers + 4 * n, powers + 4 * (n - 1), base);
-        keep_product(base, powers + 4 * (FBP_POWERS - 1), base);
+        for (int n = 1; n < FBP_POWERS; n++) decay_product(powers + 4 * n, powers + 4 * (n - 1), base);
+        decay_product(base, powers + 4 * (FBP_POWERS - 1), base);
     }
 }
 
 static void sparse_begin(fbp_sparse *sparse, fbp_layer *layer, const fbp_step *step) {
     layer->scale = 1;
-    if (!sparse->reached) return;
+    if (!sparse->last_updated) return;
     load_powers(sparse->powers, step);
-    memset(sparse->reached, 0, (size_t)layer->n_in * sizeof *sparse->reached);
+    memset(sparse->last_updated, 0, (size_t)layer->n_in * sizeof *sparse->last_updated);
     sparse->clock = 0;
 }
 
-/* keep to the power of how many rows W and V of input i have missed up to the clock */
-INLINE void missed(double *keep, const fbp_sparse *sparse, int64_t i) {
-    const int32_t n = sparse->clock - sparse->reached[i];
-    keep_product(keep, sparse->powers + 4 * (n % FBP_POWERS),
-                 sparse->powers + 4 * (FBP_POWERS + n / FBP_POWERS));
+/* decay to the power of the number of rows that W and V of input i have missed up to the clock */
+INLINE void missed(double *decay, const fbp_sparse *sparse, int64_t i) {
+    const int32_t n = sparse->clock - sparse->last_updated[i];
+    decay_product(decay, sparse->powers + 4 * (n % FBP_POWERS),
+                  sparse->powers + 4 * (FBP_POWERS + n / FBP_POWERS));
 }
 
-/* W and V of input i are given all rows up to the clock, the last of them with the gradient take delta. */
-INLINE void catch_up(const fbp_sparse *sparse, const fbp_layer *layer, int64_t i, const double *take,
+/* W and V of input i are given all rows up to the clock, the last of them with the step rate delta. */
+INLINE void catch_up(const fbp_sparse *sparse, const fbp_layer *layer, int64_t i, const double *rate,
                      const int HAS_GRADIENT) {
     const int64_t n_out = layer->n_out, at = i * n_out;
     const real *delta = layer->delta;
     real *w = (real *)layer->W + at, *v = (real *)layer->V_W + at;
-    double keep[4];
-    missed(keep, sparse, i);
-    const fbp_step step = {.keep = {{keep[0], keep[1]}, {keep[2], keep[3]}}, .take = {take[0], take[1]}};
+    double decay[4];
+    missed(decay, sparse, i);
+    const fbp_step step = {.decay = {{decay[0], decay[1]}, {decay[2], decay[3]}}, .rate = {rate[0], rate[1]}};
     const vec_step s = step_times(&step, 1, 0);
 #define GRADIENT (HAS_GRADIENT ? v_load(delta + j) : v_set1(0))
     int64_t j = 0;
     for (; j + VL <= n_out; j += VL) step_vector(w + j, v + j, GRADIENT, &s, FBP_MOMENTUM);
     if (j < n_out) step_vector_n(w + j, v + j, GRADIENT, &s, FBP_MOMENTUM, (int)(n_out - j));
 #undef GRADIENT
-    sparse->reached[i] = sparse->clock;
+    sparse->last_updated[i] = sparse->clock;
 }
 
 static void catch_up_all(fbp_sparse *sparse, const fbp_layer *layer) {
     static const double none[2] = {0, 0};
     for (int64_t i = 0; i < layer->n_in; i++)
-        if (sparse->reached[i] != sparse->clock) catch_up(sparse, layer, i, none, 0);
-    memset(sparse->reached, 0, (size_t)layer->n_in * sizeof *sparse->reached);
+        if (sparse->last_updated[i] != sparse->clock) catch_up(sparse, layer, i, none, 0);
+    memset(sparse->last_updated, 0, (size_t)layer->n_in * sizeof *sparse->last_updated);
     sparse->clock = 0;
 }
 
@@ -138,9 +138,9 @@ INLINE void strip_of_pairs(const fbp_sparse *sparse, const fbp_layer *layer, con
     for (int64_t p = 0; p < x->n; p++) {
         const int64_t i = x->columns[p];
         const real *w = (const real *)layer->W + i * n_out + j, *v = (const real *)layer->V_W + i * n_out + j;
-        double keep[4];
-        missed(keep, sparse, i);
-        const vec of_W = v_set1((real)(values[p] * keep[0])), of_V = v_set1((real)(values[p] * keep[1]));
+        double decay[4];
+        missed(decay, sparse, i);
+        const vec of_W = v_set1((real)(values[p] * decay[0])), of_V = v_set1((real)(values[p] * decay[1]));
         UNROLL for (int q = 0; q < NV; q++) {
             sums[q] = v_fma(of_W, v_load_part(w + q * VL, m), sums[q]);
             sums[q] = v_fma(of_V, v_load_part(v + q * VL, m), sums[q]);
@@ -151,7 +151,7 @@ INLINE void strip_of_pairs(const fbp_sparse *sparse, const fbp_layer *layer, con
 
 /* z = x W + b */
 static void sparse_forward(const fbp_sparse *sparse, const fbp_layer *layer, const fbp_row *x) {
-    if (!sparse->reached) {
+    if (!sparse->last_updated) {
         forward(layer, x);
         return;
     }
@@ -174,9 +174,9 @@ static void add_gradient(const fbp_layer *layer, const fbp_row *x, real factor) 
 }
 
 /* layer->scale decays as the weights do; what leaves its range goes into W. */
-INLINE void decay_scale(fbp_layer *layer, double keep) {
-    layer->scale *= keep;
-    if (fabs(layer->scale) > LEAST_SCALE && fabs(layer->scale) < 1 / LEAST_SCALE) return;
+INLINE void decay_scale(fbp_layer *layer, double decay) {
+    layer->scale *= decay;
+    if (fabs(layer->scale) > MIN_SCALE && fabs(layer->scale) < 1 / MIN_SCALE) return;
     scale_weights(layer, layer->scale);
     layer->scale = 1;
 }
@@ -189,16 +189,16 @@ static void sparse_update(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x
         update(layer, x, weight, step);
         return;
     }
-    if (!sparse->reached) {
-        decay_scale(layer, step->keep[0][0]);
-        add_gradient(layer, x, (real)(weight * step->take[0] / layer->scale));
+    if (!sparse->last_updated) {
+        decay_scale(layer, step->decay[0][0]);
+        add_gradient(layer, x, (real)(weight * step->rate[0] / layer->scale));
         update_bias(layer, weight, step, FBP_PLAIN);
         return;
     }
     sparse->clock++;
     for (int64_t p = 0; p < x->n; p++) { /* a column may stand in a row twice: it catches up once */
-        const double factor = weight * values[p], take[2] = {factor * step->take[0], factor * step->take[1]};
-        catch_up(sparse, layer, x->columns[p], take, 1);
+        const double factor = weight * values[p], rate[2] = {factor * step->rate[0], factor * step->rate[1]};
+        catch_up(sparse, layer, x->columns[p], rate, 1);
     }
     if (sparse->clock == FBP_POWERS * (FBP_POWERS - 1)) catch_up_all(sparse, layer);
     update_bias(layer, weight, step, FBP_MOMENTUM);
@@ -206,7 +206,7 @@ static void sparse_update(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x
 
 /* W, and V, as they are when all weights have taken every step. */
 static void sparse_end(fbp_sparse *sparse, fbp_layer *layer) {
-    if (sparse->reached) catch_up_all(sparse, layer);
+    if (sparse->last_updated) catch_up_all(sparse, layer);
     else if (layer->scale != 1) scale_weights(layer, layer->scale);
     layer->scale = 1;
 }

@@ -25,7 +25,7 @@
 #define LOG2_E 0x1.715476p+0f
 #define EXP_OVERFLOW 0x1.62e42ep+6f          /* the last x with a finite e^x */
 #define EXP_UNDERFLOW 104                    /* e^-104 is 0 */
-#define MOST_POWER 100                       /* 2^100 and 2^-100 are well within range */
+#define MAX_POWER 100                        /* 2^100 and 2^-100 are well within range */
 
 /* (e^r - 1 - r) / r^2 */
 static const real expm1_terms[N_TERMS] = {
@@ -48,7 +48,7 @@ static const real atanh_terms[N_TERMS] = {
 #define LOG2_E 0x1.71547652b82fep+0
 #define EXP_OVERFLOW 0x1.62e42fefa39efp+9
 #define EXP_UNDERFLOW 746
-#define MOST_POWER 1000
+#define MAX_POWER 1000
 
 static const real expm1_terms[N_TERMS] = {
     0x1.000000000000bp-1,  0x1.5555555555518p-3,  0x1.5555555550063p-5,  0x1.111111111e554p-7,
@@ -96,9 +96,9 @@ INLINE vec expm1_reduced(vec y, vec *n, vec *rest) {
 }
 
 /* 2^n = power * rest, where n may lie beyond the exponents of the dtype. `rest` is 1 up to
- * MOST_POWER; past it, a product with `rest` is what rounds to a subnormal number, once. */
+ * MAX_POWER; past it, a product with `rest` is what rounds to a subnormal number, once. */
 INLINE vec pow2_in_two(vec n, vec *rest) {
-    const vec within = v_max(v_set1(-MOST_POWER), v_min(v_set1(MOST_POWER), n));
+    const vec within = v_max(v_set1(-MAX_POWER), v_min(v_set1(MAX_POWER), n));
     *rest = v_pow2(v_sub(n, within));
     return v_pow2(within);
 }
@@ -116,7 +116,7 @@ INLINE vec v_exp(vec x) {
 INLINE vec v_logistic(vec x) {
     const vec zero = v_set1(0), one = v_set1(1);
     vec n, low, rest;
-    /* From x = 40 on it is 1; the bound keeps 2^-n within MOST_POWER there. */
+    /* From x = 40 on it is 1; the bound keeps 2^-n within MAX_POWER there. */
     const vec y = v_max(v_set1(-40), v_min(v_set1(EXP_UNDERFLOW), v_sub(zero, x)));
     const vec high = expm1_reduced(y, &n, &low);
     const vec power = pow2_in_two(v_sub(zero, n), &rest);
@@ -140,10 +140,10 @@ INLINE vec v_tanh(vec x) {
 }
 
 /* log(1 + x) for 0 <= x <= most: m 2^n = 1 + x with m about 1, log m = 2 atanh((m - 1) / (m + 1)) */
-INLINE vec v_log1p(vec x, double most) {
+INLINE vec v_log1p(vec x, double upper) {
     const vec half = v_set1((real)0.5), one = v_set1(1);
     vec m = v_add(one, x), rest = x, n = v_set1(0); /* rest = m - 1 */
-    for (double bound = 1; bound < 1 + most; bound *= 2) {
+    for (double bound = 1; bound < 1 + upper; bound *= 2) {
         const vec over = v_sub(m, v_set1((real)1.4142135623730951));
         m = v_where_positive(over, v_mul(half, m), m);
         rest = v_where_positive(over, v_sub(m, one), rest);

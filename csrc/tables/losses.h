@@ -25,10 +25,10 @@ typedef enum { FBP_LOSSES(FBP_ENUM_OF_LOSS) FBP_N_LOSS } fbp_loss;
 typedef struct {
     const char *name;
     fbp_activation pair;
-    double least, most;
+    double lower, upper;
     const char *parameter;
 } fbp_loss_facts;
 
-#define FBP_FACTS_OF_LOSS(NAME, NAME_, PAIR, LEAST, MOST, PARAMETER) \
-    {#NAME_, FBP_##PAIR, LEAST, MOST, PARAMETER},
+#define FBP_FACTS_OF_LOSS(NAME, NAME_, PAIR, MIN_ITEMS, MAX_ITEMS, PARAMETER) \
+    {#NAME_, FBP_##PAIR, MIN_ITEMS, MAX_ITEMS, PARAMETER},
 static const fbp_loss_facts fbp_losses[] = {FBP_LOSSES(FBP_FACTS_OF_LOSS)};

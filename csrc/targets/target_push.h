@@ -1,6 +1,6 @@
 /* Everything up to target_pop.h may use the instruction set named by FBP_TARGET, and nothing
- * else of the library may: a wheel has to run on machines that lack it. MSVC takes intrinsics
- * without being told; where others are emulated, no compiler may use the real ones. Include system
+ * else of the library may: a wheel has to run on machines that lack it. MSVC accepts
+ * intrinsics without a pragma; where instructions are emulated, no compiler may use the real ones. Include system
  * headers before this file. */
 #ifdef FBP_EMULATED
 #undef FBP_TARGET

@@ -35,7 +35,7 @@ __all__ = [
     "unpatch_sklearn",
 ]
 
-# Loaded when first asked for: the estimators need scikit-learn, which takes seconds to import.
+# Loaded when first used: the estimators need scikit-learn, which takes seconds to import.
 _HOME = {
     "BackpropClassifier": "estimators",
     "BackpropRegressor": "estimators",

@@ -1,4 +1,4 @@
-"""`Shown`: what can be shown as an interactive page, in a file or in a notebook.
+"""`HtmlMixin`: an interactive page of an object, in a file or in a notebook.
 
 The page itself is made by `fastbp.page`, which is imported when one is requested: it knows
 what it shows, so that what it shows need not know it.
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Shown:
+class HtmlMixin:
     """What has a page: `to_html`, `to_widget`, and itself in notebooks."""
 
     def _page_data(self) -> dict[str, Any]:

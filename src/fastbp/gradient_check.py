@@ -79,14 +79,14 @@ def check_gradients(
             "estimator pass its network_."
         )
     _, grad_weights, grad_biases = network.gradients(X, y, sample_weight)
-    twin = _in_float64(network)
+    float64_copy = _in_float64(network)
     comparisons = []
     for kind, gradients, parameters in (
-        ("weight", grad_weights, twin.weights),
-        ("bias", grad_biases, twin.biases),
+        ("weight", grad_weights, float64_copy.weights),
+        ("bias", grad_biases, float64_copy.biases),
     ):
         for layer, (analytic, parameter) in enumerate(zip(gradients, parameters, strict=True), 1):
-            numeric = _differences(twin, parameter, X, y, sample_weight, eps)
+            numeric = _differences(float64_copy, parameter, X, y, sample_weight, eps)
             comparisons.append((layer, kind, np.asarray(analytic, np.float64), numeric))
 
     floor = 1e-3 * max(float(np.abs(numeric).max()) for _, _, _, numeric in comparisons) + 1e-12
@@ -108,7 +108,7 @@ def check_gradients(
 
 
 def _in_float64(network: Network) -> Network:
-    twin = Network(
+    float64_copy = Network(
         network.layer_sizes,
         activation=network.activation,
         out_activation=network.out_activation,
@@ -117,8 +117,8 @@ def _in_float64(network: Network) -> Network:
         quantile=network.quantile,
         random_state=0,
     )
-    twin.weights, twin.biases = network.weights, network.biases
-    return twin
+    float64_copy.weights, float64_copy.biases = network.weights, network.biases
+    return float64_copy
 
 
 def _differences(

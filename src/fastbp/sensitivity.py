@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .trace.inspected import subject_of
+from .trace.inspected import inspected_model
 from .trace.to_json import jsonable
 
 
@@ -85,5 +85,7 @@ def sensitivity_of_loss(
     >>> slopes.loss, slopes.weights[0].item(), slopes.biases[0].item()
     (1.0, -4.0, -1.0)
     """
-    subject = subject_of(model, X, y, sample_weight)
-    return LossSensitivity(*subject.network.gradients(subject.X, subject.y, subject.sample_weight))
+    inspected = inspected_model(model, X, y, sample_weight)
+    return LossSensitivity(
+        *inspected.network.gradients(inspected.X, inspected.y, inspected.sample_weight)
+    )

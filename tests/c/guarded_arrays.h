@@ -18,7 +18,7 @@
 #endif
 
 #define GUARD 256 /* bytes on either side */
-#define MOST_SHOWN 20
+#define MAX_SHOWN 20
 
 static const fbp_ops *ops;
 static int is_float;
@@ -39,7 +39,7 @@ static void check(int good, const char *format, ...) {
         passed++;
         return;
     }
-    if (failed++ >= MOST_SHOWN) return;
+    if (failed++ >= MAX_SHOWN) return;
     printf("FAILED %s float%d: %s: ", ops->isa, is_float ? 32 : 64, label);
     va_start(arguments, format);
     vprintf(format, arguments);
@@ -100,7 +100,7 @@ static array new_array(const char *name, int64_t n, int shift, size_t scratch) {
 
 static array unpadded(const char *name, int64_t n, int shift) { return new_array(name, n, shift, 0); }
 static array scratch(const char *name, int64_t n) { return new_array(name, n, 0, FBP_ALIGNMENT); }
-static array panels(const char *name, int64_t n) { return new_array(name, n, 0, FBP_WIDEST_PANEL); }
+static array panels(const char *name, int64_t n) { return new_array(name, n, 0, FBP_MAX_PANEL_BYTES); }
 
 static void put(array *a, int64_t i, double value) {
     set(a->at, i, value);

@@ -85,15 +85,15 @@ static void naive_forward(const naive_layer *l, const double *x, const double *x
 /* fbp_step of one weight or bias and its velocity */
 static void naive_step(double *w, double *v, double g, const fbp_step *s, int bias) {
     const double old = *w, old_v = s->rule == FBP_MOMENTUM ? *v : 0;
-    *w = (bias ? 1 : s->keep[0][0]) * old + s->keep[0][1] * old_v + s->take[0] * g;
-    if (s->rule == FBP_MOMENTUM) *v = (bias ? 0 : s->keep[1][0]) * old + s->keep[1][1] * old_v + s->take[1] * g;
+    *w = (bias ? 1 : s->decay[0][0]) * old + s->decay[0][1] * old_v + s->rate[0] * g;
+    if (s->rule == FBP_MOMENTUM) *v = (bias ? 0 : s->decay[1][0]) * old + s->decay[1][1] * old_v + s->rate[1] * g;
 }
 
 static void naive_update(naive_layer *l, const double *x, const double *x_size, const double *delta,
                          double weight, const fbp_step *s) {
-    const fbp_step sizes = {.keep = {{fabs(s->keep[0][0]), fabs(s->keep[0][1])},
-                                     {fabs(s->keep[1][0]), fabs(s->keep[1][1])}},
-                            .take = {fabs(s->take[0]), fabs(s->take[1])}, .rule = s->rule};
+    const fbp_step sizes = {.decay = {{fabs(s->decay[0][0]), fabs(s->decay[0][1])},
+                                      {fabs(s->decay[1][0]), fabs(s->decay[1][1])}},
+                            .rate = {fabs(s->rate[0]), fabs(s->rate[1])}, .rule = s->rule};
     for (int64_t j = 0; j < l->n_out; j++) {
         const double g = weight * delta[j], g_size = fabs(g);
         for (int64_t i = 0; i < l->n_in; i++) {
@@ -116,10 +116,10 @@ static void expect_layer(const array *W, const array *b, const array *V_W, const
 
 /* Plain, with decay, with momentum, with Nesterov's and decay; and sums of gradients. */
 static const fbp_step STEPS[] = {
-    {.keep = {{1, 0}, {0, 0}}, .take = {-0.125, -0.125}},
-    {.keep = {{0.75, 0}, {0, 0}}, .take = {-0.125, -0.125}},
-    {.keep = {{1, 0.75}, {0, 0.75}}, .take = {-0.125, -0.125}, .rule = FBP_MOMENTUM},
-    {.keep = {{0.875, 0.5}, {-0.0625, 0.75}}, .take = {-0.25, -0.125}, .rule = FBP_MOMENTUM},
-    {.keep = {{1, 0}, {0, 0}}, .take = {1, 0}}};
+    {.decay = {{1, 0}, {0, 0}}, .rate = {-0.125, -0.125}},
+    {.decay = {{0.75, 0}, {0, 0}}, .rate = {-0.125, -0.125}},
+    {.decay = {{1, 0.75}, {0, 0.75}}, .rate = {-0.125, -0.125}, .rule = FBP_MOMENTUM},
+    {.decay = {{0.875, 0.5}, {-0.0625, 0.75}}, .rate = {-0.25, -0.125}, .rule = FBP_MOMENTUM},
+    {.decay = {{1, 0}, {0, 0}}, .rate = {1, 0}}};
 enum { PLAIN, DECAY, MOMENTUM, NESTEROV, ADD, N_STEPS };
 static const char *const step_names[] = {"plain", "decay", "momentum", "Nesterov", "add"};

@@ -35,7 +35,7 @@ static naive_row new_naive_row(int64_t n_in, int64_t n_hidden, int64_t n_out) {
 static void free_naive_row(naive_row *r) { free(r->x); }
 
 /* Of a layer's z, or of a weight: summands of up to a block of rows, and what stands around them. */
-static double roundings_of(int64_t n_in) { return 16 + (double)n_in + FBP_MOST_BLOCK_ROWS; }
+static double roundings_of(int64_t n_in) { return 16 + (double)n_in + FBP_MAX_BLOCK_ROWS; }
 
 static double derivative_error(int f, double a, double error) {
     if (f == FBP_RELU) return a <= error;
@@ -116,12 +116,12 @@ static void naive_backward(naive_row *r, const naive_layer *last, int f) {
 
 /* The step of both layers for the row r->x, unless its loss is too large; returns whether it was taken. */
 static int naive_network_step(naive_row *r, naive_layer *first, naive_layer *last, const double *y, int f,
-                              int output, double weight, const fbp_step *step, double largest_loss) {
+                              int output, double weight, const fbp_step *step, double max_loss) {
     naive_hidden(r, first, f);
     naive_outputs(r, last, (int)outputs[output].activation);
     r->loss = r->loss_error = 0;
     for (int64_t k = 0; k < r->n_out; k++) naive_output_delta(r, y, k, output);
-    if (!(r->loss <= largest_loss)) return 0;
+    if (!(r->loss <= max_loss)) return 0;
     naive_backward(r, last, f);
     naive_update(last, r->a, r->a_size, r->delta_out, weight, step);
     naive_update(first, r->x, r->x_size, r->delta, weight, step);
@@ -132,8 +132,8 @@ static int naive_network_step(naive_row *r, naive_layer *first, naive_layer *las
 static void add_gradient_error(double *W_size, double *V_size, double error, double weight,
                                const fbp_step *step) {
     if (weight == 0) return; /* the error may be infinite */
-    *W_size += fabs(step->take[0]) * weight * error / eps;
-    *V_size += fabs(step->take[1]) * weight * error / eps;
+    *W_size += fabs(step->rate[0]) * weight * error / eps;
+    *V_size += fabs(step->rate[1]) * weight * error / eps;
 }
 
 /* After naive_update with x and delta: the arrays are within the errors of that step. */
@@ -163,7 +163,7 @@ static void expect_step(const array *W, const array *b, const array *V_W, const 
 }
 
 /* The layer's values become the arrays'; sizes stay. */
-static void take_values(naive_layer *l, const array *W, const array *b, const array *V_W, const array *V_b) {
+static void copy_values(naive_layer *l, const array *W, const array *b, const array *V_W, const array *V_b) {
     for (int64_t k = 0; k < W->n; k++) l->W[k] = get(W->at, k);
     for (int64_t k = 0; k < b->n; k++) l->b[k] = get(b->at, k);
     for (int64_t k = 0; V_W && k < V_W->n; k++) l->V_W[k] = get(V_W->at, k);

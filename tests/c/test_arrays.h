@@ -19,23 +19,23 @@ static void test_take_steps(int64_t n, int which, int biases, int shift) {
 
 /* One step of a rule that is not linear, of a weight w and what is kept beside it, m and s. */
 static void naive_rule(double *w, double *m, double *s, double gradient, const fbp_step *p, int bias) {
-    const double g = gradient + (bias ? 0 : p->decay) * *w;
-    if (!bias) *w *= p->keep[0][0];
+    const double g = gradient + (bias ? 0 : p->l2) * *w;
+    if (!bias) *w *= p->decay[0][0];
     if (p->rule == FBP_ADAGRAD || p->rule == FBP_RMSPROP) {
         *m = p->rule == FBP_ADAGRAD ? *m + g * g : p->beta_2 * *m + (1 - p->beta_2) * g * g;
-        *w -= p->rate * g / (sqrt(*m) + p->epsilon);
+        *w -= p->adaptive_rate * g / (sqrt(*m) + p->epsilon);
         return;
     }
     *m = p->beta_1 * *m + (1 - p->beta_1) * g;
     *s = p->beta_2 * *s + (1 - p->beta_2) * g * g;
-    *w -= p->rate * *m / (sqrt(*s) + p->epsilon);
+    *w -= p->adaptive_rate * *m / (sqrt(*s) + p->epsilon);
 }
 
 static void test_rule(fbp_rule rule, int64_t n, int biases, int shift) {
     const int n_kept = fbp_rules[rule].n_kept, decouples = rule == FBP_ADAMW;
-    const fbp_step step = {.rule = rule, .keep = {{decouples ? 0.75 : 1, 0}, {0, 0}},
-                           .decay = decouples ? 0 : 0.25, .beta_1 = 0.75, .beta_2 = 0.875, .rate = 0.125,
-                           .epsilon = 0.0625, .squares = n};
+    const fbp_step step = {.rule = rule, .decay = {{decouples ? 0.75 : 1, 0}, {0, 0}},
+                           .l2 = decouples ? 0 : 0.25, .beta_1 = 0.75, .beta_2 = 0.875, .adaptive_rate = 0.125,
+                           .epsilon = 0.0625, .state_stride = n};
     describe("%s's step of %ld %s, shift %d", fbp_rules[rule].name, (long)n, biases ? "biases" : "weights", shift);
     array W = unpadded("W", n, shift), M = unpadded("kept", n_kept * n, shift), G = unpadded("G", n, shift);
     for (int64_t k = n_kept > 1 ? n : 0; k < n_kept * n; k++) set(M.at, k, fabs(get(M.at, k)));
@@ -76,17 +76,17 @@ static void test_scale(int64_t n, int shift) {
 }
 
 static void test_all_finite(int64_t n, int shift) {
-    const double most = is_float ? FLT_MAX : DBL_MAX, wrong[] = {NAN, INFINITY, -INFINITY};
+    const double largest_value = is_float ? FLT_MAX : DBL_MAX, wrong[] = {NAN, INFINITY, -INFINITY};
     describe("all_finite of %ld, shift %d", (long)n, shift);
     array x = unpadded("x", n, shift);
-    for (int64_t k = 0; k < n; k++) put(&x, k, k % 3 ? -most : k % 2 ? most : 1 / most);
+    for (int64_t k = 0; k < n; k++) put(&x, k, k % 3 ? -largest_value : k % 2 ? largest_value : 1 / largest_value);
     check(ops->all_finite(x.at, n), "false of finite values");
     for (int64_t k = 0; k < n; k++)
         for (int w = 0; w < 3; w++) {
-            const double kept = get(x.at, k);
+            const double decayed = get(x.at, k);
             put(&x, k, wrong[w]);
             check(!ops->all_finite(x.at, n), "true with %g at %ld", wrong[w], (long)k);
-            put(&x, k, kept);
+            put(&x, k, decayed);
         }
     finish(&x, 0);
 }
@@ -109,10 +109,10 @@ static void test_hash_row(int64_t n, int shift) {
     check(hash == ops->hash_row(&sparse, 0), "not that of its non-zeros");
     check(n == 0 || hash != ops->hash_row(&dense, 1), "the same from another column on");
     for (int64_t k = 0; k < n; k++) {
-        const double kept = get(x.at, k);
-        put(&x, k, kept + 1);
+        const double decayed = get(x.at, k);
+        put(&x, k, decayed + 1);
         check(hash != ops->hash_row(&dense, 0), "the same with another value at %ld", (long)k);
-        put(&x, k, kept);
+        put(&x, k, decayed);
     }
     finish(&x, 0), finish(&values, 0);
     free(columns);

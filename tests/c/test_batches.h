@@ -1,26 +1,26 @@
 /* batch_*: one layer of a batch: csrc/kernels/batches.inc.h. */
 
-/* A layer as _core.Batch lays it out, for up to `most` rows, a whole number of blocks; `below` only has
+/* A layer as _core.BatchWorkspace packs it, for up to `max_rows` rows, a whole number of blocks; `below` only has
  * what the layer above uses of it. G is there if a batch may have more rows than that. */
 enum { N_BATCH_PARTS = 11, BATCH_G = 1, BATCH_TO_B = 5, BATCH_Z = 6, BATCH_D, BATCH_NEAR = 9 };
 typedef struct {
     array parts[N_BATCH_PARTS];
-    fbp_row *rows; /* scratch, as many as `most` */
+    fbp_row *rows; /* scratch, as many as `max_rows` */
     fbp_batch batch;
 } guarded_batch;
 
-static guarded_batch new_batch(int64_t n_in, int64_t n_out, int momentum, int has_below, int64_t most,
+static guarded_batch new_batch(int64_t n_in, int64_t n_out, int momentum, int has_below, int64_t max_rows,
                                int sparse) {
     const int64_t lanes = ops->lanes, rows = ops->block_rows, columns = padded_to(n_out, lanes);
     const int64_t stride = columns + 64 / ops->itemsize;
     const int64_t length = sparse ? 0 : n_in * columns, n_near = 1 + n_in / 3;
     const int64_t sizes[N_BATCH_PARTS] = {length, sparse ? n_in * n_out : length, momentum ? length : 0,
                                           has_below ? padded_to(n_in, lanes) * n_out : 0,
-                                          sparse ? 0 : n_in * most, columns, rows * stride, most * stride,
+                                          sparse ? 0 : n_in * max_rows, columns, rows * stride, max_rows * stride,
                                           n_out * rows, sparse ? n_near * n_out : 0, columns};
     const char *const names[N_BATCH_PARTS] = {"batch W", "G", "batch V", "W_T", "X",
                                               "to_b", "Z", "D", "D_T", "G_near", "b"};
-    guarded_batch g = {.rows = malloc((size_t)most * sizeof(fbp_row))};
+    guarded_batch g = {.rows = malloc((size_t)max_rows * sizeof(fbp_row))};
     for (int i = 0; i < N_BATCH_PARTS; i++) {
         g.parts[i] = unpadded(names[i], sizes[i], 0);
         fill(&g.parts[i], i == BATCH_D ? 0 : NAN); /* behind n_out, D is read, though not used */
@@ -94,8 +94,8 @@ static void batch_update_in_shares(const guarded_batch *g, const random_layer *l
     ops->batch_update(&g->batch, &l->layer, rows, n_rows, half, n_in - half, is_first, weight, step);
 }
 
-/* Three batches of n_rows, dense or of non-zeros (SORTED), in chunks of up to `most`. */
-static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, int n_rows, int most,
+/* Three batches of n_rows, dense or of non-zeros (SORTED), in chunks of up to `max_rows`. */
+static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, int n_rows, int max_rows,
                        enum columns kind) {
     const int momentum = STEPS[which].rule == FBP_MOMENTUM;
     const double weight = 1.0 / n_rows, roundings = 32 + (double)(n_in + n_out) + 4 * n_rows;
@@ -104,27 +104,27 @@ static void test_batch(int64_t n_in, int64_t n_out, int has_below, int which, in
     array none = scratch("delta", n_out);
     random_layer l = new_layer(n_in, n_out, &none, 0, momentum, (int)n_out % 4);
     naive_layer naive = new_naive_layer(&l.W, &l.b, &l.V_W, &l.V_b);
-    guarded_batch g = new_batch(n_in, n_out, momentum, has_below, most, kind != ALL);
-    guarded_batch below = new_batch(1, n_in, 0, 0, most, 0);
+    guarded_batch g = new_batch(n_in, n_out, momentum, has_below, max_rows, kind != ALL);
+    guarded_batch below = new_batch(1, n_in, 0, 0, max_rows, 0);
     random_row *rows = malloc((size_t)n_rows * sizeof *rows);
-    fbp_row *chunk = malloc((size_t)most * sizeof *chunk);
+    fbp_row *chunk = malloc((size_t)max_rows * sizeof *chunk);
     ops->batch_load(&g.batch, &l.layer);
     for (int batch = 0; batch < 3; batch++) {
         double *G_W = numbers(n_in * n_out), *G_b = numbers(n_out);
         double *sizes_W = numbers(n_in * n_out), *sizes_b = numbers(n_out);
         for (int t = 0; t < n_rows; t += ops->block_rows) {
             const int n = n_rows - t < ops->block_rows ? n_rows - t : ops->block_rows;
-            const int at = t % most, end = t + n;
+            const int at = t % max_rows, end = t + n;
             for (int k = 0; k < n; k++) {
                 rows[t + k] = new_row(n_in, kind, k % 4);
                 chunk[at + k] = rows[t + k].row;
             }
             batch_rows(&g, has_below ? &below : NULL, &l, &naive, rows + t, chunk + at, at, n, G_W, G_b,
                        sizes_W, sizes_b);
-            if (end < n_rows && end % most == 0)
-                batch_update_in_shares(&g, &l, chunk, at + n, t < most, 1, NULL);
+            if (end < n_rows && end % max_rows == 0)
+                batch_update_in_shares(&g, &l, chunk, at + n, t < max_rows, 1, NULL);
             if (end == n_rows)
-                batch_update_in_shares(&g, &l, chunk, at + n, t < most, weight, &STEPS[which]);
+                batch_update_in_shares(&g, &l, chunk, at + n, t < max_rows, weight, &STEPS[which]);
         }
         for (int t = 0; t < n_rows; t++) finish_row(&rows[t]);
         array to_b = row_of(&g.parts[BATCH_TO_B], 0, 0, n_out);

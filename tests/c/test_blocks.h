@@ -1,6 +1,6 @@
 /* block_*: the first layer, one block of rows behind: csrc/kernels/blocks.inc.h. */
 
-/* A block as _core.Layout lays it out, which begins with zeros. But what is in it must be written
+/* A block as _core.Workspace packs it, which begins with zeros. But what is in it must be written
  * before it is read, except for the padding of biases and X of sparse rows. */
 enum { N_PARTS = 8, BIASES = 1, VELOCITIES, X_0 = 6, X_1 };
 typedef struct {
@@ -29,7 +29,7 @@ static guarded_block new_block(int64_t n_in, int64_t n_out, int sparse, int mome
     }
     g.block = (fbp_block){.n_columns = columns, .panel_width = width, .stride = stride,
                           .sparse = sparse, .momentum = momentum, .n_pending = 5,
-                          .turn = sparse ? 0 : (int)(n_out % 2),
+                          .current = sparse ? 0 : (int)(n_out % 2),
                           .W = g.parts[0].at, .b = g.parts[1].at, .V_b = g.parts[2].at,
                           .Z = g.parts[3].at, .G = g.parts[4].at, .D = g.parts[5].at,
                           .X = {g.parts[X_0].at, g.parts[X_1].at}};
@@ -52,7 +52,7 @@ typedef struct {
 static void train_block(guarded_block *g, const fbp_layer *layer, naive_layer *naive,
                         const random_row *rows, int n, int n_trained, const fbp_step *step,
                         double roundings) {
-    fbp_row now[FBP_MOST_BLOCK_ROWS] = {{0}};
+    fbp_row now[FBP_MAX_BLOCK_ROWS] = {{0}};
     double *x = numbers(naive->n_in), *x_size = numbers(naive->n_in);
     double *expected = numbers(naive->n_out), *size = numbers(naive->n_out);
     for (int t = 0; t < n; t++) now[t] = rows[t].row;
@@ -68,7 +68,7 @@ static void train_block(guarded_block *g, const fbp_layer *layer, naive_layer *n
         ops->block_correct(&g->block, z.at, t);
         expect_close(&z, expected, size, roundings);
         naive_update(naive, x, x_size, d, weight, step);
-        ops->block_keep(&g->block, delta.at, t, weight);
+        ops->block_store(&g->block, delta.at, t, weight);
         finish(&z, 1), finish(&delta, 0);
         free(d);
     }
@@ -86,7 +86,7 @@ static void test_block(block_case c) {
     array none = scratch("delta", c.n_out);
     random_layer l = new_layer(c.n_in, c.n_out, &none, 1, step->rule == FBP_MOMENTUM, c.shift);
     naive_layer naive = new_naive_layer(&l.W, &l.b, &l.V_W, &l.V_b);
-    random_row rows[3 * FBP_MOST_BLOCK_ROWS];
+    random_row rows[3 * FBP_MAX_BLOCK_ROWS];
     for (int r = 0; r < n_rows; r++) rows[r] = new_row(c.n_in, sparse ? SORTED : ALL, c.shift);
 
     ops->block_load(&g.block, &l.layer, step);

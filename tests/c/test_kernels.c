@@ -80,13 +80,13 @@ int main(void) {
             test_hashes();
             test_layers(ops->lanes);
             test_vectors(ops->lanes);
-            test_all_sparse_rows(ops->lanes);
+            test_all_sparse(ops->lanes);
             test_blocks(ops->lanes, 0);
             for (int vectors = 2; vectors <= 8; vectors *= 2) test_blocks(ops->lanes, vectors);
             test_batches(ops->lanes);
-            test_tiny();
+            test_registers();
             test_block_rows();
-            test_restarts();
+            test_lanes();
             printf("%s float%d, %d lanes: %ld passed, %ld failed\n", ops->isa, is_float ? 32 : 64,
                    ops->lanes, passed - passed_before, failed - failed_before);
             n_tables++;

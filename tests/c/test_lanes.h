@@ -32,29 +32,29 @@ typedef struct {
     fbp_step step;
     lane_arrays all;
     array scratch[N_LANE_SCRATCH], X, y; /* a[1], z[1], delta[1], a[2], delta[2] */
-    double weights[TINY_ROWS];
+    double weights[N_CASE_ROWS];
     fbp_lane_layer layers[2];
     fbp_lanes net;
     fbp_data data;
 } side_by_side;
 
-static const int64_t lane_visits[TINY_VISITS] = {3, 0, 0, 2, 3, 1, 4, 2, 3};
+static const int64_t lane_samples[REGISTERS_SAMPLES] = {3, 0, 0, 2, 3, 1, 4, 2, 3};
 
 static void fill_lanes(side_by_side *s) {
-    static const double weights[TINY_ROWS] = {1.5, 0, 0.5, 1, 2};
+    static const double weights[N_CASE_ROWS] = {1.5, 0, 0.5, 1, 2};
     const int lanes = ops->lanes;
     const int64_t n_hidden = s->n_hidden;
     const double eta = 0.015625;
     memcpy(s->weights, weights, sizeof weights);
     s->lost = lanes > 1 ? lanes - 1 : -1;
-    s->step = (fbp_step){.keep = {{1 - eta * s->alpha, 0}, {0, 0}}, .take = {-eta, 0}};
+    s->step = (fbp_step){.decay = {{1 - eta * s->alpha, 0}, {0, 0}}, .rate = {-eta, 0}};
     s->all = new_lane_arrays(s->n_in, n_hidden, lanes);
     s->scratch[0] = unpadded("a[1]", n_hidden * lanes, 1), s->scratch[1] = unpadded("z[1]", n_hidden * lanes, 1);
     s->scratch[2] = unpadded("delta[1]", 2 * n_hidden * lanes, 1);
     s->scratch[3] = unpadded("a[2]", lanes, 1), s->scratch[4] = unpadded("delta[2]", lanes, 1);
-    s->X = unpadded("X", TINY_ROWS * s->n_in, 0), s->y = unpadded("y", TINY_ROWS, 1);
+    s->X = unpadded("X", N_CASE_ROWS * s->n_in, 0), s->y = unpadded("y", N_CASE_ROWS, 1);
     divide(&s->all.W2, 2 * (double)n_hidden), divide(&s->X, 4);
-    for (int64_t k = 0; k < TINY_ROWS; k++) put(&s->y, k, random_target(outputs[s->output].loss, k) / 4);
+    for (int64_t k = 0; k < N_CASE_ROWS; k++) put(&s->y, k, random_target(outputs[s->output].loss, k) / 4);
     if (s->lost >= 0) put(&s->all.W1, s->lost, INFINITY);
 }
 
@@ -73,27 +73,27 @@ static void set_lane_layers(side_by_side *s) {
                          .weights = s->alpha ? s->weights : NULL};
 }
 
-/* From the first state on, the first n visits, in two calls, of all visits the second of an odd number. */
+/* From the first state on, the first n samples, in two calls, of all samples the second of an odd number. */
 static void train_side_by_side(side_by_side *s, int64_t n, double *sums) {
     array *outputs_of_it[] = {&s->all.W1, &s->all.b1, &s->all.W2, &s->all.b2};
     for (int i = 0; i < 4; i++) restore(outputs_of_it[i]);
     for (int i = 0; i < N_LANE_SCRATCH; i++) restore(&s->scratch[i]);
     memset(sums, 0, (size_t)ops->lanes * sizeof *sums);
-    ops->train_lanes(&s->net, &s->data, lane_visits, 0, n < 4 ? n : 4, &s->step, 1e30, sums);
-    if (n > 4) ops->train_lanes(&s->net, &s->data, lane_visits, 4, n, &s->step, 1e30, sums);
+    ops->train_lanes(&s->net, &s->data, lane_samples, 0, n < 4 ? n : 4, &s->step, 1e30, sums);
+    if (n > 4) ops->train_lanes(&s->net, &s->data, lane_samples, 4, n, &s->step, 1e30, sums);
 }
 
-/* One lane's last visit of n, whose network had the numbers in `before`. */
+/* One lane's last sample of n, whose network had the numbers in `before`. */
 static void expect_lane(side_by_side *s, int lane, int64_t n, lane_arrays *one, naive_layer *first,
                         naive_layer *last, naive_row *row, double sum_before, double sum) {
-    const int64_t r = lane_visits[n - 1];
+    const int64_t r = lane_samples[n - 1];
     const double weight = s->alpha ? s->weights[r] : 1, target = get(s->y.at, r);
     for (int64_t i = 0; i < s->n_in; i++) row->x[i] = get(s->X.at, r * s->n_in + i);
-    take_values(first, &one->W1, &one->b1, NULL, NULL), take_values(last, &one->W2, &one->b2, NULL, NULL);
+    copy_values(first, &one->W1, &one->b1, NULL, NULL), copy_values(last, &one->W2, &one->b2, NULL, NULL);
     naive_network_step(row, first, last, &target, s->f, s->output, weight, &s->step, DBL_MAX);
     const double expected = sum_before + weight * row->loss;
     check(fabs(sum - expected) <= weight * row->loss_error + 8 * eps * fabs(expected),
-          "lane %d: losses up to visit %ld add up to %.9g, expected %.9g", lane, (long)n, sum, expected);
+          "lane %d: losses up to sample %ld add up to %.9g, expected %.9g", lane, (long)n, sum, expected);
     copy_lane(one, &s->all, lane, 1);
     expect_step(&one->W1, &one->b1, NULL, NULL, first, row->x, NULL, row->delta, row->delta_error, weight,
                 &s->step);
@@ -101,10 +101,10 @@ static void expect_lane(side_by_side *s, int lane, int64_t n, lane_arrays *one, 
                 row->delta_out_error, weight, &s->step);
 }
 
-/* Every third visit is compared, of every case others, and the last one. */
+/* Every third sample is compared, of every case others, and the last one. */
 static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, double alpha) {
     static int64_t n_cases;
-    const int64_t turn = n_cases++;
+    const int64_t current = n_cases++;
     const int lanes = ops->lanes;
     describe("train_lanes %ld-%ld-1, %s, %s, alpha %g", (long)n_in, (long)n_hidden, fbp_activations[f].name,
              fbp_losses[outputs[output].loss].name, alpha);
@@ -115,8 +115,8 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
     naive_row row = new_naive_row(n_in, n_hidden, 1);
     if (!one) abort();
     for (int lane = 0; lane < lanes; lane++) one[lane] = new_lane_arrays(n_in, n_hidden, 1);
-    for (int64_t n = 1; n <= TINY_VISITS; n++) {
-        if ((n + turn) % 3 && n < TINY_VISITS) continue;
+    for (int64_t n = 1; n <= REGISTERS_SAMPLES; n++) {
+        if ((n + current) % 3 && n < REGISTERS_SAMPLES) continue;
         train_side_by_side(&s, n - 1, sums_before);
         for (int lane = 0; lane < lanes; lane++) copy_lane(&one[lane], &s.all, lane, 1);
         train_side_by_side(&s, n, sums);
@@ -138,7 +138,7 @@ static void test_train_lanes(int64_t n_in, int64_t n_hidden, int f, int output, 
     free_naive_row(&row), free(one), free(sums_before), free(sums);
 }
 
-static void test_restarts(void) {
+static void test_lanes(void) {
     for (int64_t n_hidden = 1; n_hidden <= 17; n_hidden++)
         for (int f = FBP_IDENTITY; f <= FBP_RELU; f++)
             for (int output = 0; output < SOFTMAX_OUTPUT; output++)

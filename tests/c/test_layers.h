@@ -91,15 +91,15 @@ static void test_update(int64_t n_in, int64_t n_out, enum columns kind, int back
     free(dense), free(dense_size), free(d), free(expected), free(size);
 }
 
-/* A few rows through a layer that layer_load has laid out, dense or listed, and back. */
+/* A few rows through a layer that layer_load has packed, dense or listed, and back. */
 static void test_packed_layer(int64_t n_in, int64_t n_out, int transposed, int listed, int which,
-                              double keep) {
+                              double decay) {
     fbp_step step = STEPS[which];
-    if (keep < 1) step.keep[0][0] = keep;
+    if (decay < 1) step.decay[0][0] = decay;
     const int64_t lanes = ops->lanes, width = ((transposed ? n_in : n_out) + lanes - 1) / lanes * lanes;
     const int momentum = step.rule == FBP_MOMENTUM;
     describe("packed layer, %ld x %ld, transposed %d, listed %d, %s, keep %g", (long)n_in, (long)n_out,
-             transposed, listed, step_names[which], step.keep[0][0]);
+             transposed, listed, step_names[which], step.decay[0][0]);
     array delta = scratch("delta", n_out), z = scratch("z", n_out), delta_in = scratch("delta_in", n_in);
     array W = unpadded("packed W", width * (transposed ? n_out : n_in), 0);
     array V = unpadded("packed V", momentum ? W.n : 0, 0);
@@ -181,7 +181,7 @@ static void test_layer(int64_t n_in, int64_t n_out, int shift) {
         test_update(n_in, n_out, ALL, 1, step, shift);
         if (STEPS[step].rule == FBP_MOMENTUM) continue;
         test_update(n_in, n_out, ALL, 0, step, shift);
-        if (step == DECAY) continue; /* test_packed_layer and test_sparse_rows list what decays */
+        if (step == DECAY) continue; /* test_packed_layer and test_sparse list what decays */
         test_update(n_in, n_out, UNSORTED, 0, step, shift);
         test_update(n_in, n_out, ONCE, 1, step, shift);
     }

@@ -70,8 +70,9 @@ static void test_activate(int f, int64_t n, double spread_over) {
 
 /* Finite stays finite, however large; NaN shows. */
 static void test_activate_at_the_edges(int f, int64_t n) {
-    const double most = (is_float ? FLT_MAX : DBL_MAX) / 2;
-    const double edges[] = {most, -most, 1e4, -1e4, 750, -750, 0.0, -0.0, most * eps, 1 / most};
+    const double largest_value = (is_float ? FLT_MAX : DBL_MAX) / 2;
+    const double edges[] = {largest_value, -largest_value, 1e4, -1e4, 750, -750, 0.0, -0.0, largest_value * eps,
+                            1 / largest_value};
     const int n_edges = sizeof edges / sizeof *edges;
     describe("%s of %ld values at the edges", fbp_activations[f].name, (long)n);
     for (int e = 0; e < n_edges; e++) {
@@ -206,12 +207,12 @@ static uint64_t splitmix(uint64_t k) {
 }
 
 static void test_dropout(int64_t n, double dropout) {
-    const uint64_t seed = UINT64_C(0x3000000ff), visit = UINT64_C(1) << 40;
+    const uint64_t seed = UINT64_C(0x3000000ff), sample = UINT64_C(1) << 40;
     const fbp_layer layer = {.n_out = n, .dropout = dropout, .dropout_seed = seed};
     describe("dropout %g of %ld units", dropout, (long)n);
     array a = scratch("a", n), delta = scratch("delta", n);
     double *expected = numbers(n), *size = numbers(n), *factor = numbers(n);
-    uint64_t draw = splitmix(splitmix(seed) + visit);
+    uint64_t draw = splitmix(splitmix(seed) + sample);
     for (int64_t j = 0; j < n; j++) {
         draw += UINT64_C(0x9E3779B97F4A7C15);
         factor[j] = ldexp((double)(splitmix(draw) >> 11), -53) < dropout ? 0 : 1 / (1 - dropout);
@@ -219,9 +220,9 @@ static void test_dropout(int64_t n, double dropout) {
         expected[j] = factor[j] * get(a.at, j), size[j] = fabs(expected[j]);
     }
     memcpy(a.before, a.block, a.n_bytes), memcpy(delta.before, delta.block, delta.n_bytes);
-    ops->drop_units(&layer, a.at, visit);
+    ops->drop_units(&layer, a.at, sample);
     expect_close(&a, expected, size, 4);
-    ops->drop_deltas(&layer, delta.at, a.at, visit);
+    ops->drop_deltas(&layer, delta.at, a.at, sample);
     for (int64_t j = 0; j < n; j++) expected[j] = factor[j] ? before(&a, j) : 0, size[j] = fabs(expected[j]);
     expect_close(&a, expected, size, 4);
     for (int64_t j = 0; j < n; j++) expected[j] = factor[j] * before(&delta, j), size[j] = fabs(expected[j]);

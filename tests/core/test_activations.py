@@ -76,14 +76,14 @@ def test_extreme_z(name, dtype, isa):
 def test_training_follows_the_reference(activation, sizes, loss, options):
     case, X, y = random_case(loss, "identity", sizes, 120, activation=activation, seed=2)
     X[np.random.default_rng(0).integers(0, 2, X.shape) == 0] = 0
-    twin = Reference(case)
+    reference = Reference(case)
     rate = 0.002 / (1 if options.get("solver") else sizes[1] / 10 + 1)
-    losses = twin.train_epoch(X, y, rate, **options)
+    losses = reference.train_epoch(X, y, rate, **options)
     for isa in _core.available_isas():
         for rows in (X, csr_array(X)):
             network = copy_on(isa, case)
             assert network.train_epoch(rows, y, rate, **options) == pytest.approx(losses, rel=1e-10)
-            assert worst_difference(parameters_of(network), twin.parameters) < 1e-10
+            assert worst_difference(parameters_of(network), reference.parameters) < 1e-10
 
 
 @pytest.mark.parametrize("out_activation", MORE)
@@ -91,12 +91,12 @@ def test_training_follows_the_reference(activation, sizes, loss, options):
 def test_output_layers_may_have_them(loss, out_activation):
     for sizes in ((4, 3, 1), (6, 9, 3), (6, 5)):
         case, X, y = random_case(loss, out_activation, sizes, 60, activation="tanh")
-        twin = Reference(case)
-        twin.train_epoch(X, y, 0.01)
+        reference = Reference(case)
+        reference.train_epoch(X, y, 0.01)
         for isa in _core.available_isas():
             network = copy_on(isa, case)
             network.train_epoch(X, y, 0.01)
-            assert worst_difference(parameters_of(network), twin.parameters) < 1e-10
+            assert worst_difference(parameters_of(network), reference.parameters) < 1e-10
 
 
 @pytest.mark.parametrize("activation", MORE)

@@ -1,4 +1,4 @@
-"""Dropout against a NumPy twin that draws the same masks, and what it leaves alone."""
+"""Dropout against a NumPy reference that draws the same masks, and what it leaves alone."""
 
 import itertools
 import pickle
@@ -26,12 +26,12 @@ def mixed(k):
     return k ^ (k >> np.uint64(31))
 
 
-def masks_of(visits, sizes=SIZES, dropout=DROPOUT, seed=SEED):
-    """For each hidden layer the factors of its units on these visits, (visits, units)."""
+def masks_of(samples, sizes=SIZES, dropout=DROPOUT, seed=SEED):
+    """For each hidden layer the factors of its units for these samples, (samples, units)."""
     masks = []
     for layer, (n, p) in enumerate(zip(sizes[1:-1], dropout, strict=True)):
         layer_seed = np.array([seed + (layer << 32)], dtype=np.uint64)
-        start = mixed(mixed(layer_seed) + np.asarray(visits, dtype=np.uint64))[:, np.newaxis]
+        start = mixed(mixed(layer_seed) + np.asarray(samples, dtype=np.uint64))[:, np.newaxis]
         numbers = np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         drawn = (mixed(start + numbers) >> np.uint64(11)) / 2**53
         masks.append(np.where(drawn < p, 0, 1 / (1 - p)))
@@ -73,12 +73,12 @@ def test_two_epochs_follow_the_reference_with_the_same_masks(activation, name, b
     options = {**SOLVERS[name], "batch_size": batch_size}
     order = np.random.default_rng(1).permutation(N_ROWS)
     rate = 0.005 if name != "sgd" else RATE
-    twin = Reference(network)
+    reference = Reference(network)
     expected = []
     for epoch in range(2):
         masks = masks_of(np.arange(N_ROWS) + epoch * N_ROWS)
-        expected.append(twin.train_epoch(X, y, rate, order=order, masks=masks, **options))
-    assert worst_difference(parameters_of(network), twin.parameters) > 1e-3
+        expected.append(reference.train_epoch(X, y, rate, order=order, masks=masks, **options))
+    assert worst_difference(parameters_of(network), reference.parameters) > 1e-3
     for isa, rows in itertools.product(_core.available_isas(), (X, csr_array(X))):
         trained = copy_on(isa, network)
         losses = [
@@ -88,7 +88,7 @@ def test_two_epochs_follow_the_reference_with_the_same_masks(activation, name, b
             for _ in range(2)
         ]
         assert losses == pytest.approx(expected, rel=1e-10)
-        assert worst_difference(parameters_of(trained), twin.parameters) < 1e-10
+        assert worst_difference(parameters_of(trained), reference.parameters) < 1e-10
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_two_epochs_follow_the_reference_with_the_same_masks(activation, name, b
 )
 def test_float32_drops_the_same_units(loss, out_activation):
     network, X, y = case(loss, out_activation, dtype="float32")
-    twin = Reference(network)
-    twin.train_epoch(X, y, RATE, masks=masks_of(np.arange(N_ROWS)))
+    reference = Reference(network)
+    reference.train_epoch(X, y, RATE, masks=masks_of(np.arange(N_ROWS)))
     for isa in _core.available_isas():
         trained = copy_on(isa, network)
         trained.train_epoch(X, y, RATE, dropout=DROPOUT, dropout_seed=SEED)
-        assert worst_difference(parameters_of(trained), twin.parameters) < 1e-4
+        assert worst_difference(parameters_of(trained), reference.parameters) < 1e-4
 
 
 def test_means_per_weight_follow_the_reference_with_the_same_masks():
@@ -109,15 +109,15 @@ def test_means_per_weight_follow_the_reference_with_the_same_masks():
     weights = np.random.default_rng(3).uniform(0.5, 2, N_ROWS)
     order = np.arange(N_ROWS)
     for batch_size in (1, 16):
-        twin, trained = Reference(network), network.copy()
+        reference, trained = Reference(network), network.copy()
         options = {"alpha": 0.1, "batch_size": batch_size, "by_weight": True}
-        expected = twin.train_epoch(
+        expected = reference.train_epoch(
             X, y, RATE, sample_weight=weights, masks=masks_of(order), **options
         )
         solver = Solver(RATE, dropout=DROPOUT, dropout_seed=SEED, **options)
         loss = trained._run_epoch(trained._rows(X, y, weights), order, solver)
         assert loss == pytest.approx(expected, rel=1e-10)
-        assert worst_difference(parameters_of(trained), twin.parameters) < 1e-10
+        assert worst_difference(parameters_of(trained), reference.parameters) < 1e-10
 
 
 @pytest.mark.parametrize("activation", ["logistic", "tanh", "relu"])
@@ -146,7 +146,7 @@ def test_gradients_under_a_fixed_mask_equal_central_differences(activation):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_any_number_of_threads_gives_the_same_bits(solver, dtype, monkeypatch):
-    monkeypatch.setattr(threads, "LEAST_SHARE", 1)
+    monkeypatch.setattr(threads, "MIN_SHARE", 1)
     network, X, y = random_case("squared_error", "identity", (30, 50, 40, 2), 300, dtype=dtype)
     options = {"dropout": 0.4, "dropout_seed": 5, "batch_size": 100, "solver": solver}
     results = []
@@ -164,10 +164,10 @@ def test_another_seed_and_the_next_epoch_drop_other_units():
     network, X, y = case()
 
     def trained(*seeds):
-        twin = network.copy()
+        reference = network.copy()
         for seed in seeds:
-            twin.train_epoch(X, y, RATE, dropout=0.5, dropout_seed=seed)
-        return twin._arena.values.tobytes()
+            reference.train_epoch(X, y, RATE, dropout=0.5, dropout_seed=seed)
+        return reference._arena.values.tobytes()
 
     assert trained(1) == trained(1)
     assert trained(1) != trained(2)
@@ -196,11 +196,11 @@ def test_without_dropout_nothing_changes():
 def test_predictions_losses_and_gradients_are_those_of_all_units():
     network, X, y = case()
     network.train_epoch(X, y, RATE, dropout=0.5)
-    twin = Reference(network)
-    assert np.allclose(network.forward(X), twin.forward(X)[1][-1], rtol=1e-12)
-    assert network.loss(X, y) == pytest.approx(twin.loss(X, y), rel=1e-12)
+    reference = Reference(network)
+    assert np.allclose(network.forward(X), reference.forward(X)[1][-1], rtol=1e-12)
+    assert network.loss(X, y) == pytest.approx(reference.loss(X, y), rel=1e-12)
     _, grad_weights, grad_biases = network.gradients(X, y)
-    assert worst_difference([*grad_weights, *grad_biases], twin.gradients(X, y)) < 1e-12
+    assert worst_difference([*grad_weights, *grad_biases], reference.gradients(X, y)) < 1e-12
 
 
 def test_copies_and_pickles_go_on_with_the_same_masks():
@@ -323,7 +323,7 @@ def test_recording_leaves_the_bits_as_they_are_and_traces_show_the_whole_network
     assert note not in whole.to_html()
 
 
-def test_it_keeps_a_network_from_learning_by_heart():
+def test_it_keeps_a_network_from_learning_without_generalising():
     random = np.random.default_rng(0)
     X, X_test = random.normal(size=(2, 100, 20))
     y, y_test = (np.sin(rows[:, 0]) + rows[:, 1] for rows in (X, X_test))

@@ -34,16 +34,18 @@ def test_float64_gradients_equal_central_differences(activation, hidden, loss, o
 def test_float64_gradients_equal_complex_steps(activation, hidden, loss, out_activation):
     network, X, y = small_case(activation, hidden, loss, out_activation, "float64")
     weights = np.linspace(0.5, 2, len(X))
-    twin = Reference(network)
+    reference = Reference(network)
     for sample_weight in (None, weights):
         value, grad_weights, grad_biases = network.gradients(X, y, sample_weight)
-        exact = twin.complex_step_gradients(X, y, sample_weight)
+        exact = reference.complex_step_gradients(X, y, sample_weight)
         assert worst_difference([*grad_weights, *grad_biases], exact) < 1e-12
-        assert value == pytest.approx(twin.loss(X, y, sample_weight), rel=1e-13)
+        assert value == pytest.approx(reference.loss(X, y, sample_weight), rel=1e-13)
 
 
 @NETWORKS
-def test_float32_gradients_equal_those_of_a_float64_twin(activation, hidden, loss, out_activation):
+def test_float32_gradients_equal_those_of_a_float64_reference(
+    activation, hidden, loss, out_activation
+):
     network, X, y = small_case(activation, hidden, loss, out_activation, "float32")
     _, grad_weights, grad_biases = network.gradients(X, y)
     gradients = [*grad_weights, *grad_biases]
@@ -57,9 +59,9 @@ def test_float32_gradients_equal_those_of_a_float64_twin(activation, hidden, los
 @pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
 def test_the_two_derivations_of_the_reference_agree(loss, out_activation):
     network, X, y = small_case("logistic", (5, 4), loss, out_activation, "float64")
-    twin = Reference(network)
-    exact = twin.complex_step_gradients(X, y)
-    assert worst_difference(twin.gradients(X, y), exact) < 1e-12
+    reference = Reference(network)
+    exact = reference.complex_step_gradients(X, y)
+    assert worst_difference(reference.gradients(X, y), exact) < 1e-12
 
 
 def test_absolute_error_has_derivative_0_where_prediction_and_target_are_equal():

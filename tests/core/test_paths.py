@@ -41,7 +41,7 @@ def train_plainly(network, X, y, order, sample_weight=None, **options):
         network._moments["momentum"] = Moments(network._arena, 1)
         velocities = network._moments["momentum"].values
     return _core.train(
-        network._engine, rows, order, 0, len(order), RATE, **options, moments=velocities
+        network._layers, rows, order, 0, len(order), RATE, **options, moments=velocities
     )[1]
 
 
@@ -223,17 +223,17 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
     order = np.arange(n_rows)
     options = {"momentum": 0.9, "alpha": alpha}
     train_plainly(plain, X.toarray(), y, order, **options)
-    layout = _core.Layout(network._engine, "rows", True, "momentum")
+    workspace = _core.Workspace(network._layers, "rows", True, "momentum")
     network._moments["momentum"] = Moments(network._arena, 1)
     _core.train(
-        network._engine,
+        network._layers,
         network._rows(X, y),
         order,
         0,
         n_rows,
         RATE,
         moments=network._moments["momentum"].values,
-        layout=layout,
+        workspace=workspace,
         **options,
     )
     assert worst_difference(state_of(network), state_of(plain)) < 1e-9
@@ -253,7 +253,7 @@ def test_rows_of_which_an_eighth_is_not_zero_are_not_nearly_empty():
 @pytest.mark.parametrize("n_rows", range(16, 34))
 def test_blocks_of_rows_may_end_anywhere(n_rows, isa):
     sizes = (3, 17, 5, 2)  # too deep for registers
-    if n_rows >= 2 * Network(sizes)._engine.block_rows:
+    if n_rows >= 2 * Network(sizes)._layers.block_rows:
         assert_same_as_plain(Network(sizes, random_state=0), "blocks", n_rows, alpha=0.3)
         network = Network(sizes, random_state=0)
         assert_sparse_rows_same_as_plain(network, n_rows, 0.5, alpha=0.3)
@@ -284,24 +284,24 @@ def trained_on_its_path(network, path, rows, rate=RATE, **options):
     """Train 40 rows in their order as `path` does; return where that stopped."""
     plan = network._plan(40, Solver(RATE), rows, 1)
     assert plan.path == path or plan.lanes == 1
-    layout = None
+    workspace = None
     if plan.path != "rows":
-        layout = _core.Layout(network._engine, plan.path, False, "plain")
-    return _core.train(network._engine, rows, np.arange(40), 0, 40, rate, layout=layout, **options)[
-        0
-    ]
+        workspace = _core.Workspace(network._layers, plan.path, False, "plain")
+    return _core.train(
+        network._layers, rows, np.arange(40), 0, 40, rate, workspace=workspace, **options
+    )[0]
 
 
 @ON_PATHS
 @pytest.mark.parametrize("bad_row", [0, 3, 8, 21, 39])
-@pytest.mark.parametrize(("target", "largest_loss"), [(1e200, 1e300), (1e60, 1e100)])
-def test_rows_before_a_loss_that_is_too_large_are_kept(sizes, path, bad_row, target, largest_loss):
+@pytest.mark.parametrize(("target", "max_loss"), [(1e200, 1e300), (1e60, 1e100)])
+def test_rows_before_a_loss_that_is_too_large_are_kept(sizes, path, bad_row, target, max_loss):
     network = Network(sizes, activation="tanh", random_state=0)
     X, y = data(network, 40)
     y[bad_row] = target
     plain = network.copy()
     rows = network._rows(X, y)
-    assert trained_on_its_path(network, path, rows, largest_loss=largest_loss) == bad_row
+    assert trained_on_its_path(network, path, rows, max_loss=max_loss) == bad_row
     train_plainly(plain, X, y, np.arange(bad_row))
     for ours, theirs in zip(network.weights, plain.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)

@@ -57,7 +57,7 @@ def test_what_was_drawn_before_and_after_is_numpys():
 
 
 def test_shuffles_compose():
-    """An order shuffled anew is a permutation of the order before."""
+    """An order shuffled again is a permutation of the order before."""
     random = np.random.RandomState(3)
     order, picks = np.arange(100)[::-1].copy(), np.arange(100)
     expected = order.copy()

@@ -101,14 +101,14 @@ def test_wide_sparse_rows_follow_the_reference(sizes, solver, alpha, batch_size)
     X = random_array((90, 300), density=0.02, rng=np.random.default_rng(5), format="csr")
     X.data[::7] = 0  # which a matrix may hold, too
     options = {"solver": solver, "alpha": alpha, "batch_size": batch_size}
-    twin = Reference(case)
+    reference = Reference(case)
     weights = np.random.default_rng(6).uniform(0, 2, 90)
-    twin.train_epoch(X.toarray(), y, 0.005, sample_weight=weights, **options)
+    reference.train_epoch(X.toarray(), y, 0.005, sample_weight=weights, **options)
     for isa in _core.available_isas():
         for rows in (X, X.toarray()):
             network = copy_on(isa, case)
             network.train_epoch(rows, y, 0.005, sample_weight=weights, **options)
-            assert worst_difference(parameters_of(network), twin.parameters) < 1e-10
+            assert worst_difference(parameters_of(network), reference.parameters) < 1e-10
 
 
 @pytest.mark.parametrize("solver", KINDS)

@@ -18,7 +18,7 @@ from fastbp import _core
 from fastbp.network import Solver, threads
 
 N_ROWS = 300
-# What train_epoch is asked for, besides a learning rate.
+# Options of train_epoch, besides a learning rate.
 PLAIN = {}
 EVERYTHING = {"momentum": 0.8, "nesterov": True, "alpha": 0.01}
 SOLVERS = {
@@ -69,7 +69,7 @@ def rows_of(
 
 
 def assert_same_training(network, X, y, learning_rate=0.02, tolerance=1e-10, **options):
-    """Train twin and network, dense and CSR, on every instruction set; compare the outcomes.
+    """Train reference and network, dense and CSR, on every instruction set; compare the outcomes.
 
     Momentum mu makes steps 1 / (1 - mu) times as long, in the end. Without less of a learning
     rate, training is chaotic: it blows up the last digit's rounding until it shows.
@@ -77,14 +77,16 @@ def assert_same_training(network, X, y, learning_rate=0.02, tolerance=1e-10, **o
     learning_rate *= 1 - options.get("momentum", 0)
     if options.get("solver", "sgd") != "sgd":  # whose steps are as long as the rate, or longer
         learning_rate *= 0.02 if options["solver"] == "rmsprop" else 0.1
-    twin = Reference(network)
-    expected_loss = twin.train_epoch(X, y, learning_rate, **options)
-    assert worst_difference(parameters_of(network), twin.parameters) > 1e-3  # something happened
+    reference = Reference(network)
+    expected_loss = reference.train_epoch(X, y, learning_rate, **options)
+    assert (
+        worst_difference(parameters_of(network), reference.parameters) > 1e-3
+    )  # something happened
     for isa in _core.available_isas():
         for rows in (X, csr_array(X)):
             trained = copy_on(isa, network)
             loss = trained.train_epoch(rows, y, learning_rate, **options)
-            assert worst_difference(parameters_of(trained), twin.parameters) < tolerance, isa
+            assert worst_difference(parameters_of(trained), reference.parameters) < tolerance, isa
             assert loss == pytest.approx(expected_loss, rel=tolerance)
 
 
@@ -182,9 +184,9 @@ def test_means_per_weight_follow_the_reference(options, batch_size, alpha, weigh
     case, X, y, order = rows_of("log_loss", "softmax")
     weights = np.random.default_rng(3).uniform(0.5, 2, N_ROWS) if weighted else None
     options = {**options, "alpha": alpha, "batch_size": batch_size, "by_weight": True}
-    twin = Reference(case)
+    reference = Reference(case)
     expected = [
-        twin.train_epoch(X, y, 0.002, order=order, sample_weight=weights, **options)
+        reference.train_epoch(X, y, 0.002, order=order, sample_weight=weights, **options)
         for _ in range(2)
     ]
     for isa in _core.available_isas():
@@ -193,7 +195,7 @@ def test_means_per_weight_follow_the_reference(options, batch_size, alpha, weigh
             laid_out = network._rows(rows, y, weights)
             solver = Solver(0.002, **options)
             losses = [network._run_epoch(laid_out, order, solver) for _ in range(2)]
-            assert worst_difference(parameters_of(network), twin.parameters) < 1e-10
+            assert worst_difference(parameters_of(network), reference.parameters) < 1e-10
             assert losses == pytest.approx(expected, rel=1e-10)
 
 
@@ -202,7 +204,7 @@ def test_means_per_weight_follow_the_reference(options, batch_size, alpha, weigh
     "options", [{"alpha": 0.1}, EVERYTHING, {"solver": "adam", "alpha": 0.1}], ids=str
 )
 def test_any_number_of_threads_gives_the_same_bits(options, dtype, isa, monkeypatch):
-    monkeypatch.setattr(threads, "LEAST_SHARE", 1)
+    monkeypatch.setattr(threads, "MIN_SHARE", 1)
     case, X, y, order = rows_of("log_loss", "softmax", dtype=dtype, layer_sizes=(60, 50, 3))
     for rows in (X, csr_array(X)):
         for batch_size in (5, 64, 999):
@@ -227,13 +229,13 @@ def test_any_number_of_threads_gives_the_same_bits(options, dtype, isa, monkeypa
 
 def test_velocities_stay_between_epochs_of_every_kind(isa):
     network, X, y, _ = rows_of("squared_error", "identity")
-    twin = Reference(network)
+    reference = Reference(network)
     for options in ({"batch_size": 7}, {}, {"batch_size": 32, "nesterov": True}, {"alpha": 0.1}):
         for rows in (X, csr_array(X), X[:5]):
             network.train_epoch(rows, y[: rows.shape[0]], 0.002, momentum=0.9, **options)
             n = rows.shape[0]
-            twin.train_epoch(X[:n], y[:n], 0.002, momentum=0.9, **options)
-            assert worst_difference(parameters_of(network), twin.parameters) < 1e-10
+            reference.train_epoch(X[:n], y[:n], 0.002, momentum=0.9, **options)
+            assert worst_difference(parameters_of(network), reference.parameters) < 1e-10
 
 
 @pytest.mark.parametrize(("loss", "out_activation"), PAIRS)

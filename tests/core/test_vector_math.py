@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from fastbp._core import apply_activation, available_isas
 
-MOST_ULP = 2.0
-MOST_LENGTH = 4 * 16 + 1  # four of the longest vectors, plus one
+MAX_ULP = 2.0
+MAX_LENGTH = 4 * 16 + 1  # four of the longest vectors, plus one
 ELEMENTWISE = ("identity", "logistic", "tanh", "relu", "exp")
 
 isas = pytest.mark.parametrize("isa", available_isas())
@@ -88,7 +88,7 @@ def test_error_is_at_most_two_ulp(name, dtype, isa):
     x, exact = arguments_and_exact_values(name, dtype)
     errors = ulp_errors(apply_activation(name, x, isa), exact)
     worst = errors.argmax()
-    assert errors[worst] <= MOST_ULP, f"{errors[worst]:.2f} ulp at {name}({x[worst]!r})"
+    assert errors[worst] <= MAX_ULP, f"{errors[worst]:.2f} ulp at {name}({x[worst]!r})"
 
 
 @isas
@@ -133,7 +133,7 @@ def test_tanh_is_odd_to_the_bit(dtype, isa):
 @dtypes
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_nan_gives_nan_in_its_own_place_only(name, dtype, isa):
-    z = np.linspace(-2, 2, MOST_LENGTH).astype(dtype)
+    z = np.linspace(-2, 2, MAX_LENGTH).astype(dtype)
     z[::3] = np.nan
     assert_array_equal(np.isnan(apply_activation(name, z, isa)), np.isnan(z))
 
@@ -142,9 +142,9 @@ def test_nan_gives_nan_in_its_own_place_only(name, dtype, isa):
 @dtypes
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_length_gives_what_single_values_give(name, dtype, isa):
-    z = np.random.default_rng(1).normal(scale=5, size=MOST_LENGTH).astype(dtype)
+    z = np.random.default_rng(1).normal(scale=5, size=MAX_LENGTH).astype(dtype)
     single = np.concatenate([apply_activation(name, z[i : i + 1], isa) for i in range(z.size)])
-    for n in range(MOST_LENGTH + 1):
+    for n in range(MAX_LENGTH + 1):
         a = apply_activation(name, z[:n], isa)
         assert a.shape == (n,)
         assert_array_equal(a, single[:n])
@@ -170,8 +170,8 @@ def mp_softmax(z):
 @dtypes
 @pytest.mark.parametrize("offset", [0, -300, 300])
 def test_softmax_of_every_length(offset, dtype, isa):
-    z = np.random.default_rng(2).normal(offset, 3, MOST_LENGTH).astype(dtype)
-    for n in range(1, MOST_LENGTH + 1):
+    z = np.random.default_rng(2).normal(offset, 3, MAX_LENGTH).astype(dtype)
+    for n in range(1, MAX_LENGTH + 1):
         a = apply_activation("softmax", z[:n], isa)
         assert_allclose(a, mp_softmax(z[:n]), rtol=16 * np.finfo(dtype).eps)
         assert_allclose(a.sum(dtype=np.float64), 1, rtol=8 * np.finfo(dtype).eps)
@@ -179,7 +179,7 @@ def test_softmax_of_every_length(offset, dtype, isa):
 
 @isas
 @dtypes
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 8, 16, 17, MOST_LENGTH])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 7, 8, 16, 17, MAX_LENGTH])
 def test_softmax_of_equal_logits_is_uniform(n, dtype, isa):
     for logit in (-np.finfo(dtype).max, -1, 0, np.finfo(dtype).max):
         a = apply_activation("softmax", np.full(n, logit, dtype), isa)
@@ -188,7 +188,7 @@ def test_softmax_of_equal_logits_is_uniform(n, dtype, isa):
 
 @isas
 @dtypes
-@pytest.mark.parametrize("n", [2, 3, 8, 9, 16, 17, MOST_LENGTH])
+@pytest.mark.parametrize("n", [2, 3, 8, 9, 16, 17, MAX_LENGTH])
 def test_softmax_of_huge_logits_is_one_hot(n, dtype, isa):
     huge = np.finfo(dtype).max
     for k in (0, n // 2, n - 1):
@@ -200,7 +200,7 @@ def test_softmax_of_huge_logits_is_one_hot(n, dtype, isa):
 @isas
 @dtypes
 def test_softmax_hands_a_nan_to_every_output(dtype, isa):
-    for k in range(MOST_LENGTH):
-        z = np.zeros(MOST_LENGTH, dtype)
+    for k in range(MAX_LENGTH):
+        z = np.zeros(MAX_LENGTH, dtype)
         z[k] = np.nan
         assert np.isnan(apply_activation("softmax", z, isa)).all()

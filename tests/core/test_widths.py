@@ -23,16 +23,16 @@ TOLERANCE = {"float64": 1e-11, "float32": 1e-4}  # an unused lane shows as 0.01 
 
 
 def assert_like_the_reference(isa, network, X, y, learning_rate=0.01, **options):
-    """Compare predictions, loss, gradients and one epoch, dense and CSR, with the twin's.
+    """Compare predictions, loss, gradients and one epoch, dense and CSR, with the reference's.
 
     Few rows are trained one by one; 40 are enough for blocks of them.
     """
     tolerance = TOLERANCE[network.dtype.name]
     networks = (copy_on(isa, network), X), (copy_on(isa, network), csr_array(X))
-    twin = Reference(network)
-    predictions = twin.forward(X)[1][-1]
-    loss, gradients = twin.loss(X, y), twin.gradients(X, y)
-    epoch_loss = twin.train_epoch(X, y, learning_rate, **options)
+    reference = Reference(network)
+    predictions = reference.forward(X)[1][-1]
+    loss, gradients = reference.loss(X, y), reference.gradients(X, y)
+    epoch_loss = reference.train_epoch(X, y, learning_rate, **options)
     for trained, rows in networks:
         assert worst_difference([trained.forward(rows)], [predictions]) < tolerance
         got_loss, grad_weights, grad_biases = trained.gradients(rows, y)
@@ -40,7 +40,7 @@ def assert_like_the_reference(isa, network, X, y, learning_rate=0.01, **options)
         assert got_loss == trained.loss(rows, y) == pytest.approx(loss, rel=tolerance)
         got_loss = trained.train_epoch(rows, y, learning_rate, **options)
         assert got_loss == pytest.approx(epoch_loss, rel=tolerance)
-        assert worst_difference(parameters_of(trained), twin.parameters) < tolerance
+        assert worst_difference(parameters_of(trained), reference.parameters) < tolerance
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks (1.9 and newer) with the estimators: what they are told, and when."""
+"""scikit-learn's callbacks (1.9 and newer) with the estimators: their arguments and their order."""
 
 import pickle
 import warnings
@@ -20,7 +20,7 @@ pytestmark = [
 
 
 class Log:
-    """A callback that keeps what it is told."""
+    """A callback that keeps its arguments."""
 
     def __init__(self, stop_after=None):
         self.events, self.predictions, self.stop_after = [], [], stop_after

@@ -50,13 +50,13 @@ DTYPES = pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.fixture
 def checked(monkeypatch):
     """How many calls have checked their data and parameters in full, as the only item of a list."""
-    begin, calls = Backprop._begin, [0]
+    begin, calls = Backprop._prepare_training, [0]
 
     def counting(self, *arguments):
         calls[0] += 1
         return begin(self, *arguments)
 
-    monkeypatch.setattr(Backprop, "_begin", counting)
+    monkeypatch.setattr(Backprop, "_prepare_training", counting)
     return calls
 
 
@@ -181,9 +181,9 @@ BAD_ROWS = [
 @pytest.mark.parametrize("task", TASKS)
 def test_bad_rows_are_refused_as_in_the_first_call(task, bad, message):
     fresh, y = model_and_targets(task)
-    settled = copy.deepcopy(fresh).partial_fit(X[:1], y[:1])
+    prepared = copy.deepcopy(fresh).partial_fit(X[:1], y[:1])
     errors = []
-    for model in (fresh, settled):
+    for model in (fresh, prepared):
         before = state_of(model)
         with pytest.raises((ValueError, TypeError), match=message) as caught:
             model.partial_fit(bad, y[:1])
@@ -205,9 +205,9 @@ BAD_TARGETS = {
 @pytest.mark.parametrize(("task", "bad"), [(t, bad) for t in TASKS for bad in BAD_TARGETS[t]])
 def test_bad_targets_are_refused_as_in_the_first_call(task, bad):
     fresh, y = model_and_targets(task)
-    settled = copy.deepcopy(fresh).partial_fit(X[:1], y[:1])
+    prepared = copy.deepcopy(fresh).partial_fit(X[:1], y[:1])
     errors = []
-    for model in (fresh, settled):
+    for model in (fresh, prepared):
         before = state_of(model)
         with pytest.raises((ValueError, TypeError)) as caught:
             model.partial_fit(X[:1], bad)
@@ -224,7 +224,7 @@ def test_groups_of_rows_are_learnt_as_in_a_call_that_checks_everything(task):
         part = slice(start, start + 12)
         quick.partial_fit(X[part], y[part])
         slow.partial_fit(X[part].tolist(), y[part].tolist(), sample_weight=np.ones(12))
-        slow.__dict__.pop("_settled")
+        slow.__dict__.pop("_prepared")
     assert state_of(quick) == state_of(slow)
     before = state_of(quick)
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[12, 11\]"):
@@ -262,17 +262,17 @@ def test_missing_feature_names_are_warned_of_every_time():
 @pytest.mark.parametrize("task", ["one output", "poisson"])
 def test_a_row_that_diverges_does_so_as_in_the_first_call(task, dtype):
     fresh, y = model_and_targets(task, dtype)
-    settled = copy.deepcopy(fresh)
-    settled.partial_fit(X[:1].astype(dtype), y[:1])
+    prepared = copy.deepcopy(fresh)
+    prepared.partial_fit(X[:1].astype(dtype), y[:1])
     fresh.partial_fit(X[:1].astype(dtype), y[:1], sample_weight=[1])
     wild = 1e25 * X[:1].astype(dtype)
-    for model, weight in ((fresh, [1]), (settled, None)):
+    for model, weight in ((fresh, [1]), (prepared, None)):
         before = parameters_of(model.network_)
         with pytest.warns(fastbp.exceptions.DivergenceWarning):
             model.partial_fit(wild, y[:1], sample_weight=weight)
         for p, q in zip(before, parameters_of(model.network_), strict=True):
             assert np.array_equal(p, q)
-    assert state_of(fresh) == state_of(settled)
+    assert state_of(fresh) == state_of(prepared)
     assert model.loss_ == np.inf
 
 
@@ -289,14 +289,14 @@ def test_what_was_right_is_forgotten_with_the_model(checked, task):
     model, y = model_and_targets(task)
     model.partial_fit(X[:1], y[:1]).partial_fit(X[:1], y[:1])
     for other in (pickle.loads(pickle.dumps(model)), copy.copy(model), copy.deepcopy(model)):
-        assert "_settled" not in vars(other)
+        assert "_prepared" not in vars(other)
         checked[0] = 0
         assert other.partial_fit(X[:1], y[:1]).n_iter_ == len(other.loss_curve_)
         assert checked == [1]
     assert not hasattr(clone(model), "network_")
 
 
-def test_fitting_anew_teaches_new_classes():
+def test_fitting_again_teaches_new_classes():
     model, y = model_and_targets("names")
     model.partial_fit(X[:1], y[:1]).partial_fit(X[:1], y[:1])
     model.fit(X, NUMBERS)

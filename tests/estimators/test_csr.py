@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastbp import BackpropRegressor
 from fastbp.estimators import csr
-from fastbp.estimators.csr import listed
+from fastbp.estimators.csr import to_csr_if_sparse
 from fastbp.network.arrays import BLOCK_BYTES
 
 ROWS_AT_ONCE = BLOCK_BYTES // 800  # of 100 features in float64
@@ -24,7 +24,7 @@ def rows_of(n_rows, n_features, share, dtype="float64"):
 @pytest.mark.parametrize("n_rows", [2, 5, ROWS_AT_ONCE, ROWS_AT_ONCE + 1])
 def test_lists_hold_the_same_rows(n_rows, dtype):
     X = rows_of(n_rows, 100, 0.1, dtype)
-    lists = listed(X)
+    lists = to_csr_if_sparse(X)
     assert issparse(lists)
     assert lists.dtype == X.dtype
     assert lists.has_canonical_format
@@ -32,12 +32,12 @@ def test_lists_hold_the_same_rows(n_rows, dtype):
 
 
 def test_all_zero_rows_are_listed():
-    np.testing.assert_array_equal(listed(np.zeros((3, 64))).toarray(), np.zeros((3, 64)))
+    np.testing.assert_array_equal(to_csr_if_sparse(np.zeros((3, 64))).toarray(), np.zeros((3, 64)))
 
 
 @pytest.mark.parametrize("X", [rows_of(50, 100, 0.5), rows_of(50, 63, 0.1), rows_of(1, 100, 0.1)])
 def test_rows_that_lists_would_not_serve_stay_as_they_are(X):
-    assert listed(X) is X
+    assert to_csr_if_sparse(X) is X
 
 
 def test_lists_beside_a_file_are_small(tmp_path, monkeypatch):
@@ -45,25 +45,25 @@ def test_lists_beside_a_file_are_small(tmp_path, monkeypatch):
     X.tofile(tmp_path / "X")
     mapped = np.memmap(tmp_path / "X", dtype=X.dtype, mode="r", shape=X.shape)
     for array in (X, mapped, np.asarray(mapped), mapped[10:]):
-        assert issparse(listed(array))
-    monkeypatch.setattr(csr, "MOST_BYTES_BESIDE_A_FILE", 12 * np.count_nonzero(X) - 1)
+        assert issparse(to_csr_if_sparse(array))
+    monkeypatch.setattr(csr, "MAX_BYTES_BESIDE_A_FILE", 12 * np.count_nonzero(X) - 1)
     for array in (mapped, np.asarray(mapped)):
-        assert listed(array) is array
-    assert issparse(listed(X))
+        assert to_csr_if_sparse(array) is array
+    assert issparse(to_csr_if_sparse(X))
 
 
 def test_fit_takes_either_way_to_the_same_model(monkeypatch):
     X = rows_of(300, 80, 0.2)
     y = X[:, :3].sum(axis=1)
     kinds, models = [], []
-    for as_rows_are_kept in (listed, lambda X: X):
+    for as_rows_are_kept in (to_csr_if_sparse, lambda X: X):
 
         def note(X, as_rows_are_kept=as_rows_are_kept):
             kept = as_rows_are_kept(X)
             kinds.append(issparse(kept))
             return kept
 
-        monkeypatch.setattr("fastbp.estimators.base.listed", note)
+        monkeypatch.setattr("fastbp.estimators.base.to_csr_if_sparse", note)
         model = BackpropRegressor(hidden_layer_sizes=20, max_iter=3, random_state=0)
         with pytest.warns(ConvergenceWarning):
             models.append(model.fit(X, y))

@@ -57,17 +57,17 @@ def bits(model):
 
 def curve_by_hand(model, X, y, X_val, y_val):
     """The same fit epoch by epoch with a warm start; score and loss of X_val after each."""
-    twin = type(model)(**{**model.get_params(), "warm_start": True, "max_iter": 1})
-    twin.set_params(early_stopping=False)
+    reference = type(model)(**{**model.get_params(), "warm_start": True, "max_iter": 1})
+    reference.set_params(early_stopping=False)
     scores, losses, states = [], [], []
     for _ in range(model.n_iter_):
-        twin.fit(X, y)
-        scores.append(twin.score(X_val, y_val))
+        reference.fit(X, y)
+        scores.append(reference.score(X_val, y_val))
         targets = y_val
-        if hasattr(twin, "classes_"):
-            targets = np.searchsorted(twin.classes_, y_val)
-        losses.append(twin.network_.loss(X_val, targets))
-        states.append(bits(twin))
+        if hasattr(reference, "classes_"):
+            targets = np.searchsorted(reference.classes_, y_val)
+        losses.append(reference.network_.loss(X_val, targets))
+        states.append(bits(reference))
     return scores, losses, states
 
 
@@ -161,7 +161,7 @@ def test_rows_without_weight_are_not_held_out():
 @pytest.mark.parametrize("sparse", [False, True])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_training_sees_the_other_rows_only(weighted, sparse):
-    """The same rows by hand, as found by the seed: the same model."""
+    """The same rows as an explicit validation set: the same model."""
     X, y = regression()
     weights = np.random.default_rng(1).integers(0, 3, 200) if weighted else None
     options = {"early_stopping": True, "shuffle": False, "max_iter": 7}
@@ -174,8 +174,8 @@ def test_training_sees_the_other_rows_only(weighted, sparse):
     )
     assert by_hand.validation_scores_ == pytest.approx(model.validation_scores_, rel=1e-7)
     assert by_hand.loss_curve_ == pytest.approx(model.loss_curve_, rel=1e-7)
-    n_visits = 180 if weights is None else weights[left].sum()
-    assert model.t_ == n_visits * model.n_iter_
+    n_samples = 180 if weights is None else weights[left].sum()
+    assert model.t_ == n_samples * model.n_iter_
 
 
 def test_neither_the_order_of_the_table_nor_another_run_changes_them():

@@ -152,12 +152,12 @@ def test_solver_and_loss_parameters_reach_the_network(options, loss):
     own = {"huber_delta": 0.2, "quantile": 0.7}
     model = regressor(loss=loss, shuffle=False, max_iter=1, **own, **options).fit(X, y)
     network = fastbp.Network((5, 8, 1), activation="tanh", loss=loss, random_state=0, **own)
-    twin = Reference(network)
+    reference = Reference(network)
     nesterov = options.pop("nesterovs_momentum", True)
     options = {**options, "nesterov": nesterov}
-    expected_loss = twin.train_epoch(X, y[:, np.newaxis], 0.02, **options)
+    expected_loss = reference.train_epoch(X, y[:, np.newaxis], 0.02, **options)
     assert model.loss_ == pytest.approx(expected_loss, rel=1e-10)
-    assert worst_difference(parameters_of(model.network_), twin.parameters) < 1e-10
+    assert worst_difference(parameters_of(model.network_), reference.parameters) < 1e-10
 
 
 @pytest.mark.parametrize(
@@ -169,15 +169,15 @@ def test_classifier_minimises_the_cross_entropy(data, out_activation):
     model = classifier(shuffle=False, max_iter=1).fit(X, y)
     assert model.out_activation_ == out_activation
     n_outputs = {"logistic": y.size // len(y), "softmax": 4}[out_activation]
-    twin = fastbp.Network(
+    reference = fastbp.Network(
         (X.shape[1], 8, n_outputs),
         activation="tanh",
         loss="log_loss",
         out_activation=out_activation,
         random_state=0,
     )
-    assert model.loss_ == twin.train_epoch(X, y, 0.02)
-    assert np.array_equal(model.coefs_[0], twin.weights[0])
+    assert model.loss_ == reference.train_epoch(X, y, 0.02)
+    assert np.array_equal(model.coefs_[0], reference.weights[0])
 
 
 # -- what the order of training depends on -----------------------------------------------------
@@ -222,7 +222,7 @@ def test_the_same_random_state_gives_the_same_bits_and_another_does_not():
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_models_trained_side_by_side_are_those_trained_one_by_one(backend):
+def test_models_trained_interleaved_are_those_trained_one_by_one(backend):
     X, y = regression(3000)
     jobs = [
         joblib.delayed(regressor(random_state=i, hidden_layer_sizes=64).fit)(X, y) for i in (0, 1)
@@ -515,7 +515,7 @@ def test_warm_start_goes_on_where_the_last_fit_ended(options):
     assert model.t_ == whole.t_ == 1000
 
 
-def test_without_warm_start_fit_begins_anew():
+def test_without_warm_start_fit_begins_again():
     X, y = regression()
     model = regressor().fit(X, y)
     assert_same_bits(regressor().fit(X, y), model.fit(X[:, :3], y).fit(X, y))
@@ -750,7 +750,9 @@ class TestCtrlC:
             while True:
                 network = model.__dict__.get("network_")
                 # What a piece of work begins with: other than the first had, once one has ended.
-                begun_with = network._before[0].copy() if network and network._in_piece else None
+                begun_with = (
+                    network._before[0].copy() if network and network._state_in_use else None
+                )
                 if begun_with is not None:
                     drawn = begun_with if drawn is None else drawn
                     if has_begun() and not np.array_equal(drawn, begun_with):

@@ -228,13 +228,13 @@ def test_rows_of_a_stream_in_any_form_are_learnt_alike(slow, parameters):
 @pytest.fixture
 def checked(monkeypatch):
     """How many calls of partial_fit have gone the long way, as the only item of a list."""
-    begin, calls = base.Backprop._begin, [0]
+    begin, calls = base.Backprop._prepare_training, [0]
 
     def counting(self, *arguments):
         calls[0] += 1
         return begin(self, *arguments)
 
-    monkeypatch.setattr(base.Backprop, "_begin", counting)
+    monkeypatch.setattr(base.Backprop, "_prepare_training", counting)
     return calls
 
 

@@ -1,7 +1,7 @@
 """Checks in child processes, so that a crash is a failure with the seed that did it.
 
 A child notes the seed that it begins with, and what became of it, in a journal; when it dies, the
-last seed of the journal is the one to blame, and another child goes on behind it.
+last seed of the journal is the cause, and another child goes on behind it.
 """
 
 import faulthandler

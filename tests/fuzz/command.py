@@ -11,7 +11,7 @@ from . import children
 
 NAMES = ("differential", "machine", "hostile", "states", "threads", "drop_in")
 SLICE = 20.0  # seconds of each check in turn
-MOST_FAILURES = 20  # of each check that are printed
+MAX_FAILURES = 20  # of each check that are printed
 
 
 def available():
@@ -57,7 +57,7 @@ class Campaign:
         total.counts += report.counts
         for failure in report.failures:
             total.failures.append(failure)
-            if len(total.failures) <= MOST_FAILURES:
+            if len(total.failures) <= MAX_FAILURES:
                 print(failure, flush=True)
 
     def summary(self):

@@ -1,6 +1,7 @@
 """State machines: any calls of a network or an estimator, one after another, in any order.
 
-Beside the object stands what must be true of it, and up to two twins of it, copies or pickles, that
+Beside the object stands what must be true of it, and up to two duplicates of it, copies or
+pickles, that
 every call is made on as well: they must come to the same bits. A call that fails must leave
 everything as it was.
 """
@@ -34,8 +35,8 @@ from fastbp.network.solver import SOLVERS
 
 from .values import dense_form, diverged, only_warnings_of, sparse_form, state_of
 
-MOST_TWINS = 2
-MOST_ROWS = 40  # so few that an epoch is one piece of work
+MAX_DUPLICATES = 2
+MAX_ROWS = 40  # so few that an epoch is one piece of work
 REFUSED = (ValueError, TypeError)
 SEEDS = st.integers(0, 2**32 - 1)
 RATES = st.sampled_from([1e-6, 1e-3, 0.03, 0.3, 100.0, 1e8, 1e30])
@@ -55,22 +56,22 @@ def must_fail(call, kinds=REFUSED):
 
 
 class Machine(RuleBasedStateMachine):
-    """What both machines share: twins."""
+    """What both machines share: duplicates."""
 
     def __init__(self):
         super().__init__()
-        self.subject, self.twins = None, []
+        self.subject, self.duplicates = None, []
 
     def on_all(self, call):
-        """Make a call on the subject and on its twins; all must return the same."""
-        results = [call(one) for one in (self.subject, *self.twins)]
+        """Make a call on the subject and on its duplicates; all must return the same."""
+        results = [call(one) for one in (self.subject, *self.duplicates)]
         for result in results[1:]:
             assert repr(result) == repr(results[0])
         return results[0]
 
     @rule(how=st.sampled_from(sorted(COPIES)))
-    def make_twin(self, how):
-        self.twins = [*self.twins, COPIES[how](self.subject)][-MOST_TWINS:]
+    def make_reference(self, how):
+        self.duplicates = [*self.duplicates, COPIES[how](self.subject)][-MAX_DUPLICATES:]
 
     @rule(how=st.sampled_from(sorted(COPIES)))
     def be_replaced_by_a_copy(self, how):
@@ -189,7 +190,7 @@ class NetworkMachine(Machine):
         if diverged(caught):
             assert state_of(self.subject)[1] == before
 
-    @rule(seed=SEEDS, n_rows=st.integers(1, MOST_ROWS), options=solvers())
+    @rule(seed=SEEDS, n_rows=st.integers(1, MAX_ROWS), options=solvers())
     def train_epoch(self, seed, n_rows, options):
         random, X, y = self.rows(seed, n_rows)
         weights = random.uniform(0.1, 2, n_rows) if random.integers(2) else None
@@ -205,7 +206,7 @@ class NetworkMachine(Machine):
         _, X, y = self.rows(seed, 1)
         self.train_all(lambda one: one.step(X[0], y[0], rate))
 
-    @rule(seed=SEEDS, n_rows=st.integers(1, MOST_ROWS))
+    @rule(seed=SEEDS, n_rows=st.integers(1, MAX_ROWS))
     def look(self, seed, n_rows):
         """Looking changes nothing; rows get the same answer alone, with others and as CSR."""
         random, X, y = self.rows(seed, n_rows)
@@ -286,9 +287,9 @@ class NetworkMachine(Machine):
         for name, value in self.made_of.items():
             assert getattr(self.subject, name) == value
         assert all(np.isfinite(p).all() for p in (*self.subject.weights, *self.subject.biases))
-        for twin in self.twins:
-            assert state_of(twin) == state_of(self.subject)
-            assert not np.shares_memory(twin.weights[0], self.subject.weights[0])
+        for duplicate in self.duplicates:
+            assert state_of(duplicate) == state_of(self.subject)
+            assert not np.shares_memory(duplicate.weights[0], self.subject.weights[0])
 
 
 # -- estimators ------------------------------------------------------------------------------------
@@ -367,7 +368,7 @@ TARGETS = {
     ),
 }
 N_FEATURES = 4
-LEAST_TO_FIT, MOST_TO_FIT = 30, 60  # enough to hold out some of every class
+MIN_TO_FIT, MAX_TO_FIT = 30, 60  # enough to hold out some of every class
 PROBE = np.random.default_rng(1).normal(size=(15, N_FEATURES))
 EXPECTED_WARNINGS = (DivergenceWarning, ConvergenceWarning, UserWarning)
 
@@ -406,11 +407,11 @@ class EstimatorMachine(Machine):
 
     # -- training
 
-    @rule(seed=SEEDS, n_rows=st.integers(LEAST_TO_FIT, MOST_TO_FIT))
+    @rule(seed=SEEDS, n_rows=st.integers(MIN_TO_FIT, MAX_TO_FIT))
     def fit(self, seed, n_rows):
         random, X, y = self.rows(seed, n_rows)
         goes_on = self.subject.warm_start and self.is_fitted
-        if goes_on and not self.could_go_on():
+        if goes_on and not self.could_continue():
             return self.must_be_refused(lambda: self.subject.fit(X, y))
         weights = self.weights(random, n_rows)
         form = sparse_form if random.random() < 0.3 else dense_form
@@ -427,7 +428,7 @@ class EstimatorMachine(Machine):
         if not self.subject.early_stopping and self.subject.n_init == 1 and weights is None:
             self.is_no_worse_than_at_first(caught, before, goes_on, rows, y)
 
-    def could_go_on(self):
+    def could_continue(self):
         """Whether the parameters still describe the fitted network."""
         network = self.subject.network_
         return network.activation == (self.subject.activation,) * (len(network.layer_sizes) - 2)
@@ -438,13 +439,13 @@ class EstimatorMachine(Machine):
         assert self.fingerprint(self.subject) == before
 
     def note(self, goes_on, n_rows, visits_all):
-        """Count epochs and visits as the attributes should."""
+        """Count epochs and samples as the attributes should."""
         model = self.subject
         self.is_fitted = True
         n_epochs = model.n_iter_ - (self.n_iter if goes_on else 0)
         assert 1 <= n_epochs <= model.max_iter
-        n_visits = model.t_ - (self.t if goes_on else 0)
-        assert n_visits == n_epochs * n_rows if visits_all else n_visits > 0
+        n_samples = model.t_ - (self.t if goes_on else 0)
+        assert n_samples == n_epochs * n_rows if visits_all else n_samples > 0
         self.n_iter, self.t = model.n_iter_, model.t_
 
     def check_losses(self, caught):
@@ -475,14 +476,14 @@ class EstimatorMachine(Machine):
             random_state=check_random_state(model.random_state),
         )
 
-    @rule(seed=SEEDS, n_rows=st.integers(1, MOST_ROWS))
+    @rule(seed=SEEDS, n_rows=st.integers(1, MAX_ROWS))
     def partial_fit(self, seed, n_rows):
         random, X, y = self.rows(seed, max(n_rows, 4))
         X, y = X[:n_rows], y[:n_rows]
         classes = (
             {} if y.ndim == 2 or y.dtype.kind == "f" else {"classes": np.unique(self.rows(0, 9)[2])}
         )
-        if self.subject.early_stopping or (self.is_fitted and not self.could_go_on()):
+        if self.subject.early_stopping or (self.is_fitted and not self.could_continue()):
             return self.must_be_refused(lambda: self.subject.partial_fit(X, y, **classes))
         if self.is_fitted and random.integers(2):
             classes = {}
@@ -504,7 +505,7 @@ class EstimatorMachine(Machine):
     # -- using it
 
     @precondition(lambda self: self.is_fitted)
-    @rule(seed=SEEDS, n_rows=st.integers(4, MOST_ROWS))
+    @rule(seed=SEEDS, n_rows=st.integers(4, MAX_ROWS))
     def predict(self, seed, n_rows):
         _, X, y = self.rows(seed, n_rows)
         model, before = self.subject, self.fingerprint(self.subject)
@@ -577,7 +578,7 @@ class EstimatorMachine(Machine):
     @rule(seed=SEEDS)
     def fit_a_clone(self, seed):
         """A clone is not fitted; from the same data it comes to the same as any other clone."""
-        _, X, y = self.rows(seed, LEAST_TO_FIT)
+        _, X, y = self.rows(seed, MIN_TO_FIT)
         clones = [clone(self.subject), clone(self.subject)]
         assert not hasattr(clones[0], "network_")
         with only_warnings_of(*EXPECTED_WARNINGS):
@@ -601,8 +602,8 @@ class EstimatorMachine(Machine):
 
     @invariant()
     def twins_are_the_same(self):
-        if self.twins:
-            prints = [self.fingerprint(one) for one in (self.subject, *self.twins)]
+        if self.duplicates:
+            prints = [self.fingerprint(one) for one in (self.subject, *self.duplicates)]
             assert all(one == prints[0] for one in prints[1:])
 
     @invariant()

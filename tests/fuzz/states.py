@@ -71,7 +71,7 @@ def tampered(random, state):
         elif random.random() < 0.1:
             state = {
                 **state,
-                str(random.choice(["weights", "_engine", "n_parameters", "other"])): 3,
+                str(random.choice(["weights", "_layers", "n_parameters", "other"])): 3,
             }
     return state
 
@@ -225,7 +225,7 @@ def short(model):
 def check(seed):
     """Tamper with something; load and use it."""
     random = np.random.default_rng(seed)
-    case = draw_case(random, most_rows=20)
+    case = draw_case(random, max_rows=20)
     case.network = copy_on(str(random.choice(_core.available_isas())), case.network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

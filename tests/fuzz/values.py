@@ -53,10 +53,10 @@ def draw_network(random, sizes=None, dtype=None):
     )
 
 
-def draw_case(random, most_rows=90, sizes=None):
+def draw_case(random, max_rows=90, sizes=None):
     """A network with rows, targets and perhaps weights."""
     network = draw_network(random, sizes)
-    n_rows = int(random.integers(1, most_rows + 1))
+    n_rows = int(random.integers(1, max_rows + 1))
     X = random.normal(size=(n_rows, network.layer_sizes[0]))
     X[random.random(X.shape) < random.choice([0, 0, 0.5, 0.95])] = 0
     y = random_targets(

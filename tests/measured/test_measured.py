@@ -259,7 +259,7 @@ def test_a_look_at_old_sensitivities_is_not_believed_at_a_bound():
     assert result.success
 
 
-def test_a_sensor_in_steps_is_no_obstacle():
+def test_a_sensor_in_steps_is_no_reason_for_fallback():
     stages = [
         Stage("house_flow", lambda m: round(2 * m, 1), Knob("main_valve", 1, 10, 4)),
         Stage("shower_flow", lambda x, h: round(x * h / 10, 1), Knob("handle", 1, 10, 4)),
@@ -415,7 +415,7 @@ def test_two_pipes_that_meet_give_flow_and_temperature():
     assert result.settings["hot_valve"] == pytest.approx(8 * 28 / 50, rel=5e-3)
 
 
-def test_pipes_that_part_and_meet_again_are_no_obstacle():
+def test_pipes_that_part_and_meet_again_are_no_reason_for_fallback():
     stages = [
         Stage("main", lambda m: 2 * m, Knob("valve", 0, 10, 3)),
         Stage("left", lambda x: x / 3, upstream="main"),

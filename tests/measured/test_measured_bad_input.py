@@ -225,7 +225,9 @@ def test_settings_that_are_told_must_fit(settings):
 def test_nothing_can_be_told_after_the_end():
     tuner = ChainTuner(flow(None), 5.0)
     tuner.tell({"flow": 5.0})
-    with pytest.raises(RuntimeError, match="tuning is done, nothing more can be told: Reached"):
+    with pytest.raises(
+        RuntimeError, match="tuning is done, it takes no more observations: Reached"
+    ):
         tuner.tell({"flow": 5.0})
 
 

@@ -244,7 +244,7 @@ def test_equal_random_states_draw_equal_parameters(make):
     assert worst_difference(parameters_of(first), parameters_of(other)) > 0.1
 
 
-def test_without_a_random_state_every_network_is_drawn_anew():
+def test_without_a_random_state_every_network_is_drawn_again():
     first, second = fastbp.Network((3, 4, 1)), fastbp.Network((3, 4, 1))
     assert worst_difference(parameters_of(first), parameters_of(second)) > 0
 
@@ -491,10 +491,10 @@ def test_sparse_values_of_the_right_type_are_not_copied():
 @pytest.mark.parametrize(("loss", "out_activation"), PAIRS)
 def test_loss_is_the_mean_over_rows_of_the_sum_over_outputs(loss, out_activation):
     network, X, y = random_case(loss, out_activation, (4, 5, 3), 20)
-    twin = Reference(network)
+    reference = Reference(network)
     weights = np.random.default_rng(0).uniform(0, 3, 20)
-    assert network.loss(X, y) == pytest.approx(twin.row_losses(X, y).mean(), rel=1e-12)
-    weighted = np.average(twin.row_losses(X, y), weights=weights)
+    assert network.loss(X, y) == pytest.approx(reference.row_losses(X, y).mean(), rel=1e-12)
+    weighted = np.average(reference.row_losses(X, y), weights=weights)
     assert network.loss(X, y, weights) == pytest.approx(weighted, rel=1e-12)
     assert network.loss(X, y, 3.0) == pytest.approx(network.loss(X, y), rel=1e-14)
 
@@ -592,7 +592,7 @@ def test_an_epoch_is_one_step_a_row_in_the_order_given():
         assert worst_difference(parameters_of(network), parameters_of(stepped)) < 1e-12
 
 
-def test_without_an_order_rows_are_visited_from_first_to_last():
+def test_without_an_order_rows_are_seen_from_first_to_last():
     X, y = plain_data()
     network, ordered = small_network(), small_network()
     assert network.train_epoch(X, y, 0.1) == ordered.train_epoch(X, y, 0.1, order=range(N_ROWS))
@@ -673,7 +673,7 @@ def test_pieces_are_longer_where_more_is_laid_out_for_them_but_ctrl_c_waits_no_l
     sizes, solver, seconds
 ):
     network, follow = fastbp.Network(sizes, random_state=0), Solver(0.1, **solver)
-    laid_out = network._laid_out(network._plan(10_000, follow, False, 1), follow)
+    laid_out = network._n_packed(network._plan(10_000, follow, False, 1), follow)
     assert seconds[0] <= network._seconds_at_once(laid_out) <= seconds[1]
 
 
@@ -779,7 +779,7 @@ def test_the_same_random_state_gives_the_same_bits_in_every_process_for_any_numb
     assert bits_of(trained_network(1)) in outputs.pop()
 
 
-def test_models_trained_side_by_side_in_threads_have_the_bits_of_those_trained_alone():
+def test_models_trained_interleaved_in_threads_have_the_bits_of_those_trained_alone():
     alone = [bits_of(trained_network(seed)) for seed in range(8)]
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda seed: bits_of(trained_network(seed)), range(8)))
@@ -787,7 +787,7 @@ def test_models_trained_side_by_side_in_threads_have_the_bits_of_those_trained_a
     assert len(set(alone)) == 8
 
 
-def test_threads_may_use_one_network_side_by_side():
+def test_threads_may_use_one_network_interleaved():
     X = np.random.default_rng(0).normal(size=(500, 30))
     network = trained_network(0)
     expected = network.forward(X).tobytes()

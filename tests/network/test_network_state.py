@@ -90,7 +90,7 @@ HOSTILE = {
     "loss_name": ["hinge", None],
     "huber_delta": [-1.0, "1", np.nan],
     "quantile": [0.0, 2, None],
-    "_n_visits": [-1, "many", 0.5, 2**60, 2**70],
+    "_n_samples": [-1, "many", 0.5, 2**60, 2**70],
     "parameters": [
         np.float64(1),
         np.zeros(()),
@@ -203,8 +203,8 @@ class TestFork:
     def test_a_piece_that_a_thread_of_the_parent_had_begun_is_undone(self):
         network = trained()
         before = [W.copy() for W in network.weights]
-        network._in_piece = network._state(None)
-        network._before = [one.copy() for one in network._in_piece]
+        network._state_in_use = network._state(None)
+        network._before = [one.copy() for one in network._state_in_use]
         for W in network.weights:
             W += 1.0
         network._in_training.acquire()

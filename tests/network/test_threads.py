@@ -1,4 +1,4 @@
-"""Helpers: who is asked, whether they pay, and that nothing depends on them."""
+"""Worker threads: when they are used, whether they pay, and that no result depends on them."""
 
 import _thread
 import itertools
@@ -17,7 +17,7 @@ from cases import interrupted_at
 
 import fastbp
 from fastbp.network import threads as threads_module
-from fastbp.network.threads import LEAST_PATIENCE, MOST_PATIENCE, Helpers, Trial, team_size
+from fastbp.network.threads import MAX_PATIENCE, MIN_PATIENCE, ThreadTuner, Workers, worker_count
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(600, 20))
@@ -26,7 +26,7 @@ NUMBERS = RANDOM.integers(0, 3, 600)
 
 @pytest.fixture(autouse=True)
 def _small_shares(monkeypatch):
-    monkeypatch.setattr(threads_module, "LEAST_SHARE", 1)
+    monkeypatch.setattr(threads_module, "MIN_SHARE", 1)
 
 
 def trained(n_threads, n_epochs=6):
@@ -37,93 +37,93 @@ def trained(n_threads, n_epochs=6):
     return network._arena.values
 
 
-def test_a_team_is_as_large_as_there_is_work_for(monkeypatch):
-    monkeypatch.setattr(threads_module, "LEAST_SHARE", 1e5)
-    assert team_size(8, 99_000) == 1
-    assert team_size(8, 250_000) == 2
-    assert team_size(2, 1e9) == 2
+def test_the_number_of_threads_is_as_large_as_there_is_work_for(monkeypatch):
+    monkeypatch.setattr(threads_module, "MIN_SHARE", 1e5)
+    assert worker_count(8, 99_000) == 1
+    assert worker_count(8, 250_000) == 2
+    assert worker_count(2, 1e9) == 2
 
 
-def choices(trial, seconds, n):
-    """What is chosen for n pieces, where helpers' and the one thread's times are as given."""
+def choices(tuner, seconds, n):
+    """What is chosen for n pieces, given the times with workers and with one thread."""
     made = []
     for _ in range(n):
-        made.append(trial.wants_helpers())
-        trial.note(made[-1], seconds[made[-1]])
+        made.append(tuner.use_threads())
+        tuner.record(made[-1], seconds[made[-1]])
     return made
 
 
-def test_helpers_that_pay_stay_and_are_questioned_ever_more_seldom():
-    trial = Trial()
-    assert choices(trial, {True: 1.0, False: 2.0}, 2) == [True, False]
-    for patience in (2 * LEAST_PATIENCE, 4 * LEAST_PATIENCE, 8 * LEAST_PATIENCE):
-        made = choices(trial, {True: 1.0, False: 2.0}, patience + 1)
+def test_workers_that_pay_stay_and_are_questioned_ever_more_seldom():
+    tuner = ThreadTuner()
+    assert choices(tuner, {True: 1.0, False: 2.0}, 2) == [True, False]
+    for patience in (2 * MIN_PATIENCE, 4 * MIN_PATIENCE, 8 * MIN_PATIENCE):
+        made = choices(tuner, {True: 1.0, False: 2.0}, patience + 1)
         assert made == [True] * patience + [False]
-    choices(trial, {True: 1.0, False: 2.0}, 10 * MOST_PATIENCE)
-    made = choices(trial, {True: 1.0, False: 2.0}, 10 * (MOST_PATIENCE + 1))
+    choices(tuner, {True: 1.0, False: 2.0}, 10 * MAX_PATIENCE)
+    made = choices(tuner, {True: 1.0, False: 2.0}, 10 * (MAX_PATIENCE + 1))
     assert made.count(False) == 10
 
 
-def test_helpers_that_do_not_pay_go_and_come_back_when_they_do():
-    trial = Trial()
-    choices(trial, {True: 3.0, False: 2.0}, 2)
-    assert choices(trial, {True: 3.0, False: 2.0}, LEAST_PATIENCE) == [False] * LEAST_PATIENCE
-    later = choices(trial, {True: 1.0, False: 2.0}, LEAST_PATIENCE + 2)
-    assert later == [True] * (LEAST_PATIENCE + 1) + [False]
+def test_workers_that_do_not_pay_go_and_come_back_when_they_do():
+    tuner = ThreadTuner()
+    choices(tuner, {True: 3.0, False: 2.0}, 2)
+    assert choices(tuner, {True: 3.0, False: 2.0}, MIN_PATIENCE) == [False] * MIN_PATIENCE
+    later = choices(tuner, {True: 1.0, False: 2.0}, MIN_PATIENCE + 2)
+    assert later == [True] * (MIN_PATIENCE + 1) + [False]
 
 
-def test_pieces_are_timed_and_get_helpers_in_turns():
-    trial, given = Trial(), []
+def test_pieces_are_timed_and_get_workers_in_turns():
+    tuner, given = ThreadTuner(), []
     for _ in range(2):
-        with trial.piece(10) as others:
+        with tuner.timed(10) as others:
             given.append(others)
-    assert isinstance(given[0], Helpers)
+    assert isinstance(given[0], Workers)
     assert given[1] is None
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 16])
 @pytest.mark.parametrize("wanted", [True, False])
-def test_with_helpers_or_without_the_bits_are_the_same(n_threads, wanted, monkeypatch):
-    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: wanted)
+def test_with_workers_or_without_the_bits_are_the_same(n_threads, wanted, monkeypatch):
+    monkeypatch.setattr(ThreadTuner, "use_threads", lambda tuner: wanted)
     np.testing.assert_array_equal(trained(n_threads), trained(1))
 
 
-def test_helpers_take_part(monkeypatch):
+def test_workers_take_part(monkeypatch):
     """Every thread that is asked for comes, even where one alone could do all."""
-    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
-    threads, came, submit = [], threading.Event(), Helpers.submit
+    monkeypatch.setattr(ThreadTuner, "use_threads", lambda tuner: True)
+    threads, came, submit = [], threading.Event(), Workers.submit
 
-    def noting(helpers, call):
+    def noting(workers, call):
         def work():
             threads.append(threading.get_ident())
             came.set()
             call()
 
-        submit(helpers, work)
+        submit(workers, work)
 
-    monkeypatch.setattr(Helpers, "submit", noting)
+    monkeypatch.setattr(Workers, "submit", noting)
     trained(3, n_epochs=20)
     assert came.wait(60)  # a busy machine may run it only when training is over
     assert threading.get_ident() not in threads
 
 
-def test_predictions_of_many_rows_do_not_depend_on_helpers(monkeypatch):
+def test_predictions_of_many_rows_do_not_depend_on_workers(monkeypatch):
     network = fastbp.Network((20, 30, 3), loss="log_loss", random_state=0)
     alone = network.forward(X)
     for wanted in (True, False):
-        monkeypatch.setattr(Trial, "wants_helpers", lambda trial, wanted=wanted: wanted)
+        monkeypatch.setattr(ThreadTuner, "use_threads", lambda tuner, wanted=wanted: wanted)
         np.testing.assert_array_equal(network.forward(X, n_threads=5), alone)
 
 
 def test_where_no_more_threads_are_to_be_had_training_goes_on_without(monkeypatch):
-    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
+    monkeypatch.setattr(ThreadTuner, "use_threads", lambda tuner: True)
     expected = trained(1)
 
     def start(*_):
         raise RuntimeError("can't start new thread")
 
-    nobody = Helpers()
-    monkeypatch.setattr(threads_module, "helpers", lambda: nobody)
+    nobody = Workers()
+    monkeypatch.setattr(threads_module, "workers", lambda: nobody)
     with monkeypatch.context() as patch:
         patch.setattr(_thread, "start_new_thread", start)
         np.testing.assert_array_equal(trained(3), expected)
@@ -131,33 +131,33 @@ def test_where_no_more_threads_are_to_be_had_training_goes_on_without(monkeypatc
 
 
 def test_threads_are_started_for_work_that_none_waits_for_up_to_the_most():
-    helpers, go_on, threads = Helpers(3), threading.Event(), queue.SimpleQueue()
+    workers, go_on, threads = Workers(3), threading.Event(), queue.SimpleQueue()
 
     def work():
         threads.put(threading.get_ident())
         go_on.wait(60)
 
     for _ in range(5):
-        helpers.submit(work)
+        workers.submit(work)
     begun = {threads.get(timeout=20) for _ in range(3)}
     assert len(begun) == 3
     assert threads.empty()
     go_on.set()
     assert {threads.get(timeout=20) for _ in range(2)} <= begun
-    assert_all_serve(helpers, 3)
+    assert_all_serve(workers, 3)
 
 
 def test_threads_that_wait_serve_again_and_keep_nothing_of_what_they_did():
-    helpers = Helpers()
+    workers = Workers()
     for _ in range(3):
         done, work = threading.Event(), Work()
-        helpers.submit(work.do)
+        workers.submit(work.do)
         kept = weakref.ref(work)
         del work
-        helpers.submit(done.set)
+        workers.submit(done.set)
         assert done.wait(20)
-        assert_soon(lambda: kept() is None and helpers._idle.qsize() == helpers._n_started)  # noqa: B023
-    assert helpers._n_started <= 2
+        assert_soon(lambda: kept() is None and workers._idle.qsize() == workers._n_started)  # noqa: B023
+    assert workers._n_started <= 2
 
 
 class Work:
@@ -173,15 +173,15 @@ def assert_soon(condition):
         time.sleep(0.001)
 
 
-def assert_all_serve(helpers, n):
+def assert_all_serve(workers, n):
     """Have n threads do something at the same time, for which all must be free."""
     everybody = threading.Barrier(n + 1)
     for _ in range(n):
-        helpers.submit(lambda: everybody.wait(20))
+        workers.submit(lambda: everybody.wait(20))
     everybody.wait(20)
 
 
-class Interrupted(Helpers):
+class Interrupted(Workers):
     """Asks for help, and is then interrupted by Ctrl-C, every second time."""
 
     n_asked = 0
@@ -193,39 +193,39 @@ class Interrupted(Helpers):
             raise KeyboardInterrupt
 
 
-def test_ctrl_c_while_helpers_are_asked_leaves_none_at_work(monkeypatch):
-    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
-    helpers = Interrupted(2)
-    monkeypatch.setattr(threads_module, "helpers", lambda: helpers)
+def test_ctrl_c_while_workers_are_asked_leaves_none_at_work(monkeypatch):
+    monkeypatch.setattr(ThreadTuner, "use_threads", lambda tuner: True)
+    workers = Interrupted(2)
+    monkeypatch.setattr(threads_module, "workers", lambda: workers)
     for _ in range(20):
         with pytest.raises(KeyboardInterrupt):
             trained(4)
-    monkeypatch.setattr(Interrupted, "submit", Helpers.submit)
-    assert_all_serve(helpers, 2)
+    monkeypatch.setattr(Interrupted, "submit", Workers.submit)
+    assert_all_serve(workers, 2)
 
 
 @pytest.mark.parametrize("waiting", [False, True])
 def test_ctrl_c_at_any_call_while_asking_lets_others_ask(waiting):
     for nth in itertools.count(1):
-        helpers = Helpers(2)
+        workers = Workers(2)
         if waiting:
-            helpers.submit(bool)
-            assert_soon(helpers._idle.qsize)
-        was_interrupted = interrupted_at(nth, helpers.submit, bool)
+            workers.submit(bool)
+            assert_soon(workers._idle.qsize)
+        was_interrupted = interrupted_at(nth, workers.submit, bool)
         served = threading.Event()
-        threading.Thread(target=helpers.submit, args=[served.set], daemon=True).start()
+        threading.Thread(target=workers.submit, args=[served.set], daemon=True).start()
         assert served.wait(20), f"nobody can ask after an interrupt at call {nth}"
-        assert_all_serve(helpers, 2)
+        assert_all_serve(workers, 2)
         if not was_interrupted:
             break
     assert nth > 3
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that interrupt")
-def test_ctrl_c_at_any_time_leaves_no_helper_at_work_and_the_network_usable(monkeypatch):
-    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
-    helpers, expected = Helpers(2), trained(1)
-    monkeypatch.setattr(threads_module, "helpers", lambda: helpers)
+def test_ctrl_c_at_any_time_leaves_no_worker_at_work_and_the_network_usable(monkeypatch):
+    monkeypatch.setattr(ThreadTuner, "use_threads", lambda tuner: True)
+    workers, expected = Workers(2), trained(1)
+    monkeypatch.setattr(threads_module, "workers", lambda: workers)
     previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
     network = fastbp.Network((20, 30, 3), loss="log_loss", random_state=0)
 
@@ -243,21 +243,21 @@ def test_ctrl_c_at_any_time_leaves_no_helper_at_work_and_the_network_usable(monk
         signal.signal(signal.SIGALRM, previous)
     np.testing.assert_array_equal(trained(3), expected)
     assert np.isfinite(network.forward(X)).all()
-    assert_all_serve(helpers, 2)
+    assert_all_serve(workers, 2)
 
 
-def test_many_models_in_threads_that_all_want_helpers(monkeypatch):
-    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
+def test_many_models_in_threads_that_all_want_workers(monkeypatch):
+    monkeypatch.setattr(ThreadTuner, "use_threads", lambda tuner: True)
     expected = trained(1)
     with ThreadPoolExecutor(4) as pool:
         for parameters in pool.map(trained, [2, 3, 4, 5] * 3):
             np.testing.assert_array_equal(parameters, expected)
 
 
-def test_first_callers_at_the_same_time_share_their_helpers(monkeypatch):
+def test_first_callers_at_the_same_time_share_their_workers(monkeypatch):
     made, everybody = [], threading.Barrier(4)
 
-    class Slow(Helpers):
+    class Slow(Workers):
         def __init__(self):
             made.append(self)
             time.sleep(0.05)  # for as long as that the others look as well
@@ -265,21 +265,21 @@ def test_first_callers_at_the_same_time_share_their_helpers(monkeypatch):
 
     def first_call(_):
         everybody.wait(timeout=30)
-        return threads_module.helpers()
+        return threads_module.workers()
 
     with ThreadPoolExecutor(4) as pool, monkeypatch.context() as patch:
-        patch.setattr(threads_module, "_helpers", None)
-        patch.setattr(threads_module, "Helpers", Slow)
+        patch.setattr(threads_module, "_workers", None)
+        patch.setattr(threads_module, "Workers", Slow)
         found = list(pool.map(first_call, range(4)))
     assert len(made) == 1
     assert set(found) == set(made)
 
 
 def test_a_child_does_not_wait_for_a_lock_that_its_parent_held(monkeypatch):
-    monkeypatch.setattr(threads_module, "_helpers", None)
+    monkeypatch.setattr(threads_module, "_workers", None)
     monkeypatch.setattr(threads_module, "_starting", threading.Lock())
     with threads_module._starting:
-        threads_module._forget_helpers()  # as in a child, forked just now
+        threads_module._forget_workers()  # as in a child, forked just now
         assert not threads_module._starting.locked()
 
 
@@ -289,9 +289,9 @@ def in_child(results):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks, as Linux does safely")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_has_helpers_of_its_own(monkeypatch):
-    monkeypatch.setattr(Trial, "wants_helpers", lambda trial: True)
-    expected = trained(2)  # the parent's helpers are up
+def test_a_forked_child_has_workers_of_its_own(monkeypatch):
+    monkeypatch.setattr(ThreadTuner, "use_threads", lambda tuner: True)
+    expected = trained(2)  # the parent's workers are up
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     child = context.Process(target=in_child, args=[results])

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks, and one that notes what it is told, on the drop-in classes."""
+"""scikit-learn's callbacks, and one that notes its arguments, on the drop-in classes."""
 
 import warnings
 
@@ -13,26 +13,26 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 class Notes:
-    """A callback that notes what it is told, and asks to stop where it is told to."""
+    """A callback that notes its arguments, and asks to stop at a given epoch."""
 
     def __init__(self, stop_at=None):
-        self.told, self.losses, self.stop_at = [], [], stop_at
+        self.callback_kwargs, self.losses, self.stop_at = [], [], stop_at
 
     def setup(self, estimator, context):
-        self.told.append("setup")
+        self.callback_kwargs.append("setup")
 
     def on_fit_task_begin(self, estimator, context):
-        self.told.append(f"begin {context.task_name}")
+        self.callback_kwargs.append(f"begin {context.task_name}")
 
     def on_fit_task_end(self, estimator, context, *, X, y, metadata, fitted_estimator):
-        self.told.append(f"end {context.task_name}")
+        self.callback_kwargs.append(f"end {context.task_name}")
         self.data, self.metadata = (X, y), metadata
         self.losses.append(fitted_estimator.score(X, y))
         self.last = fitted_estimator
         return self.stop_at is not None and len(self.losses) == self.stop_at
 
     def teardown(self, estimator, context):
-        self.told.append("teardown")
+        self.callback_kwargs.append("teardown")
 
 
 class Propagated(Notes):
@@ -55,7 +55,7 @@ def test_every_epoch_is_told_with_the_data_as_they_were_given(data):
     weights = np.ones(60)
     model = fast.MLPClassifier(max_iter=3, random_state=0).set_callbacks(notes)
     model.fit(*data, sample_weight=weights)
-    assert notes.told == ["setup", "begin fit", *epochs(3), "end fit", "teardown"]
+    assert notes.callback_kwargs == ["setup", "begin fit", *epochs(3), "end fit", "teardown"]
     assert notes.data[0] is data[0]
     assert notes.data[1] is data[1]
     assert notes.metadata["sample_weight"] is weights
@@ -72,7 +72,7 @@ def test_the_fit_of_a_callback_is_that_without_it(data):
 
 def test_weights_that_a_callback_changes_in_place_are_trained_on(data):
     class Clip(Notes):
-        def on_fit_task_end(self, estimator, context, **told):
+        def on_fit_task_end(self, estimator, context, **callback_kwargs):
             for W in estimator.coefs_:
                 np.clip(W, -0.1, 0.1, out=W)
 
@@ -105,7 +105,7 @@ def test_a_callback_can_stop_training_without_a_warning(data):
         warnings.simplefilter("error")
         model.fit(*data)
     assert model.n_iter_ == 2
-    assert notes.told == ["setup", "begin fit", *epochs(2), "end fit", "teardown"]
+    assert notes.callback_kwargs == ["setup", "begin fit", *epochs(2), "end fit", "teardown"]
 
 
 def test_with_early_stopping_the_estimator_is_the_best_so_far(data):
@@ -120,9 +120,9 @@ def test_with_early_stopping_the_estimator_is_the_best_so_far(data):
 def test_partial_fit_tells_nothing_and_lbfgs_of_no_epochs(data):
     notes = Notes()
     fast.MLPClassifier().set_callbacks(notes).partial_fit(*data, classes=["no", "yes"])
-    assert notes.told == []
+    assert notes.callback_kwargs == []
     fast.MLPClassifier(solver="lbfgs", max_iter=5).set_callbacks(notes).fit(*data)
-    assert notes.told == ["setup", "begin fit", "end fit", "teardown"]
+    assert notes.callback_kwargs == ["setup", "begin fit", "end fit", "teardown"]
 
 
 def test_what_was_set_up_is_torn_down_if_the_fit_fails(data):
@@ -130,7 +130,7 @@ def test_what_was_set_up_is_torn_down_if_the_fit_fails(data):
     model = fast.MLPClassifier().set_callbacks(notes)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         model.fit(data[0], data[1][:-1])
-    assert notes.told == ["setup", "begin fit", "teardown"]
+    assert notes.callback_kwargs == ["setup", "begin fit", "teardown"]
     assert not hasattr(model, "_callback_fit_ctx")
 
 
@@ -141,10 +141,10 @@ def test_a_grid_search_hands_its_callbacks_down(data):
     )
     if not hasattr(search, "set_callbacks"):
         pytest.skip("this scikit-learn's GridSearchCV has no callbacks")
-    notes.on_fit_task_end = lambda *_: notes.told.append("end")
+    notes.on_fit_task_end = lambda *_: notes.callback_kwargs.append("end")
     search.set_callbacks(notes).fit(*data)
-    assert notes.told.count("begin epoch") == 2 * (2 * 2 + 1)
-    assert notes.told.count("setup") == notes.told.count("teardown") == 1
+    assert notes.callback_kwargs.count("begin epoch") == 2 * (2 * 2 + 1)
+    assert notes.callback_kwargs.count("setup") == notes.callback_kwargs.count("teardown") == 1
 
 
 def test_scoring_monitor_logs_the_score_of_every_epoch(data):

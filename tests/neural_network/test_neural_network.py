@@ -181,7 +181,7 @@ def test_weights_before_the_first_epoch_are_the_same_to_the_last_bit(monkeypatch
     theirs, ours = pair("classes", max_iter=1)
     begun = []
     monkeypatch.setattr(
-        mirror.Twin,
+        mirror.Mirror,
         "run_epoch",
         lambda self, order: begun.append([W.copy() for W in self.model.coefs_]),
     )
@@ -194,7 +194,7 @@ def test_weights_before_the_first_epoch_are_the_same_to_the_last_bit(monkeypatch
     theirs.fit(X, y)
     monkeypatch.undo()
     monkeypatch.setattr(
-        mirror.Twin,
+        mirror.Mirror,
         "run_epoch",
         lambda self, order: begun.append([W.copy() for W in self.model.coefs_]),
     )
@@ -580,18 +580,20 @@ def test_a_subclass_whose_instances_have_no_hash(kind):
 def test_networks_are_kept_as_long_as_their_models_live():
     X, y = rows("number")
     gc.collect()
-    kept = [len(networks._networks) for networks in (mirror._idle, mirror._predicting)]
+    kept = [len(networks._networks) for networks in (mirror._for_training, mirror._for_predictions)]
     ours = pair("number")[1].partial_fit(X, y)
     ours.predict(X)
-    for networks, before in zip((mirror._idle, mirror._predicting), kept, strict=True):
+    for networks, before in zip((mirror._for_training, mirror._for_predictions), kept, strict=True):
         assert len(networks._networks) == before + 1
-        network = networks.taken(ours)
+        network = networks.take(ours)
         networks.put(ours, network)
-        assert networks.taken(ours) is network
+        assert networks.take(ours) is network
         networks.put(ours, network)
     del ours
     gc.collect()
-    assert [len(networks._networks) for networks in (mirror._idle, mirror._predicting)] == kept
+    assert [
+        len(networks._networks) for networks in (mirror._for_training, mirror._for_predictions)
+    ] == kept
 
 
 def test_a_fitted_model_may_be_given_another_activation():
@@ -784,7 +786,7 @@ def test_batches_without_weight_are_those_of_the_shuffled_rows(in_the_table):
 
 
 def one_by_one(*_):
-    """In the place of Twin.run_epochs: no epochs are run at once."""
+    """In the place of Mirror.run_epochs: no epochs are run at once."""
     return []
 
 
@@ -813,13 +815,13 @@ def test_epochs_that_run_at_once_are_to_the_bit_what_they_are_one_by_one(
     kind, settings, monkeypatch
 ):
     X, y = rows(kind)
-    found = counted(monkeypatch, mirror.Twin, "run_epochs")
+    found = counted(monkeypatch, mirror.Mirror, "run_epochs")
     together = pair(kind, **settings)[1]
     alone = pair(kind, **settings)[1]
     for _ in range(2):
         together.fit(X, y)
     assert max(found) > 1
-    monkeypatch.setattr(mirror.Twin, "run_epochs", one_by_one)
+    monkeypatch.setattr(mirror.Mirror, "run_epochs", one_by_one)
     for _ in range(2):
         alone.fit(X, y)
     expect_equal_bits(alone, together)
@@ -868,12 +870,12 @@ def test_ctrl_c_in_epochs_that_run_at_once_goes_back_to_before_them(batch_size, 
     pieces = iter([1, 2])
 
     @contextlib.contextmanager
-    def interrupted_piece(trial, n_rows):
+    def interrupted_piece(tuner, n_rows):
         yield None
         if next(pieces) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastbp.network.network._piece", interrupted_piece)
+    monkeypatch.setattr("fastbp.network.network._timed", interrupted_piece)
     ours.set_params(max_iter=100)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         ours.fit(X, y)
@@ -890,26 +892,26 @@ def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginni
 ):
     X, y = rows("number")
     theirs, ours = pair("number", batch_size=8, max_iter=5, **SOLVERS[solver])
-    real, n_epochs = mirror.Twin.run_epoch, iter(range(9))
+    real, n_epochs = mirror.Mirror.run_epoch, iter(range(9))
 
-    def run(twin, order):
-        trained = twin.network._run_epoch
+    def run(reference, order):
+        trained = reference.network._run_epoch
 
         def lost(*args):
             loss = trained(*args)
             if next(n_epochs) < 2:
                 return loss
-            twin.network.reset_solver()  # as an epoch does that ends so
+            reference.network.reset_solver()  # as an epoch does that ends so
             return np.inf
 
-        twin.network._run_epoch = lost
+        reference.network._run_epoch = lost
         try:
-            return real(twin, order)
+            return real(reference, order)
         finally:
-            twin.network._run_epoch = trained
+            reference.network._run_epoch = trained
 
-    monkeypatch.setattr(mirror.Twin, "run_epochs", one_by_one)
-    monkeypatch.setattr(mirror.Twin, "run_epoch", run)
+    monkeypatch.setattr(mirror.Mirror, "run_epochs", one_by_one)
+    monkeypatch.setattr(mirror.Mirror, "run_epoch", run)
     calls.clear()
     expect_same(theirs.fit(X, y), ours.fit(X, y), 1e-11)
     assert calls == {"fast": 1, "an epoch out of the ordinary": 1}
@@ -919,20 +921,20 @@ def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginni
 def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkeypatch):
     X, y = rows("number")
     theirs, ours = pair("number", batch_size=8, shuffle=False, max_iter=2, **SOLVERS[solver])
-    real, answers = mirror.Twin.run_epoch, iter([True, True])  # what is loaded, the first piece
+    real, answers = mirror.Mirror.run_epoch, iter([True, True])  # what is loaded, the first piece
 
-    def in_two_pieces(twin, order):
-        twin.network._slices = lambda *_: iter([(0, 16), (16, 47)])
+    def in_two_pieces(reference, order):
+        reference.network._slices = lambda *_: iter([(0, 16), (16, 47)])
         monkeypatch.setattr(_core, "all_finite", finite_once)
-        return real(twin, order)
+        return real(reference, order)
 
     def finite_once(_):
         for answer in answers:
             return answer
         raise KeyboardInterrupt  # after the second piece
 
-    monkeypatch.setattr(mirror.Twin, "run_epochs", one_by_one)
-    monkeypatch.setattr(mirror.Twin, "run_epoch", in_two_pieces)
+    monkeypatch.setattr(mirror.Mirror, "run_epochs", one_by_one)
+    monkeypatch.setattr(mirror.Mirror, "run_epoch", in_two_pieces)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         ours.fit(X, y)
     theirs.set_params(max_iter=1).fit(X[:16], y[:16])  # what had been learnt until then
@@ -945,17 +947,17 @@ def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkey
 def test_ctrl_c_while_the_model_is_brought_up_to_date_loses_nothing(solver, monkeypatch):
     X, y = rows("number")
     expected = pair("number", max_iter=4, **SOLVERS[solver])[1].fit(X, y)
-    real, n_interrupted = mirror.Twin.hand_back, 0
+    real, n_interrupted = mirror.Mirror.write_back, 0
     for nth in range(1, 80):
         chances = [nth]
 
-        def hand_back(twin, chances=chances):
+        def write_back(reference, chances=chances):
             if not chances:
-                real(twin)
-            elif interrupted_at(chances.pop(), real, twin):
+                real(reference)
+            elif interrupted_at(chances.pop(), real, reference):
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(mirror.Twin, "hand_back", hand_back)
+        monkeypatch.setattr(mirror.Mirror, "write_back", write_back)
         model = pair("number", max_iter=4, **SOLVERS[solver])[1]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

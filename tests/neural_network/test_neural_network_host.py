@@ -47,7 +47,7 @@ def run(folder, text):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command += ["-W", "ignore:scipy.optimize:DeprecationWarning"]  # SciPy is newer than 1.6
     command += ["--rootdir", str(folder), "--junitxml", "report.xml", "test_mlp.py"]
-    # What whoever runs us asks of pytest, such as several processes, is not for this run.
+    # Options that the caller passed to pytest, such as several processes, are not for this run.
     env = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
     assert (folder / "report.xml").exists(), done.stdout + done.stderr

@@ -135,7 +135,7 @@ def test_dtypes_of_the_state_are_those_after_a_step_of_the_optimizer(kind, targe
     optimizer = optimizers("float32")[kind]
     before = copy.deepcopy(vars(optimizer))
     weight = None if weights is None else np.ones(3, weights)
-    told = sklearn_internals.dtypes_of_state(
+    found = sklearn_internals.dtypes_of_state(
         optimizer, np.dtype("float32"), np.dtype(targets), weight, 2
     )
     assert repr(vars(optimizer)) == repr(before)
@@ -146,7 +146,7 @@ def test_dtypes_of_the_state_are_those_after_a_step_of_the_optimizer(kind, targe
     b = np.sum(delta, axis=0) / (3 if weight is None else weight.sum())
     with np.errstate(all="ignore"):
         optimizer._get_updates([W[0], W[0], b, b])
-    assert told == [
+    assert found == [
         [array.dtype for array in getattr(optimizer, name)]
         for name in sklearn_internals.moments_of(optimizer)
     ]

@@ -21,11 +21,11 @@ from fastbp import (
     trace_step,
 )
 from fastbp.measured import ChainTuner, Knob, Stage
-from fastbp.page.data import MOST_OF_CURVE, MOST_UNITS, _shown
+from fastbp.page.data import MAX_OF_CURVE, MAX_UNITS, _shown
 from fastbp.trace.to_json import jsonable
 
 ROOT = Path(__file__).parents[2]
-MOST_BYTES = 1_500_000
+MAX_BYTES = 1_500_000
 EVIL = (
     "</script><script>alert('x')</script><img src=x onerror=alert(1)> & \" ' @@data@@ \u2028\u202e"
 )
@@ -111,9 +111,9 @@ def test_of_large_layers_the_units_that_pass_on_most_are_held():
     network, X, y = random_case("log_loss", "softmax", (40, 20, 15), 1)
     trace = trace_step(network, X[0], y[0], 0.1)
     page = held(trace.to_html())
-    assert [len(units) for units in page["shown"]] == [MOST_UNITS] * 3
+    assert [len(units) for units in page["shown"]] == [MAX_UNITS] * 3
     passed_on = np.abs(trace.x[:, np.newaxis] * trace.layers[0].W).sum(axis=1)
-    assert page["shown"][0] == sorted(np.argsort(-passed_on)[:MOST_UNITS].tolist())
+    assert page["shown"][0] == sorted(np.argsort(-passed_on)[:MAX_UNITS].tolist())
     units = page["shown"][1]
     assert page["frames"][0]["layers"][0]["z"] == trace.layers[0].z[units].tolist()
     expected = trace.layers[0].new_W[np.ix_(page["shown"][0], units)]
@@ -128,11 +128,11 @@ def test_pages_are_smaller_than_a_megabyte_and_a_half():
     X = random.uniform(size=(150, 784))
     y = np.eye(10)[random.integers(0, 10, 150)]
     step = trace_step(network, X[0], y[0], 0.01).to_html()
-    assert len(step.encode()) < MOST_BYTES
+    assert len(step.encode()) < MAX_BYTES
     assert held(step)["frames"][0]["whole"] is not None
     recording = record(network, X, y, epochs=2, learning_rate=0.01, every=1)
     page = recording.to_html()
-    assert len(page.encode()) < MOST_BYTES
+    assert len(page.encode()) < MAX_BYTES
     frames = held(page)["frames"]
     assert frames[0]["snapshot"] == 0
     assert frames[-1]["snapshot"] == len(recording) - 1
@@ -157,7 +157,7 @@ def test_pages_of_many_snapshots_and_of_large_batches_are_no_larger(n_rows, batc
         n_probe=8,
     )
     page = recording.to_html()
-    assert len(page.encode()) < MOST_BYTES
+    assert len(page.encode()) < MAX_BYTES
     data = held(page)
     kept = [frame["snapshot"] for frame in data["frames"]]
     assert (kept[0], kept[-1]) == (0, len(recording) - 1)
@@ -166,7 +166,7 @@ def test_pages_of_many_snapshots_and_of_large_batches_are_no_larger(n_rows, batc
     assert gaps.max() - gaps.min() <= 1, "frames are evenly spaced"
     assert [frame["n_rows"] for frame in data["frames"][:-1]] == [batch_size] * (len(kept) - 1)
     curve = data["curve"]
-    assert len(curve["epochs"]) == len(curve["losses"]) == min(len(recording), MOST_OF_CURVE)
+    assert len(curve["epochs"]) == len(curve["losses"]) == min(len(recording), MAX_OF_CURVE)
     assert curve["losses"][0] == recording.losses[0]
     assert curve["losses"][-1] == recording.losses[-1]
     assert np.isin(curve["losses"], recording.losses).all()
@@ -177,7 +177,7 @@ def test_pages_of_many_snapshots_and_of_large_batches_are_no_larger(n_rows, batc
 def test_what_is_drawn_is_ranked_over_all_of_a_training():
     """Units that matter at the end only are drawn, too."""
     first, last = (rank_trace(unit) for unit in (15, 19))
-    assert _shown([first])[0] == [*range(MOST_UNITS - 1), 15]
+    assert _shown([first])[0] == [*range(MAX_UNITS - 1), 15]
     assert {15, 19} <= set(_shown([first, last])[0])
 
 
@@ -333,7 +333,7 @@ def test_of_many_stages_and_looks_a_part_is_held():
     assert page["evaluation"][0] == 1
     assert page["evaluation"][-1] == result.n_evaluations == page["n_evaluations"]
     assert len(page["evaluation"]) < result.n_evaluations
-    assert len(result.to_html().encode()) < MOST_BYTES
+    assert len(result.to_html().encode()) < MAX_BYTES
 
 
 # -- in notebooks ----------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def assert_close(values, expected, tolerance, what):
 
 def page_and_expected(network, x, y, rate, **options):
     """The page of a step, and its frame as fastbp computed it."""
-    page = page_data.data_of_step(trace_step(network, x, y, rate, **options))
+    page = page_data.step_page_data(trace_step(network, x, y, rate, **options))
     return page, page["frames"][0]
 
 
@@ -132,7 +132,7 @@ def test_another_learning_rate_and_another_weight_are_fastbps_step_with_them():
     (step,) = computed([page], {"learning_rate": 0.4, "parameters": parameters})
     network.weights[0][i, j] = 0.75
     network.biases[1][page["shown"][2][1]] = -0.5
-    changed = page_data.data_of_step(trace_step(network, X[0], y[0], 0.4))
+    changed = page_data.step_page_data(trace_step(network, X[0], y[0], 0.4))
     assert changed["shown"] == page["shown"], "a change of rank would compare other units"
     assert_same(step, changed["frames"][0], 1e-11)
 
@@ -150,7 +150,7 @@ def test_class_weights_are_taken_as_the_estimator_takes_them():
         )
         with pytest.warns(ConvergenceWarning):
             model.fit(X, y)
-        page = page_data.data_of_step(trace_step(model, X[70], y[70]))
+        page = page_data.step_page_data(trace_step(model, X[70], y[70]))
         assert page["frames"][0]["weight"] != 1
         assert_same(computed([page])[0], page["frames"][0], 1e-11)
 
@@ -158,14 +158,14 @@ def test_class_weights_are_taken_as_the_estimator_takes_them():
 def test_every_step_of_a_recording_can_be_computed():
     network, X, y = random_case("absolute_error", "identity", (2, 6, 1), 10)
     recording = record(network, X, y, epochs=4, learning_rate=0.01, momentum=0.5)
-    page = page_data.data_of_recording(recording, recording._trace_or_one_more)
+    page = page_data.recording_page_data(recording, recording._trace_or_one_more)
     for frame in page["frames"]:
         assert_same(computed([{**page, "frames": [frame]}])[0], frame, 1e-11)
 
 
 def test_every_step_under_a_schedule_is_computed_with_its_own_rate():
     recording = recorded_schedule(momentum=0.5)
-    page = page_data.data_of_recording(recording, recording._trace_or_one_more)
+    page = page_data.recording_page_data(recording, recording._trace_or_one_more)
     for frame in page["frames"]:
         (step,) = computed([{**page, "frames": [frame]}])
         assert step["learning_rate"] == frame["learning_rate"]

@@ -100,7 +100,7 @@ def test_nothing_is_watched_afterwards():
     n_before = len(recording)
     small().fit(X, y)
     assert len(recording) == n_before
-    assert fastbp.training.epochs.WATCHER.get() is None
+    assert fastbp.training.epochs.EPOCH_HOOK.get() is None
 
 
 # -- snapshots ------------------------------------------------------------------------------------

@@ -19,10 +19,12 @@ SIZES = [(3, 2), (3, 5, 2), (20, 17, 9, 33), (1, 4, 2), (4, 1, 3)]
 
 def complex_steps(network, X, h=1e-30):
     """d output / d input, exact to rounding: Im f(x + ih) / h."""
-    twin, result = Reference(network), []
+    reference, result = Reference(network), []
     for direction in np.eye(X.shape[1]):
         a = X + 1j * h * direction
-        for W, b, name in zip(twin.weights, twin.biases, twin.activations, strict=True):
+        for W, b, name in zip(
+            reference.weights, reference.biases, reference.activations, strict=True
+        ):
             a = ACTIVATIONS[name](a @ W + b)
         result.append(a.imag / h)
     return np.stack(result, axis=2)

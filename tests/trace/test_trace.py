@@ -142,10 +142,10 @@ def test_a_class_weight_is_a_factor_on_the_gradient():
 @pytest.mark.parametrize("activation", HIDDEN_ACTIVATIONS)
 def test_what_stands_between_agrees_with_the_reference(loss, out_activation, activation):
     network, X, y = random_case(loss, out_activation, (3, 5, 4, 2), 1, activation=activation)
-    trace, twin = trace_step(network, X[0], y[0], 0.1), Reference(network)
-    z, a = twin.forward(X)
-    dE_da = LOSS_DERIVATIVES[twin.loss_name](a[-1], y, *twin.loss_parameters)
-    gradients = twin.summed_gradients(X, y, np.ones(1))
+    trace, reference = trace_step(network, X[0], y[0], 0.1), Reference(network)
+    z, a = reference.forward(X)
+    dE_da = LOSS_DERIVATIVES[reference.loss_name](a[-1], y, *reference.loss_parameters)
+    gradients = reference.summed_gradients(X, y, np.ones(1))
     for l in (3, 2, 1):
         layer = trace.layers[l - 1]
         delta = BACK_THROUGH[layer.activation](z[l], dE_da)
@@ -155,7 +155,7 @@ def test_what_stands_between_agrees_with_the_reference(loss, out_activation, act
             assert np.allclose(one, np.reshape(expected, one.shape), rtol=1e-12, atol=1e-14)
         slopes = np.diag(layer.derivative) if layer.derivative.ndim == 1 else layer.derivative
         assert np.allclose(slopes @ layer.dE_da, delta, rtol=1e-9, atol=1e-12)
-        dE_da = delta @ twin.weights[l - 1].T
+        dE_da = delta @ reference.weights[l - 1].T
     assert bits([trace.layers[-1].a]) == bits([network.forward(X)[0]])
 
 

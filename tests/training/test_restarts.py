@@ -15,12 +15,12 @@ from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Net
 from fastbp.network import Solver
 from fastbp.training import restarts as restarts_module
 from fastbp.training.epochs import train_epochs
-from fastbp.training.lanes import Team
+from fastbp.training.lanes import LaneGroup
 from fastbp.training.restarts import best_of, draw_restarts, train_restarts
 from fastbp.training.run import History, Restart
-from fastbp.training.stopping import Patience
+from fastbp.training.stopping import EarlyStopping
 
-MOST_DIFFERENCE = {"float64": 1e-9, "float32": 3e-4}
+MAX_DIFFERENCE = {"float64": 1e-9, "float32": 3e-4}
 STEPS = {
     "plain": {},
     "L2": {"alpha": 0.3},
@@ -43,16 +43,18 @@ def check_lanes_against_networks(networks, X, y, solver, sample_weight=None):
     alone = [network.copy() for network in networks]
     rows = networks[0]._rows(X, y, sample_weight)
     order = np.random.default_rng(1).permutation(np.repeat(np.arange(len(X)), 3))
-    team = Team(networks, solver)
-    losses = np.array([team.run_epoch(rows, order), team.run_epoch(rows, order[::-1].copy())])
-    team.leave()
+    lane_group = LaneGroup(networks, solver)
+    losses = np.array(
+        [lane_group.run_epoch(rows, order), lane_group.run_epoch(rows, order[::-1].copy())]
+    )
+    lane_group.copy_back()
     expected = np.array(
         [
-            [n._run_epoch(rows, visit, solver) for n in alone]
-            for visit in (order, order[::-1].copy())
+            [n._run_epoch(rows, shuffled, solver) for n in alone]
+            for shuffled in (order, order[::-1].copy())
         ]
     )
-    most = MOST_DIFFERENCE[networks[0].dtype.name]
+    most = MAX_DIFFERENCE[networks[0].dtype.name]
     assert np.isfinite(expected).all()
     assert_allclose(losses[:, : len(networks)], expected, rtol=most)
     for network, other in zip(networks, alone, strict=True):
@@ -116,13 +118,13 @@ def test_a_lane_that_diverges_leaves_the_others_alone(isa):
         network.weights[1][...] = 1e4
     start = parameters_of(networks[2])
     rows, order, solver = networks[0]._rows(X, y), np.arange(len(X)), Solver(0.01, momentum=0.1)
-    team = Team(networks, solver)
+    lane_group = LaneGroup(networks, solver)
     for _ in range(2):
-        losses = team.run_epoch(rows, order)
+        losses = lane_group.run_epoch(rows, order)
         expected = [n._run_epoch(rows, order, solver) for n in alone[:2]]
         assert losses[2] == np.inf
         assert_allclose(losses[:2], expected, rtol=1e-9)
-    team.leave()
+    lane_group.copy_back()
     assert_array_equal(np.concatenate([p.ravel() for p in parameters_of(networks[2])]),
                        np.concatenate([p.ravel() for p in start]))  # fmt: skip
     assert not networks[2]._moments
@@ -149,13 +151,15 @@ def one_by_one(model, X, y, n_init):
     """What n_init fits make of the initialisations that one fit draws."""
 
     class Single(type(model)):
-        def _train(self, restarts, lesson, go_on, epochs):
-            first = Restart(self.network_, History(), Patience(self.tol, self.n_iter_no_change))
+        def _train(self, restarts, data, warm_start, notifier):
+            first = Restart(
+                self.network_, History(), EarlyStopping(self.tol, self.n_iter_no_change)
+            )
             self.singles = draw_restarts(first, n_init, self._random_state)
             for single in self.singles:
                 train_epochs(
-                    single.network, lesson.rows, lesson.order, self._solver(), single.history,
-                    max_iter=self.max_iter, patience=single.patience,
+                    single.network, data.rows, data.order, self._solver(), single.history,
+                    max_iter=self.max_iter, stopping=single.stopping,
                     shuffle=copy.deepcopy(self._random_state) if self.shuffle else None,
                 )  # fmt: skip
             return self.singles[0]
@@ -182,11 +186,13 @@ def test_restarts_end_as_they_would_alone(name, monkeypatch):
     X, y = regression()
     options = {"learning_rate_init": 0.01, "max_iter": 30, "random_state": 5, "tol": 1e-3}
     options |= {"n_iter_no_change": 3, **LANES.get(name, {}), **ALONE.get(name, {})}
-    epochs = []
-    run_epoch = Team.run_epoch
-    monkeypatch.setattr(Team, "run_epoch", lambda *args: epochs.append(1) or run_epoch(*args))
+    notifier = []
+    run_epoch = LaneGroup.run_epoch
+    monkeypatch.setattr(
+        LaneGroup, "run_epoch", lambda *args: notifier.append(1) or run_epoch(*args)
+    )
     model = quietly(BackpropRegressor(n_init=8, **options), X, y)
-    assert bool(epochs) == (name in LANES)
+    assert bool(notifier) == (name in LANES)
 
     singles = one_by_one(model, X, y, 8)
     losses = [single.history.loss_curve[-1] for single in singles]
@@ -228,8 +234,8 @@ def test_going_on_is_going_on_from_the_best_alone():
     again = model.network_.copy()
     state = np.random.RandomState(3)
     Network((3, 4, 1), random_state=state)
-    visits = [state.permutation(60) for _ in range(7)]  # as many numbers as 7 shuffles take
-    assert len(visits) == 7
+    repeats = [state.permutation(60) for _ in range(7)]  # as many numbers as 7 shuffles take
+    assert len(repeats) == 7
     assert_array_equal(random.get_state()[1], state.get_state()[1])
     model.set_params(random_state=random)
     quietly(model, X, y)
@@ -276,10 +282,10 @@ def test_networks_that_diverge_lose(hidden):
             warnings.simplefilter("ignore")
             model = BackpropRegressor(learning_rate_init=rate, n_init=8, random_state=1, **options)
             model.fit(X, y)
-        lost = np.isinf(model.init_losses_)
-        if 0 < lost.sum() < 8:
+        is_over = np.isinf(model.init_losses_)
+        if 0 < is_over.sum() < 8:
             break
-    assert 0 < lost.sum() < 8
+    assert 0 < is_over.sum() < 8
     assert np.isfinite(model.loss_)
     assert all(np.isfinite(W).all() for W in model.coefs_)
 
@@ -323,8 +329,8 @@ def test_where_all_diverge_that_of_the_best_epoch_is_kept(hidden):
 def test_an_interrupt_keeps_the_best_so_far(hidden, monkeypatch):
     X, y = regression()
     count = itertools.count()
-    for owner in (Team, Network):
-        name = "run_epoch" if owner is Team else "_run_epoch"
+    for owner in (LaneGroup, Network):
+        name = "run_epoch" if owner is LaneGroup else "_run_epoch"
         run = getattr(owner, name)
 
         def interrupted(*args, run=run):
@@ -349,13 +355,17 @@ def test_few_that_go_on_long_are_trained_alone(monkeypatch):
     """Lanes of which most are empty are slower than one network after another."""
     X, y = regression()
     models = [Network((3, 4, 1), random_state=seed) for seed in range(8)]
-    restarts = [Restart(n, History(), Patience(1e9 if k else 0, 0)) for k, n in enumerate(models)]
-    epochs = []
-    run_epoch = Team.run_epoch
-    monkeypatch.setattr(Team, "run_epoch", lambda *args: epochs.append(1) or run_epoch(*args))
+    restarts = [
+        Restart(n, History(), EarlyStopping(1e9 if k else 0, 0)) for k, n in enumerate(models)
+    ]
+    notifier = []
+    run_epoch = LaneGroup.run_epoch
+    monkeypatch.setattr(
+        LaneGroup, "run_epoch", lambda *args: notifier.append(1) or run_epoch(*args)
+    )
     rows, order = models[0]._rows(X, y), np.arange(len(X))
     train_restarts(restarts, rows, order, Solver(1e-3), max_iter=30)
-    assert len(epochs) == 2
+    assert len(notifier) == 2
     assert [len(restart.history.loss_curve) for restart in restarts] == [30] + 7 * [2]
     assert [restart.ending for restart in restarts] == ["max_iter"] + 7 * ["converged"]
     assert best_of(restarts) == int(np.argmin([restart.loss for restart in restarts]))
@@ -367,7 +377,7 @@ def test_groups_of_lanes_that_run_empty_are_closed(isa, monkeypatch):
     models = [Network((3, 4, 1), random_state=seed) for seed in range(n)]
     alone = [network.copy() for network in models]
     restarts = [
-        Restart(network, History(), Patience(0 if k % 2 else 1e9, 0))
+        Restart(network, History(), EarlyStopping(0 if k % 2 else 1e9, 0))
         for k, network in enumerate(models)
     ]
     rows, order, solver = models[0]._rows(X, y), np.arange(len(X)), Solver(1e-3)

@@ -47,7 +47,7 @@ def test_a_constant_rate_stays():
     assert not schedule.lower()
 
 
-def test_inverse_scaling_divides_by_a_power_of_the_rows_visited():
+def test_inverse_scaling_divides_by_a_power_of_the_rows_seen():
     schedule = Schedule("invscaling", 0.5, power_t=0.5)
     assert schedule.rate(0) == 0.5
     assert schedule.rate(99) == pytest.approx(0.05)
@@ -227,7 +227,7 @@ def test_a_long_epoch_is_run_so_that_its_largest_rate_is_possible():
 
 @pytest.mark.parametrize("n_rows", [60, 12_000])
 @pytest.mark.parametrize("name", NEW)
-def test_restarts_side_by_side_have_the_rates_too(name, n_rows, monkeypatch):
+def test_restarts_interleaved_have_the_rates_too(name, n_rows, monkeypatch):
     X, y = regression(n_rows)
     options = {**NEW[name], "activation": "tanh", "max_iter": 3, "tol": 0}
     run_epoch, in_lanes = Team.run_epoch, []
@@ -311,7 +311,7 @@ def test_adam_has_no_schedule():
     assert bits(regressor(learning_rate="invscaling", **options).fit(X, y)) == bits(constant)
 
 
-def test_restarts_side_by_side_follow_the_schedule():
+def test_restarts_interleaved_follow_the_schedule():
     X, y = regression()
     model = regressor(learning_rate="invscaling", power_t=0.2, n_init=8).fit(X, y)
     alone = regressor(learning_rate="invscaling", power_t=0.2).fit(X, y)

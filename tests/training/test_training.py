@@ -1,4 +1,4 @@
-"""Visits, their order, when training stops, and what is reported on the way."""
+"""Repeats of rows, their order, when training stops, and what is reported on the way."""
 
 import math
 import re
@@ -16,45 +16,45 @@ from fastbp.network import Solver
 from fastbp.network.data import as_rows
 from fastbp.training import order as order_module
 from fastbp.training.epochs import train_epochs
-from fastbp.training.order import Visits, canonical_order, order_of
+from fastbp.training.order import SampleRepeats, canonical_order, order_of
 from fastbp.training.run import History
 from fastbp.training.schedule import Schedule
-from fastbp.training.stopping import Patience
+from fastbp.training.stopping import EarlyStopping
 
-# -- visits ------------------------------------------------------------------------------------
-
-
-def test_without_weights_every_row_is_visited_once():
-    visits = Visits.of(None, 4)
-    assert visits.weights is None
-    assert visits.order(np.array([2, 0, 3, 1])).tolist() == [2, 0, 3, 1]
+# -- repeats -----------------------------------------------------------------------------------
 
 
-def test_a_whole_weight_is_that_many_visits_of_weight_one():
-    visits = Visits.of([1, 0, 3, 2], 4)
-    assert visits.weights is None
-    assert visits.order(np.array([2, 0, 3, 1])).tolist() == [2, 2, 2, 0, 3, 3]
+def test_without_weights_every_row_is_seen_once():
+    repeats = SampleRepeats.of(None, 4)
+    assert repeats.weights is None
+    assert repeats.order(np.array([2, 0, 3, 1])).tolist() == [2, 0, 3, 1]
 
 
-def test_other_weights_are_divided_over_the_next_whole_number_of_visits():
-    visits = Visits.of([0.25, 2.5, 1], 3)
-    assert visits.counts.tolist() == [1, 3, 1]
-    assert visits.weights.tolist() == [0.25, 2.5 / 3, 1]
+def test_a_whole_weight_is_that_many_repeats_of_weight_one():
+    repeats = SampleRepeats.of([1, 0, 3, 2], 4)
+    assert repeats.weights is None
+    assert repeats.order(np.array([2, 0, 3, 1])).tolist() == [2, 2, 2, 0, 3, 3]
+
+
+def test_other_weights_are_divided_over_the_next_whole_number_of_repeats():
+    repeats = SampleRepeats.of([0.25, 2.5, 1], 3)
+    assert repeats.counts.tolist() == [1, 3, 1]
+    assert repeats.weights.tolist() == [0.25, 2.5 / 3, 1]
 
 
 def test_weights_of_a_large_mean_are_scaled_down():
-    visits = Visits.of([1000, 3000, 0], 3)
-    assert visits.counts.tolist() == [4, 12, 0]
+    repeats = SampleRepeats.of([1000, 3000, 0], 3)
+    assert repeats.counts.tolist() == [4, 12, 0]
 
 
 @settings(deadline=None, derandomize=True, database=None)
 @given(st.lists(st.floats(0, 1e308, allow_subnormal=False), min_size=1, max_size=20).filter(any))
-def test_visits_keep_the_proportions_of_any_weights(weights):
+def test_repeats_keep_the_proportions_of_any_weights(weights):
     weights = np.array(weights)
-    visits = Visits.of(weights, len(weights))
-    each = np.where(visits.counts > 0, 1.0, 0) if visits.weights is None else visits.weights
-    total = visits.counts * each
-    assert visits.counts.sum() <= (order_module.MOST_VISITS + 1) * len(weights)
+    repeats = SampleRepeats.of(weights, len(weights))
+    each = np.where(repeats.counts > 0, 1.0, 0) if repeats.weights is None else repeats.weights
+    total = repeats.counts * each
+    assert repeats.counts.sum() <= (order_module.MAX_REPEATS + 1) * len(weights)
     assert each.max() <= 1
     largest = weights.argmax()
     assert np.allclose(total / total[largest], weights / weights[largest], rtol=1e-12)
@@ -130,7 +130,7 @@ def test_other_values_columns_or_targets_give_another_hash(X, y):
     assert hashes_of(rows_of(X, y)) != hashes_of(rows_of([[1.0, 2.0]], [3.0]))
 
 
-def test_equal_rows_are_ordered_by_the_weight_of_a_visit():
+def test_equal_rows_are_ordered_by_the_weight_of_a_repeat():
     X, y = np.ones((4, 2)), np.ones(4)
     order = canonical_order(rows_of(X, y, np.array([0.7, 0.1, 0.9, 0.3])))
     assert order.tolist() == [1, 3, 0, 2]
@@ -147,8 +147,8 @@ def test_rows_are_hashed_in_pieces_that_fit_together(monkeypatch):
 
 
 def stopped_after(losses, **options):
-    patience = Patience(**{"tol": 0.1, "n_iter_no_change": 2, **options})
-    return next((i for i, loss in enumerate(losses, 1) if patience.is_lost(loss)), None)
+    stopping = EarlyStopping(**{"tol": 0.1, "n_iter_no_change": 2, **options})
+    return next((i for i, loss in enumerate(losses, 1) if stopping.update(loss)), None)
 
 
 def test_training_stops_after_more_epochs_without_improvement_than_allowed():
@@ -156,7 +156,7 @@ def test_training_stops_after_more_epochs_without_improvement_than_allowed():
     assert stopped_after([5, 4, 3.95, 3.92]) is None
 
 
-def test_an_improvement_by_tol_starts_the_count_anew():
+def test_an_improvement_by_tol_starts_the_count_again():
     assert stopped_after([5, 4.95, 4.92, 4.8, 4.75, 4.74, 4.73]) == 7
 
 
@@ -193,7 +193,7 @@ def test_epochs_are_those_of_the_network():
         assert np.array_equal(p, q)
 
 
-def test_every_epoch_shuffles_the_same_order_anew():
+def test_every_epoch_shuffles_the_same_order_again():
     random = np.random.RandomState(3)
     orders = []
     for _ in range(3):
@@ -204,7 +204,7 @@ def test_every_epoch_shuffles_the_same_order_anew():
 
 
 def test_patience_ends_training():
-    _, history, ending = a_run(patience=Patience(tol=1e9, n_iter_no_change=4), max_iter=50)
+    _, history, ending = a_run(stopping=EarlyStopping(tol=1e9, n_iter_no_change=4), max_iter=50)
     assert ending == "converged"
     assert len(history.loss_curve) == 6  # the first improves on nothing yet
 
@@ -218,7 +218,9 @@ def test_divergence_ends_training_with_finite_weights(learning_rate):
 
 
 def test_verbose_prints_a_line_an_epoch_and_why_it_stops(capsys):
-    _, history, _ = a_run(patience=Patience(tol=1e9, n_iter_no_change=1), max_iter=9, verbose=True)
+    _, history, _ = a_run(
+        stopping=EarlyStopping(tol=1e9, n_iter_no_change=1), max_iter=9, verbose=True
+    )
     *lines, last = capsys.readouterr().out.splitlines()
     assert lines == [f"Iteration {i}, loss = {x:.8f}" for i, x in enumerate(history.loss_curve, 1)]
     assert re.fullmatch(r"Training loss did not improve more than tol=.* 1 consecutive.*", last)
@@ -229,7 +231,7 @@ def test_nothing_is_printed_unless_asked_for(capsys):
     assert capsys.readouterr().out == ""
 
 
-# -- epochs of which nobody wants to know -------------------------------------------------------
+# -- epochs without observers -------------------------------------------------------------------
 
 
 class Onlooker:
@@ -289,7 +291,7 @@ def run_short(case, looked_at, *, weighted=False, dtype="float64", rate=0.01, **
         Solver(rate, **solver),
         history,
         **{"max_iter": 40, "shuffle": shuffle, **options},
-        epochs=Onlooker() if looked_at else None,
+        notifier=Onlooker() if looked_at else None,
     )
     return network, history, ending, shuffle
 
@@ -300,7 +302,7 @@ def assert_the_same(run, other):
     assert ending == how
     assert shuffle.randint(2**31) == random.randint(2**31)
     state, state_expected = network.__getstate__(), expected.__getstate__()
-    assert state["_n_visits"] == state_expected["_n_visits"]
+    assert state["_n_samples"] == state_expected["_n_samples"]
     np.testing.assert_equal(state["parameters"], state_expected["parameters"])
     np.testing.assert_equal(state["moments"], state_expected["moments"])
 
@@ -324,7 +326,7 @@ def test_together_they_are_to_the_bit_what_they_are_one_by_one(case, weighted, d
     assert sum(n_together) == 40
     assert min(n_together) > 1  # several calls where plain numbers take long
     has_vectors = network.plan().lanes > 1
-    assert network._engine.tiny or "registers" not in case or not has_vectors
+    assert network._layers.fits_registers or "registers" not in case or not has_vectors
 
 
 def test_together_they_change_their_path_at_the_rate_where_one_by_one_they_do(n_together):
@@ -356,15 +358,15 @@ def test_epochs_of_many_parameters_are_not_run_together():
 def test_together_they_follow_schedule_and_patience(kind, n_together):
     def run(looked_at):
         pace = Schedule(kind, 0.01, power_t=0.3)
-        patience = Patience(tol=1e-2, n_iter_no_change=3)
-        options = {"schedule": pace, "patience": patience, "max_iter": 500}
-        return *run_short("registers", looked_at, **options), pace, patience
+        stopping = EarlyStopping(tol=1e-2, n_iter_no_change=3)
+        options = {"schedule": pace, "stopping": stopping, "max_iter": 500}
+        return *run_short("registers", looked_at, **options), pace, stopping
 
-    *alone, pace, patience = run(True)
+    *alone, pace, stopping = run(True)
     n_together.clear()
     *together, same_pace, same_patience = run(False)
     assert_the_same(together, alone)
-    assert (same_pace, same_patience) == (pace, patience)
+    assert (same_pace, same_patience) == (pace, stopping)
     assert alone[2] == "converged"
     assert max(n_together) == 4
 
@@ -412,7 +414,7 @@ def test_an_order_that_goes_on_is_left_as_it_was_before_one_that_diverges(case):
 
 
 def test_together_threads_do_not_change_a_bit(monkeypatch, n_together):
-    monkeypatch.setattr("fastbp.network.threads.LEAST_SHARE", 1)  # any work is worth a team
+    monkeypatch.setattr("fastbp.network.threads.MIN_SHARE", 1)  # any work is worth several threads
     alone, shared = (run_short("batches, Adam", False, n_threads=n) for n in (1, 3))
     assert sum(n_together) == 80
     assert shared[0].plan(50, batch_size=32, solver="adam", n_threads=3).n_threads == 3

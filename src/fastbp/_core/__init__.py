@@ -4,7 +4,7 @@
 """
 
 from . import isa
-from .batches import Batch
+from .batches import BatchWorkspace
 from .interleaved import Lanes
 from .isa import (
     ACTIVATIONS,
@@ -25,10 +25,10 @@ from .isa import (
     isa_for,
     lanes,
 )
-from .layers import Engine
+from .layers import Layers
 from .rows import Rows, can_shuffle, shuffle, unlock_generators
 from .training import forward_all, train, train_epochs
-from .workspaces import Layout
+from .workspaces import Workspace
 
 __all__ = [
     "ACTIVATIONS",
@@ -39,11 +39,11 @@ __all__ = [
     "ISAS",
     "LOSSES",
     "RULES",
-    "Batch",
-    "Engine",
+    "BatchWorkspace",
     "Lanes",
-    "Layout",
+    "Layers",
     "Rows",
+    "Workspace",
     "all_finite",
     "apply_activation",
     "apply_derivative",

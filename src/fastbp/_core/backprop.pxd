@@ -9,7 +9,7 @@ cdef enum:
     ROWS_BETWEEN_SIGNALS = 1024
 
 
-cdef struct Memory:
+cdef struct ArenaBuffers:
     char *parameters           # the network's arena, and one more of the same layout
     char *gradients
     size_t n_bytes
@@ -33,5 +33,6 @@ cdef Py_ssize_t train_sparse(fbp_net *net, fbp_sparse *sparse, fbp_layer *packed
                              double *loss_sum) noexcept nogil
 cdef void load_above(fbp_net *net, fbp_layer *packed) noexcept nogil
 cdef void unload_above(fbp_net *net, fbp_layer *packed) noexcept nogil
-cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, const int64_t *order,
+cdef double sum_gradients(fbp_net *net, ArenaBuffers *memory, const fbp_data *data,
+                          const int64_t *order,
                           Py_ssize_t start, Py_ssize_t stop) except? -1 nogil

@@ -13,7 +13,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from .kernels cimport (
-    FBP_ADAM, FBP_ADAMW, FBP_FEW_OUTPUTS, FBP_MOST_BLOCK_ROWS, FBP_PLAIN, fbp_activations,
+    FBP_ADAM, FBP_ADAMW, FBP_FEW_OUTPUTS, FBP_MAX_BLOCK_ROWS, FBP_PLAIN, fbp_activations,
     fbp_block, fbp_data, fbp_layer, fbp_net, fbp_row, fbp_rules, fbp_solver, fbp_sparse, fbp_step,
     fetch_row, row_of, target_of, weight_of
 )
@@ -26,7 +26,7 @@ cdef double forward(fbp_net *net, const fbp_row *x, const void *y) noexcept nogi
 
 
 cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
-    """The same from z[1] on."""
+    """forward() from z[1] on."""
     cdef fbp_layer *layer = net.layers
     cdef fbp_layer *below
     cdef int _l
@@ -35,8 +35,8 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
         if below.a != below.z:                              # f' needs z
             memcpy(below.a, below.z, below.n_out * net.ops.itemsize)
         below.activate(below.a, below.n_out)                # a[l-1] = f(z[l-1])
-        if below.dropout:                                   # but for units that this visit drops
-            net.ops.drop_units(below, below.a, net.visit)
+        if below.dropout:                                   # but for units that this sample drops
+            net.ops.drop_units(below, below.a, net.sample)
         if below.active_values != NULL:                     # ReLU: the units that are not 0
             net.ops.list_active(below)
         net.ops.forward(layer, &below.row)                  # z[l] = a[l-1] @ W[l] + b[l]
@@ -44,7 +44,7 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
 
 
 cdef double output(fbp_net *net, fbp_layer *layer, const void *y) noexcept nogil:
-    """The same from z[L] on, in the last layer."""
+    """a[L], loss and delta[L] from z[L], in the last layer."""
     cdef double loss = 0
     if layer.a != layer.z:                                  # identity leaves nothing to keep
         memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
@@ -67,7 +67,7 @@ cdef void backward(fbp_net *net, const fbp_row *x, double weight,
 
 
 cdef void backward_above(fbp_net *net, double weight, const fbp_step *step) noexcept nogil:
-    """The same down to delta[1]."""
+    """backward() down to delta[1], without the first layer's step."""
     cdef fbp_layer *layer = net.layers + net.n_layers - 1
     cdef fbp_layer *below
     while layer != net.layers:
@@ -75,7 +75,7 @@ cdef void backward_above(fbp_net *net, double weight, const fbp_step *step) noex
         # delta[l-1] = (W[l] @ delta[l]) * f'(z[l-1]);  step of W[l]: outer(a[l-1], delta[l])
         net.ops.backward_update(layer, below.delta, &below.row, weight, step)
         if below.dropout:
-            net.ops.drop_deltas(below, below.delta, below.a, net.visit)
+            net.ops.drop_deltas(below, below.delta, below.a, net.sample)
         below.derive(below.delta, below.slopes_of, below.n_out)
         layer = below
 
@@ -92,20 +92,21 @@ cdef fbp_step step_of(const fbp_solver *solver, double batch_size, int64_t n_ste
     cdef double ahead = mu if solver.nesterov else 0    # how much of v' is taken once more
     cdef fbp_step step
     memset(&step, 0, sizeof(step))
-    step.rule, step.squares = solver.rule, solver.squares
-    step.keep[0][0], step.rate, step.epsilon = 1, eta, solver.epsilon
+    step.rule, step.state_stride = solver.rule, solver.state_stride
+    step.decay[0][0], step.adaptive_rate, step.epsilon = 1, eta, solver.epsilon
     step.beta_1, step.beta_2 = solver.beta_1, solver.beta_2
     if fbp_rules[<int> solver.rule].linear:             # plain is momentum 0
-        step.keep[0][0], step.keep[0][1] = 1 - eta * alpha * (1 + ahead), mu * (ahead or 1)
-        step.keep[1][0], step.keep[1][1] = -eta * alpha, mu
-        step.take[0], step.take[1] = -eta * (1 + ahead), -eta
+        step.decay[0][0], step.decay[0][1] = 1 - eta * alpha * (1 + ahead), mu * (ahead or 1)
+        step.decay[1][0], step.decay[1][1] = -eta * alpha, mu
+        step.rate[0], step.rate[1] = -eta * (1 + ahead), -eta
     elif solver.rule == FBP_ADAM:
-        step.decay, step.rate = alpha, rate_of_moments(solver, n_steps)
+        step.l2, step.adaptive_rate = alpha, rate_of_moments(solver, n_steps)
     elif solver.rule == FBP_ADAMW:                      # off the weight itself, whatever the batch
-        step.keep[0][0], step.rate = 1 - eta * solver.alpha, rate_of_moments(solver, n_steps)
+        step.decay[0][0], step.adaptive_rate = 1 - eta * solver.alpha, rate_of_moments(solver,
+                                                                                       n_steps)
         step.epsilon *= sqrt(missing(solver.beta_2, n_steps, False))
     else:                                               # AdaGrad, RMSprop
-        step.decay = alpha
+        step.l2 = alpha
     return step
 
 
@@ -126,7 +127,7 @@ cdef inline double missing(double beta, int64_t n, bint of_rounded_power) noexce
 
 cdef fbp_step ADD                                       # w' = w + g: to sum up gradients
 memset(&ADD, 0, sizeof(ADD))
-ADD.rule, ADD.keep[0][0], ADD.take[0] = FBP_PLAIN, 1, 1
+ADD.rule, ADD.decay[0][0], ADD.rate[0] = FBP_PLAIN, 1, 1
 
 
 cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *order,
@@ -134,7 +135,7 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
                            double *loss_sum) noexcept nogil:
     """Row by row: every row's step is taken before the next row is looked at.
 
-    Visits rows order[start:stop]; returns where it stopped, which is before the first row whose
+    Trains on rows order[start:stop]; returns where it stopped, which is before the first row whose
     loss is too large.
     """
     cdef fbp_step step = step_of(solver, 1, 1)
@@ -145,11 +146,11 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
         x = row_of(data, order[t])
         weight = weight_of(data, order[t])
         loss = forward(net, &x, target_of(data, order[t]))
-        if not loss <= solver.largest_loss:             # nor NaN
+        if not loss <= solver.max_loss:                 # nor NaN
             return t
         if solver.by_weight:                            # its mean over this one row
             loss += 0.5 * solver.alpha * penalty(net) / weight
-            if not loss <= solver.largest_loss:
+            if not loss <= solver.max_loss:
                 return t
             step = step_of(solver, weight, solver.n_steps + 1 + t - start)
             loss_sum[0] += loss
@@ -159,7 +160,7 @@ cdef Py_ssize_t train_rows(fbp_net *net, const fbp_data *data, const int64_t *or
             if fbp_rules[<int> step.rule].counts:
                 step = step_of(solver, 1, solver.n_steps + 1 + t - start)
         backward(net, &x, weight, &step)
-        net.visit += 1
+        net.sample += 1
     return stop
 
 
@@ -167,7 +168,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
                              const fbp_data *data,
                              const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
                              const fbp_solver *solver, double *loss_sum) noexcept nogil:
-    """Row by row all the same, with the first layer written one block of rows behind.
+    """Row by row, with the first layer written one block of rows behind.
 
     The numbers are those of train_rows, to rounding: csrc/kernels/blocks.inc.h has the formulas.
     The
@@ -175,7 +176,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
     """
     cdef fbp_step step = step_of(solver, 1, 1)
     cdef double loss, weight
-    cdef fbp_row rows[FBP_MOST_BLOCK_ROWS]
+    cdef fbp_row rows[FBP_MAX_BLOCK_ROWS]
     cdef fbp_layer *first = net.layers
     cdef const void *y
     cdef int t, n
@@ -194,18 +195,19 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
                 fetch_row(data, order[start + n + t])
             y, weight = target_of(data, order[start + t]), weight_of(data, order[start + t])
             if at_once:                                 # what stands below, in one call
-                loss = net.ops.block_row(net, block, y, t, weight, &step, solver.largest_loss)
+                loss = net.ops.block_row(net, block, y, t, weight, &step, solver.max_loss)
             else:
                 net.ops.block_correct(block, first.z, t)    # z[1], with the rows before t in it
                 loss = forward_above(net, y)
-            if not loss <= solver.largest_loss:
+            if not loss <= solver.max_loss:
                 n = t
                 stop = start + t
                 break
             loss_sum[0] += weight * loss
             if not at_once:
                 backward_above(net, weight, &step)
-                net.ops.block_keep(block, first.delta, t, weight)   # step of b[1]; W[1] is owed its
+                # step of b[1]; W[1]'s is pending
+                net.ops.block_store(block, first.delta, t, weight)
         net.ops.block_close(block, first, n)
         start += n
     net.ops.block_unload(block, first)
@@ -234,7 +236,7 @@ cdef Py_ssize_t train_sparse(fbp_net *net, fbp_sparse *sparse, fbp_layer *packed
         weight = weight_of(data, order[t])
         net.ops.sparse_forward(sparse, first, &x)       # z[1] = x @ W[1] + b[1]
         loss = forward_above(net, target_of(data, order[t]))
-        if not loss <= solver.largest_loss:
+        if not loss <= solver.max_loss:
             stop = t
             break
         loss_sum[0] += weight * loss
@@ -246,14 +248,14 @@ cdef Py_ssize_t train_sparse(fbp_net *net, fbp_sparse *sparse, fbp_layer *packed
 
 
 cdef void load_above(fbp_net *net, fbp_layer *packed) noexcept nogil:
-    """The layers above the first stand in packed[l] from here on."""
+    """Copy the layers above the first into packed[l], which training uses from here on."""
     cdef int l
     for l in range(1, net.n_layers):
         net.ops.layer_load(&net.layers[l], &packed[l])
 
 
 cdef void unload_above(fbp_net *net, fbp_layer *packed) noexcept nogil:
-    """They stand where they belong again."""
+    """Write the layers above the first back into the network's memory."""
     cdef int l
     for l in range(1, net.n_layers):
         net.ops.layer_unload(&net.layers[l], &packed[l])
@@ -268,7 +270,8 @@ cdef double penalty(const fbp_net *net) noexcept nogil:
     return total
 
 
-cdef double sum_gradients(fbp_net *net, Memory *memory, const fbp_data *data, const int64_t *order,
+cdef double sum_gradients(fbp_net *net, ArenaBuffers *memory, const fbp_data *data,
+                          const int64_t *order,
                           Py_ssize_t start, Py_ssize_t stop) except? -1 nogil:
     """The weighted sum of gradients into memory.gradients; returns that of the rows' losses."""
     cdef double loss_sum = 0, weight

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint64_t
 
 from .kernels cimport fbp_batch, fbp_data, fbp_net, fbp_row, fbp_solver, fbp_step, fbp_tasks
 from .rows cimport Rows
-from .layers cimport Engine
+from .layers cimport Layers
 
 
 cdef struct Piece:
@@ -14,19 +14,19 @@ cdef struct Piece:
 
 
 cdef enum TaskKind:
-    FOLLOW_ROWS, ADD_UP_WEIGHTS, MOVE_WEIGHTS, PREDICT_ROWS
+    BACKPROPAGATE_ROWS, ADD_UP_WEIGHTS, MOVE_WEIGHTS, PREDICT_ROWS
 
 
-cdef struct Team:
+cdef struct ThreadTeam:
     # Threads that train on batches together, and what they were called with.
     int n_threads
     fbp_net *nets              # one a thread
     fbp_batch *layers          # n_layers a thread
     Piece *pieces              # of the weights
     int n_pieces
-    Py_ssize_t most_rows       # that are followed before the weights move or sum up
+    Py_ssize_t max_rows        # that are backpropagated before the weights move or sum up
     Py_ssize_t group_rows      # of a task
-    fbp_row *rows              # as many as most_rows, or to predict a group a thread
+    fbp_row *rows              # as many as max_rows, or to predict a group a thread
     double *losses             # of their blocks
     double *penalties          # of panels of inputs, layer by layer
     Py_ssize_t n_units         # of these
@@ -35,10 +35,10 @@ cdef struct Team:
     const fbp_data *data
     const int64_t *order
     Py_ssize_t start, stop, batch_size
-    int64_t first_visit        # number of the visit to order[start], over all epochs
+    int64_t first_sample       # number of the sample order[start], over all epochs
     fbp_solver solver
     char *out                  # of predictions
-    # What is being done, and places for helpers to do it: number 0 is thread 1's.
+    # The current tasks, and places for workers: number 0 is thread 1's.
     fbp_tasks tasks, places
     TaskKind kind
     Py_ssize_t first_row, n_rows
@@ -47,27 +47,27 @@ cdef struct Team:
     fbp_step step
 
 
-ctypedef void (*Work)(Team *team, void *context) noexcept nogil
+ctypedef void (*Work)(ThreadTeam *team, void *context) noexcept nogil
 
 
 @cython.final
-cdef class Batch:
-    cdef Team team
+cdef class BatchWorkspace:
+    cdef ThreadTeam team
     cdef list memory
-    cdef void **owed               # what PyMem_Free is owed for the threads' scratch
+    cdef void **scratch            # of the threads: to release with PyMem_Free
     cdef object interruption
     cdef readonly tuple kind       # of the arguments
-    cdef void *room(self, size_t n_bytes)
-    cdef cut_up(self, list sizes, Py_ssize_t panel)
+    cdef void *zeros(self, size_t n_bytes)
+    cdef divide_weights(self, list sizes, Py_ssize_t panel)
     cdef prepare(self, Rows rows, const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
-                 Py_ssize_t batch_size, int64_t first_visit, fbp_solver solver)
-    cdef begin(self, Engine engine, char *velocities, tuple dropout=*, uint64_t dropout_seed=*)
+                 Py_ssize_t batch_size, int64_t first_sample, fbp_solver solver)
+    cdef begin(self, Layers layers, char *velocities, tuple dropout=*, uint64_t dropout_seed=*)
     cdef end(self, bint has_trained)
-    cdef call(self, helpers, Work work, void *context)
+    cdef call(self, workers, Work work, void *context)
 
 
-cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil
-cdef void unload_weights(Team *team) noexcept nogil
-cdef int n_groups(const Team *team) noexcept nogil
+cdef Py_ssize_t train_batches(ThreadTeam *team, double *loss_sum) noexcept nogil
+cdef void unload_weights(ThreadTeam *team) noexcept nogil
+cdef int n_groups(const ThreadTeam *team) noexcept nogil
 cdef set_dropout(fbp_net *net, tuple dropout, uint64_t seed)
-cdef void predict_all(Team *team, void *_context) noexcept nogil
+cdef void predict_all(ThreadTeam *team, void *_context) noexcept nogil

@@ -1,8 +1,8 @@
-from .layers import Engine
+from .layers import Layers
 
-class Batch:
+class BatchWorkspace:
     kind: tuple[bool, int, int, int] | tuple[()]
     def __init__(
-        self, engine: Engine, sparse: bool, n_moments: int, batch_size: int, n_threads: int
+        self, layers: Layers, sparse: bool, n_moments: int, batch_size: int, n_threads: int
     ) -> None: ...
     def help(self) -> None: ...

@@ -12,10 +12,10 @@ from .kernels cimport (
     fbp_hand_out, fbp_layer, fbp_net, fbp_ops, fbp_row, fbp_solver, fbp_take, fbp_wait_and_take,
     row_of, target_of, weight_of
 )
-from .memory cimport carve, padded_to
+from .memory cimport place, padded_to
 from .rows cimport Rows, weight_of_rows
 from .backprop cimport ROWS_BETWEEN_SIGNALS, output, step_of
-from .layers cimport Engine
+from .layers cimport Layers
 
 
 cdef enum:
@@ -24,7 +24,7 @@ cdef enum:
     PIECES_A_THREAD = 4        # of the weights, so that threads finish at about the same time
 
 
-cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
+cdef Py_ssize_t train_batches(ThreadTeam *team, double *loss_sum) noexcept nogil:
     """Batch by batch: gradients of batch_size rows are summed, then the solver takes one step.
 
     The work of a batch is tasks, which the threads of the team take as they come: groups of rows
@@ -41,17 +41,17 @@ cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
         weight = weight_of_rows(data, team.order, start, end)
         loss, t = 0, start
         while t < end:
-            n = min(team.most_rows, end - t)
+            n = min(team.max_rows, end - t)
             team.first_row, team.n_rows = t, n
             team.is_first, team.is_last = t == start, t + n == end
-            hand_out(team, FOLLOW_ROWS, n_groups(team))     # all rows have their delta[l]
+            hand_out(team, BACKPROPAGATE_ROWS, n_groups(team))  # all rows have their delta[l]
             loss += sum_of(team.losses, n_blocks(team))
             team.factor = 1
             if team.is_last:
                 if solver.by_weight:
                     hand_out(team, ADD_UP_WEIGHTS, team.n_pieces)
                     loss += 0.5 * solver.alpha * sum_of(team.penalties, team.n_units)
-                if not loss <= solver.largest_loss * weight:
+                if not loss <= solver.max_loss * weight:
                     return start
                 n_steps += 1
                 divisor = weight if solver.by_weight else end - start
@@ -61,7 +61,7 @@ cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
                 loss_sum[0] += loss
             hand_out(team, MOVE_WEIGHTS, team.n_pieces)     # all weights have taken their step
             if t // ROWS_BETWEEN_SIGNALS != (t + n) // ROWS_BETWEEN_SIGNALS:
-                heed_signals(team)
+                check_interrupt(team)
             if team.interrupted:
                 return start
             t += n
@@ -69,14 +69,14 @@ cdef Py_ssize_t train_batches(Team *team, double *loss_sum) noexcept nogil:
     return start
 
 
-cdef void unload_weights(Team *team) noexcept nogil:
+cdef void unload_weights(ThreadTeam *team) noexcept nogil:
     """Weights, and what the solver keeps beside them, also stand where they belong."""
     cdef int l
     for l in range(team.nets.n_layers):
         team.nets.ops.batch_unload(&team.layers[l], &team.nets.layers[l])
 
 
-cdef void hand_out(Team *team, TaskKind kind, int n_tasks) noexcept nogil:
+cdef void hand_out(ThreadTeam *team, TaskKind kind, int n_tasks) noexcept nogil:
     """Tasks 0 to n_tasks of a kind, done by this thread and those of the team that have time."""
     cdef int task
     team.kind = kind
@@ -88,11 +88,11 @@ cdef void hand_out(Team *team, TaskKind kind, int n_tasks) noexcept nogil:
     fbp_all_done(&team.tasks)
 
 
-cdef void do_task(Team *team, int me, int task) noexcept nogil:
+cdef void do_task(ThreadTeam *team, int me, int task) noexcept nogil:
     """Do one of the tasks, in this thread's scratch, and say so."""
     cdef Py_ssize_t t = task * team.group_rows, n = min(team.group_rows, team.n_rows - t)
-    if team.kind == FOLLOW_ROWS:
-        follow_rows(team, me, t, <int> n)
+    if team.kind == BACKPROPAGATE_ROWS:
+        backpropagate_rows(team, me, t, <int> n)
     elif team.kind == MOVE_WEIGHTS:
         move_weights(team, me, &team.pieces[task])
     elif team.kind == ADD_UP_WEIGHTS:
@@ -102,7 +102,7 @@ cdef void do_task(Team *team, int me, int task) noexcept nogil:
     fbp_done(&team.tasks)
 
 
-cdef void follow_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
+cdef void backpropagate_rows(ThreadTeam *team, int me, Py_ssize_t t, int n) noexcept nogil:
     """Rows t to t + n of those in hand, whole blocks: forward, loss, and back to delta[1]."""
     cdef fbp_net *net = &team.nets[me]
     cdef fbp_batch *batch = team.layers + me * net.n_layers
@@ -115,7 +115,7 @@ cdef void follow_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
     cdef char *a
     cdef char *slopes_of
     cdef char *delta = <char *> batch[last].D + t * batch[last].stride * itemsize
-    net.visit = team.first_visit + team.first_row - team.start
+    net.sample = team.first_sample + team.first_row - team.start
     for k in range(n):
         team.rows[t + k] = row_of(team.data, order[k])
     forward_group(net, batch, team.rows + t, t, n)
@@ -135,7 +135,7 @@ cdef void follow_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
             delta = <char *> batch[l - 1].D + t * batch[l - 1].stride * itemsize
             for k in range(n):                              # delta[l-1] *= f'(z[l-1])
                 if layer.dropout:
-                    net.ops.drop_deltas(layer, delta, a, net.visit + t + k)
+                    net.ops.drop_deltas(layer, delta, a, net.sample + t + k)
                 layer.derive(delta, slopes_of, layer.n_out)
                 a += batch[l - 1].stride * itemsize
                 slopes_of += batch[l - 1].stride * itemsize
@@ -158,7 +158,7 @@ cdef void forward_group(fbp_net *net, fbp_batch *batch, const fbp_row *rows, Py_
             for k in range(n):                              # a[l] = f(z[l])
                 layer.activate(a, layer.n_out)
                 if layer.dropout:
-                    net.ops.drop_units(layer, a, net.visit + t + k)
+                    net.ops.drop_units(layer, a, net.sample + t + k)
                 a += batch[l].stride * net.ops.itemsize
 
 
@@ -171,7 +171,7 @@ cdef double output_of_row(fbp_net *net, const fbp_batch *batch, int k,
     return output(net, layer, y)
 
 
-cdef void move_weights(Team *team, int me, const Piece *piece) noexcept nogil:
+cdef void move_weights(ThreadTeam *team, int me, const Piece *piece) noexcept nogil:
     """The rows' gradients for a piece of the weights, and after the batch's last rows its step."""
     cdef fbp_net *net = &team.nets[me]
     net.ops.batch_update(&team.layers[me * net.n_layers + piece.layer], &net.layers[piece.layer],
@@ -179,7 +179,7 @@ cdef void move_weights(Team *team, int me, const Piece *piece) noexcept nogil:
                          &team.step if team.is_last else NULL)
 
 
-cdef void add_up_weights(Team *team, int me, const Piece *piece) noexcept nogil:
+cdef void add_up_weights(ThreadTeam *team, int me, const Piece *piece) noexcept nogil:
     """The squares of a piece of the weights, panel by panel of inputs."""
     cdef fbp_net *net = &team.nets[me]
     cdef int64_t width = net.ops.panel_width, end = piece.first + piece.n, i = piece.first
@@ -190,7 +190,7 @@ cdef void add_up_weights(Team *team, int me, const Piece *piece) noexcept nogil:
         i += width
 
 
-cdef void predict_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
+cdef void predict_rows(ThreadTeam *team, int me, Py_ssize_t t, int n) noexcept nogil:
     """a[L] of rows t to t + n of those in hand into team.out."""
     cdef fbp_net *net = &team.nets[me]
     cdef fbp_batch *batch = team.layers + me * net.n_layers
@@ -207,12 +207,12 @@ cdef void predict_rows(Team *team, int me, Py_ssize_t t, int n) noexcept nogil:
         memcpy(team.out + (first + k) * row_bytes, last.a, row_bytes)
 
 
-cdef inline int n_blocks(const Team *team) noexcept nogil:
+cdef inline int n_blocks(const ThreadTeam *team) noexcept nogil:
     cdef int block_rows = team.nets.ops.block_rows
     return <int> ((team.n_rows + block_rows - 1) // block_rows)
 
 
-cdef int n_groups(const Team *team) noexcept nogil:
+cdef int n_groups(const ThreadTeam *team) noexcept nogil:
     return <int> ((team.n_rows + team.group_rows - 1) // team.group_rows)
 
 
@@ -224,56 +224,57 @@ cdef double sum_of(const double *values, Py_ssize_t n) noexcept nogil:
     return total
 
 
-cdef void heed_signals(Team *team) noexcept with gil:
-    """Keeps what Ctrl-C raises until all threads have stopped."""
+cdef void check_interrupt(ThreadTeam *team) noexcept with gil:
+    """Stores what Ctrl-C raises until all threads have stopped."""
     try:
         PyErr_CheckSignals()
     except BaseException as error:
-        (<Batch> team.owner).interruption = error
+        (<BatchWorkspace> team.owner).interruption = error
         team.interrupted = True
 
 
 @cython.final
-cdef class Batch:
-    """Memory for the layers of an engine while a team of threads trains it on batches.
+cdef class BatchWorkspace:
+    """Memory for training layers on batches, by a team of threads.
 
     Parameters
     ----------
-    engine : Engine
+    layers : Layers
     sparse : bool, whether rows are those of a CSR matrix
     n_moments : int, numbers that the solver keeps beside a weight; or -1 to go forward only
     batch_size : int
     n_threads : int
     """
 
-    def __init__(self, Engine engine not None, bint sparse, int n_moments, Py_ssize_t batch_size,
+    def __init__(self, Layers layers not None, bint sparse, int n_moments, Py_ssize_t batch_size,
                  int n_threads):
-        cdef const fbp_ops *ops = engine.net.ops
-        cdef int n_layers = engine.net.n_layers, l, me
+        cdef const fbp_ops *ops = layers.net.ops
+        cdef int n_layers = layers.net.n_layers, l, me
         cdef bint trains = n_moments >= 0
-        cdef Py_ssize_t rows = ops.block_rows, lanes = ops.lanes, most, group, n_in, n_out
+        cdef Py_ssize_t rows = ops.block_rows, lanes = ops.lanes, max_rows, group, n_in, n_out
         cdef Py_ssize_t length, columns
         cdef fbp_batch *first
         cdef fbp_batch *layer
         cdef void **places[7]
         self.kind = (sparse, n_moments, batch_size, n_threads)
         self.memory = []
-        sizes = [(engine.net.layers[l].n_in, engine.net.layers[l].n_out) for l in range(n_layers)]
+        sizes = [(layers.net.layers[l].n_in, layers.net.layers[l].n_out) for l in range(n_layers)]
         # Rows of a long batch come in chunks that a cache can hold.
         per_row = sum([n_in + padded_to(n_out, lanes) for n_in, n_out in sizes])
         per_row -= sizes[0][0] if sparse else 0         # of X, which stays where it is
-        most = max(1, <Py_ssize_t> (CHUNK_BYTES // ops.itemsize // per_row // rows)) * rows
-        most = min(most, <Py_ssize_t> padded_to(batch_size, rows))
-        group = min(FBP_GROUP, (most // rows + n_threads - 1) // n_threads) * rows
+        max_rows = max(1, <Py_ssize_t> (CHUNK_BYTES // ops.itemsize // per_row // rows)) * rows
+        max_rows = min(max_rows, <Py_ssize_t> padded_to(batch_size, rows))
+        group = min(FBP_GROUP, (max_rows // rows + n_threads - 1) // n_threads) * rows
         if not trains:
-            most = n_threads * group
-        self.team.n_threads, self.team.most_rows, self.team.owner = n_threads, most, <void *> self
+            max_rows = n_threads * group
+        self.team.n_threads, self.team.max_rows = n_threads, max_rows
+        self.team.owner = <void *> self
         self.team.group_rows = group
-        self.team.layers = <fbp_batch *> self.room(n_threads * n_layers * sizeof(fbp_batch))
-        self.team.nets = <fbp_net *> self.room(n_threads * sizeof(fbp_net))
-        self.owed = <void **> self.room(n_threads * sizeof(void *))
-        self.team.rows = <fbp_row *> self.room(most * sizeof(fbp_row))
-        self.team.losses = <double *> self.room(most // rows * sizeof(double))
+        self.team.layers = <fbp_batch *> self.zeros(n_threads * n_layers * sizeof(fbp_batch))
+        self.team.nets = <fbp_net *> self.zeros(n_threads * sizeof(fbp_net))
+        self.scratch = <void **> self.zeros(n_threads * sizeof(void *))
+        self.team.rows = <fbp_row *> self.zeros(max_rows * sizeof(fbp_row))
+        self.team.losses = <double *> self.zeros(max_rows // rows * sizeof(double))
         for l in range(n_layers):
             first = layer = self.team.layers + l
             n_in, n_out = sizes[l]
@@ -282,14 +283,15 @@ cdef class Batch:
             layer.stride = ((columns * ops.itemsize + 63) // 64 | 1) * 64 // ops.itemsize
             layer.sparse = sparse and l == 0
             length = 0 if layer.sparse else n_in * columns
-            sums = 0 if batch_size <= most else n_in * n_out if layer.sparse else length
+            sums = 0 if batch_size <= max_rows else n_in * n_out if layer.sparse else length
             layer.n_near = max(1, <Py_ssize_t> (NEAR_BYTES // ops.itemsize // n_out))
-            layer.squares = length if n_moments == 2 else 0
+            layer.state_stride = length if n_moments == 2 else 0
             places[:] = [&layer.W, &layer.V, &layer.G, &layer.W_T, &layer.X, &layer.D, &layer.to_b]
-            self.memory.append(carve(places, [
+            self.memory.append(place(places, [
                 length, max(n_moments, 0) * length, sums if trains else 0,
                 padded_to(n_in, lanes) * n_out if l and trains else 0,
-                0 if layer.sparse else n_in * most, most * layer.stride if trains else 0, columns,
+                0 if layer.sparse else n_in * max_rows, max_rows * layer.stride if trains else 0,
+                columns,
             ], ops.itemsize))
             if n_moments < 1:
                 layer.V = NULL
@@ -298,9 +300,9 @@ cdef class Batch:
             for me in range(n_threads):
                 layer = self.team.layers + me * n_layers + l
                 layer[0] = first[0]
-                keeps_z = engine.net.layers[l].slopes_of != NULL and l < n_layers - 1
+                keeps_z = layers.net.layers[l].slopes_of != NULL and l < n_layers - 1
                 places[:] = [&layer.Z, &layer.D_T, &layer.b, &layer.G_near, &layer.z, NULL, NULL]
-                self.memory.append(carve(places, [
+                self.memory.append(place(places, [
                     group * layer.stride, n_out * group, columns,
                     layer.n_near * n_out if layer.sparse and trains else 0,
                     group * layer.stride if keeps_z else 0,
@@ -308,67 +310,67 @@ cdef class Batch:
                 if not keeps_z:
                     layer.z = NULL
                 if layer.sparse:
-                    layer.met = <uint8_t *> self.room(layer.n_near)
-                    layer.parts = <fbp_row *> self.room(most * sizeof(fbp_row))
+                    layer.met = <uint8_t *> self.zeros(layer.n_near)
+                    layer.parts = <fbp_row *> self.zeros(max_rows * sizeof(fbp_row))
         if trains:
-            self.cut_up(sizes, ops.panel_width)
+            self.divide_weights(sizes, ops.panel_width)
 
-    cdef void *room(self, size_t n_bytes):
+    cdef void *zeros(self, size_t n_bytes):
         """Zeros that live as long as this object."""
         cdef void *at
         cdef void **places[1]
         places[0] = &at
-        self.memory.append(carve(places, [n_bytes], 1))
+        self.memory.append(place(places, [n_bytes], 1))
         return at
 
-    cdef cut_up(self, list sizes, Py_ssize_t panel):
+    cdef divide_weights(self, list sizes, Py_ssize_t panel):
         """Cuts the weights into pieces, whole panels of a layer's inputs, some for each thread."""
         cdef Piece *pieces
         cdef Py_ssize_t before = 0
-        wanted = 1 if self.team.n_threads == 1 else PIECES_A_THREAD * self.team.n_threads
-        most = -(-sum([n_in * n_out for n_in, n_out in sizes]) // wanted)
+        n_wanted = 1 if self.team.n_threads == 1 else PIECES_A_THREAD * self.team.n_threads
+        max_rows = -(-sum([n_in * n_out for n_in, n_out in sizes]) // n_wanted)
         cuts = []
         for l, (n_in, n_out) in enumerate(sizes):
-            width = max(panel, most // n_out // panel * panel) if wanted > 1 else n_in
+            width = max(panel, max_rows // n_out // panel * panel) if n_wanted > 1 else n_in
             cuts += [(l, first, min(width, n_in - first), before + first // panel)
                      for first in range(0, n_in, width)]
             before += <Py_ssize_t> padded_to(n_in, panel) // panel
         self.team.n_pieces, self.team.n_units = len(cuts), before
-        self.team.penalties = <double *> self.room(before * sizeof(double))
-        self.team.pieces = pieces = <Piece *> self.room(len(cuts) * sizeof(Piece))
+        self.team.penalties = <double *> self.zeros(before * sizeof(double))
+        self.team.pieces = pieces = <Piece *> self.zeros(len(cuts) * sizeof(Piece))
         for i, (l, first, n, unit) in enumerate(cuts):
             pieces[i].layer, pieces[i].first, pieces[i].n = l, first, n
             pieces[i].first_unit = unit
 
     cdef prepare(self, Rows rows, const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
-                 Py_ssize_t batch_size, int64_t first_visit, fbp_solver solver):
+                 Py_ssize_t batch_size, int64_t first_sample, fbp_solver solver):
         """Say what `call` shall train on, and how."""
         self.team.data, self.team.order, self.team.solver = &rows.data, order, solver
         self.team.start, self.team.stop, self.team.batch_size = start, stop, batch_size
-        self.team.first_visit = first_visit
+        self.team.first_sample = first_sample
 
-    cdef begin(self, Engine engine, char *velocities, tuple dropout=(), uint64_t dropout_seed=0):
+    cdef begin(self, Layers layers, char *velocities, tuple dropout=(), uint64_t dropout_seed=0):
         """Opens the engine's layers for every thread, and loads their weights."""
         cdef int me, l
         for me in range(self.team.n_threads):
-            self.owed[me] = engine.begin(&self.team.nets[me], NULL, velocities, False)
+            self.scratch[me] = layers.begin(&self.team.nets[me], NULL, velocities, False)
             set_dropout(&self.team.nets[me], dropout, dropout_seed)
         for l in range(self.team.nets.n_layers):
-            self.team.layers[l].squares_of_layer = self.team.solver.squares
+            self.team.layers[l].layer_state_stride = self.team.solver.state_stride
             self.team.nets.ops.batch_load(&self.team.layers[l], &self.team.nets.layers[l])
         self.team.interrupted = False
 
     cdef end(self, bint has_trained):
-        """Gives the weights back."""
+        """Writes the weights back, if they were trained, and releases scratch."""
         cdef int me
         if has_trained:
             unload_weights(&self.team)
         for me in range(self.team.n_threads):
-            PyMem_Free(self.owed[me])
-            self.owed[me] = NULL
+            PyMem_Free(self.scratch[me])
+            self.scratch[me] = NULL
 
     def help(self):
-        """What a helping thread does, if there is a place for it: tasks, till there are no more."""
+        """Runs in a worker thread, if there is a place for it: tasks until there are no more."""
         cdef int me, task
         with nogil:
             me = fbp_take(&self.team.places) + 1
@@ -379,30 +381,30 @@ cdef class Batch:
                     task = fbp_wait_and_take(&self.team.tasks)
                 fbp_done(&self.team.places)
 
-    cdef call(self, helpers, Work work, void *context):
-        """Has this thread and, with helpers, the others of the team do the work."""
+    cdef call(self, workers, Work work, void *context):
+        """Does the work in this thread and, with ``workers``, in the others of the team."""
         cdef int _me
         fbp_begin_tasks(&self.team.tasks)
         fbp_begin_tasks(&self.team.places)
         try:
-            if helpers is not None:
+            if workers is not None:
                 fbp_hand_out(&self.team.places, self.team.n_threads - 1)
                 for _me in range(1, self.team.n_threads):
                     try:
-                        helpers.submit(self.help)
+                        workers.submit(self.help)
                     except RuntimeError:                # no more threads are to be had
                         break
             with nogil:
                 work(&self.team, context)
-        finally:  # Ctrl-C may come while helpers are asked, too
-            dismiss_helpers(&self.team)
+        finally:  # Ctrl-C may come while work is submitted, too
+            dismiss_workers(&self.team)
         if self.interruption is not None:
             interruption, self.interruption = self.interruption, None
             raise interruption
 
 
-cdef void dismiss_helpers(Team *team) noexcept nogil:
-    """Waits until all helpers have left; who has not come yet finds no place any more."""
+cdef void dismiss_workers(ThreadTeam *team) noexcept nogil:
+    """Waits until all workers have left; later ones find no place."""
     fbp_end_tasks(&team.tasks)
     while fbp_take(&team.places) >= 0:
         fbp_done(&team.places)
@@ -417,6 +419,6 @@ cdef set_dropout(fbp_net *net, tuple dropout, uint64_t seed):
         net.layers[l].dropout_seed = seed + (<uint64_t> l << 32)
 
 
-cdef void predict_all(Team *team, void *_context) noexcept nogil:
+cdef void predict_all(ThreadTeam *team, void *_context) noexcept nogil:
     """Work of a team: a[L] of the rows in hand."""
     hand_out(team, PREDICT_ROWS, n_groups(team))

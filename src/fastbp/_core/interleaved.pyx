@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: binding=False, embedsignature=False, freethreading_compatible=True
-"""Networks of one shape side by side, one in each lane of a vector."""
+"""Interleaved networks of one shape, one in each lane of a vector."""
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t
@@ -27,7 +27,7 @@ cnp.import_array()
 
 @cython.final
 cdef class Lanes:
-    """Networks of one shape side by side, one in each lane of a vector: csrc/kernels/lanes.inc.h.
+    """Interleaved networks of one shape, one in each lane of a vector: csrc/kernels/lanes.inc.h.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ cdef class Lanes:
         Networks that are trained together, and how many times as many there is room for.
     weights, biases : lists of ndarrays of shape (n_groups, n_in, n_out, n_lanes) and
         (n_groups, n_out, n_lanes): writable views, one a layer
-    weight_velocities, bias_velocities : likewise; empty without momentum
+    weight_velocities, bias_velocities : lists of views of the same shapes; empty without momentum
     values : ndarray, all of these
     """
 
@@ -127,7 +127,7 @@ cdef class Lanes:
         Adds to ``loss_sums``, of float64 and shape (n_groups, n_lanes), each network's weighted
         sum of losses: infinity if it has diverged.
         """
-        cdef const int64_t *visits = <const int64_t *> cnp.PyArray_DATA(order)
+        cdef const int64_t *order_data = <const int64_t *> cnp.PyArray_DATA(order)
         cdef double *sums = <double *> cnp.PyArray_DATA(loss_sums)
         cdef fbp_solver solver
         cdef fbp_step step
@@ -141,8 +141,8 @@ cdef class Lanes:
         with nogil:
             for group in range(self.n_groups):
                 self.shift(group * group_bytes)
-                self.ops.train_lanes(&self.net, &rows.data, visits, start, stop, &step,
-                                     rows.largest_loss, sums + group * self.n_lanes)
+                self.ops.train_lanes(&self.net, &rows.data, order_data, start, stop, &step,
+                                     rows.max_loss, sums + group * self.n_lanes)
                 self.shift(-group * group_bytes)
 
     cdef void shift(self, Py_ssize_t n_bytes) noexcept nogil:

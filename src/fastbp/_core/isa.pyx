@@ -96,7 +96,7 @@ def isa_for(layer_sizes, dtype):
     """Name of the instruction set that a network of these sizes is best run with.
 
     The one in use; but a hidden layer that fits a single vector of AVX2 waits longer for the
-    wider vectors of AVX-512, unless these were asked for.
+    wider vectors of AVX-512, unless FASTBP_ISA names them.
     """
     if (ISA == "avx512" and not ISA_IS_FORCED and len(layer_sizes) == 3
             and "avx2" in available_isas() and layer_sizes[1] <= lanes("avx2", dtype)):
@@ -113,9 +113,9 @@ def apply_activation(name, z, isa=None):
 
 
 def apply_derivative(name, delta, z, a, isa=None):
-    """delta * f'(z) of 1-D arrays, where a = f(z), likewise.
+    """delta * f'(z) of 1-D arrays, where a = f(z), through the kernels.
 
-    Of exp and softmax the kernels hand back delta as it is: their losses give dE/dz at once.
+    exp and softmax return delta unchanged: their losses give dE/dz directly.
     """
     cdef const fbp_ops *ops = table_for(a.dtype, isa)
     cdef cnp.ndarray product = padded_copy(delta)

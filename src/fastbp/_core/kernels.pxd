@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "fastbp.h" nogil:
-    enum: FBP_ALIGNMENT, FBP_WIDEST_PANEL, FBP_MOST_BLOCK_ROWS, FBP_POWERS, FBP_GROUP
+    enum: FBP_ALIGNMENT, FBP_MAX_PANEL_BYTES, FBP_MAX_BLOCK_ROWS, FBP_POWERS, FBP_GROUP
     enum: FBP_FEW_OUTPUTS
     ctypedef enum fbp_isa:
         FBP_N_ISA
@@ -80,18 +80,18 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_solver:
         fbp_rule rule
-        double learning_rate, momentum, alpha, largest_loss
+        double learning_rate, momentum, alpha, max_loss
         int nesterov
         double beta_1, beta_2, epsilon
-        int64_t squares, n_steps
+        int64_t state_stride, n_steps
         int by_weight
 
     ctypedef struct fbp_step:
-        double keep[2][2]
-        double take[2]
+        double decay[2][2]
+        double rate[2]
         fbp_rule rule
-        double decay, beta_1, beta_2, rate, epsilon
-        int64_t squares
+        double l2, beta_1, beta_2, adaptive_rate, epsilon
+        int64_t state_stride
 
     ctypedef struct fbp_block:
         int64_t n_columns, panel_width, stride
@@ -105,7 +105,7 @@ cdef extern from "fastbp.h" nogil:
         void *X[2]
 
     ctypedef struct fbp_sparse:
-        int32_t *reached
+        int32_t *last_updated
         double *powers
 
     ctypedef struct fbp_batch:
@@ -115,7 +115,7 @@ cdef extern from "fastbp.h" nogil:
         void *W_T
         void *V
         void *G
-        int64_t squares, squares_of_layer
+        int64_t state_stride, layer_state_stride
         void *X
         void *to_b
         void *D
@@ -148,7 +148,7 @@ cdef extern from "fastbp.h" nogil:
         fbp_loss loss
         int loss_pair
         double loss_parameter
-        uint64_t visit
+        uint64_t sample
 
     ctypedef struct fbp_lane_layer:
         int64_t n_in, n_out
@@ -171,19 +171,19 @@ cdef extern from "fastbp.h" nogil:
         void *values
         int64_t n_values
 
-    ctypedef int64_t fbp_train_tiny(fbp_net *net, fbp_block *block, const fbp_data *data,
-                                    const int64_t *order, int64_t start, int64_t stop,
-                                    const fbp_step *step, double largest_loss,
-                                    double *loss_sum) noexcept nogil
+    ctypedef int64_t fbp_train_registers(fbp_net *net, fbp_block *block, const fbp_data *data,
+                                         const int64_t *order, int64_t start, int64_t stop,
+                                         const fbp_step *step, double max_loss,
+                                         double *loss_sum) noexcept nogil
 
     ctypedef struct fbp_ops:
         const char *isa
         int itemsize, lanes, block_rows
         void (*forward)(const fbp_layer *layer, const fbp_row *x) noexcept nogil
         void (*list_active)(fbp_layer *layer) noexcept nogil
-        void (*drop_units)(const fbp_layer *layer, void *a, uint64_t visit) noexcept nogil
+        void (*drop_units)(const fbp_layer *layer, void *a, uint64_t sample) noexcept nogil
         void (*drop_deltas)(const fbp_layer *layer, void *delta, void *a,
-                            uint64_t visit) noexcept nogil
+                            uint64_t sample) noexcept nogil
         void (*backward_update)(fbp_layer *layer, void *delta_in, const fbp_row *x,
                                 double weight, const fbp_step *step) noexcept nogil
         void (*update)(const fbp_layer *layer, const fbp_row *x, double weight,
@@ -195,10 +195,10 @@ cdef extern from "fastbp.h" nogil:
         void (*block_forward)(fbp_block *block, const fbp_layer *layer, const fbp_row *rows,
                               int n_rows) noexcept nogil
         void (*block_correct)(const fbp_block *block, void *z, int t) noexcept nogil
-        void (*block_keep)(fbp_block *block, const void *delta, int t,
-                           double weight) noexcept nogil
+        void (*block_store)(fbp_block *block, const void *delta, int t,
+                            double weight) noexcept nogil
         double (*block_row)(fbp_net *net, fbp_block *block, const void *y, int t, double weight,
-                            const fbp_step *step, double largest_loss) noexcept nogil
+                            const fbp_step *step, double max_loss) noexcept nogil
         void (*block_close)(fbp_block *block, const fbp_layer *layer,
                             int n_rows) noexcept nogil
         void (*block_unload)(fbp_block *block, const fbp_layer *layer) noexcept nogil
@@ -221,11 +221,11 @@ cdef extern from "fastbp.h" nogil:
         double (*batch_penalty)(const fbp_batch *batch, const fbp_layer *layer,
                                 int64_t first_input, int64_t n_inputs) noexcept nogil
         void (*batch_unload)(const fbp_batch *batch, const fbp_layer *layer) noexcept nogil
-        int tiny_units, tiny_units_at_rest
-        fbp_train_tiny *train_tiny
+        int registers_units, registers_units_without_momentum
+        fbp_train_registers *train_registers
         void (*train_lanes)(const fbp_lanes *net, const fbp_data *data, const int64_t *order,
                             int64_t start, int64_t stop, const fbp_step *step,
-                            double largest_loss, double *loss_sums) noexcept nogil
+                            double max_loss, double *loss_sums) noexcept nogil
         fbp_activate **activate
         fbp_derive **derive
         fbp_output_delta **output_delta

@@ -4,10 +4,10 @@ from numpy.typing import NDArray
 
 from .rows import Rows
 
-class Engine:
+class Layers:
     isa: str
-    tiny: bool
-    tiny_with_momentum: bool
+    fits_registers: bool
+    fits_registers_with_momentum: bool
     block_rows: int
     def __init__(
         self,
@@ -39,5 +39,5 @@ class Engine:
         y: object,
         learning_rate: float,
         alpha: float = 0.0,
-        largest_loss: float = ...,
+        max_loss: float = ...,
     ) -> float | None: ...

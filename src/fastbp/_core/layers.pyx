@@ -16,11 +16,11 @@ from .kernels cimport (
     fbp_net, fbp_ops, fbp_row, fbp_solver, fbp_step, row_of, target_of, weight_of
 )
 from .memory cimport (
-    padded, padded_copy, padded_to, real_at, room_for_target, scratch_bytes_of, set_real
+    padded, padded_copy, padded_to, real_at, scratch_for_target, scratch_bytes_of, set_real
 )
 from .isa cimport table_for
 from .rows cimport Rows
-from .backprop cimport Memory, backward, forward, step_of, sum_gradients
+from .backprop cimport ArenaBuffers, backward, forward, step_of, sum_gradients
 
 from . import isa as instruction_sets
 from .isa import ACTIVATIONS, FACTS_OF_ACTIVATIONS, FACTS_OF_LOSSES, LOSSES, all_finite
@@ -29,9 +29,9 @@ cnp.import_array()
 
 
 cdef enum:
-    LEAST_OUTPUTS_TO_LIST = 4  # of the layer above: else listing costs more than it saves,
-    LEAST_UNITS_TO_LIST = 64   # as it does of fewer units, whose layer above can be transposed
-    MOST_TINY_VECTORS = 160    # of W[1], with several outputs: past it, blocks of rows cost less
+    MIN_OUTPUTS_TO_LIST = 4    # of the layer above: else listing costs more than it saves,
+    MIN_UNITS_TO_LIST = 64     # as it does of fewer units, whose layer above can be transposed
+    MAX_REGISTERS_VECTORS = 160  # of W[1], with several outputs: past it, blocks of rows cost less
 
 
 # with templates of their own: csrc/kernels/registers.inc.h
@@ -39,7 +39,7 @@ IN_REGISTERS = ("logistic", "tanh", "relu")
 
 
 @cython.final
-cdef class Engine:
+cdef class Layers:
     """The layers of one network, on the arena that holds its parameters.
 
     Parameters
@@ -61,7 +61,7 @@ cdef class Engine:
         self.net.ops = table_for(arena.dtype, isa)
         self.block_rows = self.net.ops.block_rows
         self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
-        self.least_target, self.most_target, _ = FACTS_OF_LOSSES[loss]
+        self.min_target, self.max_target, _ = FACTS_OF_LOSSES[loss]
         # Rows, losses and rates below this cannot take a sound weight out of the dtype.
         self.large = 1e9 if arena.dtype == np.float32 else 1e30
         self.net.n_layers = len(weights)
@@ -84,9 +84,9 @@ cdef class Engine:
             self.scratch_bytes += 5 * scratch_bytes_of(layer, self.net.ops, l)
         for l in range(self.net.n_layers - 1):
             layer = self.net.layers + l
-            if (activations[l] == "relu" and layer[1].n_out >= LEAST_OUTPUTS_TO_LIST
-                    and (layer.n_out >= LEAST_UNITS_TO_LIST
-                         or layer[1].n_out > MOST_OUTPUTS_ACROSS)):
+            if (activations[l] == "relu" and layer[1].n_out >= MIN_OUTPUTS_TO_LIST
+                    and (layer.n_out >= MIN_UNITS_TO_LIST
+                         or layer[1].n_out > MAX_OUTPUTS_ACROSS)):
                 layer.active_values = layer.W
         self.takes_classes = activations[self.net.n_layers - 1] == "softmax"
         self.net.first_activation = ACTIVATIONS[activations[0]]
@@ -95,17 +95,17 @@ cdef class Engine:
         self.net.loss, self.net.loss_parameter = LOSSES[loss], loss_parameter
         self.net.loss_pair = fbp_losses[<int> self.net.loss].pair == self.out_activation
         units, n_outputs = self.net.layers.n_out, self.net.layers[self.net.n_layers - 1].n_out
-        self.tiny_with_momentum = (len(weights) == 2 and n_outputs == 1
-                                   and units <= self.net.ops.tiny_units
-                                   and activations[0] in IN_REGISTERS)
-        self.tiny = self.tiny_with_momentum or (
+        self.fits_registers_with_momentum = (len(weights) == 2 and n_outputs == 1
+                                             and units <= self.net.ops.registers_units
+                                             and activations[0] in IN_REGISTERS)
+        self.fits_registers = self.fits_registers_with_momentum or (
             len(weights) == 2 and self.net.layers.slopes_of == NULL
-            and n_outputs <= MOST_OUTPUTS_ACROSS and self.net.ops.lanes > 1
-            and units <= self.net.ops.tiny_units_at_rest
+            and n_outputs <= MAX_OUTPUTS_ACROSS and self.net.ops.lanes > 1
+            and units <= self.net.ops.registers_units_without_momentum
             and self.net.layers.n_in * padded_to(units, self.net.ops.lanes)
-            <= MOST_TINY_VECTORS * self.net.ops.lanes)
+            <= MAX_REGISTERS_VECTORS * self.net.ops.lanes)
         layer = self.net.layers + self.net.n_layers - 1
-        if self.net.loss_pair:  # the loss hands back dE/dz itself
+        if self.net.loss_pair:  # the loss returns dE/dz itself
             layer.derive = self.net.ops.derive[<int> FBP_IDENTITY]
 
     def __dealloc__(self):
@@ -115,7 +115,8 @@ cdef class Engine:
                      bint list_active=True) except NULL:
         """A copy of the layers with scratch of its own, so that calls may run side by side.
 
-        Returns what PyMem_Free is owed. Rows write their gradients into the arena given, or else
+        Returns a block to release with PyMem_Free. Rows write their gradients into the arena
+        given, or else
         take steps of W and b, and of their velocities if given.
         """
         cdef void *block = PyMem_Malloc(self.scratch_bytes)
@@ -165,15 +166,15 @@ cdef class Engine:
         Returns the weighted sum of their losses.
         """
         cdef cnp.ndarray order = np.arange(start, stop, dtype=np.int64)
-        cdef const int64_t *visits = <const int64_t *> cnp.PyArray_DATA(order)
-        cdef Memory memory = self.memory
+        cdef const int64_t *order_data = <const int64_t *> cnp.PyArray_DATA(order)
+        cdef ArenaBuffers memory = self.memory
         cdef fbp_net net
         cdef double loss_sum
         memory.gradients = <char *> cnp.PyArray_DATA(gradients)
         block = self.begin(&net, memory.gradients)
         try:
             with nogil:
-                loss_sum = sum_gradients(&net, &memory, &rows.data, visits, 0, stop - start)
+                loss_sum = sum_gradients(&net, &memory, &rows.data, order_data, 0, stop - start)
         finally:
             PyMem_Free(block)
         return loss_sum
@@ -248,13 +249,13 @@ cdef class Engine:
         finally:
             PyMem_Free(block)
 
-    cdef bint within(self, const void *values, Py_ssize_t n, double least, double most):
+    cdef bint within(self, const void *values, Py_ssize_t n, double lower, double upper):
         """Whether all n values are numbers from least to most."""
         cdef Py_ssize_t k
         cdef double value
         for k in range(n):
             value = real_at(values, k, self.net.ops.itemsize)
-            if not least <= value <= most:
+            if not lower <= value <= upper:
                 return False
         return True
 
@@ -288,11 +289,11 @@ cdef class Engine:
         PyMem_Free(block)
         return out if net.ops.all_finite(cnp.PyArray_DATA(out), n_out) else None
 
-    cdef const void *one_target(self, object y, Py_ssize_t n, void *room):
+    cdef const void *one_target(self, object y, Py_ssize_t n, void *scratch):
         """Where n targets stand that the loss allows, or NULL.
 
-        For a number that is in the room given: the target of one output, or of as many as there
-        are classes the indicators of that class.
+        A number becomes an array in ``scratch``: one output's target, or for softmax the
+        indicators of that class.
         """
         cdef const void *target
         cdef Py_ssize_t k = 0
@@ -306,19 +307,19 @@ cdef class Engine:
                 if not (self.takes_classes and isinstance(y, int) and 0 <= value < n):
                     return NULL
                 k, value = <Py_ssize_t> value, 1
-            memset(room, 0, n * self.net.ops.itemsize)
+            memset(scratch, 0, n * self.net.ops.itemsize)
             if self.net.ops.itemsize == sizeof(double):
-                (<double *> room)[k] = value
+                (<double *> scratch)[k] = value
             else:
-                (<float *> room)[k] = <float> value
-            target = room if self.net.ops.all_finite(room, n) else NULL
+                (<float *> scratch)[k] = <float> value
+            target = scratch if self.net.ops.all_finite(scratch, n) else NULL
         else:
             target = self.one_row(y, n)
-        if target == NULL or not self.within(target, n, self.least_target, self.most_target):
+        if target == NULL or not self.within(target, n, self.min_target, self.max_target):
             return NULL
         return target
 
-    def step(self, x, y, double learning_rate, double alpha=0, double largest_loss=DBL_MAX):
+    def step(self, x, y, double learning_rate, double alpha=0, double max_loss=DBL_MAX):
         """One row's step; returns the loss before it, or None where x or y need preparing.
 
         No step is taken where the loss is above the largest, or a new weight is not finite: that
@@ -333,7 +334,7 @@ cdef class Engine:
         cdef fbp_step step
         cdef double loss
         cdef Py_ssize_t n_out = self.net.layers[self.net.n_layers - 1].n_out
-        kept = None
+        snapshot = None
         row.n = self.net.layers.n_in
         row.columns = NULL
         row.values = self.one_row(x, row.n)
@@ -341,21 +342,21 @@ cdef class Engine:
             return None
         block = self.begin(&net, NULL, NULL, alpha == 0)
         try:
-            target = self.one_target(y, n_out, room_for_target(&net))
+            target = self.one_target(y, n_out, scratch_for_target(&net))
             if target == NULL:
                 return None
             loss = forward(&net, &row, target)
-            if loss <= largest_loss:                    # nor NaN, nor infinity
+            if loss <= max_loss:                        # nor NaN, nor infinity
                 solver.learning_rate, solver.alpha = learning_rate, alpha
                 step = step_of(&solver, 1, 1)
                 if (max(loss, learning_rate, alpha) > self.large
                         or not self.within(row.values, row.n, -self.large, self.large)):
-                    kept = self.arena.copy()
+                    snapshot = self.arena.copy()
                 backward(&net, &row, 1, &step)
         finally:
             PyMem_Free(block)
-        if kept is not None and not all_finite(self.arena):
-            self.arena[...] = kept
+        if snapshot is not None and not all_finite(self.arena):
+            self.arena[...] = snapshot
             return np.inf
         return loss
 
@@ -364,7 +365,7 @@ cdef void sensitivities(fbp_net *net, fbp_activation activation, const fbp_layer
                         const fbp_row *x, char *out) noexcept nogil:
     """da[L]/dx of one row, (n_out, n_in): the chain rule down to the inputs, once for each output.
 
-    transposed[l] is layer l the other way round: W[l] @ delta[l] is its forward pass, whose z is
+    transposed[l] is layer l with W[l] transposed: W[l] @ delta[l] is its forward pass, whose z is
     the delta of the layer below, or at the bottom what is looked for.
     """
     cdef fbp_layer *layer = net.layers + net.n_layers - 1

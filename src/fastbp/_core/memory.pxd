@@ -2,7 +2,7 @@ from libc.stdint cimport int64_t
 
 cimport numpy as cnp
 
-from .kernels cimport FBP_ALIGNMENT, FBP_WIDEST_PANEL, fbp_layer, fbp_net, fbp_ops
+from .kernels cimport FBP_ALIGNMENT, FBP_MAX_PANEL_BYTES, fbp_layer, fbp_net, fbp_ops
 
 
 cdef inline double real_at(const void *values, int64_t k, int itemsize) noexcept nogil:
@@ -26,14 +26,14 @@ cdef inline size_t padded(size_t n_bytes) noexcept nogil:
 
 cdef inline size_t scratch_bytes_of(const fbp_layer *layer, const fbp_ops *ops, int l):
     """Bytes for a row of z, a or delta; in the first layer for a whole panel of it."""
-    return padded_to(layer.n_out * ops.itemsize, FBP_ALIGNMENT if l else FBP_WIDEST_PANEL)
+    return padded_to(layer.n_out * ops.itemsize, FBP_ALIGNMENT if l else FBP_MAX_PANEL_BYTES)
 
 
-cdef inline void *room_for_target(fbp_net *net):
-    """Memory for one row of targets, after Engine.begin."""
+cdef inline void *scratch_for_target(fbp_net *net):
+    """ArenaBuffers for one row of targets, after Layers.begin."""
     cdef int last = net.n_layers - 1
     return <char *> net.layers[last].delta + 2 * scratch_bytes_of(&net.layers[last], net.ops, last)
 
 
 cdef cnp.ndarray padded_copy(object values)
-cdef object carve(void ***places, list lengths, int itemsize)
+cdef object place(void ***places, list lengths, int itemsize)

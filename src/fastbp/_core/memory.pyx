@@ -11,14 +11,14 @@ cnp.import_array()
 
 
 cdef cnp.ndarray padded_copy(object values):
-    """A copy of a 1-D array with room behind it for the kernels' whole vectors."""
+    """A copy of a 1-D array, padded to whole vectors."""
     cdef cnp.ndarray copy = np.zeros(
         padded(len(values) * values.itemsize) // values.itemsize, values.dtype)
     copy[:len(values)] = values
     return copy
 
 
-cdef object carve(void ***places, list lengths, int itemsize):
+cdef object place(void ***places, list lengths, int itemsize):
     """An array that begins with the parts of these lengths, each aligned; places point at them."""
     cdef Py_ssize_t i
     sizes = [padded(length * itemsize) for length in lengths]

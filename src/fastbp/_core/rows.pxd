@@ -12,7 +12,7 @@ cdef class Rows:
     cdef readonly object sample_weight
     cdef readonly bint sparse
     cdef readonly double values_per_row
-    cdef public double largest_loss  # of a row that training takes a step along
+    cdef public double max_loss      # of a row that training takes a step along
     cdef Py_ssize_t n_outputs
 
 

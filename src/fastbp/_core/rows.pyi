@@ -12,7 +12,7 @@ class Rows:
     sample_weight: NDArray[np.float64] | None
     sparse: bool
     values_per_row: float
-    largest_loss: float
+    max_loss: float
     def __init__(
         self,
         X: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]],

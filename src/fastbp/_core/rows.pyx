@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: binding=False, embedsignature=False, freethreading_compatible=True
-"""Rows of data as pointers for C, and orders to visit them in."""
+"""Rows of data as pointers for C, and orders of rows."""
 cimport cython
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport int32_t, int64_t, uint64_t
@@ -29,7 +29,7 @@ cdef double weight_of_rows(const fbp_data *data, const int64_t *order, Py_ssize_
 
 @cython.final
 cdef class Rows:
-    """Rows of data laid open for the kernels: pointers into arrays that it keeps alive.
+    """Rows of data as pointers for C, into arrays that it keeps alive.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ cdef class Rows:
 
     def __init__(self, X, n_features, y=None, sample_weight=None):
         self.arrays = (X, y)
-        self.largest_loss = 1e300
+        self.max_loss = 1e300
         self.sample_weight = sample_weight
         self.data.n_features = n_features
         self.sparse = isinstance(X, tuple)
@@ -74,7 +74,7 @@ cdef class Rows:
         cdef Rows part = Rows.__new__(Rows)
         part.data, part.arrays, part.n = self.data, self.arrays, stop - start
         part.sparse, part.values_per_row = self.sparse, self.values_per_row
-        part.largest_loss, part.n_outputs = self.largest_loss, self.n_outputs
+        part.max_loss, part.n_outputs = self.max_loss, self.n_outputs
         if self.sparse:
             part.data.row_starts += start
         else:
@@ -89,20 +89,20 @@ cdef class Rows:
         return part
 
     def weight(self, cnp.ndarray order=None):
-        """The sum of the weights of the rows visited in this order, or of all: 1 each, or float.
+        """The sum of the weights of the rows in ``order``, or of all: 1 each, or float.
 
-        Rows are added up in the order they are visited in.
+        They are added up in that order.
         """
-        cdef const int64_t *visits
+        cdef const int64_t *order_data
         cdef Py_ssize_t n = self.n if order is None else cnp.PyArray_SIZE(order)
         cdef double total
         if self.sample_weight is None:
             return n
         if order is None:
             return float(self.sample_weight.sum())
-        visits = <const int64_t *> cnp.PyArray_DATA(order)
+        order_data = <const int64_t *> cnp.PyArray_DATA(order)
         with nogil:
-            total = weight_of_rows(&self.data, visits, 0, n)
+            total = weight_of_rows(&self.data, order_data, 0, n)
         return total
 
     def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
@@ -198,7 +198,7 @@ cdef fbp_mt19937 *state_of(object bit_generator) except NULL:
 
 
 cdef bint state_is_as_known() except -1:
-    """Whether this NumPy lays the state out as fastbp.h does: nothing promises that it will."""
+    """Whether this NumPy's state has the layout in fastbp.h: NumPy does not promise it."""
     cdef fbp_mt19937 *found
     bit_generator = np.random.MT19937(0)
     bit_generator.random_raw()

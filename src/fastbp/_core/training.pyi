@@ -3,14 +3,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network.threads import Helpers
-from .batches import Batch
-from .layers import Engine
+from ..network.threads import Workers
+from .batches import BatchWorkspace
+from .layers import Layers
 from .rows import Rows
-from .workspaces import Layout
+from .workspaces import Workspace
 
 def train(
-    engine: Engine,
+    layers: Layers,
     rows: Rows,
     order: NDArray[np.int64],
     start: int,
@@ -26,20 +26,20 @@ def train(
     epsilon: float = 1e-8,
     n_steps: int = 0,
     by_weight: bool = False,
-    largest_loss: float = 1e300,
+    max_loss: float = 1e300,
     dropout: tuple[float, ...] = (),
     dropout_seed: int = 0,
-    first_visit: int = 0,
+    first_sample: int = 0,
     moments: NDArray[Any] | None = None,
-    layout: Layout | None = None,
-    batch: Batch | None = None,
-    helpers: Helpers | None = None,
+    workspace: Workspace | None = None,
+    batch: BatchWorkspace | None = None,
+    workers: Workers | None = None,
 ) -> tuple[int, float]: ...
 def train_epochs(
-    engine: Engine,
+    layers: Layers,
     rows: Rows,
     order: NDArray[np.int64],
-    is_anew: bool,
+    reshuffle_from_start: bool,
     rates: NDArray[np.float64],
     losses: NDArray[np.float64],
     random_state: Any,
@@ -54,19 +54,19 @@ def train_epochs(
     epsilon: float = 1e-8,
     n_steps: int = 0,
     by_weight: bool = False,
-    largest_loss: float = 1e300,
+    max_loss: float = 1e300,
     dropout: tuple[float, ...] = (),
     dropout_seed: int = 0,
-    first_visit: int = 0,
+    first_sample: int = 0,
     moments: NDArray[Any] | None = None,
-    layout: Layout | None = None,
-    batch: Batch | None = None,
-    helpers: Helpers | None = None,
+    workspace: Workspace | None = None,
+    batch: BatchWorkspace | None = None,
+    workers: Workers | None = None,
 ) -> int: ...
 def forward_all(
-    engine: Engine,
-    batch: Batch,
-    helpers: Helpers | None,
+    layers: Layers,
+    batch: BatchWorkspace,
+    workers: Workers | None,
     rows: Rows,
     start: int,
     stop: int,

@@ -1,4 +1,4 @@
-from .layers import Engine
+from .layers import Layers
 
-class Layout:
-    def __init__(self, engine: Engine, path: str, sparse: bool, rule: str) -> None: ...
+class Workspace:
+    def __init__(self, layers: Layers, path: str, sparse: bool, rule: str) -> None: ...

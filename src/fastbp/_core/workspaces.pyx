@@ -1,59 +1,58 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: binding=False, embedsignature=False, freethreading_compatible=True
-"""Where layers stand while training runs row by row in one of the faster ways."""
+"""Memory for the faster ways of training row by row."""
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int32_t
 
 from .kernels cimport FBP_MOMENTUM, FBP_POWERS, fbp_layer, fbp_ops, fbp_rule_facts, fbp_rules
-from .memory cimport carve, padded_to
-from .layers cimport Engine, MOST_OUTPUTS_ACROSS
+from .memory cimport place, padded_to
+from .layers cimport Layers, MAX_OUTPUTS_ACROSS
 
 from .isa import RULES
 
 
-PATHS = {"registers": REGISTERS, "blocks": BLOCKS, "rows": SPARSE_ROWS}
+PATHS = {"registers": REGISTERS, "blocks": BLOCKS, "rows": SPARSE}
 
 
 @cython.final
-cdef class Layout:
-    """Where an engine's layers stand while it trains row by row, and memory for that.
+cdef class Workspace:
+    """Memory for training row by row, and where the layers are in it meanwhile.
 
     Parameters
     ----------
-    engine : Engine
-    path : "registers" (csrc/kernels/registers.inc.h), "blocks" (the first layer one block of rows
-    behind:
-        csrc/kernels/blocks.inc.h) or, for sparse rows, "rows" (csrc/kernels/sparse.inc.h)
+    layers : Layers
+    path : "registers" (csrc/kernels/registers.inc.h), "blocks" (csrc/kernels/blocks.inc.h) or, for
+    sparse rows, "rows" (csrc/kernels/sparse.inc.h)
     sparse : bool, whether rows are those of a CSR matrix
     rule : name of what a step does: csrc/tables/solvers.h
     """
 
-    def __init__(self, Engine engine not None, str path, bint sparse, str rule):
+    def __init__(self, Layers layers not None, str path, bint sparse, str rule):
         cdef const fbp_rule_facts *facts = &fbp_rules[<int> RULES[rule]]
         cdef bint momentum = RULES[rule] == FBP_MOMENTUM
         self.path = PATHS[path]
         self.memory = []
-        if self.path != SPARSE_ROWS and not facts.linear:
+        if self.path != SPARSE and not facts.linear:
             raise ValueError(f"{path} know no solver that is not linear, such as {rule}")
         if facts.n_kept > 1:
             raise ValueError(f"{path} know no solver that keeps two numbers, such as {rule}")
         if self.path == BLOCKS and sparse and momentum:
             raise ValueError("blocks of sparse rows know no momentum")
-        if self.path != SPARSE_ROWS:
-            self.make_block(engine, sparse, momentum)
+        if self.path != SPARSE:
+            self.make_block(layers, sparse, momentum)
         elif momentum:
-            self.make_clock(engine)
-        self.packed = <fbp_layer *> PyMem_Malloc(engine.net.n_layers * sizeof(fbp_layer))
+            self.make_sparse(layers)
+        self.packed = <fbp_layer *> PyMem_Malloc(layers.net.n_layers * sizeof(fbp_layer))
         if self.packed == NULL:
             raise MemoryError()
-        for l in range(1, engine.net.n_layers):
-            self.pack(engine, l, facts)
+        for l in range(1, layers.net.n_layers):
+            self.pack(layers, l, facts)
 
-    cdef make_block(self, Engine engine, bint sparse, bint momentum):
-        """Room for a block of rows, and for W[1] in panels."""
-        cdef const fbp_ops *ops = engine.net.ops
-        cdef Py_ssize_t n_in = engine.net.layers.n_in, n_out = engine.net.layers.n_out
+    cdef make_block(self, Layers layers, bint sparse, bint momentum):
+        """Memory for a block of rows, and for W[1] in panels."""
+        cdef const fbp_ops *ops = layers.net.ops
+        cdef Py_ssize_t n_in = layers.net.layers.n_in, n_out = layers.net.layers.n_out
         cdef Py_ssize_t rows = ops.block_rows, row, columns
         if momentum:  # a vector of velocities behind each vector of weights
             n_out = 2 * padded_to(n_out, ops.lanes)
@@ -66,37 +65,37 @@ cdef class Layout:
         cdef void **places[8]
         places[:] = [&self.block.W, &self.block.b, &self.block.V_b, &self.block.Z, &self.block.G,
                      &self.block.D, &self.block.X[0], &self.block.X[1]]
-        self.memory.append(carve(places, [
+        self.memory.append(place(places, [
             n_in * columns, columns, columns, rows * row, rows * rows, rows * row, n_in * rows,
             0 if sparse else n_in * rows], ops.itemsize))
 
-    cdef make_clock(self, Engine engine):
-        """Room for how far each input's weights have come."""
+    cdef make_sparse(self, Layers layers):
+        """Memory for the row that each input's weights include last."""
         cdef void **places[2]
-        places[:] = [<void **> &self.sparse.reached, <void **> &self.sparse.powers]
-        self.memory.append(carve(places, [
-            engine.net.layers.n_in * sizeof(int32_t), 8 * FBP_POWERS * sizeof(double)], 1))
+        places[:] = [<void **> &self.sparse.last_updated, <void **> &self.sparse.powers]
+        self.memory.append(place(places, [
+            layers.net.layers.n_in * sizeof(int32_t), 8 * FBP_POWERS * sizeof(double)], 1))
 
-    cdef pack(self, Engine engine, int l, const fbp_rule_facts *facts):
+    cdef pack(self, Layers layers, int l, const fbp_rule_facts *facts):
         """Lay out layer l: whole vectors of outputs, or of inputs where outputs are few.
 
         Inputs that are listed (ReLU, unless weights move anyway) need the former; in the smallest
         networks none are.
         """
-        cdef const fbp_ops *ops = engine.net.ops
+        cdef const fbp_ops *ops = layers.net.ops
         cdef fbp_layer *layer = self.packed + l
         cdef void **places[2]
-        layer[0] = engine.net.layers[l]
-        listed = (engine.net.layers[l - 1].active_values != NULL and facts.rests
-                  and self.path != REGISTERS)
-        layer.transposed = not listed and layer.n_out <= MOST_OUTPUTS_ACROSS
+        layer[0] = layers.net.layers[l]
+        lists_inputs = (layers.net.layers[l - 1].active_values != NULL and facts.rests
+                        and self.path != REGISTERS)
+        layer.transposed = not lists_inputs and layer.n_out <= MAX_OUTPUTS_ACROSS
         if layer.transposed:
             layer.width, n_rows = padded_to(layer.n_in, ops.lanes), layer.n_out
         else:
             layer.width, n_rows = padded_to(layer.n_out, ops.lanes), layer.n_in
         places[:] = [&layer.W, &layer.V_W]
         size = layer.width * n_rows
-        self.memory.append(carve(places, [size, size * facts.n_kept], ops.itemsize))
+        self.memory.append(place(places, [size, size * facts.n_kept], ops.itemsize))
 
     def __dealloc__(self):
         PyMem_Free(self.packed)

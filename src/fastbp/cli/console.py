@@ -61,7 +61,7 @@ def exit_code_of(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("\nfastbp: stopped", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # nobody reads on, for instance after `| head`
+    except BrokenPipeError:  # the reader has gone, for instance after `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -25,18 +25,25 @@ from ..network.data import as_matrix_of_row, as_weights
 from ..network.network import warn_of_divergence
 from ..network.solvers import OPTIONS, SOLVERS
 from ..training.epochs import train_epochs
-from ..training.order import Visits, canonical_order, weights_of_fit
+from ..training.order import SampleRepeats, canonical_order, weights_of_fit
 from ..training.restarts import best_of, draw_restarts, train_restarts
 from ..training.run import History, Restart
 from ..training.schedule import OF_SCIKIT_LEARN, Schedule, check_schedule
-from ..training.stopping import Patience, Score, Validation
-from .callbacks import CallbackSupport, Epochs, announced_fit, with_callbacks
-from .csr import listed
+from ..training.stopping import EarlyStopping, Score, Validation
+from .callbacks import CallbackNotifier, CallbackSupport, notified_fit, with_callbacks
+from .csr import to_csr_if_sparse
 from .features import checked_features, has_one_row, named_features, plain_features
 from .holdout import checked_like, held_out_rows, named_as_held_out, warn_of_other_units
 from .labels import check_is_targets, numbers_of
 from .outcome import warn_of_outcome
-from .prepared import Call, HeldOut, Lesson, Settled, Task, parameters_of
+from .prepared import (
+    EncodedTargets,
+    FitRequest,
+    PreparedCall,
+    TrainingData,
+    ValidationSet,
+    parameters_of,
+)
 
 # Parameters that only assigning to them changes, and lists, of which copies are kept.
 CONSTANTS = (int, float, str, tuple, list, np.generic, np.random.RandomState, type(None))
@@ -77,9 +84,9 @@ class Backprop(CallbackSupport, BaseEstimator):
     _random_state: np.random.RandomState
     _seed: int = 0  # of which units are dropped and which rows are held out
     _rate_factor: float = 1.0  # see Schedule
-    _settled: Settled | None = None
+    _prepared: PreparedCall | None = None
 
-    def _keep(self, parameters: dict[str, Any]) -> None:
+    def _set_parameters(self, parameters: dict[str, Any]) -> None:
         """Set what `__init__` was given: its ``locals()``."""
         for name, value in parameters.items():
             if name != "self":
@@ -129,48 +136,54 @@ class Backprop(CallbackSupport, BaseEstimator):
         KeyboardInterrupt
             If training is interrupted. What was learnt until then is kept: the model is fitted.
         """
-        go_on = self.warm_start and hasattr(self, "network_")
-        held_out = _held_out_by_hand(X_val, y_val, sample_weight_val)
-        lesson = self._begin(X, y, sample_weight, Call(go_on, held_out=held_out))
-        run = self._follow(lesson, go_on, X, y, sample_weight)
+        warm_start = self.warm_start and hasattr(self, "network_")
+        held_out = _explicit_validation_set(X_val, y_val, sample_weight_val)
+        data = self._prepare_training(
+            X, y, sample_weight, FitRequest(warm_start, held_out=held_out)
+        )
+        run = self._run_fit(data, warm_start, X, y, sample_weight)
         if run is not None:
-            warn_of_outcome(self, run, lesson.X, lesson.targets)
+            warn_of_outcome(self, run, data.X, data.targets)
         return self
 
     @with_callbacks
-    def _follow(
-        self, lesson: Lesson, go_on: bool, X: Any, y: Any, sample_weight: Any
+    def _run_fit(
+        self, data: TrainingData, warm_start: bool, X: Any, y: Any, sample_weight: Any
     ) -> Restart | None:
-        """Run the epochs of `fit`, of which scikit-learn's callbacks are told, if there are any."""
+        """Run the epochs of `fit`, and notify scikit-learn's callbacks, if there are any."""
         first = Restart(
             self.network_,
             self._history,
-            Patience(self.tol, self.n_iter_no_change, self.early_stopping),
-            self._schedule_of_fit(len(lesson.order)),
-            lesson.validation,
+            EarlyStopping(self.tol, self.n_iter_no_change, self.early_stopping),
+            self._schedule_of_fit(len(data.order)),
+            data.validation,
         )
-        restarts = draw_restarts(first, 1 if go_on else self.n_init, self._random_state)
-        if go_on and lesson.validation is not None:
-            lesson.validation.look(self.network_, self.n_threads)  # to end with nothing worse
-        most = self.max_iter * len(restarts)
+        restarts = draw_restarts(first, 1 if warm_start else self.n_init, self._random_state)
+        if warm_start and data.validation is not None:
+            data.validation.evaluate(self.network_, self.n_threads)  # to end with nothing worse
+        max_epochs = self.max_iter * len(restarts)
         fitted = functools.partial(self._fitted_so_far, restarts)
-        with announced_fit(self, most, fitted, X, y, sample_weight) as epochs:
-            followed = epochs if hasattr(self, "_skl_callbacks") else None
-            return self._train(restarts, lesson, go_on, followed)
+        with notified_fit(self, max_epochs, fitted, X, y, sample_weight) as notifier:
+            observer = notifier if hasattr(self, "_skl_callbacks") else None
+            return self._train(restarts, data, warm_start, observer)
 
     def _train(
-        self, restarts: list[Restart], lesson: Lesson, go_on: bool, epochs: Epochs | None
+        self,
+        restarts: list[Restart],
+        data: TrainingData,
+        warm_start: bool,
+        notifier: CallbackNotifier | None,
     ) -> Restart:
         """Run the epochs of `fit`, from one initialisation or several; return the best."""
         try:
             train_restarts(
                 restarts,
-                lesson.rows,
-                lesson.order,
+                data.rows,
+                data.order,
                 self._solver(),
                 max_iter=self.max_iter,
                 shuffle=self._random_state if self.shuffle else None,
-                epochs=epochs,
+                notifier=notifier,
                 verbose=bool(self.verbose),
                 n_threads=self.n_threads,
             )
@@ -179,13 +192,13 @@ class Backprop(CallbackSupport, BaseEstimator):
             self.network_, self._history = restarts[best].network, restarts[best].history
             schedule = restarts[best].schedule
             self._rate_factor = 1.0 if schedule is None else schedule.factor
-            if not go_on:
+            if not warm_start:
                 self.init_losses_ = np.array([restart.loss for restart in restarts])
                 self.best_init_ = best
         return restarts[best]
 
     def _fitted_so_far(self, restarts: list[Restart]) -> dict[str, Any]:
-        """Return what makes a copy of this estimator one whose fit ends here; see `announced_fit`.
+        """Return what makes a copy of this estimator one whose fit ends here; see `notified_fit`.
 
         The network is the one in training.
         """
@@ -197,27 +210,27 @@ class Backprop(CallbackSupport, BaseEstimator):
         }
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
-        settled = self._settled
-        if settled is not None and not settled.holds(self):
-            settled = None
+        prepared = self._prepared
+        if prepared is not None and not prepared.is_current(self):
+            prepared = None
         if (
-            settled
+            prepared
             and sample_weight is None
-            and (classes is None or settled.has_classes(classes))
-            and self._took_step(settled, X, y)
+            and (classes is None or prepared.has_classes(classes))
+            and self._took_plain_step(prepared, X, y)
         ):
             return self
-        call = Call(hasattr(self, "network_"), True, classes, settled)
-        lesson = self._begin(X, y, sample_weight, call)
-        settled = settled or self._settle()
+        request = FitRequest(hasattr(self, "network_"), True, classes, prepared)
+        data = self._prepare_training(X, y, sample_weight, request)
+        prepared = prepared or self._prepare()
         ending = train_epochs(
             self.network_,
-            lesson.rows,
-            lesson.order,
-            settled.solver,
+            data.rows,
+            data.order,
+            prepared.solver,
             self._history,
             max_iter=1,
-            schedule=settled.schedule,
+            schedule=prepared.schedule,
             shuffle=self._random_state if self.shuffle else None,
             verbose=bool(self.verbose),
             n_threads=self.n_threads,
@@ -227,12 +240,12 @@ class Backprop(CallbackSupport, BaseEstimator):
             warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
         return self
 
-    def _took_step(self, settled: Settled, X: Any, y: Any) -> bool:
-        """Train on one row, if it is as plain as a row can be.
+    def _took_plain_step(self, prepared: PreparedCall, X: Any, y: Any) -> bool:
+        """Train on one row, if it needs no conversion.
 
-        What is not is left to the way that all other calls go, and so are its errors.
+        All else takes the general path, and raises its errors there.
         """
-        if not settled.steps:
+        if not prepared.steps:
             return False
         if type(X) is np.ndarray:
             if X.ndim != 2 or len(X) != 1 or "feature_names_in_" in self.__dict__:
@@ -243,28 +256,28 @@ class Backprop(CallbackSupport, BaseEstimator):
             if plain is None:
                 return False
             row = plain[0]
-        target = self._target_of_one(y, settled)
+        target = self._target_of_one(y, prepared)
         if target is None:
             return False
-        rate = settled.schedule.rate(self._history.n_rows)
-        loss = settled.network._run_row(row, target, settled.solver, rate)
+        rate = prepared.schedule.rate(self._history.n_rows)
+        loss = prepared.network._run_row(row, target, prepared.solver, rate)
         if loss is None:
             return False
         self._history.begin_call()
         self._history.add_call(loss, 1)
         return True
 
-    def _target_of_one(self, y: Any, settled: Settled) -> Any:
-        """Return the target of one row as `Network.step` takes it, or None where y needs a look."""
+    def _target_of_one(self, y: Any, prepared: PreparedCall) -> Any:
+        """Return the target of one row as `Network.step` takes it, or None where y needs checks."""
         raise NotImplementedError
 
-    def _settle(self) -> Settled:
-        """Return what was found right; note it for the next call, unless it could change."""
+    def _prepare(self) -> PreparedCall:
+        """Return what was checked; store it for the next call, unless it could change."""
         solver, parameters = self._solver(), parameters_of(self)
         lists = tuple((value, list(value)) for value in parameters if isinstance(value, list))
         classes = getattr(self, "classes_", None)
         steps = solver.is_plain and not self.verbose
-        settled = Settled(
+        prepared = PreparedCall(
             self.network_,
             solver,
             self._schedule(),
@@ -275,167 +288,181 @@ class Backprop(CallbackSupport, BaseEstimator):
             {} if classes is None else numbers_of(classes),
         )
         if all(isinstance(value, CONSTANTS) for value in parameters):
-            self._settled = settled
-        return settled
+            self._prepared = prepared
+        return prepared
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_settled"}
+        return {name: value for name, value in state.items() if name != "_prepared"}
 
-    def _begin(self, X: Any, y: Any, sample_weight: Any, call: Call) -> Lesson:
-        """Check everything, then set what training works on; return it.
+    def _prepare_training(
+        self, X: Any, y: Any, sample_weight: Any, request: FitRequest
+    ) -> TrainingData:
+        """Check everything, set the fitted attributes and return the training data.
 
         A call that fails here leaves the model as it was. Whatever ends training after this
-        leaves it usable: all attributes stand, and training changes them in place.
+        leaves it usable: all attributes are set, and training changes them in place.
         """
-        if call.settled:
+        if request.prepared:
             hidden = self.network_.layer_sizes[1:-1]
         else:
-            hidden = self._check_parameters(call.partial)
-            if call.partial and self.early_stopping:
+            hidden = self._check_parameters(request.incremental)
+            if request.incremental and self.early_stopping:
                 raise ValueError(
                     "partial_fit does not support early_stopping=True: one call is one epoch, and "
                     "the next one has other rows. Set early_stopping=False, hold rows out yourself "
                     "and stop calling once score(X_val, y_val) no longer improves; or call fit, "
                     "which makes all epochs"
                 )
-        checked_X, task = self._encoded(X, y, sample_weight, call)
-        layer_sizes = (checked_X.shape[1], *hidden, task.n_outputs)
-        if call.go_on:
-            network, seed = self._network_to_go_on_with(layer_sizes, task), self._seed
+        checked_X, encoded = self._encoded(X, y, sample_weight, request)
+        layer_sizes = (checked_X.shape[1], *hidden, encoded.n_outputs)
+        if request.warm_start:
+            network, seed = self._network_to_continue(layer_sizes, encoded), self._seed
         else:
             random = check_random_state(self.random_state)
-            network = self._new_network(layer_sizes, task, checked_X.dtype, random)
+            network = self._new_network(layer_sizes, encoded, checked_X.dtype, random)
             seed = copy.deepcopy(random).randint(2**31 - 1)  # random itself goes on as ever
-        lesson = self._lesson(network, checked_X, task, call, seed)
-        if call.held_out is not None:
-            validation = self._validation_by_hand(network, X, call.held_out, task)
-            lesson = dataclasses.replace(lesson, validation=validation)
-            warn_of_other_units(self, X, checked_X, call.held_out.X)
+        data = self._training_data(network, checked_X, encoded, request, seed)
+        if request.held_out is not None:
+            validation = self._explicit_validation(network, X, request.held_out, encoded)
+            data = dataclasses.replace(data, validation=validation)
+            warn_of_other_units(self, X, checked_X, request.held_out.X)
 
-        if not call.go_on:
+        if not request.warm_start:
             validate_data(self, X, skip_check_array=True)  # sets n_features_in_, feature_names_in_
-            if task.classes is not None:
-                self.classes_ = task.classes
+            if encoded.classes is not None:
+                self.classes_ = encoded.classes
             self._random_state, self._history, self.network_ = random, History(), network
             self._seed = seed
         self._history.begin_call()
-        if not call.partial:
-            self._rate_factor, self._settled = 1.0, None
-        return lesson
+        if not request.incremental:
+            self._rate_factor, self._prepared = 1.0, None
+        return data
 
-    def _lesson(self, network: Network, X: Any, task: Task, call: Call, seed: int) -> Lesson:
-        """Return rows open for the kernels, an epoch's visits, and what is held out of them."""
-        visits = Visits.of(task.sample_weight, X.shape[0])
-        rows = network._rows(X, task.targets, visits.weights)
+    def _training_data(
+        self, network: Network, X: Any, encoded: EncodedTargets, request: FitRequest, seed: int
+    ) -> TrainingData:
+        """Return rows as pointers for C, the order of an epoch, and the rows held out."""
+        repeats = SampleRepeats.of(encoded.sample_weight, X.shape[0])
+        rows = network._rows(X, encoded.targets, repeats.weights)
         solver = self._solver()
         if (
             network.dtype != np.float64
         ):  # a schedule may lower the rate to nothing, but not begin so
-            begun = dataclasses.replace(solver, learning_rate=self.learning_rate_init)
-            begun.check_dtype(network.dtype, "learning_rate_init")
+            initial = dataclasses.replace(solver, learning_rate=self.learning_rate_init)
+            initial.check_dtype(network.dtype, "learning_rate_init")
         # At every row, zero or not:
         moves_all = solver.drops_units or (solver.n_moments > 0 and not solver.rests)
-        if (self.batch_size > 1 or not moves_all) and not call.partial and not rows.sparse:
-            short = listed(X)
-            if short is not X:
-                rows = network._rows(short, task.targets, visits.weights)
-        if self.shuffle and not call.partial:
+        if (self.batch_size > 1 or not moves_all) and not request.incremental and not rows.sparse:
+            as_csr = to_csr_if_sparse(X)
+            if as_csr is not X:
+                rows = network._rows(as_csr, encoded.targets, repeats.weights)
+        if self.shuffle and not request.incremental:
             order = canonical_order(rows)
         else:
             order = np.arange(rows.n, dtype=np.int64)
-        if call.held_out is not None or not self.early_stopping:
-            return Lesson(X, task.targets, rows, visits.order(order))
+        if request.held_out is not None or not self.early_stopping:
+            return TrainingData(X, encoded.targets, rows, repeats.order(order))
         held_out = held_out_rows(
             order,
             self.validation_fraction,
             seed,
-            task.sample_weight,
-            self._classes_to_divide(task),
+            encoded.sample_weight,
+            self._classes_to_divide(encoded),
         )
         is_left = np.ones(rows.n, dtype=bool)
         is_left[held_out] = False
-        validation = self._validation(network, X[held_out], task.part(held_out))
-        order = visits.order(order[is_left[order]])
-        return Lesson(X, task.targets, rows, order, validation)
+        validation = self._validation(network, X[held_out], encoded.part(held_out))
+        order = repeats.order(order[is_left[order]])
+        return TrainingData(X, encoded.targets, rows, order, validation)
 
-    def _validation_by_hand(
-        self, network: Network, X: Any, held_out: HeldOut, task: Task
+    def _explicit_validation(
+        self, network: Network, X: Any, held_out: ValidationSet, encoded: EncodedTargets
     ) -> Validation:
-        """Return the rows that the user holds out of training on X and the task's targets."""
+        """Return the explicit validation set beside the training rows X."""
         X_val = checked_like(self, X, held_out.X, network.dtype)
         with named_as_held_out():
             check_consistent_length(X_val, held_out.y)
             weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
-            return self._validation(network, X_val, self._held_out_task(held_out.y, weights, task))
+            return self._validation(
+                network, X_val, self._validation_targets(held_out.y, weights, encoded)
+            )
 
-    def _validation(self, network: Network, X: Any, task: Task) -> Validation:
-        rows = network._rows(X, task.targets, task.sample_weight, needs_y=True)
-        return Validation(rows, self._score_of(task), self.early_stopping)
+    def _validation(self, network: Network, X: Any, encoded: EncodedTargets) -> Validation:
+        rows = network._rows(X, encoded.targets, encoded.sample_weight, needs_y=True)
+        return Validation(rows, self._score_of(encoded), self.early_stopping)
 
-    def _held_out_task(self, y: Any, sample_weight: Any, task: Task) -> Task:
-        """Return the task of rows held out by hand beside that of the others."""
+    def _validation_targets(
+        self, y: Any, sample_weight: Any, encoded: EncodedTargets
+    ) -> EncodedTargets:
+        """Return the encoded targets of an explicit validation set."""
         raise NotImplementedError
 
-    def _score_of(self, task: Task) -> Score | None:
+    def _score_of(self, encoded: EncodedTargets) -> Score | None:
         """Return what makes a score of the network's outputs; None is minus the loss."""
         raise NotImplementedError
 
-    def _classes_to_divide(self, task: Task) -> NDArray[np.intp] | None:
-        """Return the number of each row's class, if every class is to be held out of alike."""
+    def _classes_to_divide(self, encoded: EncodedTargets) -> NDArray[np.intp] | None:
+        """Return the number of each row's class, if the split is to be stratified."""
         raise NotImplementedError
 
-    def _encoded(self, X: Any, y: Any, sample_weight: Any, call: Call) -> tuple[Any, Task]:
+    def _encoded(
+        self, X: Any, y: Any, sample_weight: Any, request: FitRequest
+    ) -> tuple[Any, EncodedTargets]:
         """Return X and y as a network takes them."""
-        return self._with_targets(self._checked_X(X, call.go_on), y, sample_weight, call)
+        return self._with_targets(self._checked_X(X, request.warm_start), y, sample_weight, request)
 
     def _encoded_again(
         self, X: Any, y: Any, sample_weight: Any = None, *, one_row: bool = False
-    ) -> tuple[Any, Task]:
-        """Return the same for the fitted network, as partial_fit would go on with it.
+    ) -> tuple[Any, EncodedTargets]:
+        """Return X and y as `_encoded` does, for the fitted network, as in partial_fit.
 
         One row may have names: see `named_features`.
         """
         check_is_fitted(self)
-        self._check_parameters(partial=True)
+        self._check_parameters(incremental=True)
         row = named_features(self, X) if one_row else None
         if row is None:
             checked_X = self._checked_X(as_matrix_of_row(X) if one_row else X, True)
         else:
             checked_X = row[np.newaxis]
-        return self._with_targets(checked_X, y, sample_weight, Call(go_on=True, partial=True))
+        return self._with_targets(
+            checked_X, y, sample_weight, FitRequest(warm_start=True, incremental=True)
+        )
 
     def _with_targets(
-        self, checked_X: Any, y: Any, sample_weight: Any, call: Call
-    ) -> tuple[Any, Task]:
+        self, checked_X: Any, y: Any, sample_weight: Any, request: FitRequest
+    ) -> tuple[Any, EncodedTargets]:
         check_is_targets(self, y)
         check_consistent_length(checked_X, y)
         weights = as_weights(sample_weight, checked_X.shape[0])
-        if weights is not None and not call.partial:
+        if weights is not None and not request.incremental:
             weights = weights_of_fit(weights)
-        return checked_X, self._task(y, weights, call)
+        return checked_X, self._encoded_targets(y, weights, request)
 
-    def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
+    def _encoded_targets(self, y: Any, sample_weight: Any, request: FitRequest) -> EncodedTargets:
         raise NotImplementedError
 
     def _new_network(
         self,
         layer_sizes: tuple[int, ...],
-        task: Task,
+        encoded: EncodedTargets,
         dtype: Any,
         random: np.random.RandomState,
     ) -> Network:
         return Network(
             layer_sizes,
             activation=hidden_activations(self.activation, len(layer_sizes) - 2),
-            out_activation=task.out_activation,
-            loss=task.loss,
-            **task.loss_parameters,
+            out_activation=encoded.out_activation,
+            loss=encoded.loss,
+            **encoded.loss_parameters,
             dtype=dtype,
             random_state=random,
         )
 
-    def _network_to_go_on_with(self, layer_sizes: tuple[int, ...], task: Task) -> Network:
+    def _network_to_continue(
+        self, layer_sizes: tuple[int, ...], encoded: EncodedTargets
+    ) -> Network:
         """Return the fitted network, if the parameters still describe it."""
         network: Network = self.network_
         expected = {
@@ -444,15 +471,17 @@ class Backprop(CallbackSupport, BaseEstimator):
                 network.activation,
                 hidden_activations(self.activation, len(layer_sizes) - 2),
             ),
-            "loss": (network.loss_name, task.loss),
+            "loss": (network.loss_name, encoded.loss),
             "number of outputs": (network.layer_sizes[-1], layer_sizes[-1]),
-            **{name: (getattr(network, name), now) for name, now in task.loss_parameters.items()},
+            **{
+                name: (getattr(network, name), now) for name, now in encoded.loss_parameters.items()
+            },
         }
         for name, (fitted, now) in expected.items():
             if fitted != now:
                 raise ValueError(
                     f"This model was fitted with {name} {fitted}, now it is {now}: training cannot "
-                    "go on from its weights. Call fit with warm_start=False to begin anew."
+                    "continue from its weights. Call fit with warm_start=False to begin again."
                 )
         return network
 
@@ -491,7 +520,7 @@ class Backprop(CallbackSupport, BaseEstimator):
 
     # -- checks ------------------------------------------------------------------------------
 
-    def _check_parameters(self, partial: bool) -> tuple[int, ...]:
+    def _check_parameters(self, incremental: bool) -> tuple[int, ...]:
         """Check the parameters; return the sizes of the hidden layers."""
         hidden = _hidden_sizes(self.hidden_layer_sizes)
         hidden_activations(self.activation, len(hidden))
@@ -680,7 +709,7 @@ class Backprop(CallbackSupport, BaseEstimator):
 
     @property
     def t_(self) -> int:
-        """Number of rows visited in these epochs."""
+        """Number of rows seen in these epochs."""
         check_is_fitted(self)
         return self._history.n_rows
 
@@ -700,12 +729,14 @@ class Backprop(CallbackSupport, BaseEstimator):
         return self._fitted_network().out_activation
 
 
-def _held_out_by_hand(X_val: Any, y_val: Any, sample_weight_val: Any) -> HeldOut | None:
+def _explicit_validation_set(
+    X_val: Any, y_val: Any, sample_weight_val: Any
+) -> ValidationSet | None:
     if X_val is None and y_val is None and sample_weight_val is None:
         return None
     if X_val is None or y_val is None:
         raise ValueError("Rows held out need both X_val and y_val")
-    return HeldOut(X_val, y_val, sample_weight_val)
+    return ValidationSet(X_val, y_val, sample_weight_val)
 
 
 def _hidden_sizes(sizes: Any) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What scikit-learn's callbacks are told of a fit: that it begins, every epoch of it, that it ends.
+"""Notify scikit-learn's callbacks of a fit: its beginning, every epoch, its end.
 
 scikit-learn has callbacks since 1.9 (`sklearn.callback`: ProgressBar, ScoringMonitor). With an
 older one estimators cannot be given any, and all of this does nothing.
@@ -30,15 +30,15 @@ CallbackSupport: Any = getattr(_of_scikit_learn, "CallbackSupportMixin", _NoCall
 with_callbacks: Callable[..., Any] = getattr(_of_scikit_learn, "with_callbacks", _as_it_is)
 
 
-class Epochs:
-    """The epochs of one fit, as its callbacks are told of them; of nobody, they are told nothing.
+class CallbackNotifier:
+    """Notifies the callbacks of one fit of its epochs; without callbacks it does nothing.
 
     Parameters
     ----------
     fit : sklearn.callback.CallbackContext or None
         The task of which every epoch is a part.
-    told : dict
-        What callbacks may ask for, under the names of the hooks' arguments.
+    callback_kwargs : dict
+        Arguments of the hooks, by name.
 
     Attributes
     ----------
@@ -46,38 +46,38 @@ class Epochs:
         Whether one of them has asked to stop training.
     """
 
-    def __init__(self, fit: Any = None, told: dict[str, Any] | None = None) -> None:
-        self._fit, self._told = fit, told or {}
+    def __init__(self, fit: Any = None, callback_kwargs: dict[str, Any] | None = None) -> None:
+        self._fit, self._callback_kwargs = fit, callback_kwargs or {}
         self._epoch: Any = None
         self.is_stopped = False
 
     @property
     def are_followed(self) -> bool:
-        """Whether there is anybody to tell."""
+        """Whether there are callbacks."""
         return self._fit is not None
 
     def begin(self) -> None:
         """Tell the callbacks that an epoch begins."""
         if self._fit is not None:
             self._epoch = self._fit.subcontext(task_name="epoch")
-            self._epoch.call_on_fit_task_begin(**self._told)
+            self._epoch.call_on_fit_task_begin(**self._callback_kwargs)
 
     def end(self) -> bool:
         """Tell them that it has ended; return whether one of them asks to stop training."""
-        if self._epoch is not None and self._epoch.call_on_fit_task_end(**self._told):
+        if self._epoch is not None and self._epoch.call_on_fit_task_end(**self._callback_kwargs):
             self.is_stopped = True
         return self.is_stopped
 
 
 @contextlib.contextmanager
-def announced_fit(
+def notified_fit(
     estimator: Any,
     max_epochs: int,
     fitted: Callable[[], dict[str, Any]],
     X: Any,
     y: Any,
     sample_weight: Any = None,
-) -> Iterator[Epochs]:
+) -> Iterator[CallbackNotifier]:
     """Tell the callbacks of an estimator that its fit begins and, unless it fails, that it ended.
 
     Parameters
@@ -95,13 +95,13 @@ def announced_fit(
 
     Yields
     ------
-    Epochs
-        To be told when an epoch begins and ends.
+    CallbackNotifier
+        To notify when an epoch begins and ends.
     """
     if not getattr(estimator, "_skl_callbacks", None):
-        yield Epochs()
+        yield CallbackNotifier()
         return
-    told = {
+    callback_kwargs = {
         "estimator": estimator,
         "X": X,
         "y": y,
@@ -109,6 +109,6 @@ def announced_fit(
         "reconstruction_attributes": fitted,
     }
     fit = estimator._init_callback_context(max_subtasks=max_epochs)
-    fit.call_on_fit_task_begin(**told)
-    yield Epochs(fit, told)
-    fit.call_on_fit_task_end(**told)
+    fit.call_on_fit_task_begin(**callback_kwargs)
+    yield CallbackNotifier(fit, callback_kwargs)
+    fit.call_on_fit_task_end(**callback_kwargs)

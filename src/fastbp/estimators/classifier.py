@@ -24,7 +24,7 @@ from .labels import (
     known_numbers,
     weights_with_classes,
 )
-from .prepared import Call, Settled, Task
+from .prepared import EncodedTargets, FitRequest, PreparedCall
 
 
 @with_shared_parts
@@ -108,7 +108,7 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         n_init: int = 1,
         class_weight: Mapping[Any, float] | str | None = None,
     ) -> None:
-        self._keep(locals())
+        self._set_parameters(locals())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -124,7 +124,7 @@ class BackpropClassifier(ClassifierMixin, Convertible):
     ) -> Self:
         """Train for one epoch on these rows, from the present weights or, at first, from new ones.
 
-        With ``shuffle=False`` the rows are visited in the order given.
+        With ``shuffle=False`` the rows are taken in the order given.
 
         Parameters
         ----------
@@ -240,77 +240,85 @@ class BackpropClassifier(ClassifierMixin, Convertible):
     def _is_multilabel(self) -> bool:
         return self.n_outputs_ > 1 and self.out_activation_ == "logistic"
 
-    def _target_of_one(self, y: Any, settled: Settled) -> Any:
-        return None if self._is_multilabel() else settled.numbers.get(only_item(y))
+    def _target_of_one(self, y: Any, prepared: PreparedCall) -> Any:
+        return None if self._is_multilabel() else prepared.numbers.get(only_item(y))
 
-    def _check_parameters(self, partial: bool) -> tuple[int, ...]:
-        check_class_weight(self.class_weight, partial)
-        return super()._check_parameters(partial)
+    def _check_parameters(self, incremental: bool) -> tuple[int, ...]:
+        check_class_weight(self.class_weight, incremental)
+        return super()._check_parameters(incremental)
 
-    def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
-        settled = call.settled
-        is_known = settled is not None and (
-            call.classes is None or settled.has_classes(call.classes)
+    def _encoded_targets(self, y: Any, sample_weight: Any, request: FitRequest) -> EncodedTargets:
+        prepared = request.prepared
+        is_known = prepared is not None and (
+            request.classes is None or prepared.has_classes(request.classes)
         )
-        if settled is not None and is_known and not self._is_multilabel():
-            found = known_numbers(y, settled.numbers)
+        if prepared is not None and is_known and not self._is_multilabel():
+            found = known_numbers(y, prepared.numbers)
             if found is not None:
-                return Task(found, sample_weight, self.n_outputs_, None, "log_loss", self.classes_)
+                return EncodedTargets(
+                    found, sample_weight, self.n_outputs_, None, "log_loss", self.classes_
+                )
         y, is_indicator = checked_labels(y)
-        if call.go_on and is_indicator != self._is_multilabel():
+        if request.warm_start and is_indicator != self._is_multilabel():
             columns = "columns of labels" if self._is_multilabel() else "one column of labels"
             raise ValueError(f"y has shape {y.shape}, but this model was fitted on {columns}")
         if is_indicator:
-            return self._multilabel_task(y, sample_weight, call)
-        if call.go_on:
-            check_same_classes(call.classes, self.classes_)
+            return self._multilabel_targets(y, sample_weight, request)
+        if request.warm_start:
+            check_same_classes(request.classes, self.classes_)
             classes = self.classes_
         else:
-            classes = given_classes(call.classes) if call.partial else np.unique(y)
+            classes = given_classes(request.classes) if request.incremental else np.unique(y)
         numbers = class_numbers(y, classes)
         weights = weights_with_classes(sample_weight, self.class_weight, numbers, classes)
-        if not (call.go_on or call.partial):
+        if not (request.warm_start or request.incremental):
             check_two_classes(numbers, classes, weights)
         n_outputs = 1 if len(classes) == 2 else len(classes)
-        return Task(numbers, weights, n_outputs, None, "log_loss", classes)
+        return EncodedTargets(numbers, weights, n_outputs, None, "log_loss", classes)
 
-    def _multilabel_task(self, y: NDArray[Any], sample_weight: Any, call: Call) -> Task:
+    def _multilabel_targets(
+        self, y: NDArray[Any], sample_weight: Any, request: FitRequest
+    ) -> EncodedTargets:
         if self.class_weight is not None:
             raise ValueError(
                 "class_weight is not supported where a row can have several labels; use "
                 "sample_weight"
             )
         columns = np.arange(y.shape[1])
-        check_same_classes(call.classes, columns)
-        return Task(y, sample_weight, len(columns), "logistic", "log_loss", columns)
+        check_same_classes(request.classes, columns)
+        return EncodedTargets(y, sample_weight, len(columns), "logistic", "log_loss", columns)
 
-    def _held_out_task(self, y: Any, sample_weight: Any, task: Task) -> Task:
+    def _validation_targets(
+        self, y: Any, sample_weight: Any, encoded: EncodedTargets
+    ) -> EncodedTargets:
         y, is_indicator = checked_labels(y)
-        if is_indicator != _is_multilabel(task) or (is_indicator and y.shape[1] != task.n_outputs):
+        if is_indicator != _is_multilabel(encoded) or (
+            is_indicator and y.shape[1] != encoded.n_outputs
+        ):
             raise ValueError(f"y_val has shape {y.shape}, which does not go with y")
         if is_indicator:
-            return dataclasses.replace(task, targets=y, sample_weight=sample_weight)
-        assert task.classes is not None  # a classifier has some
-        numbers = class_numbers(y, task.classes, "y_val")
-        weights = weights_with_classes(sample_weight, self.class_weight, numbers, task.classes)
-        return dataclasses.replace(task, targets=numbers, sample_weight=weights)
+            return dataclasses.replace(encoded, targets=y, sample_weight=sample_weight)
+        assert encoded.classes is not None  # a classifier has some
+        numbers = class_numbers(y, encoded.classes, "y_val")
+        weights = weights_with_classes(sample_weight, self.class_weight, numbers, encoded.classes)
+        return dataclasses.replace(encoded, targets=numbers, sample_weight=weights)
 
-    def _score_of(self, task: Task) -> Score:
+    def _score_of(self, encoded: EncodedTargets) -> Score:
         """Return what makes the accuracy: whether each row is right, and the weighted mean."""
 
         def right(outputs: NDArray[Any], first: int) -> NDArray[np.bool_]:
-            targets = task.targets[first : first + len(outputs)]
-            if _is_multilabel(task):
+            targets = encoded.targets[first : first + len(outputs)]
+            if _is_multilabel(encoded):
                 return np.asarray(((outputs > 0.5) == (targets > 0.5)).all(axis=1))
             if outputs.shape[1] == 1:
                 return np.asarray((outputs[:, 0] > 0.5) == targets)
             return np.asarray(outputs.argmax(axis=1) == targets)
 
-        return Score(right, lambda each: float(np.average(each, weights=task.sample_weight)))
+        return Score(right, lambda each: float(np.average(each, weights=encoded.sample_weight)))
 
-    def _classes_to_divide(self, task: Task) -> NDArray[np.intp] | None:
-        return None if _is_multilabel(task) else task.targets
+    def _classes_to_divide(self, encoded: EncodedTargets) -> NDArray[np.intp] | None:
+        return None if _is_multilabel(encoded) else encoded.targets
 
 
-def _is_multilabel(task: Task) -> bool:
-    return task.out_activation == "logistic"  # which is named for several labels only
+def _is_multilabel(encoded: EncodedTargets) -> bool:
+    return encoded.out_activation == "logistic"  # which is named for several labels only

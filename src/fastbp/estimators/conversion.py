@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..network import Network
 from ..training.run import History
 from ..training.schedule import OF_SCIKIT_LEARN, Schedule
-from ..training.stopping import Patience
+from ..training.stopping import EarlyStopping
 from .base import Backprop
 
 Model = TypeVar("Model", bound="Convertible")
@@ -29,7 +29,7 @@ SHARED = (
     "n_iter_no_change", "early_stopping", "validation_fraction", "verbose", "warm_start",
     "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon",
 )  # fmt: skip
-LARGEST_AUTOMATIC_BATCH = 200  # of scikit-learn's batch_size="auto", which is at most all rows
+MAX_AUTOMATIC_BATCH = 200  # of scikit-learn's batch_size="auto", which is at most all rows
 LOSSES = ("squared_error", "poisson")  # of both regressors
 # Activations and solvers of both sides, and what the optimisers there call what each keeps.
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
@@ -116,18 +116,18 @@ def _from_sklearn(kind: type[Model], mlp: Any) -> Model:
         )
     parameters = {name: getattr(mlp, name) for name in SHARED}
     if mlp.batch_size == "auto":
-        parameters["batch_size"] = LARGEST_AUTOMATIC_BATCH
+        parameters["batch_size"] = MAX_AUTOMATIC_BATCH
     if mlp.n_iter_no_change == math.inf:
         parameters["n_iter_no_change"] = int(np.iinfo(np.int64).max)
     if "loss" in kind._get_param_names():
         parameters["loss"] = getattr(mlp, "loss", LOSSES[0])  # scikit-learn 1.6 has only that one
     model = kind(**parameters)
     if hasattr(mlp, "coefs_"):
-        _take_what_was_learnt(model, mlp)
+        _copy_state_from(model, mlp)
     return model
 
 
-def _take_what_was_learnt(model: Backprop, mlp: Any) -> None:
+def _copy_state_from(model: Backprop, mlp: Any) -> None:
     if len(getattr(mlp, "classes_", (0, 1))) < 2:
         raise ValueError(f"The model knows only one class, {mlp.classes_.tolist()}")
     network = Network(
@@ -153,10 +153,10 @@ def _take_what_was_learnt(model: Backprop, mlp: Any) -> None:
     model._random_state = copy.deepcopy(mlp._random_state)
     model._seed = copy.deepcopy(mlp._random_state).randint(2**31 - 1)
     model.init_losses_, model.best_init_ = np.array([model.loss_]), 0
-    _take_moments(model, getattr(mlp, "_optimizer", None))
+    _copy_moments_from(model, getattr(mlp, "_optimizer", None))
 
 
-def _take_moments(model: Backprop, optimizer: Any) -> None:
+def _copy_moments_from(model: Backprop, optimizer: Any) -> None:
     """Go on with the velocities of momentum, or the moments of Adam, and the learning rate."""
     if hasattr(optimizer, "velocities") and model.learning_rate == "adaptive":
         model._rate_factor = optimizer.learning_rate / optimizer.learning_rate_init
@@ -181,7 +181,7 @@ def _to_sklearn(model: Convertible) -> Any:
     kind = _class_of_scikit_learn(model._counterpart)
     mlp = kind(**_parameters_for(model, kind))
     if hasattr(model, "network_"):
-        _give_what_was_learnt(model, mlp)
+        _copy_state_to(model, mlp)
     return mlp
 
 
@@ -222,7 +222,7 @@ def _refuse(kind: Any, what: str) -> None:
     raise ValueError(f"sklearn.neural_network.{kind.__name__} has no {what}")
 
 
-def _give_what_was_learnt(model: Backprop, mlp: Any) -> None:
+def _copy_state_to(model: Backprop, mlp: Any) -> None:
     network, history = model.network_, model._history
     mlp.coefs_ = [np.array(W) for W in network.weights]
     mlp.intercepts_ = [np.array(b) for b in network.biases]
@@ -253,16 +253,16 @@ def _give_what_was_learnt(model: Backprop, mlp: Any) -> None:
 def _epochs_without_improvement(model: Backprop) -> int:
     """Return what scikit-learn would have counted on the way, which goes on from call to call."""
     history = model._history
-    patience = Patience(model.tol, model.n_iter_no_change)
+    stopping = EarlyStopping(model.tol, model.n_iter_no_change)
     schedule = Schedule(model.learning_rate, model.learning_rate_init)
     for judged in (
         [-score for score in history.validation_scores]
         if model.early_stopping
         else history.loss_curve
     ):
-        if patience.is_lost(judged) and model.solver == "sgd" and schedule.lower():
-            patience.n_without = 0
-    return patience.n_without
+        if stopping.update(judged) and model.solver == "sgd" and schedule.lower():
+            stopping.n_without = 0
+    return stopping.n_without
 
 
 def _label_binarizer(model: Any) -> Any:

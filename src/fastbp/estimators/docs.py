@@ -52,7 +52,7 @@ learning_rate_options : dict, default=None
 max_iter : int, default=200
     Most epochs (passes over the rows) that `fit` makes.
 shuffle : bool, default=True
-    Visit the rows in a new random order in every epoch. The model that `fit` makes then does
+    Take the rows in a new random order in every epoch. The model that `fit` makes then does
     not depend on the order of the rows in ``X``.
 random_state : int, RandomState or None, default=None
     Draws the initial weights, and shuffles; also chooses the rows held out by
@@ -97,7 +97,7 @@ n_init : int, default=1
     whose last epoch has the smallest loss is kept, or with ``early_stopping`` that of the best
     score; where all diverge, that of the best epoch. Each stops by its own ``tol``, and ends as it
     would alone. The first is that of ``n_init=1``, so that more never end in a larger loss. Where
-    they are small, and neither dropout, held-out rows, "adaptive" nor callbacks are asked for, they
+    they are small, and neither dropout, held-out rows, "adaptive" nor callbacks are used, they
     are trained side by side, in a fraction of the time of as many fits. ``warm_start`` and
     `partial_fit` go on from the one that was kept.
 """,
@@ -107,15 +107,15 @@ network_ : Network
 coefs_ : list of ndarray of shape (n_in, n_out)
     Weights of each layer. Writable, and can be assigned to: values are copied in.
 intercepts_ : list of ndarray of shape (n_out,)
-    Biases of each layer, likewise.
+    Biases of each layer, writable and assignable as well.
 loss_curve_ : list of float
-    Loss of each epoch since the weights were drawn: the mean over the visited rows of the
+    Loss of each epoch since the weights were drawn: the mean over the epoch's rows of the
     row's loss just before its own step, a sum over outputs. The penalty is not in it. Infinite
     for an epoch in which training diverged. Of calls of `partial_fit` it holds the last 1,000, or
     some more: a stream does not make the model grow.
 diverged_ : bool
     Whether training diverged in the last epoch. `fit` then keeps the weights of the best epoch, or
-    the initial ones if none is better, and `partial_fit` those from before the call.
+    the initial ones if none is better, and `partial_fit` those before the call.
 loss_, best_loss_ : float
     Its last and its smallest value.
 validation_loss_curve_ : list of float, or None
@@ -130,7 +130,7 @@ best_init_ : int
 n_iter_ : int
     Number of epochs since the weights were drawn.
 t_ : int
-    Number of rows visited in them.
+    Number of rows seen in them.
 n_layers_ : int
     Number of layers, inputs and outputs included.
 n_outputs_ : int
@@ -143,7 +143,7 @@ feature_names_in_ : ndarray of shape (n_features,)
     Names of the features, where ``X`` was a DataFrame with text as column names.
 """,
     "notes": """
-A row of weight w is visited ceil(w) times an epoch, each time with weight w / ceil(w): a whole
+A row of weight w is taken ceil(w) times an epoch, each time with weight w / ceil(w): a whole
 weight gives, to the bit, the model of that many copies of the row. Weights whose mean is above
 8, rows of weight 0 aside, are scaled down to that mean.
 
@@ -155,7 +155,7 @@ rows after the other.
 
 Row by row, `partial_fit` and `predict_one` take microseconds. For that `partial_fit` needs a
 contiguous array (1, n_features) of the dtype of the network, and ``y`` of one item; parameters
-are checked anew only where they have changed.
+are checked again only where they have changed.
 
 With scikit-learn 1.9 and newer, ``set_callbacks`` takes its callbacks, such as
 `sklearn.callback.ProgressBar` and `sklearn.callback.ScoringMonitor`: `fit` tells them of every

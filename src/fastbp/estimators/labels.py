@@ -211,7 +211,7 @@ def check_two_classes(
         )
 
 
-def check_class_weight(class_weight: Any, partial: bool) -> None:
+def check_class_weight(class_weight: Any, incremental: bool) -> None:
     """Refuse what is not None, "balanced" (which needs all rows at once) or a dict of numbers."""
     if isinstance(class_weight, Mapping):
         for label, value in class_weight.items():
@@ -223,7 +223,7 @@ def check_class_weight(class_weight: Any, partial: bool) -> None:
             'class_weight must be None, "balanced" or a dict of class: weight; got '
             f"{class_weight!r}"
         )
-    elif class_weight is not None and partial:
+    elif class_weight is not None and incremental:
         raise ValueError(
             'class_weight="balanced" needs all rows at once, which partial_fit does not have. Pass '
             "a dict, for instance of what sklearn.utils.class_weight.compute_class_weight returns."

@@ -60,9 +60,9 @@ def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> 
             DivergenceWarning,
             stacklevel=3,
         )
-    elif run.ending == "max_iter" and math.isfinite(run.patience.n_iter_no_change):
+    elif run.ending == "max_iter" and math.isfinite(run.stopping.n_iter_no_change):
         _warn_of_max_iter(model, run)
-    elif run.ending == "converged" and not run.patience.judges_scores:
+    elif run.ending == "converged" and not run.stopping.judges_scores:
         _warn_of_large_tol(model, run.network, targets)
 
 
@@ -98,7 +98,7 @@ def _losses_of_fit(run: Restart) -> tuple[float, float]:
     losses = history.loss_curve[len(history.loss_curve) - n_epochs :]
     if not losses:
         return math.inf, 0.0
-    if not run.patience.judges_scores:
+    if not run.stopping.judges_scores:
         return losses[0], losses[-1]
     return losses[0], losses[int(np.argmax(history.validation_scores[-n_epochs:]))]
 
@@ -155,8 +155,8 @@ def _differ(X: Any, network: Network) -> bool:
 
 
 def _warn_of_max_iter(model: Any, run: Restart) -> None:
-    judged = "validation score" if run.patience.judges_scores else "loss"
-    n = run.patience.n_without
+    judged = "validation score" if run.stopping.judges_scores else "loss"
+    n = run.stopping.n_without
     still = f"while the {judged} still improved by more than tol={model.tol:g}"
     stood = (
         f"before it was sure that the {judged} no longer improves: it has not improved by more "

@@ -1,4 +1,4 @@
-"""What a call to train is given, and what is prepared for it."""
+"""Arguments of a training call, and the data prepared for it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass
-class Task:
-    """What a network is to learn: targets as it takes them, and what follows from them."""
+class EncodedTargets:
+    """Targets as a network takes them, and what follows from them."""
 
     targets: NDArray[Any]
     sample_weight: NDArray[np.float64] | None
@@ -31,8 +31,8 @@ class Task:
     classes: NDArray[Any] | None = None
     loss_parameters: dict[str, float] = dataclasses.field(default_factory=dict)
 
-    def part(self, numbers: NDArray[np.int64]) -> Task:
-        """Return the same for some of the rows."""
+    def part(self, numbers: NDArray[np.int64]) -> EncodedTargets:
+        """Return the encoded targets of some of the rows."""
         weights = self.sample_weight
         return dataclasses.replace(
             self,
@@ -42,8 +42,8 @@ class Task:
 
 
 @dataclasses.dataclass(frozen=True)
-class HeldOut:
-    """Rows that the user holds out: as given to `fit`."""
+class ValidationSet:
+    """An explicit validation set, as given to `fit`."""
 
     X: Any
     y: Any
@@ -51,10 +51,10 @@ class HeldOut:
 
 
 @dataclasses.dataclass(frozen=True)
-class Lesson:
-    """What an epoch trains on: rows, the numbers of those it visits, and rows held out.
+class TrainingData:
+    """What an epoch trains on: rows, their order, and rows held out.
 
-    ``X`` and ``targets`` are what rows are of.
+    ``rows`` are of ``X`` and ``targets``.
     """
 
     X: Any
@@ -65,8 +65,8 @@ class Lesson:
 
 
 @dataclasses.dataclass(frozen=True)
-class Settled:
-    """What a call of partial_fit has found right, and the next one need not look at again.
+class PreparedCall:
+    """What a call of partial_fit has checked, so that the next one need not.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class Settled:
         except TypeError:  # there is something in it that cannot be a label
             return False
 
-    def holds(self, model: Backprop) -> bool:
+    def is_current(self, model: Backprop) -> bool:
         """Whether the model still has this network and these parameters."""
         return (
             self.network is model.__dict__.get("network_")
@@ -117,27 +117,27 @@ class Settled:
 
 
 @dataclasses.dataclass(frozen=True)
-class Call:
-    """How an estimator was asked to train.
+class FitRequest:
+    """How an estimator is to be trained.
 
     Attributes
     ----------
-    go_on : bool
+    warm_start : bool
         From the present weights, not from new ones.
-    partial : bool
+    incremental : bool
         By partial_fit: on some of the rows.
     classes : array-like or None
         The argument of the classifier's partial_fit.
-    settled : Settled or None
+    prepared : PreparedCall or None
         What need not be checked.
-    held_out : HeldOut or None
+    held_out : ValidationSet or None
     """
 
-    go_on: bool
-    partial: bool = False
+    warm_start: bool
+    incremental: bool = False
     classes: Any = None
-    settled: Settled | None = None
-    held_out: HeldOut | None = None
+    prepared: PreparedCall | None = None
+    held_out: ValidationSet | None = None
 
 
 def parameters_of(model: Backprop) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from ..training.stopping import Score
 from .conversion import Convertible
 from .docs import with_shared_parts
 from .labels import check_no_text
-from .prepared import Call, Settled, Task
+from .prepared import EncodedTargets, FitRequest, PreparedCall
 
 LOSSES = tuple(name for name in CATALOGUE if name != "log_loss")
 LOSSES_ELSEWHERE = {"log_loss": "For classes there is BackpropClassifier, which has this loss"}
@@ -114,12 +114,12 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         n_threads: int = 1,
         n_init: int = 1,
     ) -> None:
-        self._keep(locals())
+        self._set_parameters(locals())
 
     def partial_fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Train for one epoch on these rows, from the present weights or, at first, from new ones.
 
-        With ``shuffle=False`` the rows are visited in the order given.
+        With ``shuffle=False`` the rows are taken in the order given.
 
         Parameters
         ----------
@@ -166,21 +166,21 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         outputs = self._outputs_of_one(x)
         return float(outputs[0]) if len(outputs) == 1 else outputs
 
-    def _target_of_one(self, y: Any, settled: Settled) -> Any:
-        network = settled.network
+    def _target_of_one(self, y: Any, prepared: PreparedCall) -> Any:
+        network = prepared.network
         if network.layer_sizes[-1] == 1:
             return only_item(y)
         if type(y) is not np.ndarray or y.shape != (1, network.layer_sizes[-1]):
             return None
         return as_numbers("y", y[0], network.dtype)
 
-    def _check_parameters(self, partial: bool) -> tuple[int, ...]:
+    def _check_parameters(self, incremental: bool) -> tuple[int, ...]:
         check_choice("loss", self.loss, LOSSES, elsewhere=LOSSES_ELSEWHERE)
         check_number("huber_delta", self.huber_delta, above=0)
         check_number("quantile", self.quantile, above=0, below=1)
-        return super()._check_parameters(partial)
+        return super()._check_parameters(incremental)
 
-    def _task(self, y: Any, sample_weight: Any, call: Call) -> Task:
+    def _encoded_targets(self, y: Any, sample_weight: Any, request: FitRequest) -> EncodedTargets:
         check_no_text(y)
         targets = as_numbers("y", y.toarray() if issparse(y) else y, np.dtype(np.float64))
         if targets.ndim == 2 and targets.shape[1] == 1:
@@ -193,20 +193,24 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         n_outputs = 1 if targets.ndim == 1 else targets.shape[1]
         own = CATALOGUE[self.loss].parameter
         parameters = {} if own is None else {own: getattr(self, own)}
-        return Task(targets, sample_weight, n_outputs, None, self.loss, loss_parameters=parameters)
+        return EncodedTargets(
+            targets, sample_weight, n_outputs, None, self.loss, loss_parameters=parameters
+        )
 
-    def _held_out_task(self, y: Any, sample_weight: Any, task: Task) -> Task:
-        own = self._task(y, sample_weight, Call(go_on=False))
-        if own.n_outputs != task.n_outputs:
+    def _validation_targets(
+        self, y: Any, sample_weight: Any, encoded: EncodedTargets
+    ) -> EncodedTargets:
+        own = self._encoded_targets(y, sample_weight, FitRequest(warm_start=False))
+        if own.n_outputs != encoded.n_outputs:
             raise ValueError(
-                f"y has {counted(task.n_outputs, 'output')}, but y_val has {own.n_outputs}"
+                f"y has {counted(encoded.n_outputs, 'output')}, but y_val has {own.n_outputs}"
             )
         return own
 
-    def _score_of(self, task: Task) -> Score | None:
-        if task.loss != "squared_error":
+    def _score_of(self, encoded: EncodedTargets) -> Score | None:
+        if encoded.loss != "squared_error":
             return None
-        if len(task.targets) < 2:
+        if len(encoded.targets) < 2:
             raise ValueError(
                 "R2 of rows held out needs at least two of them: choose a larger "
                 "validation_fraction, or pass X_val and y_val"
@@ -214,9 +218,9 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         return Score(
             lambda outputs, _: outputs,
             lambda outputs: float(
-                r2_score(task.targets, outputs, sample_weight=task.sample_weight)
+                r2_score(encoded.targets, outputs, sample_weight=encoded.sample_weight)
             ),
         )
 
-    def _classes_to_divide(self, task: Task) -> None:
+    def _classes_to_divide(self, encoded: EncodedTargets) -> None:
         return None

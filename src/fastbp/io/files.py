@@ -170,7 +170,7 @@ def _replace(target: str, data: memoryview, status: os.stat_result | None) -> No
     part = os.path.join(os.path.dirname(target), f".fastbp-{secrets.token_hex(8)}.part")
     try:
         # A new file has the mode that the umask or the folder's default gives it; one that takes
-        # the place of another is nobody else's until it has the mode of that one.
+        # the place of another is private until it has the mode of that one.
         with _closing(os.open(part, CREATE, 0o666 if status is None else 0o600)) as file:
             _write_all(file, data)
             os.fsync(file)  # a disk that is full may say so only now

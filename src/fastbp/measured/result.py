@@ -10,14 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .._html import Shown
+from .._html import HtmlMixin
 from .._printable import display_width, padded, plain_label, printable
 
 Purpose = Literal["start", "repeat", "probe", "move"]
 Status = Literal[
     "running", "reached", "out_of_reach", "no_answer", "stalled", "max_evaluations", "stopped"
 ]
-MOST_LINES = 12  # of knobs, and of stages, in a printed result
+MAX_LINES = 12  # of knobs, and of stages, in a printed result
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,15 +48,15 @@ class Evaluation:
     def __str__(self) -> str:
         numbers = [*self.settings.items(), *self.values.items()]
         shown = [f"{printable(name)} = {x:.6g}" for name, x in numbers]
-        more = f", and {len(shown) - MOST_LINES} more" if len(shown) > MOST_LINES else ""
+        more = f", and {len(shown) - MAX_LINES} more" if len(shown) > MAX_LINES else ""
         return (
             f"{self.number:6d} {self.purpose:<6}  error {self.error:<11.6g} "
-            f"{', '.join(shown[:MOST_LINES])}{more}"
+            f"{', '.join(shown[:MAX_LINES])}{more}"
         )
 
 
 @dataclasses.dataclass(frozen=True)
-class TuningResult(Shown):
+class TuningResult(HtmlMixin):
     """The best settings found, why tuning ended, and how it went.
 
     Attributes
@@ -119,9 +119,9 @@ class TuningResult(Shown):
         return pd.DataFrame(self.history).set_index("evaluation")
 
     def _page_data(self) -> dict[str, Any]:
-        from ..page.tuning import data_of_tuning
+        from ..page.tuning import tuning_page_data
 
-        return data_of_tuning(self)
+        return tuning_page_data(self)
 
     def _page_title(self) -> str:
         return "Tuning, one look at a time"
@@ -147,10 +147,10 @@ class TuningResult(Shown):
         above, middle, below = axes
         number = self.history["evaluation"]
         marker = "." if len(number) <= 100 else None
-        for name in list(self.target)[:MOST_LINES]:
+        for name in list(self.target)[:MAX_LINES]:
             (line,) = above.plot(number, self.history[name], marker=marker, label=plain_label(name))
             above.axhline(self.target[name], color=line.get_color(), linestyle="--", linewidth=1)
-        for name in list(self.settings)[:MOST_LINES]:
+        for name in list(self.settings)[:MAX_LINES]:
             middle.plot(number, self.history[name], marker=marker, label=plain_label(name))
         below.semilogy(number, np.maximum(self.history["error"], 1e-16), marker=marker, color="k")
         for ax, title in ((above, "observed"), (middle, "knobs"), (below, "error")):
@@ -191,11 +191,11 @@ class TuningResult(Shown):
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     """Return the lines of a table, the first dozen rows of it."""
-    shown = [head, *rows[:MOST_LINES]]
+    shown = [head, *rows[:MAX_LINES]]
     widths = [max(display_width(row[i]) for row in shown) for i in range(len(head))]
     lines = ["  ".join(map(padded, row, widths)).rstrip() for row in shown]
-    if len(rows) > MOST_LINES:
-        lines += [f"... and {len(rows) - MOST_LINES} more"]
+    if len(rows) > MAX_LINES:
+        lines += [f"... and {len(rows) - MAX_LINES} more"]
     return [f"  {line}" for line in lines]
 
 

@@ -113,8 +113,8 @@ class Sensitivities:
         self._n_looks += 1
         weight = max(0.1, 1 / self._n_looks)
         variance = np.where(np.isnan(self.noise), 0, self.noise) ** 2
-        most = np.where(variance > 0, TIMES_THE_NOISE**2 * variance, np.inf)
-        variance += weight * (np.minimum(differences**2 / 2, most) - variance)
+        n_max = np.where(variance > 0, TIMES_THE_NOISE**2 * variance, np.inf)
+        variance += weight * (np.minimum(differences**2 / 2, n_max) - variance)
         self.noise = np.where(refine, np.sqrt(variance), self.noise)
 
     def _variance(self, values: Floats) -> Floats:

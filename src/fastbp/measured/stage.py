@@ -81,7 +81,7 @@ class Stage:
     run : callable, default=None
         Returns that value, one number; is called with the values of the stages upstream and then
         with the settings of the knobs, in the order given here. It may be any program, measurement
-        or simulation. None where the observations are told to `ChainTuner.tell`.
+        or simulation. None where the observations are passed to `ChainTuner.tell`.
     knobs : Knob or sequence of Knob, default=()
     upstream : str or sequence of str, default=None
         Names of the stages that this one is fed by. None is the stage before it in the list of

@@ -102,7 +102,7 @@ class Tree:
         return [np.array(sorted(edges), dtype=np.intp) for edges in below[: self.n_knobs]]
 
     def as_values(self, values: Mapping[str, Any]) -> Floats:
-        """Return told observations as an array over stages, if there is one for each."""
+        """Return given observations as an array over stages, if there is one for each."""
         values = as_mapping(values)
         if not isinstance(values, Mapping):
             raise TypeError(f"values must map the name of every stage to its value; got {values!r}")
@@ -174,6 +174,6 @@ def _check_unique(names: Sequence[str]) -> None:
         seen.add(name)
 
 
-def _listed(names: Sequence[Any], most: int = 6) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+def _listed(names: Sequence[Any], n_max: int = 6) -> str:
+    shown = ", ".join(repr(name) for name in names[:n_max])
+    return shown + (f" and {len(names) - n_max} more" if len(names) > n_max else "")

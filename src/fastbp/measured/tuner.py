@@ -136,7 +136,7 @@ class ChainTuner:
         self._purposes: list[Purpose] = []
         self._known: list[Floats] = []  # of sensitivities, after each look
         self._best = 0
-        self._error_last_time = np.inf  # that all sensitivities were measured anew
+        self._error_last_time = np.inf  # that all sensitivities were measured again
         self._least: list[float] = []  # the least error of all moves so far, move by move
 
     # what users call
@@ -149,7 +149,7 @@ class ChainTuner:
     def ask(self) -> dict[str, float]:
         """Return the settings of all knobs at which to observe the stages next.
 
-        The same until they are told. Once `done`, the best that were found.
+        The same until `tell` is called. Once `done`, the best that were found.
         """
         settings = self._nodes[self._best][: self._tree.n_knobs] if self.done else self._asked
         return self._named(settings)
@@ -157,7 +157,7 @@ class ChainTuner:
     def tell(
         self, values: Mapping[str, float], settings: Mapping[str, float] | None = None
     ) -> Evaluation:
-        """Take in what was observed at the settings last asked for.
+        """Take in what was observed at the settings that `ask` returned last.
 
         Parameters
         ----------
@@ -179,7 +179,7 @@ class ChainTuner:
             If tuning is `done`.
         """
         if self.done:
-            raise RuntimeError(f"tuning is done, nothing more can be told: {self._message}")
+            raise RuntimeError(f"tuning is done, it takes no more observations: {self._message}")
         tree = self._tree
         observed = tree.as_values(values)
         stood = self._asked if settings is None else self._as_settings(settings)
@@ -365,7 +365,7 @@ class ChainTuner:
         return None
 
     def _begin_moves(self) -> Floats:
-        """Return where to move from after probing: from the best, and what is silent from before.
+        """Return where to move from after probing: from the best; idle knobs from where they were.
 
         A knob that no target answers to goes back to where it stood.
         """
@@ -382,7 +382,7 @@ class ChainTuner:
         return now >= before * (1 - NO_PROGRESS)
 
     def _look_again(self, nodes: Floats) -> bool:
-        """Measure all sensitivities anew before giving up, if it was of use the last time."""
+        """Measure all sensitivities again before giving up, if it was of use the last time."""
         if self._errors[self._best] >= self._error_last_time * (1 - NO_PROGRESS):
             return False
         self._error_last_time = self._errors[self._best]
@@ -412,12 +412,12 @@ class ChainTuner:
             free &= ~outward
             pull = np.where(free, rates, 0) * self._pull()
             reach = tree.forward(np.abs(slopes), pull)[tree.n_knobs :][self._target_stage]
-            most = np.divide(
+            n_max = np.divide(
                 np.abs(deviation), reach, out=np.zeros_like(deviation), where=reach > 0
             )
             if not self._is_auto:
-                most = np.minimum(most, self._eta * self._stride * np.abs(dE_dy))
-            step = np.where(free, -rates, 0) * self._gradient(np.sign(deviation) * most)
+                n_max = np.minimum(n_max, self._eta * self._stride * np.abs(dE_dy))
+            step = np.where(free, -rates, 0) * self._gradient(np.sign(deviation) * n_max)
             outward = free & (
                 ((step > 0) & (settings >= self._high)) | ((step < 0) & (settings <= self._low))
             )

@@ -13,14 +13,14 @@ import numpy as np
 
 from .._messages import advice_on, counted
 
-MOST_COLUMNS = np.iinfo(np.int32).max
+MAX_COLUMNS = np.iinfo(np.int32).max
 # The least and the largest number that a dtype holds, float32 to its usual precision.
 LIMITS = {
     np.dtype(np.float64): (5e-324, float(np.finfo(np.float64).max)),
     np.dtype(np.float32): (float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)),
 }
 # Adam divides by epsilon where the square of a gradient is 0 to float32, as it is below this.
-LEAST_EPSILON = math.sqrt(LIMITS[np.dtype(np.float32)][0])
+MIN_EPSILON = math.sqrt(LIMITS[np.dtype(np.float32)][0])
 
 
 def check_choice(
@@ -81,16 +81,16 @@ def check_number(
     return number
 
 
-def is_held(number: float, dtype: Any) -> bool:
+def fits_dtype(number: float, dtype: Any) -> bool:
     """Whether a floating dtype holds a number: not as 0, unless it is 0, and not as infinity."""
     least, most = LIMITS[np.dtype(dtype)]
     return bool(number == 0 or least <= abs(number) <= most)
 
 
-def check_held(name: str, value: float, dtype: Any, least: float = 0.0) -> None:
+def check_fits_dtype(name: str, value: float, dtype: Any, least: float = 0.0) -> None:
     """Refuse a number that float32 takes for 0 or infinity, or that is below ``least`` there."""
     dtype = np.dtype(dtype)
-    if is_held(value, dtype) and (dtype == np.float64 or value >= least):
+    if fits_dtype(value, dtype) and (dtype == np.float64 or value >= least):
         return
     smallest, largest = LIMITS[dtype]
     raise ValueError(
@@ -134,6 +134,6 @@ def check_layer_sizes(layer_sizes: Any, itemsize: int) -> tuple[int, ...]:
         raise ValueError(f"layer_sizes needs at least inputs and outputs; got {layer_sizes!r}")
     sizes = tuple(check_whole(f"layer_sizes[{i}]", size) for i, size in enumerate(sizes))
     n_parameters = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(sizes))
-    if max(sizes) > MOST_COLUMNS or n_parameters * itemsize > np.iinfo(np.intp).max // 4:
+    if max(sizes) > MAX_COLUMNS or n_parameters * itemsize > np.iinfo(np.intp).max // 4:
         raise ValueError(f"layer_sizes {sizes} make a network too large to address")
     return sizes

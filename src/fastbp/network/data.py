@@ -147,7 +147,7 @@ def as_weights(
 
 
 def as_order(order: Any, n_rows: int) -> NDArray[np.int64]:
-    """Return the row numbers to visit, a private copy; by default all, from first to last."""
+    """Return the row numbers of an epoch, a private copy; by default all, from first to last."""
     if order is None:
         return np.arange(n_rows, dtype=np.int64)
     array = as_indices(order)

@@ -19,7 +19,7 @@ BLOCK_WORK = 2**24  # multiplications, between which Ctrl-C is honoured
 
 
 def sensitivities(
-    engine: _core.Engine, arena: Arena, X: Any, summary: str | None, relative: bool
+    layers: _core.Layers, arena: Arena, X: Any, summary: str | None, relative: bool
 ) -> NDArray[Any]:
     """Return what `Network.sensitivity` promises; X is what `as_rows` returned."""
     check_flag("relative", relative)
@@ -36,9 +36,9 @@ def sensitivities(
     for start, stop in _blocks(rows.n, arena):
         shape = (stop - start, n_out, n_in)
         block = np.empty(shape, arena.dtype) if summary else result[start:stop]
-        engine.sensitivities(rows, start, stop, transposed, block)
+        layers.sensitivities(rows, start, stop, transposed, block)
         if relative:
-            engine.forward(rows, start, stop, outputs)
+            layers.forward(rows, start, stop, outputs)
             _make_relative(block, dense_rows(X, n_in, start, stop), outputs[start:stop], start)
         if summary:
             total += (np.abs(block) if summary == "mean_absolute" else block).sum(0, np.float64)

@@ -25,13 +25,20 @@ from .. import _core
 from ..exceptions import DivergenceWarning
 from .arrays import as_numbers, check_finite
 from .catalogue import LOSSES, hidden_activations, out_activation_of
-from .checks import LIMITS, check_choice, check_held, check_layer_sizes, check_number, check_whole
+from .checks import (
+    LIMITS,
+    check_choice,
+    check_fits_dtype,
+    check_layer_sizes,
+    check_number,
+    check_whole,
+)
 from .data import as_order, as_rows, as_targets, as_weights
 from .jacobian import sensitivities
 from .parameters import Arena
 from .plan import (
-    LEAST_FULL,
-    MOST_TOGETHER,
+    MAX_TOGETHER,
+    MIN_FULL,
     SECONDS_PER_PARAMETER,
     SECONDS_PER_PARAMETER_IN_SCALARS,
     SECONDS_TO_KEEP,
@@ -42,10 +49,10 @@ from .plan import (
 from .read_only import read_only
 from .solver import Rates, Solver, checked_solver
 from .solvers import RULES, documented
-from .state import Moments, copy_each, room_like
+from .state import Moments, copy_each, empty_like
 from .tables import LOSSES as CATALOGUE
 from .tables import parameter_of
-from .threads import Helpers, Trial, team_size
+from .threads import ThreadTuner, Workers, worker_count
 
 
 def _sizes_in_one_sequence(init: Callable[..., None]) -> Callable[..., None]:
@@ -101,7 +108,7 @@ class Network:
     weights : list of ndarray of shape (n_in, n_out)
         Writable views on the network's memory, one a layer.
     biases : list of ndarray of shape (n_out,)
-        Likewise.
+        Writable views on the network's memory, one a layer.
     n_parameters : int
         Number of weights and biases.
     layer_sizes, activation, out_activation, loss_name, huber_delta, quantile, dtype
@@ -146,9 +153,9 @@ class Network:
         self._huber_delta = check_number("huber_delta", huber_delta, above=0)
         self._quantile = check_number("quantile", quantile, above=0, below=1)
         if self._loss_parameter:
-            check_held(str(CATALOGUE[loss].parameter), self._loss_parameter, self.dtype)
+            check_fits_dtype(str(CATALOGUE[loss].parameter), self._loss_parameter, self.dtype)
         self._out_activation = out_activation_of(out_activation, loss, self.layer_sizes[-1])
-        self._n_visits = 0  # in training with dropout
+        self._n_samples = 0  # in training with dropout
         self._allocate()
         self._initialise(_random(random_state))
 
@@ -170,12 +177,12 @@ class Network:
         self._rates = LIMITS[self.dtype]
         self._in_training = threading.Lock()
         self._moments: dict[str, Moments] = {}  # of each rule that has kept something
-        self._batch: _core.Batch | None = None
+        self._batch: _core.BatchWorkspace | None = None
         self._before: list[NDArray[Any]] = []
-        self._in_piece: list[NDArray[Any]] = []  # what a piece of work under way changes
-        self._trials: dict[tuple[int, int], Trial] = {}
-        self._layouts: dict[tuple[str, bool, str], _core.Layout] = {}
-        self._engine = _core.Engine(
+        self._state_in_use: list[NDArray[Any]] = []  # what a piece of work under way changes
+        self._tuners: dict[tuple[int, int], ThreadTuner] = {}
+        self._workspaces: dict[tuple[str, bool, str], _core.Workspace] = {}
+        self._layers = _core.Layers(
             self._arena.values,
             list(self.weights),
             list(self.biases),
@@ -196,7 +203,7 @@ class Network:
     def _loss_parameter(self) -> float:
         return parameter_of(self.loss_name, self)
 
-    def _largest_loss(self, target: float) -> float:
+    def _max_loss(self, target: float) -> float:
         """Return what a row's loss may be where the largest target is this: `Loss.largest`."""
         return CATALOGUE[self.loss_name].largest(target, self._loss_parameter)
 
@@ -246,7 +253,7 @@ class Network:
         -------
         ndarray of shape (n, n_out), or (n_out,) for one row
         """
-        one = self._engine.forward_one(X)
+        one = self._layers.forward_one(X)
         if one is not None:
             return one
         if not hasattr(X, "tocsr"):
@@ -255,7 +262,7 @@ class Network:
                 row: NDArray[Any] = self.forward(X[np.newaxis])[0]
                 return row
             if X.ndim == 2 and len(X) == 1:
-                one = self._engine.forward_one(X[0])
+                one = self._layers.forward_one(X[0])
                 if one is not None:
                     return one[np.newaxis]
         rows = self._rows(X)
@@ -264,14 +271,17 @@ class Network:
     def _forward_rows(self, rows: _core.Rows, n: int, n_threads: int = 1) -> NDArray[Any]:
         """Return the activations of the output layer for the first n rows."""
         out = np.empty((n, self.layer_sizes[-1]), dtype=self.dtype)
-        if n < 2 * self._engine.block_rows:  # which do not pay for a team's panels
-            self._engine.forward(rows, 0, n, out)
+        if n < 2 * self._layers.block_rows:  # too few to pay for panels
+            self._layers.forward(rows, 0, n, out)
             return out
-        team = team_size(n_threads, 2.0 * self._used_parameters(rows) * n)
-        batch, trial = _core.Batch(self._engine, rows.sparse, -1, n, team), self._trial(-1, team)
+        batch_threads = worker_count(n_threads, 2.0 * self._used_parameters(rows) * n)
+        batch, tuner = (
+            _core.BatchWorkspace(self._layers, rows.sparse, -1, n, batch_threads),
+            self._tuner(-1, batch_threads),
+        )
         for start, stop in self._slices(rows, n):
-            with _piece(trial, stop - start) as others:
-                _core.forward_all(self._engine, batch, others, rows, start, stop, out)
+            with _timed(tuner, stop - start) as others:
+                _core.forward_all(self._layers, batch, others, rows, start, stop, out)
         return out
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -292,7 +302,7 @@ class Network:
 
     def _loss_of(self, rows: _core.Rows) -> float:
         """Return the (weighted) mean loss of rows that were checked before."""
-        total = sum(self._engine.loss_sum(rows, *piece) for piece in self._slices(rows, rows.n))
+        total = sum(self._layers.loss_sum(rows, *piece) for piece in self._slices(rows, rows.n))
         return total / rows.weight()
 
     def gradients(
@@ -309,9 +319,9 @@ class Network:
         grad_biases : list of ndarray of shape (n_out,)
         """
         rows = self._rows(X, y, sample_weight, needs_y=True)
-        total, piece, loss_sum = self._arena.like(), self._arena.like(), 0.0
+        total, piece, loss_sum = self._arena.zeros_like(), self._arena.zeros_like(), 0.0
         for start, stop in self._slices(rows, rows.n):
-            loss_sum += self._engine.sum_gradients(rows, start, stop, piece.values)
+            loss_sum += self._layers.sum_gradients(rows, start, stop, piece.values)
             total.values += piece.values
         weight = rows.weight()
         total.values /= weight
@@ -350,7 +360,7 @@ class Network:
         """
         self._check_parameters()
         checked = as_rows(X, self.layer_sizes[0], self.dtype)
-        return sensitivities(self._engine, self._arena, checked, summary, relative)
+        return sensitivities(self._layers, self._arena, checked, summary, relative)
 
     # -- training ----------------------------------------------------------------------------
 
@@ -371,15 +381,15 @@ class Network:
             The row's loss before the step. If it is not finite, no step is taken and a
             `DivergenceWarning` is given.
         """
-        least, most = self._rates
-        if not (isinstance(learning_rate, float) and least <= learning_rate <= most):
+        least, max_epochs = self._rates
+        if not (isinstance(learning_rate, float) and least <= learning_rate <= max_epochs):
             learning_rate = check_number("learning_rate", learning_rate, above=0)
-            check_held("learning_rate", learning_rate, self.dtype)
-        loss = self._engine.step(x, y, learning_rate)
+            check_fits_dtype("learning_rate", learning_rate, self.dtype)
+        loss = self._layers.step(x, y, learning_rate)
         if loss is None:
             x_rows = as_rows(np.asarray(x)[np.newaxis], self.layer_sizes[0], self.dtype)
             y_rows = self._dense_targets(np.asarray(y)[np.newaxis], 1)
-            loss = self._engine.step(
+            loss = self._layers.step(
                 np.ascontiguousarray(x_rows[0]), np.ascontiguousarray(y_rows[0]), learning_rate
             )
             assert loss is not None  # both are now as the kernels read them
@@ -423,7 +433,7 @@ class Network:
         y : array-like of shape (n, n_out); (n,) for one output; class numbers (n,) for softmax
         learning_rate : float, > 0
         order : array-like of int, default=None
-            Rows to visit, in this order; may repeat rows or leave some out. None: 0 to n - 1.
+            Rows to train on, in this order; may repeat rows or leave some out. None: 0 to n - 1.
         momentum : float in [0, 1), default=0.0
         nesterov : bool, default=False
         alpha : float, >= 0, default=0.0
@@ -460,7 +470,7 @@ class Network:
         Returns
         -------
         float
-            The (weighted) mean over visited rows of the row's loss just before its own step; not
+            The (weighted) mean over these rows of the row's loss just before its own step; not
             finite if training diverged (a row's loss is not finite, or larger than any sensible
             network's), which stops the epoch, keeps the weights from before
             the epoch and gives a `DivergenceWarning`.
@@ -498,9 +508,9 @@ class Network:
         if self._in_training.locked():
             return None
         with self._in_training:
-            largest_loss = self._largest_loss(0.0)  # whatever the target is
-            loss = self._engine.step(x, y, rate, solver.alpha, largest_loss)
-        return loss if loss is not None and loss <= largest_loss else None
+            max_loss = self._max_loss(0.0)  # whatever the target is
+            loss = self._layers.step(x, y, rate, solver.alpha, max_loss)
+        return loss if loss is not None and loss <= max_loss else None
 
     def _run_epoch(
         self,
@@ -522,9 +532,9 @@ class Network:
             return self._run_slices(rows, order, solver, plan, rates)
 
     def _training(self) -> threading.Lock:
-        """Return the lock of whoever trains the network, which nobody must hold.
+        """Return the lock that training holds; raise if it is held.
 
-        For a ``with``: after ``acquire`` Ctrl-C may come before a ``try``.
+        Use it in a ``with``: Ctrl-C may come between ``acquire`` and ``try``.
         """
         if self._in_training.locked():
             raise RuntimeError(
@@ -538,34 +548,34 @@ class Network:
         rows: _core.Rows,
         order: NDArray[np.int64],
         solver: Solver,
-        most: int,
+        max_epochs: int,
         shuffle: Any,
         rate: Callable[[int], float],
         n_threads: int = 1,
-        is_anew: bool = True,
+        reshuffle_from_start: bool = True,
     ) -> list[float]:
         """Run up to so many epochs that are short, one after another; return their losses.
 
-        Each like `_run_epoch` for ``order`` as ``shuffle``, a RandomState if any, has shuffled it,
-        anew or else in place, on from where the last epoch left it; and with the learning rate that
-        ``rate`` returns for the number of rows visited before, which begins with that of the
-        solver; as long as the plan is the same for it.
+        Each is `_run_epoch` for ``order``, shuffled by ``shuffle``, a RandomState if any: from
+        ``order`` itself if ``reshuffle_from_start``, else in place, from the order of the last
+        epoch. Its learning rate is what ``rate`` returns for the number of rows seen before;
+        a rate that changes the plan ends the call.
 
         No epochs where one is a piece of work of its own, between which Ctrl-C is honoured; and no
         more of them from one that diverges on.
         """
-        if most < 2 or not (shuffle is None or _core.can_shuffle(order, shuffle)):
+        if max_epochs < 2 or not (shuffle is None or _core.can_shuffle(order, shuffle)):
             return []
         with self._training():
             plan = self._plan(len(order), solver, rows, n_threads)
-            n = min(most, self._epochs_at_once(rows, len(order), solver, plan))
+            n = min(max_epochs, self._epochs_at_once(rows, len(order), solver, plan))
             if n < 2:
                 return []
             rates = [rate(epoch * len(order)) for epoch in range(n)]
             same = [solver.decays_slowly(one) == solver.decays_slowly() for one in rates]
             n = same.index(False) if False in same else n
             return self._run_together(
-                rows, order, solver, plan, np.array(rates[:n]), shuffle, is_anew
+                rows, order, solver, plan, np.array(rates[:n]), shuffle, reshuffle_from_start
             )
 
     def _run_together(
@@ -576,54 +586,54 @@ class Network:
         plan: Plan,
         rates: NDArray[np.float64],
         shuffle: Any,
-        is_anew: bool,
+        reshuffle_from_start: bool,
     ) -> list[float]:
         """Run epochs as one piece of work, which they are too short to be by themselves."""
-        _weight_of_visits(rows, order, solver)
+        _total_weight(rows, order, solver)
         moments, losses = self._moments_of(solver), np.empty(len(rates))
         options = self._options(rows, solver, plan, moments, len(order))
-        trial = self._trial(options["batch_size"], plan.n_threads)
+        tuner = self._tuner(options["batch_size"], plan.n_threads)
         state = self._state(moments)
-        before = self._before = room_like(self._before, state)
+        before = self._before = empty_like(self._before, state)
         is_done = False
         copy_each(before, state)
         try:
-            self._in_piece = state
-            with _piece(trial, len(rates) * len(order)) as helpers:
+            self._state_in_use = state
+            with _timed(tuner, len(rates) * len(order)) as workers:
                 n_done = _core.train_epochs(
-                    self._engine,
+                    self._layers,
                     rows,
                     order,
-                    is_anew,
+                    reshuffle_from_start,
                     rates,
                     losses,
                     shuffle,
-                    helpers=helpers,
+                    workers=workers,
                     **options,
                 )
             if moments is not None:
                 moments.n_steps += n_done * -(-len(order) // options["batch_size"])
-            self._n_visits += n_done * len(order) * solver.drops_units
+            self._n_samples += n_done * len(order) * solver.drops_units
             is_done = True
         finally:
             if not is_done:  # Ctrl-C, maybe at the very end
                 copy_each(state, before)
-            self._in_piece = []
+            self._state_in_use = []
         found: list[float] = losses[:n_done].tolist()
         return found
 
     def _options(
         self, rows: _core.Rows, solver: Solver, plan: Plan, moments: Moments | None, n_rows: int
     ) -> dict[str, Any]:
-        """Return what `_core.Engine` is told of training: solver, where it stands, memory."""
+        """Return the options of `_core.train`: solver, its state, memory."""
         options = solver.options(len(self.layer_sizes) - 2)
         options["batch_size"] = batch_size = min(solver.batch_size, n_rows)
-        options["largest_loss"] = rows.largest_loss
-        options["first_visit"] = self._n_visits
+        options["max_loss"] = rows.max_loss
+        options["first_sample"] = self._n_samples
         if plan.path in ("registers", "blocks") or (plan.path == "rows" and rows.sparse):
-            options["layout"] = self._layout(rows, solver, plan)
+            options["workspace"] = self._workspace(rows, solver, plan)
         if plan.path == "batches":
-            options["batch"] = self._team(rows, solver, batch_size, plan)
+            options["batch"] = self._batch_workspace(rows, solver, batch_size, plan)
         if moments is not None:
             options["moments"], options["n_steps"] = moments.values, moments.n_steps
         return options
@@ -637,68 +647,71 @@ class Network:
         rates: Rates | None = None,
     ) -> float:
         """Run an epoch piece by piece; Ctrl-C is honoured in between."""
-        total_weight = _weight_of_visits(rows, order, solver)
+        total_weight = _total_weight(rows, order, solver)
         moments = self._moments_of(solver)
         options = self._options(rows, solver, plan, moments, len(order))
         batch_size = options["batch_size"]
-        trial = self._trial(batch_size, plan.n_threads)
+        tuner = self._tuner(batch_size, plan.n_threads)
         values, loss_sum = self._arena.values, 0.0
         state = self._state(moments)
-        before = self._before = room_like(self._before, state)  # kept from epoch to epoch
+        before = self._before = empty_like(self._before, state)  # kept from epoch to epoch
         per_row = self._moved_parameters(plan, solver, rows) / plan.rows
-        laid_out = self._laid_out(plan, solver)
+        packed = self._n_packed(plan, solver)
         at_start: list[NDArray[Any]] | None = None
-        n_visits = self._n_visits
-        pieces = self._slices(rows, len(order), plan.rows, per_row, laid_out)
+        n_samples = self._n_samples
+        pieces = self._slices(rows, len(order), plan.rows, per_row, packed)
         for start, stop in pieces if rates is None else rates.cut(pieces):
             if rates is not None:
                 options["learning_rate"] = rates.at(start)
             if start == 0 and stop < len(order):  # what it goes back to if a later piece diverges
                 at_start = [array.copy() for array in state]
             copy_each(before, state)
-            sound = False
+            is_whole = False
             try:
-                self._in_piece = state
-                with _piece(trial, stop - start) as others:
+                self._state_in_use = state
+                with _timed(tuner, stop - start) as others:
                     stopped, slice_loss = _core.train(
-                        self._engine, rows, order, start, stop, helpers=others, **options
+                        self._layers, rows, order, start, stop, workers=others, **options
                     )
-                sound = stopped == stop and _core.all_finite(values)
+                is_whole = stopped == stop and _core.all_finite(values)
             finally:
-                if not sound:  # it diverged, or was interrupted in the middle of a piece
+                if not is_whole:  # it diverged, or was interrupted in the middle of a piece
                     copy_each(state, before)
-                self._in_piece = []
-            if not sound:
+                self._state_in_use = []
+            if not is_whole:
                 if at_start is not None:
                     copy_each(state, at_start)
-                    self._n_visits = n_visits
+                    self._n_samples = n_samples
                 self.reset_solver()
                 return math.inf
             loss_sum += slice_loss
             if moments is not None:
                 moments.n_steps += -(-(stop - start) // batch_size)
                 options["n_steps"] = moments.n_steps
-            self._n_visits += (stop - start) * solver.drops_units
-            options["first_visit"] = self._n_visits
+            self._n_samples += (stop - start) * solver.drops_units
+            options["first_sample"] = self._n_samples
         return loss_sum / total_weight
 
     def _end_training_of_parent(self) -> None:
-        """In a child process: nobody trains this copy; what was half done is undone."""
+        """In a child process: release the lock, and undo an unfinished slice."""
         self._in_training = threading.Lock()
-        self._batch, self._layouts = None, {}  # a thread of the parent may have been in the midst
-        if self._in_piece:
-            copy_each(self._in_piece, self._before)
-            self._in_piece = []
+        self._batch, self._workspaces = (
+            None,
+            {},
+        )  # a thread of the parent may have been in the midst
+        if self._state_in_use:
+            copy_each(self._state_in_use, self._before)
+            self._state_in_use = []
 
     def _state(self, moments: Moments | None) -> list[NDArray[Any]]:
         """Return all numbers that training changes: the parameters, and these moments."""
         return [self._arena.values, *([] if moments is None else [moments.values])]
 
-    def _trial(self, batch_size: int, n_threads: int) -> Trial | None:
-        """Return what is known of helpers' worth for such batches (-1: predictions)."""
+    def _tuner(self, batch_size: int, n_threads: int) -> ThreadTuner | None:
+        """Return the tuner of threads for such batches (-1: predictions)."""
         if n_threads == 1:
             return None
-        return self._trials.setdefault((batch_size, n_threads), Trial())
+        return self._tuners.setdefault((batch_size, n_threads), ThreadTuner())
 
     def _moments_of(self, solver: Solver) -> Moments | None:
         """Return what the solver keeps beside the weights; zeros at first."""
@@ -707,18 +720,20 @@ class Network:
             self._moments[rule.name] = Moments(self._arena, len(rule.kept))
         return self._moments.get(rule.name)
 
-    def _layout(self, rows: _core.Rows, solver: Solver, plan: Plan) -> _core.Layout:
+    def _workspace(self, rows: _core.Rows, solver: Solver, plan: Plan) -> _core.Workspace:
         """Return memory for training row by row."""
         kind = plan.path, rows.sparse, solver.rule.name
-        if kind not in self._layouts:
-            self._layouts[kind] = _core.Layout(self._engine, *kind)
-        return self._layouts[kind]
+        if kind not in self._workspaces:
+            self._workspaces[kind] = _core.Workspace(self._layers, *kind)
+        return self._workspaces[kind]
 
-    def _team(self, rows: _core.Rows, solver: Solver, batch_size: int, plan: Plan) -> _core.Batch:
-        """Return memory for a team of threads that train on batches."""
+    def _batch_workspace(
+        self, rows: _core.Rows, solver: Solver, batch_size: int, plan: Plan
+    ) -> _core.BatchWorkspace:
+        """Return memory for training on batches with several threads."""
         kind = rows.sparse, solver.n_moments, batch_size, plan.n_threads
         if self._batch is None or self._batch.kind != kind:
-            self._batch = _core.Batch(self._engine, *kind)
+            self._batch = _core.BatchWorkspace(self._layers, *kind)
         return self._batch
 
     def _moved_parameters(self, plan: Plan, solver: Solver, rows: _core.Rows) -> float:
@@ -766,33 +781,33 @@ class Network:
         return self._plan(n_rows, follow, sparse, n_threads)
 
     def _plan(self, n_rows: int, solver: Solver, rows: _core.Rows | bool, n_threads: int) -> Plan:
-        """Return the plan for these rows, or only told whether they are sparse."""
+        """Return the plan for these rows; or given only whether they are sparse."""
         sparse = rows if isinstance(rows, bool) else rows.sparse
         used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
         weighted = not isinstance(rows, bool) and rows.sample_weight is not None
-        # Steps that a row's gradient alone does not say, or a loss that is not the row's alone.
-        everything = (
+        # Steps, or a loss, that depend on more than one row's gradient.
+        needs_all_weights = (
             not solver.rule.is_linear
             or solver.drops_units
             or (solver.by_weight and (solver.alpha > 0 or weighted))
         )
         operations = 6.0 * used * min(solver.batch_size, n_rows)
-        team = team_size(n_threads, operations) if n_threads > 1 else 1
-        engine = self._engine
+        batch_threads = worker_count(n_threads, operations) if n_threads > 1 else 1
+        layers = self._layers
         return plan_of(
-            engine.isa,
+            layers.isa,
             self._dtype_name,
-            engine.block_rows,
-            engine.tiny_with_momentum if solver.n_moments else engine.tiny,
+            layers.block_rows,
+            layers.fits_registers_with_momentum if solver.n_moments else layers.fits_registers,
             solver.decays_slowly(),
             n_rows,
             solver.batch_size,
             sparse,
-            isinstance(rows, bool) or rows.values_per_row < LEAST_FULL * self.layer_sizes[0],
-            everything,
+            isinstance(rows, bool) or rows.values_per_row < MIN_FULL * self.layer_sizes[0],
+            needs_all_weights,
             solver.rests,
             solver.n_moments > 0,
-            team,
+            batch_threads,
         )
 
     def copy(self) -> Network:
@@ -809,7 +824,7 @@ class Network:
             "loss_name": self.loss_name,
             "huber_delta": self.huber_delta,
             "quantile": self.quantile,
-            "_n_visits": self._n_visits,
+            "_n_samples": self._n_samples,
             "dtype": self.dtype,
             "parameters": self._arena.arrays(),
             "moments": {
@@ -825,7 +840,7 @@ class Network:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Become the network of a saved state, or stay as it is where that is not sound."""
+        """Become the network of a saved state, or stay unchanged where that is invalid."""
         try:
             network = _of_state(type(self), dict(state))
         except (KeyError, IndexError, AttributeError) as error:
@@ -846,7 +861,7 @@ class Network:
     def _rows(
         self, X: Any, y: Any = None, sample_weight: Any = None, *, needs_y: bool = False
     ) -> _core.Rows:
-        """Check data and lay it open for the kernels."""
+        """Check data and return it as pointers for C."""
         self._check_parameters()
         checked = as_rows(X, self.layer_sizes[0], self.dtype)
         n_rows = len(checked[2]) - 1 if isinstance(checked, tuple) else len(checked)
@@ -860,7 +875,7 @@ class Network:
             raise ValueError("sample_weight is too large to sum up: scale the weights down")
         rows = _core.Rows(checked, self.layer_sizes[0], targets, weights)
         if targets is not None:
-            rows.largest_loss = min(1e300, self._largest_loss(_largest(targets)))
+            rows.max_loss = min(1e300, self._max_loss(_largest(targets)))
         return rows
 
     def _check_parameters(self) -> None:
@@ -878,7 +893,7 @@ class Network:
         )
 
     def _dense_targets(self, y: Any, n_rows: int) -> NDArray[Any]:
-        """Return the same with the indicators of each row's class in it."""
+        """Return `_targets` as a dense array, with indicators of each row's class."""
         targets = self._targets(y, n_rows)
         return targets[0][targets[1]] if isinstance(targets, tuple) else targets
 
@@ -892,15 +907,15 @@ class Network:
         n: int,
         multiple: int = 1,
         params_per_row: float = 0.0,
-        n_laid_out: int = 0,
+        n_packed: int = 0,
     ) -> Iterator[tuple[int, int]]:
         """Cut range(n) into pieces of work, see `_rows_at_once`."""
-        size = self._rows_at_once(rows, multiple, params_per_row, n_laid_out)
+        size = self._rows_at_once(rows, multiple, params_per_row, n_packed)
         for start in range(0, n, size):
             yield start, min(start + size, n)
 
     def _rows_at_once(
-        self, rows: _core.Rows, multiple: int, params_per_row: float, n_laid_out: int
+        self, rows: _core.Rows, multiple: int, params_per_row: float, n_packed: int
     ) -> int:
         """Return how many rows are a piece of work: 20 ms, or more where work costs much to begin.
 
@@ -908,7 +923,7 @@ class Network:
         must give the same bits every time. ``params_per_row`` is how many of the parameters a row
         moves besides those it meets.
         """
-        seconds = self._seconds_at_once(n_laid_out)
+        seconds = self._seconds_at_once(n_packed)
         n = int(seconds / self._seconds_per_row(rows, params_per_row))
         return max(1, n // multiple) * multiple
 
@@ -917,26 +932,26 @@ class Network:
         params_per_row = self._moved_parameters(plan, solver, rows) / plan.rows
         kept = self.n_parameters * (1 + solver.n_moments)
         seconds = n_rows * self._seconds_per_row(rows, params_per_row) + SECONDS_TO_KEEP * kept
-        seconds_at_once = self._seconds_at_once(self._laid_out(plan, solver))
-        return min(MOST_TOGETHER, int(seconds_at_once / seconds))
+        seconds_at_once = self._seconds_at_once(self._n_packed(plan, solver))
+        return min(MAX_TOGETHER, int(seconds_at_once / seconds))
 
-    def _laid_out(self, plan: Plan, solver: Solver) -> int:
-        """Return how many numbers are laid out anew for a piece of work: batches have panels."""
+    def _n_packed(self, plan: Plan, solver: Solver) -> int:
+        """Return how many numbers a piece of work packs: batches have panels."""
         return self.n_parameters * (1 + solver.n_moments) if plan.path == "batches" else 0
 
-    def _seconds_at_once(self, n_laid_out: int) -> float:
+    def _seconds_at_once(self, n_packed: int) -> float:
         """Return how long a piece of work may be, which Ctrl-C waits for."""
-        return min(0.1, max(0.02, 8e-8 * self.n_parameters, 2.5e-7 * n_laid_out))
+        return min(0.1, max(0.02, 8e-8 * self.n_parameters, 2.5e-7 * n_packed))
 
     def _seconds_per_row(self, rows: _core.Rows, params_per_row: float) -> float:
         """Return about how long a row takes, on a processor of some 3 GHz."""
-        has_vectors = _core.lanes(self._engine.isa, self._dtype_name) > 1
+        has_vectors = _core.lanes(self._layers.isa, self._dtype_name) > 1
         each = SECONDS_PER_PARAMETER if has_vectors else SECONDS_PER_PARAMETER_IN_SCALARS
         each *= SPARSE_FACTOR if rows.sparse else 1.0
         return 2e-8 + each * (self._used_parameters(rows) + params_per_row)
 
 
-MOST_STEPS = 2**53  # of a network's life: doubles and 64-bit integers hold them all
+MAX_STEPS = 2**53  # of a network's life: doubles and 64-bit integers hold them all
 
 _alive: weakref.WeakSet[Network] = weakref.WeakSet()
 
@@ -951,12 +966,14 @@ if hasattr(os, "register_at_fork"):  # a child process has none of its parent's 
     os.register_at_fork(after_in_child=_end_training_of_parent)
 
 
-def _piece(trial: Trial | None, n_rows: int) -> contextlib.AbstractContextManager[Helpers | None]:
-    """Return the context of a piece of work on so many rows: who helps with it."""
-    return _NO_HELP if trial is None else trial.piece(n_rows)
+def _timed(
+    tuner: ThreadTuner | None, n_rows: int
+) -> contextlib.AbstractContextManager[Workers | None]:
+    """Return the context of a piece of work on so many rows: its worker threads, or None."""
+    return _NO_WORKERS if tuner is None else tuner.timed(n_rows)
 
 
-_NO_HELP = contextlib.nullcontext()
+_NO_WORKERS = contextlib.nullcontext()
 
 
 def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
@@ -973,7 +990,7 @@ def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
         dtype=state["dtype"],
         random_state=_Undrawn(),
     )
-    network._n_visits = _count("_n_visits", state["_n_visits"])
+    network._n_samples = _count("_n_samples", state["_n_samples"])
     network._arena.load(state["parameters"])
     for rule, (n_steps, arrays) in state["moments"].items():
         if rule not in RULES or not arrays or list(arrays) != list(RULES[rule].kept):
@@ -988,8 +1005,8 @@ def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
 def _count(name: str, value: Any) -> int:
     """Return a number of steps or rows that training can go on from."""
     count = check_whole(name, value, at_least=0)
-    if count > MOST_STEPS:
-        raise ValueError(f"{name} must be at most {MOST_STEPS}; got {count}")
+    if count > MAX_STEPS:
+        raise ValueError(f"{name} must be at most {MAX_STEPS}; got {count}")
     return count
 
 
@@ -1026,7 +1043,7 @@ def _largest(targets: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]) -> 
     return max(float(targets.max()), -float(targets.min())) if targets.size else 0.0
 
 
-def _weight_of_visits(rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
+def _total_weight(rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
     """Return what an epoch's loss is a mean over: the weights of its rows, or their number."""
     if solver.by_weight:
         return len(order)

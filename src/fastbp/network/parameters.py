@@ -35,7 +35,7 @@ class Parameters(list[NDArray[Any]]):
         self._name = name
 
     def new_views(self) -> Parameters:
-        """Return the same list of new views, to hand out.
+        """Return the same list of new views, for users.
 
         What the caller assigns to a view's shape, strides, dtype or flags changes only the view.
         """
@@ -114,11 +114,11 @@ class Arena:
         self.weights = Parameters(views[0::2], "weights")
         self.biases = Parameters(views[1::2], "biases")
 
-    def like(self) -> Arena:
+    def zeros_like(self) -> Arena:
         """Return an arena of the same layout, all zeros."""
         return Arena(self.layer_sizes, self.dtype)
 
-    def rows_alike(self, n: int) -> tuple[NDArray[Any], list[Arena]]:
+    def state_arrays(self, n: int) -> tuple[NDArray[Any], list[Arena]]:
         """Return n arenas of the same layout, all zeros, as the rows of one array, and each."""
         rows = aligned_zeros(n * self.values.size, self.dtype).reshape(n, -1)
         return rows, [Arena(self.layer_sizes, self.dtype, row) for row in rows]

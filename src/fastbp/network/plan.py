@@ -47,8 +47,8 @@ class Plan:
 SECONDS_PER_PARAMETER, SECONDS_PER_PARAMETER_IN_SCALARS = 2.5e-10, 1.25e-9  # that a row meets,
 SPARSE_FACTOR = 2.5  # so much longer one by one,
 SECONDS_TO_KEEP = 2e-9  # and to copy and check a number before and after an epoch
-LEAST_FULL = 1 / 8  # of values that are not zero, from which on blocks of sparse rows pay
-MOST_TOGETHER = 1000  # epochs, whose losses are noted together
+MIN_FULL = 1 / 8  # of values that are not zero, from which on blocks of sparse rows pay
+MAX_TOGETHER = 1000  # epochs, whose losses are noted together
 
 
 @functools.lru_cache(maxsize=64)
@@ -56,26 +56,26 @@ def plan_of(
     isa: str,
     dtype: str,
     block_rows: int,
-    is_tiny: bool,
+    fits_registers: bool,
     decays_slowly: bool,
     n_rows: int,
     batch_size: int,
     is_sparse: bool,
     is_nearly_empty: bool,
-    everything: bool,
+    needs_all_weights: bool,
     rests: bool,
     has_moments: bool,
-    team: int,
+    batch_threads: int,
 ) -> Plan:
     """Return the plan for a network of such sizes; see `Network._plan`."""
     lanes = _core.lanes(isa, dtype)
     together = n_rows >= 2 * block_rows
     path, rows, n_threads = "rows", 1, 1
-    if batch_size > 1 or (is_sparse and everything and not rests):
-        path, rows, n_threads = "batches", batch_size, team
-    elif everything or (is_sparse and (is_nearly_empty or has_moments)):
+    if batch_size > 1 or (is_sparse and needs_all_weights and not rests):
+        path, rows, n_threads = "batches", batch_size, batch_threads
+    elif needs_all_weights or (is_sparse and (is_nearly_empty or has_moments)):
         pass
-    elif is_tiny and not is_sparse:
+    elif fits_registers and not is_sparse:
         if n_rows > 1 and (decays_slowly or has_moments):
             path = "registers"
     elif together and (lanes > 1 or is_sparse or has_moments):

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from .checks import (
-    LEAST_EPSILON,
+    MIN_EPSILON,
     check_choice,
     check_dropout,
-    check_held,
+    check_fits_dtype,
     check_number,
     check_whole,
 )
 from .solvers import OPTIONS, SOLVERS, Rule, rule_of
 
-MOST_DECAY = 0.5  # in a row, of weights that decay by a scale, as those of small networks do
+MAX_DECAY = 0.5  # in a row, of weights that decay by a scale, as those of small networks do
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Solver:
     """What a step does with a gradient; the names are those of `Network.train_epoch`.
 
     ``by_weight``: a batch's mean is per weight of its rows, not per row, for gradients and losses,
-    and its loss includes the L2 penalty. ``dropout_seed`` and the number of a row's visit, which
+    and its loss includes the L2 penalty. ``dropout_seed`` and the number of the sample, which
     the network counts, decide which units are dropped.
     """
 
@@ -60,13 +60,15 @@ class Solver:
         """Refuse numbers that steps of this dtype cannot be taken with; call the rate this."""
         if dtype == np.float64:
             return
-        check_held(rate, self.learning_rate, dtype)
+        check_fits_dtype(rate, self.learning_rate, dtype)
         if self.alpha > 0:
-            check_held("alpha", max(self.alpha, 1e-30), dtype)  # a small one may count for nothing
+            check_fits_dtype(
+                "alpha", max(self.alpha, 1e-30), dtype
+            )  # a small one may count for nothing
         if "epsilon" in self.rule.options:
-            check_held("epsilon", self.epsilon, dtype, LEAST_EPSILON)
+            check_fits_dtype("epsilon", self.epsilon, dtype, MIN_EPSILON)
 
-    # Asked for in every epoch, of which a small one takes microseconds.
+    # Read in every epoch, of which a small one takes microseconds.
     @functools.cached_property
     def drops_units(self) -> bool:
         """Whether there is any dropout."""
@@ -90,7 +92,7 @@ class Solver:
     def decays_slowly(self, learning_rate: float | None = None) -> bool:
         """Whether a scale of all weights can do the decay, at the solver's or this rate."""
         rate = self.learning_rate if learning_rate is None else learning_rate
-        return self.alpha * rate <= MOST_DECAY
+        return self.alpha * rate <= MAX_DECAY
 
     @property
     def is_plain(self) -> bool:
@@ -100,7 +102,7 @@ class Solver:
         return self.batch_size == 1 and simple
 
     def options(self, n_hidden: int) -> dict[str, Any]:
-        """Return what `_core.train` is told for a network of so many hidden layers."""
+        """Return the options of `_core.train` for a network of so many hidden layers."""
         options = dict(self._options)
         if self.drops_units:
             options["dropout"] = check_dropout(self.dropout, n_hidden)
@@ -155,13 +157,13 @@ class Rates:
         return dataclasses.replace(self, first=self.first + row)
 
 
-def checked_solver(*told: Any) -> Solver:
-    """Return a solver, which is checked once however often it is asked for."""
+def checked_solver(*values: Any) -> Solver:
+    """Return a solver; equal arguments are checked once."""
     try:
-        hash(told)
+        hash(values)
     except TypeError:  # there is a list among them
-        return Solver(*told)
-    return _solver_once(*told)
+        return Solver(*values)
+    return _solver_once(*values)
 
 
 _solver_once = functools.lru_cache(maxsize=64, typed=True)(Solver)

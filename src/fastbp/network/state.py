@@ -15,12 +15,12 @@ class Moments:
     """What a solver keeps beside the weights, such as velocities: of `Rule.kept`, in its order."""
 
     def __init__(self, arena: Arena, n: int) -> None:
-        self.values, self.arenas = arena.rows_alike(n)
+        self.values, self.arenas = arena.state_arrays(n)
         self.n_steps = 0
 
 
-def room_like(kept: list[NDArray[Any]], arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Return memory for copies of the arrays: what was kept for that, if it still fits."""
+def empty_like(kept: list[NDArray[Any]], arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Return uninitialised arrays like the given ones: the previous ones, if they still fit."""
     if [room.shape for room in kept] == [array.shape for array in arrays]:
         return kept
     return [np.empty_like(array) for array in arrays]

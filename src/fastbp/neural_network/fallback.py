@@ -15,7 +15,7 @@ from .solver import FLOATS, solver_of
 
 # Targets beyond this, from which float32 takes away nothing below 1: scikit-learn, which does that
 # in float64 unless they are float32 themselves, sees a loss fall that else would stand still.
-MOST_EXACT = 2**24
+MAX_EXACT = 2**24
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")  # of scikit-learn
 # Loss and output activation that belong together.
 PAIRS = (
@@ -26,7 +26,7 @@ PAIRS = (
 )
 
 
-def obstacle(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -> str | None:
+def reason_for_fallback(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -> str | None:
     """Return why this training must be left to scikit-learn's own code, or None."""
     method = sklearn_internals.overridden(model)
     if method is not None:
@@ -37,15 +37,15 @@ def obstacle(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -> str | N
     ):
         return "the optimiser is not scikit-learn's"
     return (
-        obstacle_in_parameters(model, X)
-        or _obstacle_in_solver(model)
-        or _obstacle_in_state(model)
-        or _obstacle_in_data(model, X, y, sample_weight)
+        fallback_for_parameters(model, X)
+        or _fallback_for_solver(model)
+        or _fallback_for_state(model)
+        or _fallback_for_data(model, X, y, sample_weight)
     )
 
 
-def obstacle_in_parameters(model: Any, X: Any) -> str | None:
-    """Return why the engine cannot compute with these parameters on this X, or None."""
+def fallback_for_parameters(model: Any, X: Any) -> str | None:
+    """Return why fastbp cannot compute with these parameters on this X, or None."""
     arrays = [*model.coefs_, *model.intercepts_]
     dtype = getattr(arrays[0], "dtype", None) if arrays else None
     if dtype not in FLOATS or any(type(a) is not np.ndarray or a.dtype != dtype for a in arrays):
@@ -68,14 +68,14 @@ def obstacle_in_parameters(model: Any, X: Any) -> str | None:
     return None
 
 
-def _obstacle_in_solver(model: Any) -> str | None:
+def _fallback_for_solver(model: Any) -> str | None:
     if solver_of(model._optimizer, model.alpha, 1, model.coefs_[0].dtype) is None:
         return "the solver's parameters are out of the engine's range"
     return None
 
 
-def _obstacle_in_state(model: Any) -> str | None:
-    """Return why the engine cannot write to the parameters or take up the moments, or None."""
+def _fallback_for_state(model: Any) -> str | None:
+    """Return why fastbp cannot write to the parameters or take up the moments, or None."""
     arrays = [*model.coefs_, *model.intercepts_]
     if not all(array.flags.writeable for array in arrays):
         return "a parameter is read-only"
@@ -88,7 +88,7 @@ def _obstacle_in_state(model: Any) -> str | None:
     return None
 
 
-def _obstacle_in_data(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -> str | None:
+def _fallback_for_data(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -> str | None:
     if get_config()["assume_finite"] and not is_finite(X):
         return "X is not finite"
     if y.dtype.kind not in "bfiu" or y.shape[1] != model.coefs_[-1].shape[1]:
@@ -111,7 +111,7 @@ def _obstacle_in_data(model: Any, X: Any, y: NDArray[Any], sample_weight: Any) -
 
 
 def _is_large(y: NDArray[Any]) -> bool:
-    return y.dtype.kind != "b" and bool(y.max() > MOST_EXACT or y.min() < -MOST_EXACT)
+    return y.dtype.kind != "b" and bool(y.max() > MAX_EXACT or y.min() < -MAX_EXACT)
 
 
 def is_finite(X: Any) -> bool:

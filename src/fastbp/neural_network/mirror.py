@@ -1,7 +1,7 @@
-"""`Twin`: a network of fastbp that computes what a perceptron of scikit-learn would.
+"""`Mirror`: a network of fastbp that computes what a perceptron of scikit-learn would.
 
-The model's own arrays stay what counts: its parameters and its optimiser's moments are copied into
-the network, which trains, and back before anybody looks.
+The model's own arrays stay the reference: its parameters and its optimiser's moments are copied
+into the network, which trains, and back before they are read.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from scipy.sparse import issparse
 from .. import _core
 from ..network import Network, Solver
 from ..network.arrays import blocks_of_rows
-from ..network.state import Moments, copy_each, room_like
+from ..network.state import Moments, copy_each, empty_like
 from ..network.threads import available_threads
 from . import sklearn_internals
-from .fallback import is_finite, obstacle_in_parameters
+from .fallback import fallback_for_parameters, is_finite
 from .solver import LARGE, solver_of
 
 REPORTED = {
@@ -46,7 +46,7 @@ class ReportingNetwork(Network):
         """Leave the parameters at 0: the model's are copied in."""
 
     @classmethod
-    def like(cls, model: Any) -> ReportingNetwork:
+    def for_model(cls, model: Any) -> ReportingNetwork:
         """Return a network with the layers of a model, and parameters to be loaded."""
         return cls(
             [len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_)],
@@ -54,11 +54,11 @@ class ReportingNetwork(Network):
             out_activation=model.out_activation_,
             loss=model.loss,
             dtype=model.coefs_[0].dtype,
-            random_state=np.random,  # which is not asked for anything
+            random_state=np.random,  # which is not used
         )
 
     def fits(self, model: Any) -> bool:
-        """Whether this is what `like` would return."""
+        """Whether this is what `for_model` would return."""
         return (
             self.layer_sizes == (len(model.coefs_[0]), *(W.shape[1] for W in model.coefs_))
             and all(name == model.activation for name in self.activation)
@@ -75,8 +75,8 @@ class ReportingNetwork(Network):
 
         What infinite terms add up to depends on their order, and an activation may hide it.
         """
-        values, most = self._arena.values, LARGE[self.dtype]
-        return bool(values.min() >= -most and values.max() <= most)
+        values, upper = self._arena.values, LARGE[self.dtype]
+        return bool(values.min() >= -upper and values.max() <= upper)
 
     def load(self, model: Any) -> None:
         """Copy the model's parameters in."""
@@ -89,20 +89,20 @@ class ReportingNetwork(Network):
         copy_each(model.intercepts_, self.biases)
 
 
-class Twin:
-    """A model's network, laid open for training on some rows.
+class Mirror:
+    """A model's network and the rows that it trains on.
 
     Parameters
     ----------
     model : MLPClassifier or MLPRegressor
-        For which `obstacle` has found nothing in the way.
+        For which `reason_for_fallback` returned None.
     X : ndarray or sparse matrix of shape (n, n_features)
     y : ndarray of shape (n, n_outputs)
     sample_weight : ndarray of shape (n,), or None
     batch_size : int
         Rows a step.
-    is_watched : bool
-        Whether somebody may look at the model after an epoch, or change it, before `hand_back`.
+    is_observed : bool
+        Whether the model may be read or changed after an epoch, before `write_back`.
     """
 
     def __init__(
@@ -112,19 +112,19 @@ class Twin:
         y: NDArray[Any],
         sample_weight: Any,
         batch_size: int,
-        is_watched: bool,
+        is_observed: bool,
     ) -> None:
         self.model, self.optimizer = model, model._optimizer
-        self._is_watched = is_watched
-        self._is_ahead = False  # of the model
+        self._is_observed = is_observed
+        self._is_newer = False  # of the model
         self._moments: Moments | None = None
         self._before: list[NDArray[Any]] = []
         self._arrays = [*model.coefs_, *model.intercepts_]
         self.batch_size = batch_size
         self.n_threads = available_threads()
-        self.network = _idle.taken(model)
+        self.network = _for_training.take(model)
         self.rows = self.network._rows(X, _targets(model, y), sample_weight)
-        self.rows.largest_loss = LARGE[self.network.dtype]
+        self.rows.max_loss = LARGE[self.network.dtype]
         self._has_weightless_rows = sample_weight is not None and bool(np.any(sample_weight == 0))
         self._dtypes = self._dtypes_of_state(X, y, sample_weight)
 
@@ -143,32 +143,32 @@ class Twin:
         -------
         float or None
             The loss as scikit-learn reckons it; or None, and the model as it was, where a weight
-            or a loss was no longer finite, or something else has come up that the host's own code
-            has to deal with.
+            or a loss was no longer finite, or where scikit-learn's own code has to run the epoch
+            for another reason.
         """
         solver = solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
         if solver is None or self._has_weightless_batch(order):
-            self.hand_back()
+            self.write_back()
             return None
-        if not self._is_ahead and not self._load(solver):
+        if not self._is_newer and not self._load(solver):
             return None
         self._moments = self.network._moments_of(solver)
-        n_steps = self._keep()
-        self._is_ahead = True
+        n_steps = self._save_snapshot()
+        self._is_newer = True
         loss = self.network._run_epoch(self.rows, order, solver, self.n_threads)
         is_finite = math.isfinite(loss) and self._has_finite_moments()
         if not is_finite:
-            self._restore(n_steps)
-        if self._is_watched or not is_finite:
-            self.hand_back()
+            self._restore_snapshot(n_steps)
+        if self._is_observed or not is_finite:
+            self.write_back()
         return loss if is_finite else None
 
     def _has_finite_moments(self) -> bool:
         """Whether no moment is NaN or infinite; weights stand still where the second is that."""
         return self._moments is None or _core.all_finite(self._moments.values)
 
-    def run_epochs(self, order: NDArray[np.int64], shuffle: Any, most: int) -> list[float]:
-        """Train for up to so many short epochs at once, while nobody looks.
+    def run_epochs(self, order: NDArray[np.int64], shuffle: Any, upper: int) -> list[float]:
+        """Train for up to so many short epochs at once, unobserved.
 
         Each on the rows of ``order`` as ``shuffle``, a RandomState or None, then leaves them there.
 
@@ -179,55 +179,55 @@ class Twin:
             itself, which also finds out why.
         """
         solver = solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
-        if self._is_watched or self._has_weightless_rows or most < 2 or solver is None:
+        if self._is_observed or self._has_weightless_rows or upper < 2 or solver is None:
             return []
-        if not self._is_ahead and not self._load(solver):
+        if not self._is_newer and not self._load(solver):
             return []
         self._moments = self.network._moments_of(solver)
-        self._is_ahead = True
+        self._is_newer = True
         return self.network._run_epochs(
-            self.rows, order, solver, most, shuffle, self._rate_after, self.n_threads, False
+            self.rows, order, solver, upper, shuffle, self._rate_after, self.n_threads, False
         )
 
     def _rate_after(self, n_rows: int) -> float:
-        """Return the learning rate when so many more rows will have been visited."""
+        """Return the learning rate after so many more rows."""
         optimizer = self.optimizer
         if isinstance(optimizer, sklearn_internals.AdamOptimizer):
             return float(optimizer.learning_rate_init)
         if n_rows and optimizer.lr_schedule == "invscaling":
-            n_visits = self.model.t_ + n_rows
+            n_samples = self.model.t_ + n_rows
             # in these words, so that it is scikit-learn's to the bit
-            return float(float(optimizer.learning_rate_init) / (n_visits + 1) ** optimizer.power_t)
+            return float(float(optimizer.learning_rate_init) / (n_samples + 1) ** optimizer.power_t)
         return float(optimizer.learning_rate)
 
-    def hand_back(self) -> None:
-        """Bring the model up to date; after Ctrl-C, with what was learnt so far, and despite it."""
+    def write_back(self) -> None:
+        """Write parameters and moments back into the model, even if Ctrl-C comes meanwhile."""
         interruption: KeyboardInterrupt | None = None
-        while self._is_ahead:
+        while self._is_newer:
             try:
                 self._store()
-                self._is_ahead = False
+                self._is_newer = False
             except KeyboardInterrupt as another:
                 interruption = another
         if interruption is not None:
             raise interruption
 
-    def _keep(self) -> int:
-        """Copy parameters and moments, to go back to; return how many steps they have seen."""
+    def _save_snapshot(self) -> int:
+        """Save parameters and moments; return how many steps they have seen."""
         state = self.network._state(self._moments)
-        self._before = room_like(self._before, state)
+        self._before = empty_like(self._before, state)
         copy_each(self._before, state)
         return self._moments.n_steps if self._moments else 0
 
-    def _restore(self, n_steps: int) -> None:
+    def _restore_snapshot(self, n_steps: int) -> None:
         copy_each(self.network._state(self._moments), self._before)
         if self._moments:
             self._moments.n_steps = n_steps
 
-    def put_away(self) -> None:
-        """Keep the network for the model's next call: making one takes longer than a few rows."""
-        if self.network.n_parameters <= MOST_KEPT:
-            _idle.put(self.model, self.network)
+    def cache(self) -> None:
+        """Cache the network for the model's next call: making one takes longer than a few rows."""
+        if self.network.n_parameters <= MAX_CACHED:
+            _for_training.put(self.model, self.network)
 
     def _has_weightless_batch(self, order: NDArray[np.int64]) -> bool:
         """Whether the rows of a batch have no weight together, over which none can be a mean."""
@@ -238,9 +238,9 @@ class Twin:
         return not np.all(np.add.reduceat(weights[order], starts) > 0)
 
     def _load(self, solver: Solver) -> bool:
-        """Copy parameters and moments in, which whoever watches may have changed meanwhile.
+        """Copy parameters and moments in, which callbacks may have changed meanwhile.
 
-        Returns whether the engine can go on with them: with other arrays in the place of those
+        Returns whether training can go on with them: with other arrays in the place of those
         that training began with, scikit-learn's optimiser goes on changing the latter.
         """
         arrays = [*self.model.coefs_, *self.model.intercepts_]
@@ -292,16 +292,16 @@ def _targets(model: Any, y: NDArray[Any]) -> NDArray[Any]:
 
 
 def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
-    """Return the activations of the output layer, (n, n_outputs), or why the engine cannot.
+    """Return the activations of the output layer, (n, n_outputs), or why fastbp cannot.
 
     Reads an array a block of rows after the other: no temporary is larger than one.
     """
-    found = obstacle_in_parameters(model, X)
+    found = fallback_for_parameters(model, X)
     if found is None and may_be_infinite and not is_finite(X):
         found = "X is not finite"
     if found is not None:
         return found
-    network, n_threads = _predicting.taken(model), available_threads()
+    network, n_threads = _for_predictions.take(model), available_threads()
     network.load(model)
     if not network.is_moderate():
         return "a parameter is large or not finite"
@@ -313,8 +313,8 @@ def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
             block = np.ascontiguousarray(X[start:stop], dtype=network.dtype)
             rows = _core.Rows(block, network.layer_sizes[0])
             out[start:stop] = network._forward_rows(rows, rows.n, n_threads)
-    if network.n_parameters <= MOST_KEPT:
-        _predicting.put(model, network)
+    if network.n_parameters <= MAX_CACHED:
+        _for_predictions.put(model, network)
     if network.out_activation == "exp" and not out.max() < np.sqrt(np.finfo(out.dtype).max):
         return "an output overflows, or nearly"
     if not _core.all_finite(out):
@@ -322,8 +322,8 @@ def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
     return out
 
 
-class Kept:
-    """Networks of models, kept between calls, for as long as the models live.
+class NetworkCache:
+    """Networks of models, cached between calls for as long as the models live.
 
     By the models' identity: a subclass with an ``__eq__`` of its own has no hash.
     """
@@ -332,19 +332,19 @@ class Kept:
         self._networks: dict[int, tuple[weakref.ref[Any], ReportingNetwork]] = {}
 
     def put(self, model: Any, network: ReportingNetwork) -> None:
-        """Keep the network for the model's next call."""
+        """Cache the network for the model's next call."""
         key = id(model)
         owner = weakref.ref(model, lambda _: self._networks.pop(key, None))
         self._networks[key] = owner, network
 
-    def taken(self, model: Any) -> ReportingNetwork:
+    def take(self, model: Any) -> ReportingNetwork:
         """Return a network with the layers of a model, which no other call has."""
         owner, network = self._networks.pop(id(model), (None, None))
         if owner is None or network is None or owner() is not model or not network.fits(model):
-            return ReportingNetwork.like(model)
+            return ReportingNetwork.for_model(model)
         return network
 
 
-_idle = Kept()  # those that train,
-_predicting = Kept()  # and those that predict meanwhile
-MOST_KEPT = 100_000  # parameters
+_for_training = NetworkCache()  # for training
+_for_predictions = NetworkCache()  # for predictions, which may run meanwhile
+MAX_CACHED = 100_000  # parameters

@@ -22,19 +22,19 @@ from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils.validation import validate_data
 
 from .. import _core
-from ..estimators.callbacks import CallbackSupport, Epochs, announced_fit
-from ..estimators.csr import listed
+from ..estimators.callbacks import CallbackNotifier, CallbackSupport, notified_fit
+from ..estimators.csr import to_csr_if_sparse
 from ..network.sparse import with_private_indices
 from . import sklearn_internals
-from .fallback import obstacle
-from .mirror import Twin, outputs
+from .fallback import reason_for_fallback
+from .mirror import Mirror, outputs
 from .sklearn_internals import calls
 from .solver import FLOATS
 
 __all__ = ["MLPClassifier", "MLPRegressor", "calls"]
 
 # The epochs of the fit that is under way, for its callbacks.
-EPOCHS: contextvars.ContextVar[Epochs] = contextvars.ContextVar("epochs")
+NOTIFIER: contextvars.ContextVar[CallbackNotifier] = contextvars.ContextVar("epochs")
 IS_KNOWN = sklearn_internals.is_as_known()
 # With fewer to predict, scikit-learn's own products are done before the network stands ready.
 FEW_TO_PREDICT = 1000
@@ -71,17 +71,17 @@ class FastTraining(CallbackSupport):
     # -- training ----------------------------------------------------------------------------
 
     def _fit(self, X: Any, y: Any, *args: Any, **options: Any) -> Any:
-        """Train by fit or partial_fit; callbacks are told of the former."""
-        X = _with_sound_indices(X)
+        """Train by fit, which notifies callbacks, or by partial_fit."""
+        X = _with_valid_indices(X)
         if options.get("incremental"):
             return super()._fit(X, y, *args, **options)
         weights = options.get("sample_weight")
-        with announced_fit(self, self.max_iter, self._as_stopped, X, y, weights) as epochs:
-            token = EPOCHS.set(epochs)
+        with notified_fit(self, self.max_iter, self._as_stopped, X, y, weights) as notifier:
+            token = NOTIFIER.set(notifier)
             try:
                 return super()._fit(X, y, *args, **options)
             finally:
-                EPOCHS.reset(token)
+                NOTIFIER.reset(token)
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> Any:
         """Return X and y as training takes them; at once where a look shows that they are."""
@@ -116,14 +116,14 @@ class FastTraining(CallbackSupport):
             )
             super()._fit_stochastic(*args, **kwargs)
             return
-        call = sklearn_internals.Arguments.of(*args, **kwargs)
-        given = self.__dict__.get("_optimizer")
-        if not call.incremental or given is None:
+        arguments = sklearn_internals.Arguments.of(*args, **kwargs)
+        optimizer = self.__dict__.get("_optimizer")
+        if not arguments.incremental or optimizer is None:
             self._optimizer = self._new_optimizer()
-        reason = obstacle(self, call.X, call.y, call.sample_weight)
+        reason = reason_for_fallback(self, arguments.X, arguments.y, arguments.sample_weight)
         calls[reason or "fast"] += 1
         if reason is None:
-            self._train(call)
+            self._train(arguments)
         else:
             super()._fit_stochastic(*args, **kwargs)
 
@@ -143,24 +143,24 @@ class FastTraining(CallbackSupport):
             self.power_t,
         )
 
-    def _train(self, call: sklearn_internals.Arguments) -> None:
+    def _train(self, arguments: sklearn_internals.Arguments) -> None:
         """Run the epochs of one call of fit, or the one of partial_fit."""
-        if self.early_stopping and call.incremental:
+        if self.early_stopping and arguments.incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
-        data, held_out = self._split(Data(call.X, call.y, call.sample_weight))
+        data, held_out = self._split(Data(arguments.X, arguments.y, arguments.sample_weight))
         batch_size = self._rows_a_step(data.X.shape[0])
-        epochs = Epochs() if call.incremental else EPOCHS.get(Epochs())
-        twin: Twin | None = None
+        notifier = CallbackNotifier() if arguments.incremental else NOTIFIER.get(CallbackNotifier())
+        mirror: Mirror | None = None
         try:
-            twin = self._twin(call, data, int(batch_size), epochs)
+            mirror = self._mirror(arguments, data, int(batch_size), notifier)
             try:
-                self._run_epochs(call, data, held_out, batch_size, epochs, twin)
+                self._run_epochs(arguments, data, held_out, batch_size, notifier, mirror)
             finally:
-                if twin is not None:
-                    twin.hand_back()
+                if mirror is not None:
+                    mirror.write_back()
         except KeyboardInterrupt:
-            if twin is not None:  # another one may have kept it from that
-                twin.hand_back()
+            if mirror is not None:  # another one may have kept it from that
+                mirror.write_back()
             sklearn_internals.warn("Training interrupted by user.")
         if self.early_stopping:
             self.coefs_ = self._best_coefs
@@ -199,31 +199,35 @@ class FastTraining(CallbackSupport):
             )
         return np.clip(self.batch_size, 1, n_rows)
 
-    def _twin(
-        self, call: sklearn_internals.Arguments, data: Data, batch_size: int, epochs: Epochs
-    ) -> Twin | None:
-        """Return the network that trains in the model's place, if rows have any weight."""
+    def _mirror(
+        self,
+        arguments: sklearn_internals.Arguments,
+        data: Data,
+        batch_size: int,
+        notifier: CallbackNotifier,
+    ) -> Mirror | None:
+        """Return the mirror that trains in the model's place, if rows have any weight."""
         if data.sample_weight is not None and not data.sample_weight.any():
             return None
         has_hook = type(self) not in OWN or "_update_no_improvement_count" in self.__dict__
         # With no best loss, left by a call with early stopping, scikit-learn's count raises.
         raises = not self.early_stopping and getattr(self, "best_loss_", None) is None
-        is_watched = self.early_stopping or epochs.are_followed or has_hook or raises
+        is_observed = self.early_stopping or notifier.are_followed or has_hook or raises
         X = data.X
-        if batch_size > 1 and not (call.incremental or issparse(X)):
-            X = listed(X)
-        return Twin(self, X, data.y, data.sample_weight, batch_size, is_watched)
+        if batch_size > 1 and not (arguments.incremental or issparse(X)):
+            X = to_csr_if_sparse(X)
+        return Mirror(self, X, data.y, data.sample_weight, batch_size, is_observed)
 
     def _run_epochs(
         self,
-        call: sklearn_internals.Arguments,
+        arguments: sklearn_internals.Arguments,
         data: Data,
         held_out: tuple[Any, Any, Any],
         batch_size: Any,
-        epochs: Epochs,
-        twin: Twin | None,
+        notifier: CallbackNotifier,
+        mirror: Mirror | None,
     ) -> None:
-        """Train epoch by epoch, until the model, a callback or the user has had enough."""
+        """Train epoch by epoch, until the model converges or a callback stops it."""
         n_rows = data.X.shape[0]
         order = np.arange(n_rows)
         parameters = self.coefs_ + self.intercepts_  # which are changed, whatever takes their place
@@ -231,24 +235,24 @@ class FastTraining(CallbackSupport):
         self.n_iter_ = 0
         left = self.max_iter
         while left > 0:
-            epochs.begin()
-            losses: list[Any] = self._run_together(call, twin, order, left)
+            notifier.begin()
+            losses: list[Any] = self._run_together(arguments, mirror, order, left)
             if not losses:
                 if self.shuffle:
                     _core.shuffle(order, self._random_state)  # on from where the last epoch left it
-                loss = None if twin is None else twin.run_epoch(order)
+                loss = None if mirror is None else mirror.run_epoch(order)
                 if loss is None:  # from here on, as long as this call lasts
-                    calls["an epoch out of the ordinary"] += twin is not None
-                    twin = None
-                    loss = self._run_plain_epoch(call, parameters, data, order, batch_size)
+                    calls["an epoch out of the ordinary"] += mirror is not None
+                    mirror = None
+                    loss = self._run_plain_epoch(arguments, parameters, data, order, batch_size)
                 losses = [loss]
             left -= len(losses)
-            if twin is not None:
+            if mirror is not None:
                 losses = [reported(loss) for loss in losses]
             enough = self._note(losses, n_rows, held_out)
-            if epochs.end() or enough or call.incremental:
-                if twin is not None:
-                    twin.put_away()
+            if notifier.end() or enough or arguments.incremental:
+                if mirror is not None:
+                    mirror.cache()
                 return
         sklearn_internals.warn(
             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
@@ -258,16 +262,16 @@ class FastTraining(CallbackSupport):
 
     def _run_together(
         self,
-        call: sklearn_internals.Arguments,
-        twin: Twin | None,
+        arguments: sklearn_internals.Arguments,
+        mirror: Mirror | None,
         order: NDArray[np.int64],
-        most: int,
+        max_epochs: int,
     ) -> list[float]:
         """Run epochs that are short at once, as many as surely take place; return their losses."""
-        if twin is None or call.incremental or self.verbose:
+        if mirror is None or arguments.incremental or self.verbose:
             return []
-        surely = min(most, self.n_iter_no_change - self._no_improvement_count + 1)
-        return twin.run_epochs(order, self._random_state if self.shuffle else None, surely)
+        surely = min(max_epochs, self.n_iter_no_change - self._no_improvement_count + 1)
+        return mirror.run_epochs(order, self._random_state if self.shuffle else None, surely)
 
     def _note(self, losses: list[Any], n_rows: int, held_out: tuple[Any, Any, Any]) -> bool:
         """Note epochs that have been made, despite Ctrl-C; return whether training should end."""
@@ -276,7 +280,7 @@ class FastTraining(CallbackSupport):
         while left:
             try:
                 self._note_epoch(left.pop(), n_rows, held_out)
-                enough = self._has_enough()
+                enough = self._should_stop()
             except KeyboardInterrupt as another:
                 interruption = another
         if interruption is not None:
@@ -293,7 +297,7 @@ class FastTraining(CallbackSupport):
         sklearn_internals.update_no_improvement_count(self, self.early_stopping, held_out)
         self._optimizer.iteration_ends(self.t_)
 
-    def _has_enough(self) -> bool:
+    def _should_stop(self) -> bool:
         """Whether training should end; if not, its rate may have been lowered for a new try."""
         if self._no_improvement_count <= self.n_iter_no_change:
             return False
@@ -309,7 +313,7 @@ class FastTraining(CallbackSupport):
 
     def _run_plain_epoch(
         self,
-        call: sklearn_internals.Arguments,
+        arguments: sklearn_internals.Arguments,
         parameters: list[NDArray[Any]],
         data: Data,
         order: NDArray[np.int64],
@@ -319,7 +323,7 @@ class FastTraining(CallbackSupport):
         loss_sum = 0.0
         for batch in gen_batches(len(order), batch_size):
             X, y, sample_weight = data.batch(order[batch] if self.shuffle else batch)
-            loss, *gradients = call.gradients(self, X, y, sample_weight)
+            loss, *gradients = arguments.gradients(self, X, y, sample_weight)
             loss_sum += loss * (batch.stop - batch.start)
             self._optimizer.update_params(parameters, gradients[0] + gradients[1])
         return loss_sum / len(order)
@@ -341,7 +345,7 @@ class FastTraining(CallbackSupport):
     def _forward_pass_fast(self, X: Any, check_input: bool = True) -> NDArray[Any]:
         """Return the activations of the output layer, (n, n_outputs)."""
         if check_input:
-            X = _with_sound_indices(X)
+            X = _with_valid_indices(X)
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         if X.shape[0] < FEW_TO_PREDICT:
             few: NDArray[Any] = super()._forward_pass_fast(X, check_input=False)
@@ -377,7 +381,7 @@ class FastTraining(CallbackSupport):
 
 
 def _is_plain(model: Any, X: Any) -> bool:
-    """Whether scikit-learn's checks would hand a few rows for a fitted model back as they are."""
+    """Whether scikit-learn's checks would return a few rows for a fitted model unchanged."""
     return (
         type(X) is np.ndarray
         and X.ndim == 2
@@ -389,25 +393,25 @@ def _is_plain(model: Any, X: Any) -> bool:
     )
 
 
-def _with_sound_indices(X: Any) -> Any:
+def _with_valid_indices(X: Any) -> Any:
     """Refuse a damaged sparse matrix, whose indices scikit-learn and SciPy follow unchecked."""
     return with_private_indices(X) if issparse(X) else X
 
 
 def described(kind: Any) -> Any:
     """Give a class the description of scikit-learn's own, with a word on what is different."""
-    summary, _, rest = _host_class(kind).__doc__.partition("\n\n")
+    summary, _, rest = _sklearn_class(kind).__doc__.partition("\n\n")
     kind.__doc__ = (
         f"{summary}\n\n"
-        "    As scikit-learn's own, of which this is a subclass, but trained and asked for\n"
-        "    predictions in compiled code. Parameters, attributes and, from the same\n"
+        "    As scikit-learn's own, of which this is a subclass, but training and\n"
+        "    predictions run in compiled code. Parameters, attributes and, from the same\n"
         "    ``random_state``, the model are the same.\n\n"
         f"{rest.replace('sklearn.neural_network import', 'fastbp.neural_network import')}"
     )
     return kind
 
 
-def _host_class(kind: Any) -> Any:
+def _sklearn_class(kind: Any) -> Any:
     return getattr(sklearn_internals, kind.__name__)
 
 

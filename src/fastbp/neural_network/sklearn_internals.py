@@ -162,15 +162,15 @@ def dtypes_of_state(
     delta = np.zeros(1, X_dtype) - np.zeros(1, y_dtype)
     divisor = 1 if weights is None else weights.dtype.type(1)
     gradients = [delta] * n_layers + [np.sum(delta[:, None], axis=0) / divisor] * n_layers
-    tiny = copy.copy(optimizer)
+    one_item = copy.copy(optimizer)
     names = moments_of(optimizer)
     for name in names:
-        setattr(tiny, name, [np.zeros(1, array.dtype) for array in getattr(optimizer, name)])
+        setattr(one_item, name, [np.zeros(1, array.dtype) for array in getattr(optimizer, name)])
     if isinstance(optimizer, AdamOptimizer):
-        tiny.t = 0
+        one_item.t = 0
     with np.errstate(all="ignore"):
-        tiny._get_updates(gradients)
-    return [[array.dtype for array in getattr(tiny, name)] for name in names]
+        one_item._get_updates(gradients)
+    return [[array.dtype for array in getattr(one_item, name)] for name in names]
 
 
 def moments_of(optimizer: Any) -> tuple[str, ...]:

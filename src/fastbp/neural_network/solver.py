@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..network import Solver
-from ..network.checks import LEAST_EPSILON, is_held
+from ..network.checks import MIN_EPSILON, fits_dtype
 from . import sklearn_internals
 
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
@@ -83,5 +83,5 @@ def _fits(
     if dtype == np.float64:
         return True
     numbers = (rate, alpha, momentum, beta_1, beta_2, epsilon)
-    fits = all(is_held(number, dtype) for number in numbers)
-    return fits and (solver != "adam" or epsilon >= LEAST_EPSILON)
+    fits = all(fits_dtype(number, dtype) for number in numbers)
+    return fits and (solver != "adam" or epsilon >= MIN_EPSILON)

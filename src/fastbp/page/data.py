@@ -16,27 +16,27 @@ from ..trace import LayerTrace
 from ..trace.chain_rule import strongest
 from ..trace.to_json import jsonable
 
-MOST_UNITS = 12  # of a layer that are drawn
-MOST_BYTES = 1_150_000  # of data; a page has some 0.15 MB besides
+MAX_UNITS = 12  # of a layer that are drawn
+MAX_BYTES = 1_150_000  # of data; a page has some 0.15 MB besides
 FEWEST_FRAMES = 24  # below so many steps, whole networks are left out first, then drawn units
-MOST_POINTS = 256  # rows of the 2-D view
-MOST_OF_CURVE = 2000  # points of the loss curve, more than a screen has columns for it
+MAX_POINTS = 256  # rows of the 2-D view
+MAX_OF_CURVE = 2000  # points of the loss curve, more than a screen has columns for it
 BYTES_OF_PLACE = 200  # of a frame: which snapshot it is
 
-Shown = list[list[int]]  # numbers of the units drawn of each layer, inputs first
+DrawnUnits = list[list[int]]  # numbers of the units drawn of each layer, inputs first
 Frame = dict[str, Any]
 
 
-def data_of_step(trace: Any) -> dict[str, Any]:
+def step_page_data(trace: Any) -> dict[str, Any]:
     """Return what the page of a `StepTrace` holds."""
     shown = _shown([trace])
     frame = _frame(trace, shown)
     whole = None if _is_all(shown, trace) else _packed(trace)
-    frame["whole"] = whole if whole is not None and len(whole) <= MOST_BYTES else None
+    frame["whole"] = whole if whole is not None and len(whole) <= MAX_BYTES else None
     return {**_head("step", trace, shown), "note": trace.note, "frames": [frame]}
 
 
-def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[str, Any]:
+def recording_page_data(recording: Any, trace_at: Callable[[int], Any]) -> dict[str, Any]:
     """Return what the page of a `Recording` holds.
 
     Parameters
@@ -54,14 +54,14 @@ def data_of_recording(recording: Any, trace_at: Callable[[int], Any]) -> dict[st
     first, last = trace_at(0), trace_at(n - 1)
     shown = _shown([trace_at(k) for k in spread(n, 8)])
     curve, points = _curve(recording), _points(recording, shown)
-    room = MOST_BYTES - _n_bytes(curve) - _n_bytes(points)
+    room = MAX_BYTES - _n_bytes(curve) - _n_bytes(points)
     needs_whole = not _is_all(shown, first)
     size = max(_n_bytes(_frame(trace, shown)) for trace in (first, last)) + BYTES_OF_PLACE
     with_whole = size + (len(_packed(last)) if needs_whole else 0)
     holds_whole = needs_whole and with_whole * min(n, FEWEST_FRAMES) <= room
-    most = max(2, room // (with_whole if holds_whole else size))
+    n_max = max(2, room // (with_whole if holds_whole else size))
     frames = []
-    for k in spread(n, most):
+    for k in spread(n, n_max):
         trace = trace_at(k)
         whole = _packed(trace) if holds_whole else None
         frames.append({**_frame(trace, shown), **_place(recording, k), "whole": whole})
@@ -96,7 +96,7 @@ def _place(recording: Any, k: int) -> dict[str, Any]:
     return place
 
 
-def _head(kind: str, trace: Any, shown: Shown) -> dict[str, Any]:
+def _head(kind: str, trace: Any, shown: DrawnUnits) -> dict[str, Any]:
     """Return what is the same for all steps."""
     features, outputs = trace.names.features, trace.names.outputs
     head: dict[str, Any] = jsonable(
@@ -131,7 +131,7 @@ def _solver(solver: Any) -> dict[str, Any]:
     return {**dataclasses.asdict(solver), **texts}
 
 
-def _shown(traces: Iterable[Any]) -> Shown:
+def _shown(traces: Iterable[Any]) -> DrawnUnits:
     """Return the units to draw: those that pass on most in these steps, outputs by their delta."""
     strengths: list[Any] = []
     for trace in traces:
@@ -140,14 +140,14 @@ def _shown(traces: Iterable[Any]) -> Shown:
         ones = [*of_links, np.abs(trace.layers[-1].delta)]
         ones = [np.nan_to_num(one.astype(np.float64)) for one in ones]
         strengths = [a + b for a, b in zip(strengths, ones, strict=True)] if strengths else ones
-    return [strongest(strength, MOST_UNITS)[0] for strength in strengths]
+    return [strongest(strength, MAX_UNITS)[0] for strength in strengths]
 
 
-def _is_all(shown: Shown, trace: Any) -> bool:
+def _is_all(shown: DrawnUnits, trace: Any) -> bool:
     return [len(units) for units in shown] == list(trace.layer_sizes)
 
 
-def _frame(trace: Any, shown: Shown) -> Frame:
+def _frame(trace: Any, shown: DrawnUnits) -> Frame:
     """Return a step, of each layer the units that are drawn."""
     frame: Frame = jsonable(
         {
@@ -200,15 +200,17 @@ def _packed(trace: Any) -> str:
     return base64.b64encode(flat.tobytes()).decode("ascii")
 
 
-def spread(n: int, most: int) -> list[int]:
+def spread(n: int, n_max: int) -> list[int]:
     """Return at most so many of the numbers 0 to n - 1, evenly spaced, both ends included."""
-    numbers: list[int] = np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)).tolist()
+    numbers: list[int] = np.unique(
+        np.linspace(0, n - 1, min(n, n_max)).round().astype(int)
+    ).tolist()
     return numbers
 
 
 def _curve(recording: Any) -> dict[str, Any]:
-    """Return the loss curve, of many snapshots as many as can be told apart."""
-    some = spread(len(recording), MOST_OF_CURVE)
+    """Return the loss curve, of many snapshots as many as can be distinguished."""
+    some = spread(len(recording), MAX_OF_CURVE)
     curve: dict[str, Any] = jsonable(
         {
             "epochs": recording.epochs[some],
@@ -219,11 +221,11 @@ def _curve(recording: Any) -> dict[str, Any]:
     return curve
 
 
-def _points(recording: Any, shown: Shown) -> dict[str, Any] | None:
+def _points(recording: Any, shown: DrawnUnits) -> dict[str, Any] | None:
     """Return rows for the 2-D view, or None if rows are no points in a plane."""
     if recording.layer_sizes[0] != 2:
         return None
-    some = spread(len(recording.probe_X), MOST_POINTS)
+    some = spread(len(recording.probe_X), MAX_POINTS)
     y = recording.probe_y[np.ix_(some, shown[-1])]
     points: dict[str, Any] = jsonable({"X": recording.probe_X[some], "y": y})
     return points

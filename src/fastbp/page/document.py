@@ -21,7 +21,7 @@ def document(data: dict[str, Any], title: str, without_scripts: str) -> str:
     Parameters
     ----------
     data : dict
-        Of `data_of_step` or `data_of_recording`.
+        Of `step_page_data` or `recording_page_data`.
     title : str
     without_scripts : str
         What is shown where scripts do not run.

@@ -7,13 +7,13 @@ from typing import Any
 
 from .._printable import printable
 from ..trace.to_json import jsonable
-from .data import MOST_BYTES, spread
+from .data import MAX_BYTES, spread
 
-MOST_NODES = 14  # knobs and stages that are drawn
+MAX_NODES = 14  # knobs and stages that are drawn
 BYTES_A_NUMBER = 20  # in print, rather too much
 
 
-def data_of_tuning(result: Any) -> dict[str, Any]:
+def tuning_page_data(result: Any) -> dict[str, Any]:
     """Return what the page of a `TuningResult` holds.
 
     Of many stages the first few, with what feeds them; of many evaluations as many as fit, evenly
@@ -25,7 +25,7 @@ def data_of_tuning(result: Any) -> dict[str, Any]:
     names = [*knobs, *stages]
     n = len(result.history["error"])
     n_links = sum(len(result.sensitivities[stage]) for stage in stages)
-    kept = spread(n, max(2, MOST_BYTES // (BYTES_A_NUMBER * (len(names) + n_links + 3))))
+    kept = spread(n, max(2, MAX_BYTES // (BYTES_A_NUMBER * (len(names) + n_links + 3))))
     data: dict[str, Any] = jsonable(
         {
             "format": "fastbp.tuning/1",
@@ -66,7 +66,7 @@ def _shown(sensitivities: dict[str, dict[str, float]]) -> list[str]:
     nodes: set[str] = set()
     for stage, inputs in sensitivities.items():
         with_this = nodes | {stage, *inputs}
-        if shown and len(with_this) > MOST_NODES:
+        if shown and len(with_this) > MAX_NODES:
             break
         shown.append(stage)
         nodes = with_this

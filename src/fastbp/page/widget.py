@@ -16,7 +16,7 @@ def widget(data: dict[str, Any]) -> Any:
 
 @functools.cache
 def _widget_class() -> Any:
-    """Define the widget's class, when one is first asked for."""
+    """Define the widget's class, when first needed."""
     try:
         import anywidget
         import traitlets

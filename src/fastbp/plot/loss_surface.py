@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..network import Network
 from ..network.checks import check_number, check_whole
 from ..recording import Recording
-from ..trace.inspected import Subject, Table, as_layer, as_unit, subject_of
+from ..trace.inspected import InspectedModel, RowSubset, as_layer, as_unit, inspected_model
 from ._axes import GREY, NEGATIVE, POSITIVE, Display, tidy
 
 
@@ -128,8 +128,10 @@ class LossSurfaceDisplay(Display):
         LossSurfaceDisplay
         """
         check_whole("n_points", n_points, at_least=3)
-        subject = Table(subject_of(estimator, X, y)).some(check_whole("max_rows", max_rows))
-        network = subject.network.copy()
+        inspected = RowSubset(inspected_model(estimator, X, y)).some(
+            check_whole("max_rows", max_rows)
+        )
+        network = inspected.network.copy()
         centre = _flat(network)
         snapshots = _snapshots(recording, network)
         axes = _axes(network, centre, parameters, directions, snapshots)
@@ -138,14 +140,14 @@ class LossSurfaceDisplay(Display):
         if recording is not None and snapshots is not None:
             paths = [axis.origin + (snapshots - centre) @ axis.direction for axis in axes]
             networks = map(recording.network, range(len(recording)))
-            path_losses = np.array([_loss(network_k, subject) for network_k in networks])
-        loss, gradient = _loss(network, subject), _flat_gradient(network, subject)
+            path_losses = np.array([_loss(network_k, inspected) for network_k in networks])
+        loss, gradient = _loss(network, inspected), _flat_gradient(network, inspected)
         coordinates = [
             _grid(axis, paths[k] if paths else None, span, n_points) for k, axis in enumerate(axes)
         ]
         display = cls(
             coordinates=coordinates,
-            losses=_losses(network, subject, centre, axes, coordinates),
+            losses=_losses(network, inspected, centre, axes, coordinates),
             labels=[axis.label for axis in axes],
             here=tuple(axis.origin for axis in axes),
             loss=loss,
@@ -211,8 +213,8 @@ def _flat(network: Network) -> NDArray[np.float64]:
     return np.concatenate([a.ravel() for a in network._arena.arrays()]).astype(np.float64)
 
 
-def _flat_gradient(network: Network, subject: Subject) -> NDArray[np.float64]:
-    _, weights, biases = network.gradients(subject.X, subject.y, subject.sample_weight)
+def _flat_gradient(network: Network, inspected: InspectedModel) -> NDArray[np.float64]:
+    _, weights, biases = network.gradients(inspected.X, inspected.y, inspected.sample_weight)
     pairs = zip(weights, biases, strict=True)
     return np.concatenate([a.ravel() for pair in pairs for a in pair]).astype(np.float64)
 
@@ -225,13 +227,13 @@ def _set(network: Network, flat: NDArray[np.float64]) -> None:
             start += array.size
 
 
-def _loss(network: Network, subject: Subject) -> float:
-    return network.loss(subject.X, subject.y, subject.sample_weight)
+def _loss(network: Network, inspected: InspectedModel) -> float:
+    return network.loss(inspected.X, inspected.y, inspected.sample_weight)
 
 
 def _losses(
     network: Network,
-    subject: Subject,
+    inspected: InspectedModel,
     centre: NDArray[np.float64],
     axes: list[Axis],
     coordinates: list[NDArray[np.float64]],
@@ -243,7 +245,7 @@ def _losses(
         for axis, values, k in zip(axes, coordinates, reversed(index), strict=True):
             moved += (values[k] - axis.origin) * axis.direction
         _set(network, moved)
-        losses[index] = _loss(network, subject)
+        losses[index] = _loss(network, inspected)
     return losses
 
 
@@ -265,7 +267,7 @@ def _axes(
     directions: Any,
     snapshots: NDArray[np.float64] | None,
 ) -> list[Axis]:
-    """Return one or two axes, as asked for."""
+    """Return one or two axes, as requested."""
     if parameters is not None and directions is not None:
         raise ValueError("Choose parameters or directions, not both")
     if parameters is None and directions is None:
@@ -328,23 +330,23 @@ def _grid(
     axis: Axis, path: NDArray[np.float64] | None, span: float | None, n_points: int
 ) -> NDArray[np.float64]:
     """Return where the loss is computed along an axis."""
-    least = most = axis.origin
+    least = n_max = axis.origin
     if span is not None:
         check_number("span", span, above=0)
-        return np.linspace(least - span, most + span, n_points)
+        return np.linspace(least - span, n_max + span, n_points)
     margin = max(1.0, abs(axis.origin))
     if path is not None:
-        least, most = min(least, path.min()), max(most, path.max())
+        least, n_max = min(least, path.min()), max(n_max, path.max())
         if axis.is_parameter:  # a single one may have hardly moved
-            margin = max(margin / 2, 0.3 * (most - least))
+            margin = max(margin / 2, 0.3 * (n_max - least))
         else:
-            margin = 0.3 * (most - least) or margin
-    return np.linspace(least - margin, most + margin, n_points)
+            margin = 0.3 * (n_max - least) or margin
+    return np.linspace(least - margin, n_max + margin, n_points)
 
 
 def _levels(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return levels for contours, closer together where the loss is small."""
-    least, most = float(losses.min()), float(losses.max())
-    if most <= least:
+    least, n_max = float(losses.min()), float(losses.max())
+    if n_max <= least:
         return np.array([least, least + 1.0])
-    return least + (most - least) * np.linspace(0, 1, 16) ** 2
+    return least + (n_max - least) * np.linspace(0, 1, 16) ** 2

@@ -82,15 +82,15 @@ class NetworkDisplay(Display):
         """
         network = self.network
         self.shown_ = [self._strongest(layer) for layer in range(len(network.layer_sizes))]
-        most = max(map(len, self.shown_))
-        ax = self._on(ax, (2.2 + 2.0 * len(self.shown_), 1.6 + 0.45 * most))
-        places = [_column(x, len(units), most) for x, units in enumerate(self.shown_)]
+        n_max = max(map(len, self.shown_))
+        ax = self._on(ax, (2.2 + 2.0 * len(self.shown_), 1.6 + 0.45 * n_max))
+        places = [_column(x, len(units), n_max) for x, units in enumerate(self.shown_)]
         for layer in range(len(network.weights)):
             self._draw_weights(ax, layer, places[layer], places[layer + 1])
         for layer, xy in enumerate(places):
             self._draw_units(ax, layer, xy)
         self._write(ax, places)
-        ax.set(xlim=(-0.75, len(places) - 0.25), ylim=(-1.6, most - 0.4))
+        ax.set(xlim=(-0.75, len(places) - 0.25), ylim=(-1.6, n_max - 0.4))
         ax.set_aspect("auto")
         ax.axis("off")
         return self
@@ -158,7 +158,7 @@ class NetworkDisplay(Display):
             ax.text(layer, -0.85, text, ha="center", va="top", fontsize=9, color=GREY)
 
 
-def _column(x: int, n: int, most: int) -> NDArray[np.float64]:
+def _column(x: int, n: int, n_max: int) -> NDArray[np.float64]:
     """Return places of n units, from the top down, in the middle of a column."""
-    top = (most - 1 + n - 1) / 2
+    top = (n_max - 1 + n - 1) / 2
     return np.array([(x, top - k) for k in range(n)], dtype=np.float64)

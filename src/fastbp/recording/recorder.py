@@ -1,4 +1,4 @@
-"""`Recorder`: looks on while epochs are run, and keeps snapshots of the parameters."""
+"""`Recorder`: an epoch hook that keeps snapshots of the parameters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Snapshot:
     rows : ndarray of int
         Rows of the next step, none after the last.
     loss_sum, weight : float
-        Of the rows visited since the snapshot before.
+        Of the rows since the previous snapshot.
     learning_rate : float
         Of the next step.
     """
@@ -61,9 +61,9 @@ def _n_bytes(value: Any) -> int:
     return sum(map(_n_bytes, value)) if isinstance(value, (list, tuple)) else 0
 
 
-def _weight(rows: _core.Rows, visit: NDArray[np.int64], solver: Solver) -> float:
+def _weight(rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
     """Return what an epoch's loss is the mean over."""
-    return len(visit) if solver.by_weight else rows.weight(visit)
+    return len(order) if solver.by_weight else rows.weight(order)
 
 
 class Recorder:
@@ -92,52 +92,52 @@ class Recorder:
         self,
         network: Network,
         rows: _core.Rows,
-        visit: NDArray[np.int64],
+        order: NDArray[np.int64],
         solver: Solver,
         n_threads: int,
         rates: Rates | None = None,
     ) -> float:
         """Run an epoch; see `Network._run_epoch`."""
-        batch = min(solver.batch_size, len(visit))
+        batch = min(solver.batch_size, len(order))
         self._learning_rate = solver.learning_rate
         if not self.snapshots:
             self._check_memory(network)
-            self._keep(network, visit[:batch])
+            self._keep(network, order[:batch])
         elif self.snapshots[-1].step == self.n_steps:
-            self.snapshots[-1].rows = visit[:batch].copy()
+            self.snapshots[-1].rows = order[:batch].copy()
             self.snapshots[-1].learning_rate = solver.learning_rate
-        self.steps_an_epoch = -(-len(visit) // batch)
-        loss_sum, weight = self._run_twin(network, rows, visit, solver, batch, rates)
-        loss = network._run_epoch(rows, visit, solver, n_threads, rates)
+        self.steps_an_epoch = -(-len(order) // batch)
+        loss_sum, weight = self._run_copy(network, rows, order, solver, batch, rates)
+        loss = network._run_epoch(rows, order, solver, n_threads, rates)
         self.n_steps += self.steps_an_epoch
         self.epoch_losses.append(loss)
-        total = _weight(rows, visit, solver)
+        total = _weight(rows, order, solver)
         self._count(loss * total - loss_sum, total - weight)
         if self.n_steps % self.every == 0:
-            self._keep(network, visit[:0])
+            self._keep(network, order[:0])
         return loss
 
     def finish(self, network: Network) -> None:
         """Keep where training ended."""
         if self.snapshots and self.snapshots[-1].step != self.n_steps:
-            self._take(network, np.empty(0, dtype=np.int64), self.n_steps)
+            self._append(network, np.empty(0, dtype=np.int64), self.n_steps)
 
-    def _run_twin(
+    def _run_copy(
         self,
         network: Network,
         rows: _core.Rows,
-        visit: NDArray[np.int64],
+        order: NDArray[np.int64],
         solver: Solver,
         batch: int,
         rates: Rates | None,
     ) -> tuple[float, float]:
         """Keep the snapshots within an epoch; return loss and weight of the rows up to there."""
-        twin, position, loss_sum, total = network.copy(), 0, 0.0, 0.0
+        network_copy, position, loss_sum, total = network.copy(), 0, 0.0, 0.0
         for step in self._stops():
-            part = visit[position * batch : (step - self.n_steps) * batch]
+            part = order[position * batch : (step - self.n_steps) * batch]
             weight = _weight(rows, part, solver)
             rest = None if rates is None else rates.from_row(position * batch)
-            loss = twin._run_epoch(rows, part, solver, rates=rest) * weight
+            loss = network_copy._run_epoch(rows, part, solver, rates=rest) * weight
             if not math.isfinite(loss):
                 break
             position = step - self.n_steps
@@ -145,7 +145,7 @@ class Recorder:
             self._count(loss, weight)
             if rates is not None:
                 self._learning_rate = rates.at(position * batch)
-            self._keep(twin, visit[position * batch : (position + 1) * batch], step)
+            self._keep(network_copy, order[position * batch : (position + 1) * batch], step)
         return loss_sum, total
 
     def _stops(self) -> Iterator[int]:
@@ -160,7 +160,7 @@ class Recorder:
 
     def _keep(self, network: Network, rows: NDArray[np.int64], step: int | None = None) -> None:
         """Take a snapshot, and make room for more if that was the last there is room for."""
-        self._take(network, rows, self.n_steps if step is None else step)
+        self._append(network, rows, self.n_steps if step is None else step)
         n_bytes = self.snapshots[-1].n_bytes
         while len(self.snapshots) > 2 and (
             len(self.snapshots) >= self.max_snapshots
@@ -168,7 +168,7 @@ class Recorder:
         ):
             self._thin_out()
 
-    def _take(self, network: Network, rows: NDArray[np.int64], step: int) -> None:
+    def _append(self, network: Network, rows: NDArray[np.int64], step: int) -> None:
         saved = network.__getstate__()
         self.snapshots.append(
             Snapshot(step, saved, rows.copy(), self._loss_sum, self._weight, self._learning_rate)
@@ -215,7 +215,7 @@ class Runs:
         self,
         network: Network,
         rows: _core.Rows,
-        visit: NDArray[np.int64],
+        order: NDArray[np.int64],
         solver: Solver,
         n_threads: int,
         rates: Rates | None = None,
@@ -225,7 +225,7 @@ class Runs:
             self._finish()
             self._networks.append(network)
             self.recorders.append(Recorder(*self._limits))
-        return self.recorders[-1](network, rows, visit, solver, n_threads, rates)
+        return self.recorders[-1](network, rows, order, solver, n_threads, rates)
 
     def of(self, network: Network) -> Recorder:
         """Return what was recorded of the network that training ended with."""

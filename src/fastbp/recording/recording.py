@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._html import Shown
+from .._html import HtmlMixin
 from .._messages import counted
 from ..exceptions import DivergenceWarning
 from ..network import Network, Solver
@@ -19,24 +19,24 @@ from ..network.network import warn_of_divergence
 from ..sensitivity import LossSensitivity
 from ..trace import StepTrace
 from ..trace.inspected import (
+    InspectedModel,
     Names,
-    Subject,
-    Table,
+    RowSubset,
     check_is_model,
+    inspected_model,
     names_of,
     network_of,
     solver_state,
-    subject_of,
 )
 from ..trace.step import solver_of, trace_of
 from ..trace.to_json import jsonable
-from ..training.epochs import WATCHER, train_epochs
+from ..training.epochs import EPOCH_HOOK, train_epochs
 from ..training.run import History
 from .recorder import Recorder, Runs, Snapshot
 
 
 @dataclasses.dataclass(frozen=True)
-class Recording(Shown):
+class Recording(HtmlMixin):
     """Snapshots of a network while it was trained, the first before and the last after training.
 
     Attributes
@@ -50,7 +50,7 @@ class Recording(Shown):
     solver : Solver
         Its learning rate is that of the first step.
     every : int
-        Steps between snapshots: as asked for, or doubled until the limits were kept.
+        Steps between snapshots: as requested, or doubled until the limits were met.
     n_steps : int
         Steps that training took; a step is one row, or one batch.
     epoch_losses : list of float
@@ -60,7 +60,7 @@ class Recording(Shown):
     epochs : ndarray of float of shape (n_snapshots,)
         The same in epochs.
     running_losses : ndarray of shape (n_snapshots,)
-        Mean loss of the rows visited since the snapshot before, each just before its own step.
+        Mean loss of the rows since the previous snapshot, each just before its own step.
         NaN for the first.
     losses : ndarray of shape (n_snapshots,)
         Mean loss of the probe with the parameters of the snapshot.
@@ -99,7 +99,7 @@ class Recording(Shown):
     probe_y: NDArray[Any]
     rows: list[NDArray[np.int64]]
     _snapshots: list[Snapshot] = dataclasses.field(repr=False)
-    _next: list[Subject | None] = dataclasses.field(repr=False)
+    _next: list[InspectedModel | None] = dataclasses.field(repr=False)
     note: str = ""
 
     def __len__(self) -> int:
@@ -137,11 +137,11 @@ class Recording(Shown):
             After the last step.
         """
         self._check_number(k)
-        subject = self._next[k]
-        if subject is None:
+        inspected = self._next[k]
+        if inspected is None:
             raise ValueError(f"snapshot {k} is the last: no step follows it")
-        subject = dataclasses.replace(subject, network=self.network(k), names=self.names)
-        return trace_of(subject, self._solver_at(k))
+        inspected = dataclasses.replace(inspected, network=self.network(k), names=self.names)
+        return trace_of(inspected, self._solver_at(k))
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as dicts, lists and numbers, ready for `json.dumps`.
@@ -174,11 +174,11 @@ class Recording(Shown):
         return result
 
     def _page_data(self) -> dict[str, Any]:
-        from ..page.data import data_of_recording
+        from ..page.data import recording_page_data
 
         with warnings.catch_warnings():  # of steps that diverge: the page says so
             warnings.simplefilter("ignore", DivergenceWarning)
-            return data_of_recording(self, self._trace_or_one_more)
+            return recording_page_data(self, self._trace_or_one_more)
 
     def _page_title(self) -> str:
         return f"Training, step by step: {'-'.join(map(str, self.layer_sizes))}"
@@ -201,7 +201,7 @@ class Recording(Shown):
             return self.trace(k)
         row = self.probe_X[:1], self.probe_y[:1]
         solver = self._solver_at(k)
-        return trace_of(Subject(self.network(k), *row, None, solver, self.names), solver)
+        return trace_of(InspectedModel(self.network(k), *row, None, solver, self.names), solver)
 
     def _solver_at(self, k: int) -> Solver:
         """Return the solver with the learning rate at snapshot k, which a schedule may change."""
@@ -209,11 +209,11 @@ class Recording(Shown):
         return dataclasses.replace(self.solver, learning_rate=rate)
 
     def _snapshot_dict(self, k: int) -> dict[str, Any]:
-        network, subject = self.network(k), self._next[k]
+        network, inspected = self.network(k), self._next[k]
         following = None
-        if subject is not None:
-            weight = 1.0 if subject.sample_weight is None else subject.sample_weight[0]
-            following = {"x": subject.X[0], "y": subject.y[0], "weight": weight}
+        if inspected is not None:
+            weight = 1.0 if inspected.sample_weight is None else inspected.sample_weight[0]
+            following = {"x": inspected.X[0], "y": inspected.y[0], "weight": weight}
             following["rows"] = self.rows[k]
             following["learning_rate"] = self._snapshots[k].learning_rate
         return {
@@ -265,7 +265,7 @@ def record(
         If there would be as many, every second one is dropped and ``every`` doubles. Thus a
         recording of any length ends with between half as many and as many, evenly spaced.
     max_bytes : int, default=2**26
-        Likewise for the memory of the parameters and the solver's state in all snapshots.
+        Limit for the memory of the parameters and the solver's state in all snapshots.
     n_probe : int, default=256
         Rows on which the losses and gradients of snapshots are computed.
     epochs : int, default=None
@@ -303,19 +303,19 @@ def record(
     check_whole("n_probe", n_probe)
     of_network = isinstance(model, Network)
     if of_network:
-        own = solver_of(Subject(model, X, y, None, None, names_of(model)), None, solver)
+        own = solver_of(InspectedModel(model, X, y, None, None, names_of(model)), None, solver)
     runs = Runs(every, max_snapshots, max_bytes)
-    token = WATCHER.set(runs)
+    token = EPOCH_HOOK.set(runs)
     try:
         if of_network:
             _train_network(model, X, y, sample_weight, epochs, own)
         else:
             _fit(model, X, y, sample_weight, {"epochs": epochs, **solver})
     finally:
-        WATCHER.reset(token)
+        EPOCH_HOOK.reset(token)
     recorder = runs.of(network_of(model))
-    subject = subject_of(model, X, y, sample_weight)
-    return _recording(recorder, subject, subject.solver or own, n_probe)
+    inspected = inspected_model(model, X, y, sample_weight)
+    return _recording(recorder, inspected, inspected.solver or own, n_probe)
 
 
 def _fit(model: Any, X: Any, y: Any, sample_weight: Any, options: dict[str, Any]) -> None:
@@ -343,10 +343,12 @@ def _train_network(
         warn_of_divergence("learning_rate", solver.learning_rate, stacklevel=4)
 
 
-def _recording(recorder: Recorder, subject: Subject, solver: Solver, n_probe: int) -> Recording:
+def _recording(
+    recorder: Recorder, inspected: InspectedModel, solver: Solver, n_probe: int
+) -> Recording:
     """Put together what was recorded, with the losses and gradients of the snapshots."""
-    network, snapshots = subject.network, recorder.snapshots
-    table = Table(subject)
+    network, snapshots = inspected.network, recorder.snapshots
+    table = RowSubset(inspected)
     probe = table.some(n_probe)
     measured = []
     for snapshot in snapshots:
@@ -359,7 +361,7 @@ def _recording(recorder: Recorder, subject: Subject, solver: Solver, n_probe: in
         activation=(*network.activation, network.out_activation),
         loss_name=network.loss_name,
         dtype=network.dtype.name,
-        names=subject.names,
+        names=inspected.names,
         solver=dataclasses.replace(solver, learning_rate=snapshots[0].learning_rate),
         every=recorder.every,
         n_steps=recorder.n_steps,

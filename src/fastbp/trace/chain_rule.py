@@ -12,7 +12,7 @@ from .._messages import counted
 from .layers import LayerTrace
 from .to_json import jsonable
 
-MOST_TERMS = 4  # of a sum, and units of a layer, that are written out
+MAX_TERMS = 4  # of a sum, and units of a layer, that are written out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Factors:
                 lines.append(f"  ... and {counted(n_more, 'more unit')} of layer {at.layer}")
             if above is not None:
                 terms = np.abs(_products(above.W[wanted], above.delta)).max(axis=0)
-                wanted, n_more = strongest(terms, MOST_TERMS)
+                wanted, n_more = strongest(terms, MAX_TERMS)
         return lines
 
 
@@ -178,7 +178,7 @@ def _origin(at: LayerTrace, above: LayerTrace | None, j: int, first: bool) -> li
             f"  dE/dz[{l}][{j}] = {number(at.delta[j])}  (a - y: loss and {at.activation})",
         ]
     m, terms = above.layer, _products(above.W[j], above.delta)
-    shown, n_more = strongest(np.abs(terms), MOST_TERMS)
+    shown, n_more = strongest(np.abs(terms), MAX_TERMS)
     products = " + ".join(f"({number(above.delta[k])} x {number(above.W[j, k])})" for k in shown)
     if n_more:
         rest = float(terms.sum() - terms[shown].sum())

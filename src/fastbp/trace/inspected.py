@@ -1,7 +1,7 @@
-"""`Subject`: a network, and data as it learns from them, of whatever the user has at hand.
+"""`InspectedModel`: a network and its data, from a `Network` or a fitted estimator.
 
-What looks at networks takes a `Network` or a fitted estimator, and rows and labels as that one
-takes them. NumPy only: estimators are known by what they can do.
+Rows and labels are given as the model takes them. NumPy only: estimators are recognised by
+their methods.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Pair = tuple[NDArray[Any], NDArray[Any]]  # of W and of b
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
+class InspectedModel:
     """A network and data for it.
 
     Attributes
@@ -96,10 +96,10 @@ def check_is_model(model: Any) -> None:
     )
 
 
-def subject_of(
+def inspected_model(
     model: Any, X: Any, y: Any, sample_weight: Any = None, *, one_row: bool = False
-) -> Subject:
-    """Check data for a model and return both, down to what the kernels work on.
+) -> InspectedModel:
+    """Check data for a model and return both as `InspectedModel`.
 
     One row may be a vector or a matrix; for an estimator whose features have names also a Series or
     a mapping.
@@ -110,18 +110,18 @@ def subject_of(
         names = _with_names_of_targets(names, y)
     if network is model:
         X = as_matrix_of_row(X) if one_row else X
-        return Subject(network, X, y, sample_weight, None, names)
-    X, task = model._encoded_again(X, y, sample_weight, one_row=one_row)
+        return InspectedModel(network, X, y, sample_weight, None, names)
+    X, encoded = model._encoded_again(X, y, sample_weight, one_row=one_row)
     solver = model._solver()
-    return Subject(network, X, task.targets, task.sample_weight, solver, names)
+    return InspectedModel(network, X, encoded.targets, encoded.sample_weight, solver, names)
 
 
-class Table:
-    """The rows of a subject, checked once, to take some of them out.
+class RowSubset:
+    """The rows of an inspected model, checked once, to take a subset of them.
 
     Parameters
     ----------
-    subject : Subject
+    inspected : InspectedModel
 
     Attributes
     ----------
@@ -129,16 +129,16 @@ class Table:
         How many rows there are.
     """
 
-    def __init__(self, subject: Subject) -> None:
-        network = subject.network
-        self._subject, self._n_in = subject, network.layer_sizes[0]
-        self._X = as_rows(subject.X, self._n_in, network.dtype)
+    def __init__(self, inspected: InspectedModel) -> None:
+        network = inspected.network
+        self._inspected, self._n_in = inspected, network.layer_sizes[0]
+        self._X = as_rows(inspected.X, self._n_in, network.dtype)
         self.n = len(self._X[2]) - 1 if isinstance(self._X, tuple) else len(self._X)
-        self._y = network._targets(subject.y, self.n)
+        self._y = network._targets(inspected.y, self.n)
 
-    def rows(self, numbers: list[int]) -> Subject:
-        """Return a subject of copies of these rows, dense."""
-        weights = self._subject.sample_weight
+    def rows(self, numbers: list[int]) -> InspectedModel:
+        """Return an `InspectedModel` with dense copies of these rows."""
+        weights = self._inspected.sample_weight
         parts = [dense_rows(self._X, self._n_in, row, row + 1) for row in numbers]
         if isinstance(self._y, tuple):  # indicators of each class, and the rows' classes
             indicators, classes = self._y
@@ -146,14 +146,14 @@ class Table:
         else:
             y = self._y[numbers]
         return dataclasses.replace(
-            self._subject,
+            self._inspected,
             X=np.concatenate(parts),
             y=y,
             sample_weight=None if weights is None else weights[numbers],
         )
 
-    def some(self, most: int) -> Subject:
-        """Return the same of at most so many rows, evenly spaced."""
+    def some(self, most: int) -> InspectedModel:
+        """Return an `InspectedModel` of at most so many rows, evenly spaced."""
         numbers = np.linspace(0, self.n - 1, min(self.n, most)).astype(np.int64)
         return self.rows(np.unique(numbers).tolist())
 

@@ -35,9 +35,9 @@ class LayerTrace:
         them, have ``a - y``, which is this product without its rounding.
     W, b : ndarray of shape (n_in, n_out) and (n_out,)
         Before the step.
-    grad_W, grad_b : ndarray, likewise
+    grad_W, grad_b : ndarray of the same shapes
         ``weight * outer(x, delta)`` and ``weight * delta``, without the penalty.
-    new_W, new_b : ndarray, likewise
+    new_W, new_b : ndarray of the same shapes
         After the step.
     state, new_state : dict of str to tuple of ndarray
         What the solver keeps of the steps before, and after this one, for W and for b:

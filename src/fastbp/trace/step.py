@@ -10,23 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._html import Shown
+from .._html import HtmlMixin
 from ..network import Network, Solver
 from ..network.network import warn_of_divergence
 from ..network.tables import loss_derivative
-from ..training.order import Visits
+from ..training.order import SampleRepeats
 from .chain_rule import Factors, chain_rule
 from .inspected import (
+    InspectedModel,
     Names,
     Pair,
-    Subject,
-    Table,
+    RowSubset,
     as_layer,
     as_unit,
+    inspected_model,
     network_of,
     pairs_of,
     solver_state,
-    subject_of,
 )
 from .layers import LayerTrace
 from .text import derivation
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class StepTrace(Shown):
+class StepTrace(HtmlMixin):
     """One step on one row: forward, loss, backward, update.
 
     ``str(trace)`` is a derivation to read, `to_html` an interactive page; `factors` writes out the
@@ -171,9 +171,9 @@ class StepTrace(Shown):
         return frame.astype({"i": "Int64"}) if of == "parameters" else frame
 
     def _page_data(self) -> dict[str, Any]:
-        from ..page.data import data_of_step
+        from ..page.data import step_page_data
 
-        return data_of_step(self)
+        return step_page_data(self)
 
     def _page_title(self) -> str:
         return f"One step of backpropagation: {'-'.join(map(str, self.layer_sizes))}"
@@ -250,62 +250,64 @@ def trace_step(
             "A trace shows the step of the whole network, but training with dropout drops units "
             "at random. Leave dropout out; that of an estimator is left out anyway"
         )
-    subject = subject_of(model, x, _as_targets(y), one_row=True)
-    step = solver_of(subject, learning_rate, solver)
-    if learning_rate is None and "learning_rate" not in solver and subject.solver is not None:
+    inspected = inspected_model(model, x, _as_targets(y), one_row=True)
+    step = solver_of(inspected, learning_rate, solver)
+    if learning_rate is None and "learning_rate" not in solver and inspected.solver is not None:
         begun = dataclasses.replace(step, learning_rate=model.learning_rate_init)
-        begun.check_dtype(subject.network.dtype, "learning_rate_init")  # a schedule may lower it
+        begun.check_dtype(inspected.network.dtype, "learning_rate_init")  # a schedule may lower it
     else:
-        step.check_dtype(subject.network.dtype)
-    return trace_of(subject, step)
+        step.check_dtype(inspected.network.dtype)
+    return trace_of(inspected, step)
 
 
-def solver_of(subject: Subject, learning_rate: float | None, options: dict[str, Any]) -> Solver:
-    """Return the subject's own solver with these options instead of its."""
+def solver_of(
+    inspected: InspectedModel, learning_rate: float | None, options: dict[str, Any]
+) -> Solver:
+    """Return the model's solver with these options."""
     if learning_rate is not None:
         options = {"learning_rate": learning_rate, **options}
     names = [field.name for field in dataclasses.fields(Solver)]
     for name in options:
         if name not in names:
             raise TypeError(f"there is no option {name!r}; a step has {', '.join(names)}")
-    if subject.solver is not None:
-        return dataclasses.replace(subject.solver, **options)
+    if inspected.solver is not None:
+        return dataclasses.replace(inspected.solver, **options)
     if "learning_rate" not in options:
         raise ValueError("A network needs a learning_rate, such as learning_rate=0.01")
     return Solver(**options)
 
 
-def trace_of(subject: Subject, solver: Solver) -> StepTrace:
-    """Trace one step on the only row of a subject, of the whole network: without dropout."""
+def trace_of(inspected: InspectedModel, solver: Solver) -> StepTrace:
+    """Trace one step on an inspected model's only row, of the whole network: without dropout."""
     dropout_off = solver.drops_units
     solver = dataclasses.replace(solver, dropout=0.0)
-    network = subject.network
-    dense = Table(subject).rows([0])
+    network = inspected.network
+    dense = RowSubset(inspected).rows([0])
     x, y = dense.X[0], dense.y
-    visits = Visits.of(subject.sample_weight, 1)
-    visit = network._rows(subject.X, y, visits.weights)
-    row = network._rows(subject.X, y)
+    repeats = SampleRepeats.of(inspected.sample_weight, 1)
+    weighted_row = network._rows(inspected.X, y, repeats.weights)
+    row = network._rows(inspected.X, y)
     z = _z(network, row)
     loss, deltas = _gradients(network, row)
-    _, gradients = _gradients(network, visit)
-    twin = network.copy()
-    refused = not math.isfinite(_take_step(twin, subject, visit, solver))
+    _, gradients = _gradients(network, weighted_row)
+    network_copy = network.copy()
+    refused = not math.isfinite(_run_step(network_copy, inspected, weighted_row, solver))
     return StepTrace(
         layer_sizes=network.layer_sizes,
         loss_name=network.loss_name,
         loss_parameter=network._loss_parameter,
         dtype=network.dtype.name,
         solver=solver,
-        names=subject.names,
+        names=inspected.names,
         x=x,
         y=y[0],
-        weight=1.0 if visits.weights is None else float(visits.weights[0]),
+        weight=1.0 if repeats.weights is None else float(repeats.weights[0]),
         n_steps=_n_steps(network, solver),
         loss=loss,
-        new_loss=twin._engine.loss_sum(row, 0, 1),
+        new_loss=network_copy._layers.loss_sum(row, 0, 1),
         refused=refused,
         layers=_layers(
-            network, twin, solver, x, y[0], z, [delta for _, delta in deltas], gradients
+            network, network_copy, solver, x, y[0], z, [delta for _, delta in deltas], gradients
         ),
         dropout_off=dropout_off,
     )
@@ -313,7 +315,7 @@ def trace_of(subject: Subject, solver: Solver) -> StepTrace:
 
 def _layers(
     network: Network,
-    twin: Network,
+    network_copy: Network,
     solver: Solver,
     x: NDArray[Any],
     y: NDArray[Any],
@@ -323,10 +325,13 @@ def _layers(
 ) -> tuple[LayerTrace, ...]:
     """Put the numbers together layer by layer, from the last to the first."""
     names = [*network.activation, network.out_activation]
-    isa = network._engine.isa
+    isa = network._layers.isa
     a = [x, *(_core.apply_activation(f, z, isa) for f, z in zip(names, zs, strict=True))]
-    before, after = list(pairs_of(network._arena)), list(pairs_of(twin._arena))
-    states, new_states = _states(network, twin, solver), _states(twin, network, solver)
+    before, after = list(pairs_of(network._arena)), list(pairs_of(network_copy._arena))
+    states, new_states = (
+        _states(network, network_copy, solver),
+        _states(network_copy, network, solver),
+    )
     layers: list[LayerTrace] = []
     dE_da = loss_derivative(
         network.loss_name, network.out_activation, a[-1], y, network._loss_parameter
@@ -366,14 +371,14 @@ def _z(network: Network, row: _core.Rows) -> list[NDArray[Any]]:
     """
     names, zs = [*network.activation, network.out_activation], []
     for n in range(1, len(names) + 1):
-        part = _core.Engine(
+        part = _core.Layers(
             network._arena.values,
             network.weights[:n],
             network.biases[:n],
             [*names[: n - 1], "identity"],
             "squared_error",
             0.0,
-            network._engine.isa,
+            network._layers.isa,
         )
         z = np.empty((1, network.layer_sizes[n]), dtype=network.dtype)
         part.forward(row, 0, 1, z)
@@ -383,16 +388,24 @@ def _z(network: Network, row: _core.Rows) -> list[NDArray[Any]]:
 
 def _gradients(network: Network, row: _core.Rows) -> tuple[float, list[Pair]]:
     """Return the row's loss, and its gradients times its weight; those of biases are delta."""
-    gradients = network._arena.like()
-    loss = network._engine.sum_gradients(row, 0, 1, gradients.values)
+    gradients = network._arena.zeros_like()
+    loss = network._layers.sum_gradients(row, 0, 1, gradients.values)
     return loss, list(pairs_of(gradients))
 
 
-def _take_step(twin: Network, subject: Subject, visit: _core.Rows, solver: Solver) -> float:
+def _run_step(
+    network_copy: Network, inspected: InspectedModel, weighted_row: _core.Rows, solver: Solver
+) -> float:
     """Take the step that the model itself would take; its loss is not finite if it is refused."""
-    if subject.solver is None and solver == Solver(solver.learning_rate) and not visit.sparse:
-        return twin.step(np.asarray(subject.X)[0], np.asarray(subject.y)[0], solver.learning_rate)
-    loss = twin._run_epoch(visit, np.zeros(1, dtype=np.int64), solver)
+    if (
+        inspected.solver is None
+        and solver == Solver(solver.learning_rate)
+        and not weighted_row.sparse
+    ):
+        return network_copy.step(
+            np.asarray(inspected.X)[0], np.asarray(inspected.y)[0], solver.learning_rate
+        )
+    loss = network_copy._run_epoch(weighted_row, np.zeros(1, dtype=np.int64), solver)
     if not math.isfinite(loss):
         warn_of_divergence("learning_rate", solver.learning_rate, stacklevel=5)
     return loss
@@ -410,7 +423,7 @@ def _states(network: Network, other: Network, solver: Solver) -> dict[str, list[
     """
     own = solver_state(network, solver)
     return {
-        name: list(pairs_of(own[name] if name in own else network._arena.like()))
+        name: list(pairs_of(own[name] if name in own else network._arena.zeros_like()))
         for name in sorted({*own, *solver_state(other), *solver.rule.kept})
     }
 

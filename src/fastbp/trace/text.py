@@ -15,7 +15,7 @@ from .layers import LayerTrace
 REFUSED = """\
 This step is refused: it leads to numbers that are not finite, or to a loss beyond all bounds.
 The parameters after it are those before."""
-MOST_UNITS, MOST_PARAMETERS, MOST_VALUES = 8, 25, 10  # that are printed, of a layer or a row
+MAX_UNITS, MAX_PARAMETERS, MAX_VALUES = 8, 25, 10  # that are printed, of a layer or a row
 
 
 def derivation(trace: Any) -> str:
@@ -59,8 +59,8 @@ def _loss_name(trace: Any) -> str:
 
 
 def _values(values: NDArray[Any]) -> str:
-    shown = ", ".join(number(value) for value in values[:MOST_VALUES])
-    more = f", ... {len(values)} in all" if len(values) > MOST_VALUES else ""
+    shown = ", ".join(number(value) for value in values[:MAX_VALUES])
+    more = f", ... {len(values)} in all" if len(values) > MAX_VALUES else ""
     return f"[{shown}{more}]"
 
 
@@ -80,7 +80,7 @@ def _rule(trace: Any) -> str:
 
 def _units(layer: LayerTrace, names: list[str]) -> list[str]:
     """Return a line for each unit, or for those of the largest |delta|."""
-    shown, n_more = strongest(np.abs(layer.delta), MOST_UNITS)
+    shown, n_more = strongest(np.abs(layer.delta), MAX_UNITS)
     columns = {}
     for name in names:
         values = getattr(layer, name)
@@ -96,7 +96,7 @@ def _units(layer: LayerTrace, names: list[str]) -> list[str]:
 def _parameters(layer: LayerTrace) -> list[str]:
     """Return a line for each weight and bias, or for those of the largest gradients."""
     table = layer.parameters()
-    shown, n_more = strongest(np.abs(table["gradient"]), MOST_PARAMETERS)
+    shown, n_more = strongest(np.abs(table["gradient"]), MAX_PARAMETERS)
     names = [
         f"b[{table['j'][k]}]" if table["i"][k] is None else f"W[{table['i'][k]}, {table['j'][k]}]"
         for k in shown

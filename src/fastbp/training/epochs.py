@@ -21,11 +21,13 @@ from ..network.solver import Rates
 from ..network.state import copy_each
 from .run import History
 from .schedule import Schedule
-from .stopping import BestEpoch, Ending, Patience, Validation
+from .stopping import BestEpoch, EarlyStopping, Ending, Validation
 
-# Runs an epoch in place of `Network._run_epoch` and looks on: see recording/recorder.py.
-Watcher = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int, Rates | None], float]
-WATCHER: contextvars.ContextVar[Watcher | None] = contextvars.ContextVar("watcher", default=None)
+# Runs an epoch in place of `Network._run_epoch` and observes it: see recording/recorder.py.
+EpochHook = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int, Rates | None], float]
+EPOCH_HOOK: contextvars.ContextVar[EpochHook | None] = contextvars.ContextVar(
+    "epoch_hook", default=None
+)
 
 
 def train_epochs(
@@ -37,10 +39,10 @@ def train_epochs(
     *,
     max_iter: int,
     shuffle: Any = None,
-    patience: Patience | None = None,
+    stopping: EarlyStopping | None = None,
     schedule: Schedule | None = None,
     validation: Validation | None = None,
-    epochs: Any = None,
+    notifier: Any = None,
     verbose: bool = False,
     n_threads: int = 1,
     is_call: bool = False,
@@ -52,22 +54,22 @@ def train_epochs(
     network : Network
     rows : Rows
     order : ndarray of int64
-        The rows an epoch visits.
+        The rows of an epoch.
     solver : Solver
     history : History
         Every finished epoch is added to it, so that it is right whenever training is interrupted.
     max_iter : int
     shuffle : RandomState, default=None
-        Shuffles ``order`` anew for every epoch; None keeps it.
-    patience : Patience, default=None
+        Shuffles ``order`` for every epoch; None keeps it.
+    stopping : EarlyStopping, default=None
         Ends training early, by the loss or, of a validation that stops, by its score.
     schedule : Schedule, default=None
         The learning rate; None is that of the solver.
     validation : Validation, default=None
-        Held-out rows that are looked at after every epoch.
-    epochs : default=None
-        Is told when an epoch begins, ``begin()``, and when it ends, where ``end()`` may return True
-        to stop training.
+        Held-out rows, evaluated after every epoch.
+    notifier : default=None
+        Its ``begin()`` is called when an epoch begins, and ``end()`` when it ends, which may return
+        True to stop training.
     verbose : bool, default=False
         Print a line an epoch.
     n_threads : int, default=1
@@ -79,84 +81,88 @@ def train_epochs(
     -------
     {"converged", "diverged", "max_iter", "stopped"}
         Why training ended: the loss no longer fell (or the score no longer rose), the loss is not
-        finite, all epochs were made, or ``epochs`` said so; divergence also where it did.
+        finite, all epochs were made, or ``notifier`` said so; divergence also where it did.
     """
-    watched = validation is not None or epochs is not None or verbose or WATCHER.get() is not None
-    visit = order if shuffle is None else np.empty_like(order)
+    is_observed = (
+        validation is not None or notifier is not None or verbose or EPOCH_HOOK.get() is not None
+    )
+    shuffled = order if shuffle is None else np.empty_like(order)
     pace = schedule or Schedule("constant", solver.learning_rate)
     left = max_iter
     judged_by_score = validation is not None and validation.stops
     best = BestEpoch(network, rows) if max_iter > 1 and not judged_by_score else None
 
-    def rate(n_rows: int) -> float:  # when so many more rows will have been visited
+    def rate(n_rows: int) -> float:  # after so many more rows
         return pace.rate(history.n_rows + n_rows)
 
     try:
         while left > 0:
-            if epochs is not None:
-                epochs.begin()
+            if notifier is not None:
+                notifier.begin()
             if rate(0) != solver.learning_rate:
                 solver = dataclasses.replace(solver, learning_rate=rate(0))
             rates = pace.rates(history.n_rows, solver.batch_size)
-            alone = watched or rates is not None
-            most = 1 if alone else left if patience is None else int(min(left, patience.n_left))
+            alone = is_observed or rates is not None
+            max_epochs = (
+                1 if alone else left if stopping is None else int(min(left, stopping.epochs_left))
+            )
             start = None if best is None else _Start(network, shuffle, history.n_rows, pace)
-            losses = network._run_epochs(rows, order, solver, most, shuffle, rate, n_threads)
+            losses = network._run_epochs(rows, order, solver, max_epochs, shuffle, rate, n_threads)
             if best is not None and start is not None and losses:
-                after = functools.partial(start.after, rows, order, visit, solver, n_threads)
+                after = functools.partial(start.after, rows, order, shuffled, solver, n_threads)
                 best.note(losses, after)
             if not losses:
                 losses = [
-                    _run_epoch(network, rows, order, visit, solver, shuffle, n_threads, rates)
+                    _run_epoch(network, rows, order, shuffled, solver, shuffle, n_threads, rates)
                 ]
                 if best is not None:
                     best.note(losses)
             if best is not None and not math.isfinite(losses[-1]):
-                best.restore()
+                best.restore_best()
             _note_epochs(history, losses, len(order), is_call)  # at once: before another Ctrl-C
             left -= len(losses)
             if validation is not None:
-                history.add_validation(*validation.look(network, n_threads))
+                history.add_validation(*validation.evaluate(network, n_threads))
             if verbose:
                 print(history.last_line(), flush=True)
-            is_stopped = epochs is not None and epochs.end()
+            is_stopped = notifier is not None and notifier.end()
             if not math.isfinite(losses[-1]):
                 return "diverged"
             if is_stopped:
                 return "stopped"
-            if patience is not None:
-                lost = [patience.is_lost(_judged(loss, validation, history)) for loss in losses]
-                if lost[-1]:  # no sooner: see `most`
+            if stopping is not None:
+                is_over = [stopping.update(_judged(loss, validation, history)) for loss in losses]
+                if is_over[-1]:  # no sooner: see `max_epochs`
                     if verbose:
-                        print(_why_stopped(patience, pace, validation), flush=True)
+                        print(_why_stopped(stopping, pace, validation), flush=True)
                     if not pace.lower():
                         return "converged"
-                    patience.n_without = 0
+                    stopping.n_without = 0
         return "max_iter"
     finally:
         if validation is not None:
-            validation.restore(network)
+            validation.restore_best(network)
 
 
 class _Start:
-    """What epochs that run together begin with, to run some of them once more."""
+    """The state before epochs that run together, to run some of them again."""
 
     def __init__(self, network: Network, shuffle: Any, n_rows: int, pace: Schedule) -> None:
         self._network, self._shuffle = network, shuffle
         self._n_rows, self._pace = n_rows, dataclasses.replace(pace)
         self._random = None if shuffle is None else shuffle.get_state(legacy=False)
-        self._n_visits = network._n_visits
+        self._n_samples = network._n_samples
         self._n_steps = {n: moments.n_steps for n, moments in network._moments.items()}
 
     def after(
         self,
         rows: _core.Rows,
         order: NDArray[np.int64],
-        visit: NDArray[np.int64],
+        shuffled: NDArray[np.int64],
         solver: Solver,
         n_threads: int,
     ) -> Callable[[int], None]:
-        """Return what runs so many of the epochs again that just ran together."""
+        """Return a function that runs the first n of the last epochs again."""
         state = [array.copy() for array in self._network._before]
 
         def rate(n_rows: int) -> float:
@@ -169,13 +175,13 @@ class _Start:
             copy_each(network._state(moments), state)
             if moments is not None:
                 moments.n_steps = self._n_steps.get(solver.rule.name, 0)
-            n_visits, network._n_visits = network._n_visits, self._n_visits
+            n_samples, network._n_samples = network._n_samples, self._n_samples
             if shuffle is not None:
                 shuffle.set_state(self._random)
             done = network._run_epochs(rows, order, solver, n, shuffle, rate, n_threads)
             if not done:
-                _run_epoch(network, rows, order, visit, solver, shuffle, n_threads)
-            network._n_visits = n_visits
+                _run_epoch(network, rows, order, shuffled, solver, shuffle, n_threads)
+            network._n_samples = n_samples
             if shuffle is not None:
                 shuffle.set_state(random)
 
@@ -193,32 +199,32 @@ def _run_epoch(
     network: Network,
     rows: _core.Rows,
     order: NDArray[np.int64],
-    visit: NDArray[np.int64],
+    shuffled: NDArray[np.int64],
     solver: Solver,
     shuffle: Any,
     n_threads: int,
     rates: Rates | None = None,
 ) -> float:
-    """Run one epoch, in an order of its own in ``visit``."""
+    """Run one epoch, in an order of its own in ``shuffled``."""
     if shuffle is not None:
-        np.copyto(visit, order)
-        _core.shuffle(visit, shuffle)
-    run = WATCHER.get() or Network._run_epoch
-    return run(network, rows, visit, solver, n_threads, rates)
+        np.copyto(shuffled, order)
+        _core.shuffle(shuffled, shuffle)
+    run = EPOCH_HOOK.get() or Network._run_epoch
+    return run(network, rows, shuffled, solver, n_threads, rates)
 
 
 def _judged(loss: float, validation: Validation | None, history: History) -> float:
-    """Return what an epoch is judged by: the smaller, the better."""
+    """Return the quantity that early stopping minimises."""
     if validation is None or not validation.stops:
         return loss
     return -history.validation_scores[-1]
 
 
-def _why_stopped(patience: Patience, pace: Schedule, validation: Validation | None) -> str:
+def _why_stopped(stopping: EarlyStopping, pace: Schedule, validation: Validation | None) -> str:
     what = "Validation score" if validation is not None and validation.stops else "Training loss"
     lowers = dataclasses.replace(pace).lower()
     then = "A fifth of the learning rate from here on." if lowers else "Stopping."
     return (
-        f"{what} did not improve more than tol={patience.tol:f} for "
-        f"{patience.n_iter_no_change} consecutive epochs. {then}"
+        f"{what} did not improve more than tol={stopping.tol:f} for "
+        f"{stopping.n_iter_no_change} consecutive epochs. {then}"
     )

@@ -1,4 +1,4 @@
-"""Restarts of a small network side by side, one in each lane of a vector."""
+"""Restarts of a small network, interleaved: one in each lane of a vector."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from .schedule import Schedule
 
 # Where lanes pay: numbers a lane that the first cache holds for all of them, and the share of the
 # lanes in use that makes up for their being slower than one network alone.
-MOST_VALUES = 512
-LEAST_SHARE = 0.5
+MAX_VALUES = 512
+MIN_SHARE = 0.5
 ROWS = 2  # whose steps are taken together: pieces of an epoch are a multiple of it
 
 
@@ -33,31 +33,33 @@ def train_in_lanes(
     shuffle: Any,
     verbose: bool,
 ) -> int:
-    """Train all restarts side by side for as long as that pays; return the number of epochs."""
+    """Train all restarts interleaved for as long as that pays; return the number of epochs."""
     running, epoch = restarts, 0
     schedule = restarts[0].schedule or Schedule("constant", solver.learning_rate)
     if restarts[0].validation is not None or schedule.kind == "adaptive":  # restarts part ways
         return 0
-    visit = order if shuffle is None else np.empty_like(order)
-    team = None
+    shuffled = order if shuffle is None else np.empty_like(order)
+    lane_group = None
     try:
         while epoch < max_iter and _lanes_pay(len(running), restarts[0].network, rows, solver):
-            if team is None or team.is_roomy_for(len(running)):
-                if team is not None:
-                    team.leave()
-                team = Team([restart.network for restart in running], solver)
+            if lane_group is None or lane_group.has_spare_group_for(len(running)):
+                if lane_group is not None:
+                    lane_group.copy_back()
+                lane_group = LaneGroup([restart.network for restart in running], solver)
                 members = running
             if shuffle is not None:
-                np.copyto(visit, order)
-                _core.shuffle(visit, shuffle)
+                np.copyto(shuffled, order)
+                _core.shuffle(shuffled, shuffle)
             n_rows = running[0].history.n_rows
-            losses = team.run_epoch(rows, visit, schedule.rate(n_rows), schedule.rates(n_rows, 1))
+            losses = lane_group.run_epoch(
+                rows, shuffled, schedule.rate(n_rows), schedule.rates(n_rows, 1)
+            )
             epoch += 1
             for number, restart in enumerate(members):
                 if restart.ending is None:
-                    restart.take(losses[number], len(visit))
+                    restart.record(losses[number], len(shuffled))
                     if restart.ending is not None:
-                        team.leave(number)
+                        lane_group.copy_back(number)
                         restart.shuffle = copy.deepcopy(shuffle)
             running = [restart for restart in running if restart.ending is None]
             if verbose:
@@ -68,13 +70,13 @@ def train_in_lanes(
                     flush=True,
                 )
     finally:
-        if team is not None:
-            team.leave()
+        if lane_group is not None:
+            lane_group.copy_back()
     return epoch
 
 
 def _lanes_pay(n: int, network: Network, rows: _core.Rows, solver: Solver) -> bool:
-    """Whether n such networks are trained sooner side by side than one after another."""
+    """Whether n such networks are trained sooner interleaved than one after another."""
     n_lanes = _core.lanes(_isa_for(n, network), network.dtype)
     return (
         n > 1
@@ -84,13 +86,13 @@ def _lanes_pay(n: int, network: Network, rows: _core.Rows, solver: Solver) -> bo
         and not solver.drops_units
         and len(set(network.activation)) == 1
         and not is_of_z(network.activation[0])
-        and network.n_parameters <= MOST_VALUES
-        and n >= LEAST_SHARE * n_lanes
+        and network.n_parameters <= MAX_VALUES
+        and n >= MIN_SHARE * n_lanes
     )
 
 
 def _isa_for(n: int, network: Network) -> str:
-    """Name of the instruction set for n networks side by side: wide vectors must not be empty."""
+    """Name of the instruction set for n interleaved networks: wide vectors must not be empty."""
     if (
         _core.isa.ISA == "avx512"
         and not _core.isa.ISA_IS_FORCED
@@ -100,8 +102,8 @@ def _isa_for(n: int, network: Network) -> str:
     return _core.isa.ISA
 
 
-class Team:
-    """Networks of one shape in training side by side, each in a lane of the machine's vectors.
+class LaneGroup:
+    """Interleaved networks of one shape, each in a lane of the machine's vectors.
 
     Parameters
     ----------
@@ -131,12 +133,12 @@ class Team:
             for lane, array in self._pairs(number, network):
                 lane[...] = array
 
-    def is_roomy_for(self, n: int) -> bool:
+    def has_spare_group_for(self, n: int) -> bool:
         """Whether n networks would leave a whole group of lanes empty."""
         return n <= (self._lanes.n_groups - 1) * self._lanes.n_lanes
 
-    def leave(self, *numbers: int) -> None:
-        """Copy what these lanes, or all, have learnt into those networks that are still here."""
+    def copy_back(self, *numbers: int) -> None:
+        """Copy the parameters of these lanes, or of all, back; their networks leave."""
         for number in numbers or tuple(self.networks):
             network = self.networks.pop(number, None)
             if network is None:
@@ -155,7 +157,7 @@ class Team:
 
         Where no learning rate or rates within the epoch are given, with that of the solver.
 
-        One that diverges leaves, with the weights from before the piece in which it did.
+        A network that diverges leaves, with its weights before that slice.
         """
         lanes, solver = self._lanes, self._solver
         sums = np.zeros((lanes.n_groups, lanes.n_lanes))
@@ -182,13 +184,13 @@ class Team:
         return sums.ravel() / rows.weight(order)
 
     def _drop(self, number: int) -> None:
-        """Let a network that has diverged leave with the weights from before."""
+        """Remove a network that has diverged, with its previous weights."""
         group, lane = divmod(number, self._lanes.n_lanes)
         shape = (self._lanes.n_groups, -1, self._lanes.n_lanes)
         before = self._before.reshape(shape)[group, :, lane]
         self._lanes.values.reshape(shape)[group, :, lane] = before
         network = self.networks[number]
-        self.leave(number)
+        self.copy_back(number)
         network.reset_solver()
 
     def _pairs(self, number: int, network: Network) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:

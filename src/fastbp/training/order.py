@@ -1,4 +1,4 @@
-"""Which rows an epoch visits, how often and in which order."""
+"""The rows of an epoch: how often and in which order."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from numpy.typing import NDArray
 from .. import _core
 from ..network.data import as_weights
 
-MOST_VISITS = 8.0  # an epoch, on average over the rows that have a weight at all
-LEAST_MEAN_WEIGHT = 0.1  # below which steps are too short for the rates that people choose
+MAX_REPEATS = 8.0  # an epoch, on average over the rows that have a weight at all
+MIN_MEAN_WEIGHT = 0.1  # below which steps are too short for the rates that people choose
 HASHED_AT_ONCE = 1_000_000  # values, between which Ctrl-C is honoured
 
 
 @dataclasses.dataclass(frozen=True)
-class Visits:
-    """How often an epoch visits each row, and with what weight each time.
+class SampleRepeats:
+    """How often an epoch repeats each row, and with what weight each time.
 
     Attributes
     ----------
     counts : ndarray of int of shape (n,), or None
-        Visits an epoch; None is once each.
+        Repeats an epoch; None is once each.
     weights : ndarray of float64 of shape (n,), or None
-        Weight of one visit, at most 1; None is 1 each.
+        Weight of one repeat, at most 1; None is 1 each.
     """
 
     counts: NDArray[np.int64] | None = None
     weights: NDArray[np.float64] | None = None
 
     @classmethod
-    def of(cls, sample_weight: Any, n_rows: int) -> Visits:
-        """Divide each row's weight w over ceil(w) visits of weight w / ceil(w).
+    def of(cls, sample_weight: Any, n_rows: int) -> SampleRepeats:
+        """Divide each row's weight w over ceil(w) repeats of weight w / ceil(w).
 
         So a whole weight is that many copies of the row, and no step is longer than that of a row
-        of weight 1. Rows of weight 0 are not visited. Weights whose mean over the other rows is
-        above `MOST_VISITS` are scaled down to that mean.
+        of weight 1. Rows of weight 0 are left out. Weights whose mean over the other rows is
+        above `MAX_REPEATS` are scaled down to that mean.
         """
         weights = as_weights(sample_weight, n_rows)
         if weights is None:
             return cls()
         largest = weights.max()
         mean = np.mean(weights[weights > 0] / largest)  # relative: a sum of weights may overflow
-        if mean * largest > MOST_VISITS:
-            weights = weights / largest * (MOST_VISITS / mean)
+        if mean * largest > MAX_REPEATS:
+            weights = weights / largest * (MAX_REPEATS / mean)
         counts = np.ceil(
             weights * (1 - 1e-9)
         )  # a weight of 1 may have been computed as 1.0000000001
@@ -57,7 +57,7 @@ class Visits:
         return cls(counts.astype(np.int64), None if whole else each)
 
     def order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the rows given, each as often as it is to be visited."""
+        """Return the rows given, each as often as it is repeated."""
         return rows if self.counts is None else np.repeat(rows, self.counts[rows])
 
 
@@ -71,7 +71,7 @@ def weights_of_fit(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     if weights.max() < 1 and math.isclose(total, 1, rel_tol=1e-6):
         return weights * n
     n = int(np.count_nonzero(weights))  # rows of weight 0 take no step at all
-    if total < LEAST_MEAN_WEIGHT * n:
+    if total < MIN_MEAN_WEIGHT * n:
         warnings.warn(
             f"The sum of sample_weight is {total:.3g} for {n} rows: every step is that much "
             "shorter, and little is learned. Multiply the weights by "
@@ -85,7 +85,7 @@ def canonical_order(rows: _core.Rows) -> NDArray[np.int64]:
     """Return the rows ordered by their contents, wherever in the table they stand.
 
     By a 64-bit hash of features and targets, which is the same for dense and sparse rows, and then
-    by the weight of a visit. Rows that are equal in all of this are equal to training, too.
+    by the weight of a repeat. Rows that are equal in all of this are equal to training, too.
     """
     hashes = np.empty(rows.n, dtype=np.uint64)
     size = 1 + int(HASHED_AT_ONCE / (1 + rows.values_per_row))

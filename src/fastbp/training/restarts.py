@@ -1,6 +1,6 @@
 """Restarts: training from several random initialisations, of which the best is kept.
 
-NumPy only. Small networks are trained side by side, each in a lane of the machine's vectors; the
+NumPy only. Small networks are trained interleaved, each in a lane of the machine's vectors; the
 others one after another. Either way each of them ends as it would alone, to rounding.
 """
 
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from .. import _core
 from ..network import Solver
 from .epochs import train_epochs
-from .lanes import MOST_VALUES, train_in_lanes
+from .lanes import MAX_VALUES, train_in_lanes
 from .run import History, Restart
-from .stopping import Patience
+from .stopping import EarlyStopping
 
 
 def draw_restarts(first: Restart, n_init: int, random: np.random.RandomState) -> list[Restart]:
@@ -39,7 +39,7 @@ def draw_restarts(first: Restart, n_init: int, random: np.random.RandomState) ->
             Restart(
                 network,
                 History(),
-                dataclasses.replace(first.patience),
+                dataclasses.replace(first.stopping),
                 first.schedule and dataclasses.replace(first.schedule),
                 first.validation and dataclasses.replace(first.validation),
             )
@@ -52,10 +52,10 @@ def best_of(restarts: list[Restart]) -> int:
 
     Where all have diverged, which has had the best epoch: that is what it has kept.
     """
-    shortfalls = [restart.shortfall for restart in restarts]
-    if min(shortfalls) == math.inf:
-        shortfalls = [restart.best_loss for restart in restarts]
-    return int(np.argmin(shortfalls))
+    objectives = [restart.objective for restart in restarts]
+    if min(objectives) == math.inf:
+        objectives = [restart.best_loss for restart in restarts]
+    return int(np.argmin(objectives))
 
 
 def train_restarts(
@@ -66,18 +66,18 @@ def train_restarts(
     *,
     max_iter: int,
     shuffle: Any = None,
-    epochs: Any = None,
+    notifier: Any = None,
     verbose: bool = False,
     n_threads: int = 1,
 ) -> None:
     """Train every restart for up to ``max_iter`` epochs, in place, all in the same order of rows.
 
-    Each stops by its own patience; where ``epochs`` asks to stop, those that follow do not begin.
+    Each stops by itself; where ``notifier`` asks to stop, those that follow do not begin.
     Parameters are those of `train_epochs`; when this returns, ``shuffle`` is as training the best
     alone would have left it. An interrupt leaves every network as far as it has come.
     """
 
-    def train_alone(restart: Restart, most: int) -> None:
+    def train_alone(restart: Restart, max_epochs: int) -> None:
         if verbose and len(restarts) > 1:
             print(f"Restart {restarts.index(restart) + 1} of {len(restarts)}", flush=True)
         restart.ending = train_epochs(
@@ -86,21 +86,21 @@ def train_restarts(
             order,
             solver,
             restart.history,
-            max_iter=most,
+            max_iter=max_epochs,
             shuffle=restart.shuffle,
-            patience=restart.patience,
+            stopping=restart.stopping,
             schedule=restart.schedule,
             validation=restart.validation,
-            epochs=epochs,
+            notifier=notifier,
             verbose=verbose,
             n_threads=n_threads,
         )
 
     done, before = 0, None
     initial: list[NDArray[Any]] = []
-    if epochs is None and len(restarts) > 1:  # callbacks follow one network at a time
+    if notifier is None and len(restarts) > 1:  # callbacks follow one network at a time
         before = copy.deepcopy(shuffle)
-        if restarts[0].network.n_parameters <= MOST_VALUES:  # else not in lanes anyway
+        if restarts[0].network.n_parameters <= MAX_VALUES:  # else not in lanes anyway
             initial = [restart.network._arena.values.copy() for restart in restarts]
         done = train_in_lanes(restarts, rows, order, solver, max_iter, shuffle, verbose)
     for restart in restarts:
@@ -111,7 +111,7 @@ def train_restarts(
             continue
         restart.shuffle = shuffle if len(restarts) == 1 else copy.deepcopy(shuffle)
         train_alone(restart, max_iter - done)
-        if epochs is not None and epochs.is_stopped:  # which means the whole training
+        if notifier is not None and notifier.is_stopped:  # which means the whole training
             break
     number = best_of(restarts)
     if done and restarts[number].ending == "diverged":  # and lanes keep no best epochs
@@ -125,7 +125,7 @@ def train_restarts(
 def _begin_again(restart: Restart, initial: NDArray[Any], shuffle: Any) -> None:
     """Take a restart back to its initial parameters: trained alone, it keeps its best epoch."""
     np.copyto(restart.network._arena.values, initial)
-    patience = restart.patience
+    stopping = restart.stopping
     restart.history, restart.ending, restart.shuffle = History(), None, shuffle
-    restart.patience = Patience(patience.tol, patience.n_iter_no_change)
+    restart.stopping = EarlyStopping(stopping.tol, stopping.n_iter_no_change)
     restart.network.reset_solver()

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..network import Network
 from .schedule import Schedule
-from .stopping import Ending, Patience, Validation
+from .stopping import EarlyStopping, Ending, Validation
 
-MOST_CALLS = 1000  # of partial_fit, whose losses a history keeps at least
+MAX_CALLS = 1000  # of partial_fit, whose losses a history keeps at least
 
 
 @dataclasses.dataclass
@@ -24,11 +24,11 @@ class History:
     ----------
     loss_curve : list of float
         Loss of each whole epoch: infinite if training diverged in it. Of calls of partial_fit, each
-        an epoch of its own, about the last `MOST_CALLS`: a stream has no end.
+        an epoch of its own, about the last `MAX_CALLS`: a stream has no end.
     n_epochs, best_loss : int, float
         Of all epochs, also of those that are no longer in the curve.
     n_rows : int
-        Rows visited in these epochs.
+        Rows seen in these epochs.
     n_before : int
         Epochs that were made before the last call.
     n_kept : int
@@ -74,10 +74,10 @@ class History:
     def add_call(self, loss: float, n_rows: int) -> None:
         """Note a call of partial_fit, of which the curve keeps only so many."""
         self.loss_curve.append(loss)
-        if len(self.loss_curve) > self.n_kept + 2 * MOST_CALLS:
-            n_left_out = len(self.loss_curve) - MOST_CALLS - self.n_kept
+        if len(self.loss_curve) > self.n_kept + 2 * MAX_CALLS:
+            n_left_out = len(self.loss_curve) - MAX_CALLS - self.n_kept
             self.gaps[self.n_kept] = self.gaps.get(self.n_kept, 0) + n_left_out
-            del self.loss_curve[self.n_kept : -MOST_CALLS]
+            del self.loss_curve[self.n_kept : -MAX_CALLS]
         self._count([loss], n_rows)
 
     @property
@@ -118,7 +118,7 @@ class Restart:
     ----------
     network : Network
     history : History
-    patience : Patience
+    stopping : EarlyStopping
     schedule : Schedule or None
     validation : Validation or None
     shuffle : RandomState or None
@@ -129,7 +129,7 @@ class Restart:
 
     network: Network
     history: History
-    patience: Patience
+    stopping: EarlyStopping
     schedule: Schedule | None = None
     validation: Validation | None = None
     shuffle: Any = None
@@ -146,16 +146,16 @@ class Restart:
         return self.history.best_loss if self.history.best_loss < math.inf else math.inf
 
     @property
-    def shortfall(self) -> float:
-        """What the best has least of: its loss, or minus its best validation score."""
+    def objective(self) -> float:
+        """What the best restart minimises: its loss, or minus its best validation score."""
         if self.validation is not None and self.validation.stops:
             return -self.validation.best_score
         return self.loss
 
-    def take(self, loss: float, n_rows: int) -> None:
+    def record(self, loss: float, n_rows: int) -> None:
         """Note an epoch, and whether training ends with it."""
         self.history.add([float(loss)], n_rows)
         if not math.isfinite(loss):
             self.ending = "diverged"
-        elif self.patience.is_lost(loss):
+        elif self.stopping.update(loss):
             self.ending = "converged"

@@ -15,7 +15,7 @@ from ..network.checks import check_choice, check_number, check_whole
 from ..network.solver import Rates
 
 ROWS_A_RATE = 10_000  # within an epoch: then the rate is asked for once more
-LEAST_RATE = math.ulp(0.0)  # steps need one above 0
+MIN_RATE = math.ulp(0.0)  # steps need one above 0
 
 
 @dataclasses.dataclass
@@ -62,7 +62,7 @@ class Schedule:
         if self._warmup:
             n_warm = self._warmup * self.n_epochs
             rate *= min(1.0, (self.epoch(n_rows) + 1) / (n_warm + 1))
-        return max(rate, LEAST_RATE)
+        return max(rate, MIN_RATE)
 
     def rates(self, n_rows: int, batch_size: int) -> Rates | None:
         """Return the rates within an epoch, or None where the first one holds for all of it."""

@@ -19,7 +19,7 @@ Ending = Literal["converged", "diverged", "max_iter", "stopped"]
 
 
 @dataclasses.dataclass
-class Patience:
+class EarlyStopping:
     """When to stop: after too many epochs in a row that did not improve the loss by ``tol``."""
 
     tol: float
@@ -29,12 +29,12 @@ class Patience:
     n_without: int = 0
 
     @property
-    def n_left(self) -> float:
-        """Epochs until it can be lost at the earliest."""
+    def epochs_left(self) -> float:
+        """Epochs until training can stop at the earliest."""
         return max(1, self.n_iter_no_change + 1 - self.n_without)
 
-    def is_lost(self, loss: float) -> bool:
-        """Take an epoch's loss; return whether training should stop."""
+    def update(self, loss: float) -> bool:
+        """Note an epoch's loss; return whether training should stop."""
         self.n_without = self.n_without + 1 if loss > self.best_loss - self.tol else 0
         self.best_loss = min(self.best_loss, loss)
         return self.n_without > self.n_iter_no_change
@@ -44,7 +44,7 @@ class BestEpoch:
     """The parameters of the best epoch so far, which a network gets back if training diverges.
 
     Of epochs that run together only the last one's are at hand. Where another was better, it is run
-    again when it is asked for, from what there was before them.
+    again when it is needed, from the state before them.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class BestEpoch:
         elif replay is not None:
             self._run_again = functools.partial(replay(), best + 1)
 
-    def restore(self) -> None:
+    def restore_best(self) -> None:
         """Give the network the best epoch's parameters, or the initial ones if they are better.
 
         An epoch's loss is that of its rows just before their steps: what the last steps of it have
@@ -135,7 +135,7 @@ class Validation:
     best_score: float = -math.inf
     best: NDArray[Any] | None = None
 
-    def look(self, network: Network, n_threads: int = 1) -> tuple[float, float]:
+    def evaluate(self, network: Network, n_threads: int = 1) -> tuple[float, float]:
         """Return the mean loss of the rows, and the score."""
         loss = network._loss_of(self.rows)
         score = -loss
@@ -157,8 +157,8 @@ class Validation:
             found.append(score.of_rows(outputs, start))
         return score.of_all(np.concatenate(found))
 
-    def restore(self, network: Network) -> None:
-        """Give a network the best parameters back; what its solver knows of others goes."""
+    def restore_best(self, network: Network) -> None:
+        """Set a network to the best parameters, and reset its solver."""
         if self.best is not None and not np.array_equal(self.best, network._arena.values):
             np.copyto(network._arena.values, self.best)
             network.reset_solver()

@@ -9,7 +9,7 @@ import numpy as np
 
 MISSING = "(missing)"
 MOSTLY = 0.95  # share of a text column's values that makes it a column of numbers, or of dates
-MOST_CATEGORIES = 50  # of a column that is not suspected to be free text
+MAX_CATEGORIES = 50  # of a column that is not suspected to be free text
 
 NUMBERS, DATES, TEXT = "numbers", "dates, as days", "text, one input for each value"
 DECIMAL_COMMA = "numbers with a decimal comma"
@@ -151,9 +151,9 @@ def why_useless(values: Any) -> str | None:
         return "has no values"
     if values.nunique(dropna=False) == 1:
         return "is the same in every row"
-    if is_text(values) and n_values > max(MOST_CATEGORIES, n_rows / 2):
+    if is_text(values) and n_values > max(MAX_CATEGORIES, n_rows / 2):
         return f"is an identifier or free text ({n_values:,} different values)"
-    if n_values == n_rows > MOST_CATEGORIES and not is_text(values):
+    if n_values == n_rows > MAX_CATEGORIES and not is_text(values):
         is_whole = bool((values == values.round()).all())
         if is_whole and values.max() - values.min() == n_rows - 1:
             return "numbers the rows"

@@ -80,7 +80,7 @@ def fastbp_model(task: Task, epochs: int, seed: int) -> Any:
 
 
 def fastbp_estimator(task: Task, epochs: int, seed: int) -> Any:
-    """Return the same for a target that is scaled already."""
+    """Return the model without the scaling of targets."""
     from ... import BackpropClassifier, BackpropRegressor
 
     kind = BackpropClassifier if task.is_classification else BackpropRegressor
@@ -185,7 +185,7 @@ def _fit(model: Any, X: Any, y: Any) -> tuple[float, bool]:
 
 @contextmanager
 def warnings_for_users() -> Iterator[None]:
-    """Leave out warnings about what the demo asks for; heed divergence and Ctrl-C.
+    """Suppress warnings about what the demo requests; keep divergence and Ctrl-C.
 
     scikit-learn turns Ctrl-C into a warning and ends training as if nothing had happened.
     """

@@ -12,7 +12,7 @@ from ..._printable import printable
 from ..console import UserError
 from .columns import (
     DECIMAL_COMMA,
-    MOST_CATEGORIES,
+    MAX_CATEGORIES,
     NOTATIONS,
     TEXT,
     Column,
@@ -25,11 +25,11 @@ from .table_file import read_table
 from .task import Task, split
 
 FEWEST_ROWS = 10
-MOST_CLASSES = 20  # different whole numbers that are still taken for classes
+MAX_CLASSES = 20  # different whole numbers that are still taken for classes
 CLIP = 5.0  # standard deviations: a far outlier would make a step that overshoots
 EPOCHS = 20
 HIDDEN_LAYER_SIZES = (32,)
-MOST_NAMES = 12  # of columns in one line
+MAX_NAMES = 12  # of columns in one line
 
 
 def table_task(path: Path, target: str | None, kind: str, seed: int) -> tuple[Task, list[str]]:
@@ -113,14 +113,14 @@ def checked_target(target: str | None, columns: list[str], path: Path) -> str:
 
 
 def _is_classification(y: Any, kind: str, target: str, read: Column) -> bool:
-    """Decide by the values, unless told: text, two values or a few whole numbers are classes."""
+    """Decide by the values, unless given: text, two values or a few whole numbers are classes."""
     n_values = y.nunique()
     if n_values == 1:
         raise UserError(f"{target} is the same in every row: there is nothing to learn")
     if kind == "regression" and is_text(y):
         raise UserError(f"{target} is text, for example {read.example!r}; regression needs numbers")
     if kind == "auto":
-        is_few_whole = n_values <= MOST_CLASSES and not is_text(y) and bool((y == y.round()).all())
+        is_few_whole = n_values <= MAX_CLASSES and not is_text(y) and bool((y == y.round()).all())
         kind = "classification" if is_text(y) or n_values == 2 or is_few_whole else "regression"
     if kind == "classification" and n_values > len(y) / 4:
         is_what = f"is text, for example {read.example!r}, and " if is_text(y) else ""
@@ -174,9 +174,9 @@ def _features(columns: dict[str, Column], kept: Any, notes: list[str]) -> Any:
     notes += _about_unread(used)
     for kind in sorted({read.kind for read in used.values()}):
         names = [name for name, read in used.items() if read.kind == kind]
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
         such_as = f", such as {used[names[0]].example}" if kind in NOTATIONS else ""
-        notes.append(f"{kind}{such_as}: {', '.join(names[:MOST_NAMES])}{more}")
+        notes.append(f"{kind}{such_as}: {', '.join(names[:MAX_NAMES])}{more}")
     X = pd.DataFrame({name: read.values[kept] for name, read in used.items()})
     notes += _about_gaps(X)
     return X
@@ -195,9 +195,9 @@ def _about_gaps(X: Any) -> list[str]:
             for name, n in n_missing.items()
             if n and is_text(X[name]) == of_text
         ]
-        more = f" and {len(gaps) - MOST_NAMES} more" if len(gaps) > MOST_NAMES else ""
+        more = f" and {len(gaps) - MAX_NAMES} more" if len(gaps) > MAX_NAMES else ""
         if gaps:
-            notes.append(f"{start}: {', '.join(gaps[:MOST_NAMES])}{more}")
+            notes.append(f"{start}: {', '.join(gaps[:MAX_NAMES])}{more}")
     return notes
 
 
@@ -217,5 +217,5 @@ def _preprocessing(X: Any) -> Any:
         FunctionTransformer(np.clip, kw_args=bounds, feature_names_out="one-to-one"),
     )
     # The rarest categories share an input, and so do those not seen in training.
-    encode = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MOST_CATEGORIES)
+    encode = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES)
     return ColumnTransformer([("numbers", scale, numbers), ("texts", encode, texts)])

@@ -11,7 +11,7 @@ LEARNING_RATE = 0.05  # some fifty moves: few enough to look at each
 
 
 def house_flow(main_valve: float) -> float:
-    """Return the flow into the house, which nobody knows the formula of."""
+    """Return the flow into the house, whose formula is unknown."""
     return float(math.sqrt(PRESSURE) * (1 - math.exp(-main_valve / 4)))
 
 

@@ -17,7 +17,7 @@ from ..demo.task import Task
 from .names import named, without_step
 
 HIDDEN_LAYER_SIZES = (8,)  # few enough to look at each of them
-MOST_NUMBERS = 30_000  # parameters times snapshots: a page of some 0.7 MB
+MAX_NUMBERS = 30_000  # parameters times snapshots: a page of some 0.7 MB
 
 
 def training_on(options: argparse.Namespace) -> Any:
@@ -40,7 +40,7 @@ def training_on(options: argparse.Namespace) -> Any:
     y = _Targets(task)
     model = fastbp_estimator(task, task.epochs, seed=0)
     n_parameters = HIDDEN_LAYER_SIZES[0] * (X.shape[1] + 1 + max(len(task.class_names), 1))
-    snapshots = int(np.clip(MOST_NUMBERS / n_parameters, 12, 200))
+    snapshots = int(np.clip(MAX_NUMBERS / n_parameters, 12, 200))
     say(f"Training on {len(X):,} rows, {task.epochs} epochs")
     try:
         with Progress("fastbp", model, task.epochs), warnings_for_users():
