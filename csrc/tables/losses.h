@@ -1,10 +1,10 @@
 /* Losses, one line each; NAME_delta stands in losses.inc.h, with the formula.
  *
  *   pair: the output activation with which it hands back dE/dz = a - y itself, or N_ACTIVATION;
- *   least, most: targets it allows;
+ *   lower, upper: bounds of the targets that it allows;
  *   parameter: name of its own number, or NULL.
  *
- *   NAME                    name                     pair          least      most      parameter */
+ *   NAME                    name                     pair          lower      upper     parameter */
 #define FBP_LOSSES(E)                                                                                  \
     E(SQUARED_ERROR,           squared_error,           N_ACTIVATION, -INFINITY, INFINITY, NULL)          \
     E(ABSOLUTE_ERROR,          absolute_error,          N_ACTIVATION, -INFINITY, INFINITY, NULL)          \
@@ -29,6 +29,6 @@ typedef struct {
     const char *parameter;
 } fbp_loss_facts;
 
-#define FBP_FACTS_OF_LOSS(NAME, NAME_, PAIR, MIN_ITEMS, MAX_ITEMS, PARAMETER) \
-    {#NAME_, FBP_##PAIR, MIN_ITEMS, MAX_ITEMS, PARAMETER},
+#define FBP_FACTS_OF_LOSS(NAME, NAME_, PAIR, LOWER, UPPER, PARAMETER) \
+    {#NAME_, FBP_##PAIR, LOWER, UPPER, PARAMETER},
 static const fbp_loss_facts fbp_losses[] = {FBP_LOSSES(FBP_FACTS_OF_LOSS)};

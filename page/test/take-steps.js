@@ -1,5 +1,5 @@
 // Reads pages' data from standard input, a JSON a line, and answers each with the step as it is computed here.
-// tests/page/test_page_twin.py compares the answers with fastbp's own numbers.
+// tests/page/test_page_steps.py compares the answers with fastbp's own numbers.
 
 import { createInterface } from "node:readline";
 import { Steps } from "../src/steps.js";

@@ -225,3 +225,16 @@ class TestFork:
         thread.join()
         assert code == 0
         assert not is_locked()
+
+
+def test_squares_of_gradients_that_overflowed_are_saved_and_loaded():
+    network = Network((1, 1), dtype="float32", random_state=0)
+    network.weights[0] = [[1e25]]
+    network.train_epoch([[1.0]], [1e25], 1e-6, solver="adam", alpha=1e3)
+    squares = network._moments["adam"].arenas[1]
+    assert np.isinf(squares.weights[0]).all()
+    loaded = pickle.loads(pickle.dumps(network))
+    np.testing.assert_array_equal(loaded._moments["adam"].values, network._moments["adam"].values)
+    squares.weights[0][...] = np.nan  # which no solver leaves behind
+    with pytest.raises(ValueError, match=r"NaN or infinity"):
+        pickle.loads(pickle.dumps(network))

@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPRegressor
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor
-from fastbp.training.lanes import Team
+from fastbp.training.lanes import LaneGroup
 from fastbp.training.schedule import OPTIONS, SCHEDULES, Schedule, options_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -230,8 +230,8 @@ def test_a_long_epoch_is_run_so_that_its_largest_rate_is_possible():
 def test_restarts_interleaved_have_the_rates_too(name, n_rows, monkeypatch):
     X, y = regression(n_rows)
     options = {**NEW[name], "activation": "tanh", "max_iter": 3, "tol": 0}
-    run_epoch, in_lanes = Team.run_epoch, []
-    monkeypatch.setattr(Team, "run_epoch", lambda *a: in_lanes.append(1) or run_epoch(*a))
+    run_epoch, in_lanes = LaneGroup.run_epoch, []
+    monkeypatch.setattr(LaneGroup, "run_epoch", lambda *a: in_lanes.append(1) or run_epoch(*a))
     model = regressor(n_init=8, **options).fit(X, y)
     alone = regressor(**options).fit(X, y)
     assert len(in_lanes) == 3

@@ -18,7 +18,7 @@ cnp.import_array()
 
 
 # The tables of csrc/tables/. Of activations also: whether hidden layers may have them, and whether
-# their derivative is of z; of losses the least and the most target that they allow, and the name of
+# their derivative is of z; of losses the bounds of the targets that they allow, and the name of
 # the parameter.
 ACTIVATIONS = {fbp_activations[f].name.decode(): f for f in range(FBP_N_ACTIVATION)}
 FACTS_OF_ACTIVATIONS = {
@@ -27,7 +27,7 @@ FACTS_OF_ACTIVATIONS = {
 }
 LOSSES = {fbp_losses[loss].name.decode(): loss for loss in range(FBP_N_LOSS)}
 FACTS_OF_LOSSES = {
-    name: (fbp_losses[<int> loss].least, fbp_losses[<int> loss].most,
+    name: (fbp_losses[<int> loss].lower, fbp_losses[<int> loss].upper,
            None if fbp_losses[<int> loss].parameter == NULL
            else fbp_losses[<int> loss].parameter.decode())
     for name, loss in LOSSES.items()

@@ -21,7 +21,7 @@ cdef extern from "fastbp.h" nogil:
     ctypedef struct fbp_loss_facts:
         const char *name
         fbp_activation pair
-        double least, most
+        double lower, upper
         const char *parameter
     const fbp_loss_facts *fbp_losses
 

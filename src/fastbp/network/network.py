@@ -998,7 +998,7 @@ def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
         kept = network._moments[rule] = Moments(network._arena, len(arrays))
         kept.n_steps = _count("n_steps", n_steps)
         for arena, saved in zip(kept.arenas, arrays.values(), strict=True):
-            arena.load(saved)
+            arena.load(saved, may_overflow=True)
     return network
 
 

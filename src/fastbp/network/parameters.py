@@ -43,24 +43,34 @@ class Parameters(list[NDArray[Any]]):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(index, slice):
-            targets = range(len(self))[index]
-            values = list(value)
-            if len(values) != len(targets):
-                raise ValueError(f"{self._name} needs {len(targets)} arrays; got {len(values)}")
-            checked = [self._checked(i, one) for i, one in zip(targets, values, strict=True)]
-            for i, array in zip(targets, checked, strict=True):
-                self[i][...] = array
+            self.assign(range(len(self))[index], value)
         else:
             self[index][...] = self._checked(index, value)
 
-    def _checked(self, index: int, value: Any) -> NDArray[Any]:
+    def assign(self, layers: range, value: Any, *, may_overflow: bool = False) -> None:
+        """Copy one array a layer, all of them checked before the first is copied.
+
+        ``may_overflow`` allows infinity: squares of gradients may leave the range of the dtype,
+        after which their weight rests.
+        """
+        values = list(value)
+        if len(values) != len(layers):
+            raise ValueError(f"{self._name} needs {len(layers)} arrays; got {len(values)}")
+        checked = [
+            self._checked(i, one, may_overflow) for i, one in zip(layers, values, strict=True)
+        ]
+        for i, array in zip(layers, checked, strict=True):
+            self[i][...] = array
+
+    def _checked(self, index: int, value: Any, may_overflow: bool = False) -> NDArray[Any]:
         array = as_numbers(f"{self._name}[{index}]", value, self[index].dtype)
         if array.shape != self[index].shape:
             raise ValueError(
                 f"{self._name}[{index}] has shape {self[index].shape}; "
                 f"got an array of shape {array.shape}"
             )
-        check_finite(f"{self._name}[{index}]", array)
+        if not (may_overflow and not np.isnan(array).any()):
+            check_finite(f"{self._name}[{index}]", array)
         return array.copy() if np.may_share_memory(array, self[index].base) else array
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
@@ -128,7 +138,8 @@ class Arena:
         pairs = zip(self.weights, self.biases, strict=True)
         return [np.array(view) for pair in pairs for view in pair]
 
-    def load(self, arrays: Sequence[NDArray[Any]]) -> None:
+    def load(self, arrays: Sequence[NDArray[Any]], *, may_overflow: bool = False) -> None:
         """Copy what `arrays` returned into this arena."""
-        self.weights[:] = arrays[0::2]
-        self.biases[:] = arrays[1::2]
+        layers = range(len(self.weights))
+        self.weights.assign(layers, arrays[0::2], may_overflow=may_overflow)
+        self.biases.assign(layers, arrays[1::2], may_overflow=may_overflow)
