@@ -60,6 +60,7 @@ def test_models_from_before_a_patch_can_still_be_pickled():
     assert isinstance(after, home.MLPClassifier)
 
 
+@pytest.mark.slow
 def test_a_script_gets_the_fast_classes_and_its_pickles_load(tmp_path):
     script = tmp_path / "scripts" / "train.py"
     script.parent.mkdir()
@@ -75,11 +76,13 @@ def test_a_script_gets_the_fast_classes_and_its_pickles_load(tmp_path):
     assert model.n_iter_ == 2
 
 
+@pytest.mark.slow
 def test_a_script_knows_its_own_absolute_path(tmp_path):
     (tmp_path / "where.py").write_text("print(__file__)")
     assert run("where.py", cwd=tmp_path).stdout.strip() == str(tmp_path / "where.py")
 
 
+@pytest.mark.slow
 def test_a_module_is_run_likewise(tmp_path):
     (tmp_path / "training.py").write_text(SCRIPT)
     done = run("-m", "training", "model.pickle", cwd=tmp_path)
@@ -87,6 +90,7 @@ def test_a_module_is_run_likewise(tmp_path):
     assert json.loads(done.stdout)[0] == "fastbp.neural_network"
 
 
+@pytest.mark.slow
 def test_a_script_ends_as_it_wants_to(tmp_path):
     (tmp_path / "fails.py").write_text("import sys; sys.exit(3)")
     assert run("fails.py", cwd=tmp_path).returncode == 3

@@ -63,6 +63,7 @@ def test_the_page_prints_what_it_says(name, n_outputs):
         assert printed == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
 def test_gallery_example_runs_and_draws(path):
     pyplot = pytest.importorskip("matplotlib.pyplot")
