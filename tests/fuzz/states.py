@@ -81,7 +81,7 @@ def another(random, value):
     kind = random.random()
     if isinstance(value, np.ndarray) and value.dtype.kind != "O" and kind < 0.5:
         cut = [
-            value[:-1],
+            np.atleast_1d(value)[:-1],
             value.T,
             value.ravel(),
             value.astype("f4"),
