@@ -12,7 +12,7 @@
  *
  * Every operation exists once, as a template over `real` (double, float) and over the vector
  * words of an instruction set (isa/), and is compiled for each pair; a pair's functions stand in
- * one table (fbp_ops), chosen once per call. Arrays of reals are void pointers here, so that the
+ * one table (fbp_ops), chosen once per network. Arrays of reals are void pointers here, so that the
  * row loop in _core/backprop.pyx is the same for both dtypes. C never allocates: Python owns all memory. */
 #ifndef FASTBP_H
 #define FASTBP_H
@@ -42,8 +42,8 @@ typedef void fbp_derive(void *delta, const void *a_or_z, int64_t n);
 typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
                                 double parameter);
 
-/* One row of values, dense (columns NULL), or the non-zeros of the given columns, in ascending order:
- * a row of X, or the activations of a layer. */
+/* One row of values, dense (columns NULL), or the non-zeros of the given columns, in ascending order where
+ * blocks or batches read them: a row of X, or the activations of a layer. */
 typedef struct {
     const void *values;
     const int32_t *columns;
@@ -115,7 +115,7 @@ typedef struct {
  * and Singer, 2011) and RMSprop (Tieleman and Hinton, 2012) keep s alone and move along G:
  *
  *     s' = s + G^2,  or  s' = beta_2 s + (1 - beta_2) G^2
- *     w' = w - rate G / (sqrt(s') + epsilon) */
+ *     w' = w - adaptive_rate G / (sqrt(s') + epsilon) */
 typedef struct {
     double decay[2][2], rate[2];
     fbp_rule rule;
@@ -145,9 +145,10 @@ typedef struct {
     double scale;                   /* of sparse rows: the weights are scale * W */
 } fbp_block;
 
-/* The first layer for rows of non-zeros, row by row: see sparse.inc.h. With momentum: */
+/* The first layer for rows of non-zeros, row by row: see sparse.inc.h. All of it is for momentum. */
 typedef struct {
-    int32_t clock, *last_updated;   /* rows since sparse_begin, and those included in each input's W; NULL: no momentum */
+    int32_t clock;                  /* rows since all inputs were up to date */
+    int32_t *last_updated;          /* and how many of these each input's W includes; NULL: no momentum */
     double *powers;                 /* (2, FBP_POWERS, 4) of decay */
 } fbp_sparse;
 
@@ -165,12 +166,12 @@ typedef struct {
     void *Z, *D_T, *b;          /* scratch, a group of rows: z, then a; deltas side by side; and b */
     void *z;                    /* z beside a, where the derivative needs it, or NULL */
     fbp_row *parts;             /* sparse, scratch: as many as rows of X or D, cut to a few inputs, */
-    void *G_near;                 /* and the gradients of n_near inputs, */
+    void *G_near;               /* and the gradients of n_near inputs, */
     uint8_t *met;               /* and which of them the rows have */
     int64_t n_near;
 } fbp_batch;
 
-/* A network as one call sees it: layers[0] is the notes' layer 1. */
+/* A network as one call sees it: layers[0] is layer l = 1 of the notation above. */
 typedef struct fbp_ops fbp_ops;
 typedef struct {
     const fbp_ops *ops;
@@ -276,8 +277,7 @@ struct fbp_ops {
     /* Whole networks of one small hidden layer, whose last layer layer_load has transposed: of up to
      * registers_units hidden units, other than identity, and one output; or without momentum of
      * registers_units_without_momentum of any kind, and of as many outputs as the scratch of a layer has room
-     * for. See
-     * registers.inc.h. */
+     * for. See registers.inc.h. */
     int registers_units, registers_units_without_momentum;
     fbp_train_registers *train_registers;
 
@@ -309,9 +309,9 @@ struct fbp_ops {
 };
 
 /* tasks.c: tasks 0 to n - 1, which one thread hands out and any idle thread takes, one at a time; then
- * the next tasks. A suspended thread is not waited for unless it has taken
- * one. Whatever was written before fbp_hand_out is seen by those who take, and the other way round by the
- * thread for which fbp_all_done has returned. */
+ * the next tasks. A suspended thread is not waited for unless it has taken one. Whatever was written before
+ * fbp_hand_out is seen by those who take, and the other way round by the thread for which fbp_all_done has
+ * returned. */
 typedef struct {
     int64_t handed_out;         /* n, and in the lower half how many of them have been taken */
     int64_t n_done, is_over;

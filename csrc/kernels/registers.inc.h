@@ -10,8 +10,8 @@
  *
  * where Z comes from the pass over W and V that applies the pending update of the row before, and
  * only D has to wait for delta. Whatever there is one of, such as a delta, stands in every lane of a vector;
- * where one or two units
- * are added up without the other lanes, those have one of their own, which meets nothing but zeros.
+ * where one or two units are added up without the other lanes, those have one of their own, which meets nothing
+ * but zeros.
  *
  * Of several outputs the weights are scale * W and scale * w2, and L2 shrinks the scale alone. So a step
  * divides by it, and what is read is multiplied, both where nothing waits for it. A single output has a

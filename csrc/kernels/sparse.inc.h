@@ -2,9 +2,10 @@
  * others, where they stand in the layer.
  *
  * L2 and momentum move the weights that have no gradient as well, but alike. L2 alone does it by a factor,
- * which layer->scale collects. With momentum each pair of W and V moves by the matrix `decay`, once a row: an
- * input's pairs are given all the rows they have missed when next they have a gradient, and are read as if
- * they had been given them. */
+ * which layer->scale collects. With momentum each pair of a weight W and its velocity V moves by the matrix
+ * `decay`, once a row, and the update is lazy: an input's pairs catch up with all the rows that they have missed
+ * at the next row that has the input (catch_up, whose step_vector in solvers.inc.h writes the weights), or when
+ * a piece of work ends (catch_up_all); until then they are read as if they were up to date. */
 #ifndef FASTBP_KERNELS_SPARSE_INC_H
 #define FASTBP_KERNELS_SPARSE_INC_H
 
@@ -102,7 +103,7 @@ INLINE void missed(double *decay, const fbp_sparse *sparse, int64_t i) {
                   sparse->powers + 4 * (FBP_POWERS + n / FBP_POWERS));
 }
 
-/* W and V of input i are given all rows up to the clock, the last of them with the step rate delta. */
+/* W and V of input i advance by all rows up to the clock, the last of them with the step rate delta. */
 INLINE void catch_up(const fbp_sparse *sparse, const fbp_layer *layer, int64_t i, const double *rate,
                      const int HAS_GRADIENT) {
     const int64_t n_out = layer->n_out, at = i * n_out;
@@ -185,7 +186,7 @@ INLINE void decay_scale(fbp_layer *layer, double decay) {
 static void sparse_update(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x, double weight,
                           const fbp_step *step) {
     const real *values = x->values;
-    if (!fbp_rules[step->rule].linear) { /* which rests where the row has no value */
+    if (!fbp_rules[step->rule].linear) { /* AdaGrad without penalty: weights of no value stay as they are */
         update(layer, x, weight, step);
         return;
     }

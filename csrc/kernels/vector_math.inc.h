@@ -139,7 +139,7 @@ INLINE vec v_tanh(vec x) {
     return v_copysign(v_where_positive(v_sub(size, v_set1((real)0.55)), outer, inner), x);
 }
 
-/* log(1 + x) for 0 <= x <= most: m 2^n = 1 + x with m about 1, log m = 2 atanh((m - 1) / (m + 1)) */
+/* log(1 + x) for 0 <= x <= upper: m 2^n = 1 + x with m about 1, log m = 2 atanh((m - 1) / (m + 1)) */
 INLINE vec v_log1p(vec x, double upper) {
     const vec half = v_set1((real)0.5), one = v_set1(1);
     vec m = v_add(one, x), rest = x, n = v_set1(0); /* rest = m - 1 */

@@ -1,6 +1,6 @@
-/* Losses, one line each; NAME_delta stands in losses.inc.h, with the formula.
+/* Losses, one line each; losses.inc.h has NAME_delta, with the formula.
  *
- *   pair: the output activation with which it hands back dE/dz = a - y itself, or N_ACTIVATION;
+ *   pair: the output activation with which the loss returns dE/dz = a - y instead of dE/da, or N_ACTIVATION;
  *   lower, upper: bounds of the targets that it allows;
  *   parameter: name of its own number, or NULL.
  *

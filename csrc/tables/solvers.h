@@ -1,5 +1,5 @@
 /* What a step does to a weight, one line a rule. The rule itself stands in solvers.inc.h, what it makes of
- * learning rate and options in step_of (_core.pyx), and what users know it as in network/solvers.py.
+ * learning rate and options in step_of (_core/backprop.pyx), and what users know it as in network/solvers.py.
  *
  *   kept: numbers beside each weight;
  *   rests: a weight whose gradient is 0 stays as it is, and so does what is kept, if there is no penalty;

@@ -1,6 +1,6 @@
 """Put the fast perceptrons in the place of scikit-learn's: for this process, or for one script.
 
-``python -m fastbp.patch script.py args...`` runs a script that knows nothing of fastbp so.
+``python -m fastbp.patch script.py args...`` does so for a script that does not import fastbp.
 """
 
 from __future__ import annotations

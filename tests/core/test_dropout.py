@@ -146,7 +146,7 @@ def test_gradients_under_a_fixed_mask_equal_central_differences(activation):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_any_number_of_threads_gives_the_same_bits(solver, dtype, monkeypatch):
-    monkeypatch.setattr(threads, "MIN_SHARE", 1)
+    monkeypatch.setattr(threads, "MIN_OPERATIONS", 1)
     network, X, y = random_case("squared_error", "identity", (30, 50, 40, 2), 300, dtype=dtype)
     options = {"dropout": 0.4, "dropout_seed": 5, "batch_size": 100, "solver": solver}
     results = []

@@ -204,7 +204,7 @@ def test_means_per_weight_follow_the_reference(options, batch_size, alpha, weigh
     "options", [{"alpha": 0.1}, EVERYTHING, {"solver": "adam", "alpha": 0.1}], ids=str
 )
 def test_any_number_of_threads_gives_the_same_bits(options, dtype, isa, monkeypatch):
-    monkeypatch.setattr(threads, "MIN_SHARE", 1)
+    monkeypatch.setattr(threads, "MIN_OPERATIONS", 1)
     case, X, y, order = rows_of("log_loss", "softmax", dtype=dtype, layer_sizes=(60, 50, 3))
     for rows in (X, csr_array(X)):
         for batch_size in (5, 64, 999):

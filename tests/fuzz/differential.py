@@ -193,7 +193,7 @@ def check(seed):
     """Draw a network, rows and a way to train; compare with the reference."""
     random = np.random.default_rng(seed)
     isa = str(random.choice(_core.available_isas()))
-    least_share = mock.patch.object(threads, "MIN_SHARE", 1)
+    least_share = mock.patch.object(threads, "MIN_OPERATIONS", 1)
     with running_on(isa), least_share, np.errstate(all="ignore"):
         case = draw_case(random)
         form = sparse_form if random.random() < 0.4 else dense_form

@@ -17,7 +17,7 @@ from cases import interrupted_at
 
 import fastbp
 from fastbp.network import threads as threads_module
-from fastbp.network.threads import MAX_PATIENCE, MIN_PATIENCE, ThreadTuner, Workers, worker_count
+from fastbp.network.threads import MAX_PATIENCE, MIN_PATIENCE, ThreadTuner, Workers, thread_count
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(600, 20))
@@ -26,7 +26,7 @@ NUMBERS = RANDOM.integers(0, 3, 600)
 
 @pytest.fixture(autouse=True)
 def _small_shares(monkeypatch):
-    monkeypatch.setattr(threads_module, "MIN_SHARE", 1)
+    monkeypatch.setattr(threads_module, "MIN_OPERATIONS", 1)
 
 
 def trained(n_threads, n_epochs=6):
@@ -38,10 +38,10 @@ def trained(n_threads, n_epochs=6):
 
 
 def test_the_number_of_threads_is_as_large_as_there_is_work_for(monkeypatch):
-    monkeypatch.setattr(threads_module, "MIN_SHARE", 1e5)
-    assert worker_count(8, 99_000) == 1
-    assert worker_count(8, 250_000) == 2
-    assert worker_count(2, 1e9) == 2
+    monkeypatch.setattr(threads_module, "MIN_OPERATIONS", 1e5)
+    assert thread_count(8, 99_000) == 1
+    assert thread_count(8, 250_000) == 2
+    assert thread_count(2, 1e9) == 2
 
 
 def choices(tuner, seconds, n):

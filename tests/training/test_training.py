@@ -414,7 +414,8 @@ def test_an_order_that_goes_on_is_left_as_it_was_before_one_that_diverges(case):
 
 
 def test_together_threads_do_not_change_a_bit(monkeypatch, n_together):
-    monkeypatch.setattr("fastbp.network.threads.MIN_SHARE", 1)  # any work is worth several threads
+    # Any work is worth several threads.
+    monkeypatch.setattr("fastbp.network.threads.MIN_OPERATIONS", 1)
     alone, shared = (run_short("batches, Adam", False, n_threads=n) for n in (1, 3))
     assert sum(n_together) == 80
     assert shared[0].plan(50, batch_size=32, solver="adam", n_threads=3).n_threads == 3

@@ -1,6 +1,7 @@
 """The compiled core: kernels' tables, rows of data, layers, and what trains them.
 
-`backprop.pyx` is the page: the whole algorithm. What Python calls stands here.
+`backprop.pyx` is the algorithm, row by row; batches are in `batches.pyx`. This file has what Python
+calls.
 """
 
 from . import isa

@@ -2,10 +2,12 @@
 # cython: binding=False, embedsignature=False, freethreading_compatible=True
 """The algorithm: rows x layers. Forward, loss, chain rule backwards, update in place.
 
-This page is the whole of backpropagation as fastbp runs it; the notation stands in
-``csrc/fastbp.h``. What one layer does to vectors is a call of ``net.ops``, the table of compiled
-operations for the network's dtype and this machine's instruction set. First row by row, then the
-same with the first layer written a block of rows behind, then with rows that list their non-zeros.
+This page is backpropagation, row by row; ``csrc/fastbp.h`` has the notation. What one layer does to
+vectors is a call of ``net.ops``, the table of compiled operations for the network's dtype and its
+instruction set. `train_rows` is the plain algorithm. Two faster ways to the same numbers follow:
+`train_blocks`, which updates the first layer one block of rows behind, and `train_sparse`, for rows
+that list their non-zeros. The smallest networks run in csrc/kernels/registers.inc.h, batches in
+batches.pyx.
 """
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport expm1, log1p, sqrt
@@ -171,8 +173,7 @@ cdef Py_ssize_t train_blocks(fbp_net *net, fbp_block *block, fbp_layer *packed,
     """Row by row, with the first layer written one block of rows behind.
 
     The numbers are those of train_rows, to rounding: csrc/kernels/blocks.inc.h has the formulas.
-    The
-    layers above stand in packed[l] meanwhile.
+    Meanwhile the layers above use the memory of packed[l].
     """
     cdef fbp_step step = step_of(solver, 1, 1)
     cdef double loss, weight

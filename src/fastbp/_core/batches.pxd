@@ -30,7 +30,7 @@ cdef struct ThreadTeam:
     double *losses             # of their blocks
     double *penalties          # of panels of inputs, layer by layer
     Py_ssize_t n_units         # of these
-    void *owner                # a Batch
+    void *owner                # a BatchWorkspace
     bint interrupted
     const fbp_data *data
     const int64_t *order

@@ -350,7 +350,7 @@ cdef class BatchWorkspace:
         self.team.first_sample = first_sample
 
     cdef begin(self, Layers layers, char *velocities, tuple dropout=(), uint64_t dropout_seed=0):
-        """Opens the engine's layers for every thread, and loads their weights."""
+        """Opens the network's layers for every thread, and loads their weights."""
         cdef int me, l
         for me in range(self.team.n_threads):
             self.scratch[me] = layers.begin(&self.team.nets[me], NULL, velocities, False)

@@ -115,9 +115,8 @@ cdef class Layers:
                      bint list_active=True) except NULL:
         """A copy of the layers with scratch of its own, so that calls may run side by side.
 
-        Returns a block to release with PyMem_Free. Rows write their gradients into the arena
-        given, or else
-        take steps of W and b, and of their velocities if given.
+        Returns a block to release with PyMem_Free. Rows write their gradients into the arena given,
+        or else take steps of W and b, and of what the solver keeps beside them if given.
         """
         cdef void *block = PyMem_Malloc(self.scratch_bytes)
         if block == NULL:
@@ -250,7 +249,7 @@ cdef class Layers:
             PyMem_Free(block)
 
     cdef bint within(self, const void *values, Py_ssize_t n, double lower, double upper):
-        """Whether all n values are numbers from least to most."""
+        """Whether all n values are numbers from lower to upper."""
         cdef Py_ssize_t k
         cdef double value
         for k in range(n):
@@ -322,7 +321,7 @@ cdef class Layers:
     def step(self, x, y, double learning_rate, double alpha=0, double max_loss=DBL_MAX):
         """One row's step; returns the loss before it, or None where x or y need preparing.
 
-        No step is taken where the loss is above the largest, or a new weight is not finite: that
+        No step is taken where the loss is above max_loss, or a new weight is not finite: that
         returns the loss, NaN or infinity.
         Holds the GIL: releasing it costs as much as a small network's step.
         """

@@ -30,7 +30,7 @@ cdef inline size_t scratch_bytes_of(const fbp_layer *layer, const fbp_ops *ops, 
 
 
 cdef inline void *scratch_for_target(fbp_net *net):
-    """ArenaBuffers for one row of targets, after Layers.begin."""
+    """Scratch for one row of targets, after Layers.begin."""
     cdef int last = net.n_layers - 1
     return <char *> net.layers[last].delta + 2 * scratch_bytes_of(&net.layers[last], net.ops, last)
 

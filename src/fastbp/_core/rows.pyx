@@ -70,7 +70,7 @@ cdef class Rows:
             self.data.weights = <const double *> cnp.PyArray_DATA(sample_weight)
 
     def part(self, Py_ssize_t start, Py_ssize_t stop):
-        """Rows start..stop of these, which lie where they lie."""
+        """Rows start..stop of these, without copying them."""
         cdef Rows part = Rows.__new__(Rows)
         part.data, part.arrays, part.n = self.data, self.arrays, stop - start
         part.sparse, part.values_per_row = self.sparse, self.values_per_row

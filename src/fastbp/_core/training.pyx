@@ -52,7 +52,7 @@ cdef struct EpochRun:
 
 
 cdef struct Stopped:
-    # What training on batches came to.
+    # Where training on batches ended, and the sum of the losses before that.
     Py_ssize_t at
     double loss_sum
 
@@ -86,8 +86,8 @@ def train(Layers layers not None, Rows rows not None, cnp.ndarray order not None
           BatchWorkspace batch=None, workers=None):
     """Train on rows ``order[start:stop]``.
 
-    Row by row, with a ``workspace`` in the way it is for; with ``batch``, batch by
-    batch, by this thread and with ``workers`` (network/threads.py) the others of its team.
+    Row by row, with a ``workspace`` by the path that it was made for; with ``batch``, batch by
+    batch, by this thread and, with ``workers`` (network/threads.py), the others of its team.
     ``moments`` has what the solver keeps beside the weights, in one row an arena. Each hidden
     layer drops its units with a probability of ``dropout``, if any; ``order[start]`` is
     sample number ``first_sample``.
@@ -183,7 +183,7 @@ def forward_all(Layers layers not None, BatchWorkspace batch not None, workers, 
 
 cdef run_until_divergence(Layers layers, EpochRun *run, const fbp_solver *solver, Rows rows,
                           tuple dropout, Workspace workspace, BatchWorkspace batch, workers):
-    """Run epochs; if one diverges, again up to there. Returns how many."""
+    """Run epochs; if one diverges, restore and run those before it. Returns how many."""
     cdef Py_ssize_t n_done
     save_buffers(run)
     while run.n_epochs > 0:

@@ -12,6 +12,7 @@ from .layers cimport Layers, MAX_OUTPUTS_ACROSS
 from .isa import RULES
 
 
+# Path "rows" of sparse rows; that of dense rows needs no workspace.
 PATHS = {"registers": REGISTERS, "blocks": BLOCKS, "rows": SPARSE}
 
 
@@ -34,11 +35,11 @@ cdef class Workspace:
         self.path = PATHS[path]
         self.memory = []
         if self.path != SPARSE and not facts.linear:
-            raise ValueError(f"{path} know no solver that is not linear, such as {rule}")
+            raise ValueError(f"{path} do not support solvers that are not linear, such as {rule}")
         if facts.n_kept > 1:
-            raise ValueError(f"{path} know no solver that keeps two numbers, such as {rule}")
+            raise ValueError(f"{path} do not support solvers that keep two numbers, such as {rule}")
         if self.path == BLOCKS and sparse and momentum:
-            raise ValueError("blocks of sparse rows know no momentum")
+            raise ValueError("blocks of sparse rows do not support momentum")
         if self.path != SPARSE:
             self.make_block(layers, sparse, momentum)
         elif momentum:
@@ -70,7 +71,7 @@ cdef class Workspace:
             0 if sparse else n_in * rows], ops.itemsize))
 
     cdef make_sparse(self, Layers layers):
-        """Memory for the row that each input's weights include last."""
+        """last_updated and powers, for the lazy update of momentum."""
         cdef void **places[2]
         places[:] = [<void **> &self.sparse.last_updated, <void **> &self.sparse.powers]
         self.memory.append(place(places, [

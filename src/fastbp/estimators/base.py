@@ -217,7 +217,7 @@ class Backprop(CallbackSupport, BaseEstimator):
             prepared
             and sample_weight is None
             and (classes is None or prepared.has_classes(classes))
-            and self._took_plain_step(prepared, X, y)
+            and self._try_plain_step(prepared, X, y)
         ):
             return self
         request = FitRequest(hasattr(self, "network_"), True, classes, prepared)
@@ -240,7 +240,7 @@ class Backprop(CallbackSupport, BaseEstimator):
             warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
         return self
 
-    def _took_plain_step(self, prepared: PreparedCall, X: Any, y: Any) -> bool:
+    def _try_plain_step(self, prepared: PreparedCall, X: Any, y: Any) -> bool:
         """Train on one row, if it needs no conversion.
 
         All else takes the general path, and raises its errors there.
@@ -346,9 +346,8 @@ class Backprop(CallbackSupport, BaseEstimator):
         repeats = SampleRepeats.of(encoded.sample_weight, X.shape[0])
         rows = network._rows(X, encoded.targets, repeats.weights)
         solver = self._solver()
-        if (
-            network.dtype != np.float64
-        ):  # a schedule may lower the rate to nothing, but not begin so
+        # A schedule may lower the rate to nothing, but not begin so.
+        if network.dtype != np.float64:
             initial = dataclasses.replace(solver, learning_rate=self.learning_rate_init)
             initial.check_dtype(network.dtype, "learning_rate_init")
         # At every row, zero or not:

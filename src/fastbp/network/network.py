@@ -52,7 +52,7 @@ from .solvers import RULES, documented
 from .state import Moments, copy_each, empty_like
 from .tables import LOSSES as CATALOGUE
 from .tables import parameter_of
-from .threads import ThreadTuner, Workers, worker_count
+from .threads import ThreadTuner, Workers, thread_count
 
 
 def _sizes_in_one_sequence(init: Callable[..., None]) -> Callable[..., None]:
@@ -274,7 +274,7 @@ class Network:
         if n < 2 * self._layers.block_rows:  # too few to pay for panels
             self._layers.forward(rows, 0, n, out)
             return out
-        batch_threads = worker_count(n_threads, 2.0 * self._used_parameters(rows) * n)
+        batch_threads = thread_count(n_threads, 2.0 * self._used_parameters(rows) * n)
         batch, tuner = (
             _core.BatchWorkspace(self._layers, rows.sparse, -1, n, batch_threads),
             self._tuner(-1, batch_threads),
@@ -381,8 +381,8 @@ class Network:
             The row's loss before the step. If it is not finite, no step is taken and a
             `DivergenceWarning` is given.
         """
-        least, max_epochs = self._rates
-        if not (isinstance(learning_rate, float) and least <= learning_rate <= max_epochs):
+        min_rate, max_rate = self._rates
+        if not (isinstance(learning_rate, float) and min_rate <= learning_rate <= max_rate):
             learning_rate = check_number("learning_rate", learning_rate, above=0)
             check_fits_dtype("learning_rate", learning_rate, self.dtype)
         loss = self._layers.step(x, y, learning_rate)
@@ -695,10 +695,8 @@ class Network:
     def _end_training_of_parent(self) -> None:
         """In a child process: release the lock, and undo an unfinished slice."""
         self._in_training = threading.Lock()
-        self._batch, self._workspaces = (
-            None,
-            {},
-        )  # a thread of the parent may have been in the midst
+        # A thread of the parent may have been using these.
+        self._batch, self._workspaces = None, {}
         if self._state_in_use:
             copy_each(self._state_in_use, self._before)
             self._state_in_use = []
@@ -785,14 +783,15 @@ class Network:
         sparse = rows if isinstance(rows, bool) else rows.sparse
         used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
         weighted = not isinstance(rows, bool) and rows.sample_weight is not None
-        # Steps, or a loss, that depend on more than one row's gradient.
-        needs_all_weights = (
+        # Row by row without a faster path: a step that is not linear in the gradient, units that
+        # are dropped, or a step or a loss that depends on the penalty of all weights.
+        needs_plain_rows = (
             not solver.rule.is_linear
             or solver.drops_units
             or (solver.by_weight and (solver.alpha > 0 or weighted))
         )
         operations = 6.0 * used * min(solver.batch_size, n_rows)
-        batch_threads = worker_count(n_threads, operations) if n_threads > 1 else 1
+        batch_threads = thread_count(n_threads, operations) if n_threads > 1 else 1
         layers = self._layers
         return plan_of(
             layers.isa,
@@ -804,7 +803,7 @@ class Network:
             solver.batch_size,
             sparse,
             isinstance(rows, bool) or rows.values_per_row < MIN_FULL * self.layer_sizes[0],
-            needs_all_weights,
+            needs_plain_rows,
             solver.rests,
             solver.n_moments > 0,
             batch_threads,

@@ -17,9 +17,10 @@ class Plan:
     ----------
     path : {"registers", "blocks", "rows", "batches"}
         "registers": the whole network, which is small, its first layer one row behind; "blocks":
-        the first layer one block of rows behind; "rows": every layer row by row, which also suits
-        rows of a CSR matrix that are nearly empty, few, or trained with momentum; "batches": one
-        step a batch. The first three give the same numbers, to rounding.
+        the first layer one block of rows behind; "rows": every layer row by row, for a
+        CSR matrix by lists of non-zeros (`train_rows` and `train_sparse` of the core), which suits
+        rows that are nearly empty, few, or trained with momentum; "batches": one step a batch. The
+        first three give the same numbers, to rounding.
     rows : int
         Rows that the first layer takes together.
     isa, lanes, dtype
@@ -62,7 +63,7 @@ def plan_of(
     batch_size: int,
     is_sparse: bool,
     is_nearly_empty: bool,
-    needs_all_weights: bool,
+    needs_plain_rows: bool,
     rests: bool,
     has_moments: bool,
     batch_threads: int,
@@ -71,9 +72,9 @@ def plan_of(
     lanes = _core.lanes(isa, dtype)
     together = n_rows >= 2 * block_rows
     path, rows, n_threads = "rows", 1, 1
-    if batch_size > 1 or (is_sparse and needs_all_weights and not rests):
+    if batch_size > 1 or (is_sparse and needs_plain_rows and not rests):
         path, rows, n_threads = "batches", batch_size, batch_threads
-    elif needs_all_weights or (is_sparse and (is_nearly_empty or has_moments)):
+    elif needs_plain_rows or (is_sparse and (is_nearly_empty or has_moments)):
         pass
     elif fits_registers and not is_sparse:
         if n_rows > 1 and (decays_slowly or has_moments):

@@ -1,9 +1,8 @@
 """Activations and losses: what is known of each besides its kernel, one entry each.
 
-The kernels stand in ``csrc/kernels/activations.inc.h`` and ``csrc/kernels/losses.inc.h``, one line
-each in
-``csrc/tables/``: what layers may have an activation, and which targets a loss allows, is read from
-there.
+Their kernels are in ``csrc/kernels/activations.inc.h`` and ``csrc/kernels/losses.inc.h``. Which layers
+may have an activation, and which targets a loss allows, is read from ``csrc/tables/``, which has one
+line for each.
 """
 
 from __future__ import annotations
@@ -59,9 +58,9 @@ class Loss:
     slope : callable
         dE/da of a, y and the parameter.
     largest : callable
-        Of the largest target and the parameter: the loss above which a row has met a network that
-        has diverged. Outputs are then ten thousand times as large as that target, or a class
-        counts as certain to ten thousand digits of e.
+        Of the largest target and the parameter: a row with a larger loss stops training as
+        diverged. Outputs are then ten thousand times as large as that target, or for a log loss
+        the probability of the right class is below exp(-10,000).
     """
 
     name: str
@@ -80,11 +79,6 @@ class Loss:
     def targets(self) -> tuple[float, float]:
         """The least and the most target it allows."""
         return _core.FACTS_OF_LOSSES[self.name][:2]
-
-    @property
-    def has_pair(self) -> bool:
-        """Whether it belongs to its output activations: only these, and dE/dz is a - y."""
-        return self.out_activations != HIDDEN_ACTIVATIONS
 
 
 def _squared(target: float, _: float) -> float:

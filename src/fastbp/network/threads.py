@@ -12,14 +12,14 @@ from queue import Empty, SimpleQueue
 
 # Multiplications and additions that a thread's share of a batch should have: some microseconds of
 # work, as long as it takes to hand it out and to wait for its end.
-MIN_SHARE = 1e5
+MIN_OPERATIONS = 1e5
 MAX_WORKERS = 1024
 MIN_PATIENCE, MAX_PATIENCE = 4, 256  # pieces of work
 
 
-def worker_count(n_threads: int, operations: float) -> int:
+def thread_count(n_threads: int, operations: float) -> int:
     """Return how many threads of up to ``n_threads`` it pays to share so many operations among."""
-    return max(1, min(n_threads, int(operations / MIN_SHARE)))
+    return max(1, min(n_threads, int(operations / MIN_OPERATIONS)))
 
 
 class ThreadTuner:

@@ -20,7 +20,7 @@ from .schedule import Schedule
 # Where lanes pay: numbers a lane that the first cache holds for all of them, and the share of the
 # lanes in use that makes up for their being slower than one network alone.
 MAX_VALUES = 512
-MIN_SHARE = 0.5
+MIN_FILLED_LANES = 0.5
 ROWS = 2  # whose steps are taken together: pieces of an epoch are a multiple of it
 
 
@@ -87,7 +87,7 @@ def _lanes_pay(n: int, network: Network, rows: _core.Rows, solver: Solver) -> bo
         and len(set(network.activation)) == 1
         and not is_of_z(network.activation[0])
         and network.n_parameters <= MAX_VALUES
-        and n >= MIN_SHARE * n_lanes
+        and n >= MIN_FILLED_LANES * n_lanes
     )
 
 

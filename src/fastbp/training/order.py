@@ -48,9 +48,8 @@ class SampleRepeats:
         mean = np.mean(weights[weights > 0] / largest)  # relative: a sum of weights may overflow
         if mean * largest > MAX_REPEATS:
             weights = weights / largest * (MAX_REPEATS / mean)
-        counts = np.ceil(
-            weights * (1 - 1e-9)
-        )  # a weight of 1 may have been computed as 1.0000000001
+        # A weight of 1 may have been computed as 1.0000000001.
+        counts = np.ceil(weights * (1 - 1e-9))
         each = np.divide(weights, counts, out=np.zeros_like(weights), where=counts > 0)
         each = np.minimum(each, 1)
         whole = bool(np.all(each[counts > 0] == 1))
