@@ -1,8 +1,8 @@
 """Activations and losses: what is known of each besides its kernel, one entry each.
 
-Their kernels are in ``csrc/kernels/activations.inc.h`` and ``csrc/kernels/losses.inc.h``. Which layers
-may have an activation, and which targets a loss allows, is read from ``csrc/tables/``, which has one
-line for each.
+Their kernels are in ``csrc/kernels/activations.inc.h`` and ``csrc/kernels/losses.inc.h``. Which
+layers may have an activation, and which targets a loss allows, is read from ``csrc/tables/``, which
+has one line for each.
 """
 
 from __future__ import annotations
