@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.skipif(sys.platform == "win32", reason="CC names no compiler there")
 def test_a_missing_compiler_is_named_with_what_to_install(tmp_path):
     pytest.importorskip("Cython")
+    pytest.importorskip("setuptools", minversion="77.0.3")  # as pyproject.toml asks
     package = tmp_path / "src" / "fastbp"
     (package / "_core").mkdir(parents=True)
     (package / "_core" / "memory.pyx").write_text("n = 1\n")  # all take long
