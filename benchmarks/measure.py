@@ -19,7 +19,7 @@ BUNDLES = 5  # at most, that a figure is the fastest of
 class Case:
     """What is compared: subjects, each with a way to take one more figure of it.
 
-    ``prepare`` loads data and libraries, so that cases that are not asked for cost nothing.
+    ``prepare`` loads data and libraries, so that cases that are not selected cost nothing.
     """
 
     name: str

@@ -60,7 +60,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def settle(self):
-        """Wait until what was asked for is drawn."""
+        """Wait until the page has drawn what it should."""
         self.driver.execute_async_script(
             "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))"
         )

@@ -62,9 +62,8 @@ class Solver:
             return
         check_fits_dtype(rate, self.learning_rate, dtype)
         if self.alpha > 0:
-            check_fits_dtype(
-                "alpha", max(self.alpha, 1e-30), dtype
-            )  # a small one may count for nothing
+            # A small one may count for nothing.
+            check_fits_dtype("alpha", max(self.alpha, 1e-30), dtype)
         if "epsilon" in self.rule.options:
             check_fits_dtype("epsilon", self.epsilon, dtype, MIN_EPSILON)
 

@@ -1,4 +1,4 @@
-"""`Schedule`: the learning rate in the course of training, and the table of `SCHEDULES`."""
+"""`Schedule`: the learning rate during training, and the table of `SCHEDULES`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .._messages import ADVICE
 from ..network.checks import check_choice, check_number, check_whole
 from ..network.solver import Rates
 
-ROWS_A_RATE = 10_000  # within an epoch: then the rate is asked for once more
+ROWS_A_RATE = 10_000  # within an epoch, after which the rate is computed again
 MIN_RATE = math.ulp(0.0)  # steps need one above 0
 
 
 @dataclasses.dataclass
 class Schedule:
-    """The learning rate in the course of training.
+    """The learning rate during training.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ def invscaling(schedule: Schedule, n_rows: int) -> float:
 
 def adaptive(schedule: Schedule, n_rows: int) -> float:
     """Divide it by 5 each time that `fit` would end (see ``tol``), and end once it is 1e-6."""
-    return schedule.initial * schedule.factor
+    return constant(schedule, n_rows)  # whose factor `lower` has made smaller
 
 
 def cosine(schedule: Schedule, n_rows: int) -> float:
