@@ -73,6 +73,34 @@ class TestDivergence:
             for W, V in zip(model.coefs_, expected.coefs_, strict=True):
                 np.testing.assert_array_equal(W, V)
 
+    @pytest.mark.parametrize("n_init", [1, 3])
+    @pytest.mark.parametrize("together", [True, False])
+    def test_epochs_that_made_it_worse_before_it_diverged_are_taken_back(self, together, n_init):
+        options = {"hidden_layer_sizes": 4, "activation": "tanh", "random_state": 0}
+        options |= {
+            "tol": 0,
+            "n_iter_no_change": np.inf,
+            "learning_rate_init": 1.0,
+            "n_init": n_init,
+        }
+
+        def rate(share_of_epochs):  # five that learn, three that undo it, one that diverges
+            epoch = round(share_of_epochs * 20)
+            return 0.02 if epoch < 5 else 0.2 if epoch < 8 else 1e6
+
+        model = BackpropRegressor(max_iter=20, learning_rate=rate, verbose=not together, **options)
+        with pytest.warns(DivergenceWarning, match="best epoch"):
+            model.fit(X, TARGET)
+        good = BackpropRegressor(
+            max_iter=5, learning_rate=lambda share: rate(share * 5 / 20), **options
+        )
+        quiet(lambda: good.fit(X, TARGET))
+        np.testing.assert_allclose(model.loss_curve_[:5], good.loss_curve_, rtol=1e-12)
+        assert 2 * min(model.loss_curve_) < min(model.loss_curve_[5:8])
+        assert max(model.loss_curve_[5:8]) < np.inf == model.loss_curve_[8]
+        for W, V in zip(model.coefs_, good.coefs_, strict=True):
+            np.testing.assert_allclose(W, V, rtol=1e-9 if n_init > 1 else 0)
+
     def test_partial_fit_keeps_the_weights_from_before_the_call(self):
         model = quiet(
             lambda: BackpropRegressor(hidden_layer_sizes=4, random_state=0).fit(X, TARGET)
