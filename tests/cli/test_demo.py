@@ -95,7 +95,8 @@ def test_quick_run_prints_a_table_and_writes_a_picture(folder):
     assert "Warning" not in done.stderr
 
 
-def test_columns_of_the_table_are_aligned(capsys):
+def test_columns_of_the_table_are_aligned(capsys, monkeypatch):
+    monkeypatch.setattr(compare, "BUDGET_SECONDS", 0.0)  # scikit-learn is timed on a few rows
     _, out, _ = run(capsys, "--quick", "--epochs", "1", "--hidden", "4,3")
     table = out[out.index("data set") :].split("\n\n")[0].splitlines()
     assert len(table) == 4
@@ -660,7 +661,8 @@ def test_ctrl_c_that_scikit_learn_turns_into_a_warning_is_heeded():
 
 def test_without_matplotlib_there_is_a_table_and_a_word(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
-    code, out, _ = run(capsys, "--quick")
+    monkeypatch.setattr(compare, "BUDGET_SECONDS", 0.0)
+    code, out, _ = run(capsys, "--quick", "--epochs", "1")
     assert code == 0
     assert "matplotlib is not installed: no picture" in out
     assert "diabetes" in out

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor, Network
-from fastbp.estimators import base
+from fastbp.estimators import base, fitted
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -137,13 +137,13 @@ def test_rows_of_a_model_that_is_not_fitted():
 @pytest.fixture
 def slow(monkeypatch):
     """How many times features were checked in full, as the only item of a list."""
-    check, calls = base.checked_features, [0]
+    check, calls = fitted.checked_features, [0]
 
     def counting(*arguments):
         calls[0] += 1
         return check(*arguments)
 
-    monkeypatch.setattr(base, "checked_features", counting)
+    monkeypatch.setattr(fitted, "checked_features", counting)
     return calls
 
 
@@ -177,7 +177,7 @@ def test_quick_ways_find_what_the_slow_way_finds(slow, monkeypatch, dtype, names
     before = slow[0]
     quick = {name: model.predict(form) for name, form in forms_of(rows, names).items()}
     assert slow[0] == before
-    monkeypatch.setattr(base, "plain_features", lambda model, X: None)
+    monkeypatch.setattr(fitted, "plain_features", lambda model, X: None)
     for name, form in forms_of(rows, names).items():
         np.testing.assert_array_equal(quick[name], model.predict(form), err_msg=name)
     assert slow[0] > before

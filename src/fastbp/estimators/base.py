@@ -5,37 +5,30 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-import math
-import numbers
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..network import Network, Solver
-from ..network.arrays import BLOCK_BYTES, blocks_of, check_finite
+from ..network import Network
 from ..network.catalogue import hidden_activations
-from ..network.checks import check_choice, check_dropout, check_flag, check_number, check_whole
 from ..network.data import as_matrix_of_row, as_weights
 from ..network.network import warn_of_divergence
-from ..network.solvers import OPTIONS, SOLVERS
 from ..training.epochs import train_epochs
 from ..training.order import SampleRepeats, canonical_order, weights_of_fit
 from ..training.restarts import best_of, draw_restarts, train_restarts
 from ..training.run import History, Restart
-from ..training.schedule import OF_SCIKIT_LEARN, Schedule, check_schedule
 from ..training.stopping import EarlyStopping, Score, Validation
 from .callbacks import CallbackNotifier, CallbackSupport, notified_fit, with_callbacks
 from .csr import to_csr_if_sparse
-from .features import checked_features, has_one_row, named_features, plain_features
+from .features import has_one_row, named_features, plain_features
+from .fitted import Fitted
 from .holdout import checked_like, held_out_rows, named_as_held_out, warn_of_other_units
 from .labels import check_is_targets, numbers_of
 from .outcome import warn_of_outcome
+from .parameters import Parameters
 from .prepared import (
     EncodedTargets,
     FitRequest,
@@ -49,55 +42,16 @@ from .prepared import (
 CONSTANTS = (int, float, str, tuple, list, np.generic, np.random.RandomState, type(None))
 
 
-class Backprop(CallbackSupport, BaseEstimator):
-    """What the regressor and the classifier share: parameters, training, fitted attributes."""
+class Backprop(Parameters, CallbackSupport, Fitted):
+    """What the regressor and the classifier share: training, parameters, fitted attributes."""
 
-    hidden_layer_sizes: int | Sequence[int]
-    activation: str | Sequence[str]
-    solver: str
-    alpha: float
-    batch_size: int
-    learning_rate: str | Callable[[float], float]
-    learning_rate_init: float
-    power_t: float
-    learning_rate_options: Mapping[str, Any] | None
-    max_iter: int
-    shuffle: bool
-    random_state: Any
-    tol: float
-    n_iter_no_change: int
-    early_stopping: bool
-    validation_fraction: float
-    verbose: bool
-    warm_start: bool
-    momentum: float
-    nesterovs_momentum: bool
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    dropout: float | Sequence[float]
-    n_threads: int
-    n_init: int
-
-    network_: Network
-    _history: History
     _random_state: np.random.RandomState
-    _seed: int = 0  # of which units are dropped and which rows are held out
-    _rate_factor: float = 1.0  # see Schedule
     _prepared: PreparedCall | None = None
-
-    def _set_parameters(self, parameters: dict[str, Any]) -> None:
-        """Set what `__init__` was given: its ``locals()``."""
-        for name, value in parameters.items():
-            if name != "self":
-                setattr(self, name, value)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-    # -- training ----------------------------------------------------------------------------
 
     def fit(
         self,
@@ -484,249 +438,6 @@ class Backprop(CallbackSupport, BaseEstimator):
                 )
         return network
 
-    def _schedule(self) -> Schedule:
-        kind = self.learning_rate
-        if self.solver != "sgd" and kind in OF_SCIKIT_LEARN:
-            kind = "constant"
-        return Schedule(kind, self.learning_rate_init, self.power_t, self._rate_factor)
-
-    def _schedule_of_fit(self, n_rows: int) -> Schedule:
-        """Return the schedule of a fit that begins here, of so many rows in each epoch."""
-        return dataclasses.replace(
-            self._schedule(),
-            options=self.learning_rate_options or {},
-            n_before=self._history.n_rows,
-            n_an_epoch=n_rows,
-            n_epochs=self.max_iter,
-        )
-
-    def _solver(self) -> Solver:
-        """Return the solver that the parameters describe, with the learning rate of now."""
-        n_rows = self._history.n_rows if hasattr(self, "_history") else 0
-        return Solver(
-            learning_rate=self._schedule().rate(n_rows),
-            momentum=self.momentum,
-            nesterov=self.nesterovs_momentum,
-            alpha=self.alpha,
-            batch_size=self.batch_size,
-            solver=self.solver,
-            beta_1=self.beta_1,
-            beta_2=self.beta_2,
-            epsilon=self.epsilon,
-            dropout=self.dropout,
-            dropout_seed=self._seed,
-        )
-
-    # -- checks ------------------------------------------------------------------------------
-
-    def _check_parameters(self, incremental: bool) -> tuple[int, ...]:
-        """Check the parameters; return the sizes of the hidden layers."""
-        hidden = _hidden_sizes(self.hidden_layer_sizes)
-        hidden_activations(self.activation, len(hidden))
-        check_choice("solver", self.solver, SOLVERS)
-        check_number("alpha", self.alpha, at_least=0)
-        check_whole("batch_size", self.batch_size)
-        check_schedule(self.learning_rate, self.learning_rate_options)
-        check_number("learning_rate_init", self.learning_rate_init, above=0)
-        check_number("power_t", self.power_t, at_least=0)
-        check_whole("max_iter", self.max_iter)
-        check_flag("shuffle", self.shuffle)
-        check_number("tol", self.tol, at_least=0)
-        if self.n_iter_no_change != math.inf:  # which makes all epochs
-            check_whole("n_iter_no_change", self.n_iter_no_change)
-        check_flag("early_stopping", self.early_stopping)
-        check_number("validation_fraction", self.validation_fraction, above=0, below=1)
-        check_whole("n_init", self.n_init)
-        if not isinstance(self.verbose, bool):
-            check_whole("verbose", self.verbose, at_least=0)
-        check_flag("warm_start", self.warm_start)
-        for name, option in OPTIONS.items():
-            name = "nesterovs_momentum" if name == "nesterov" else name
-            option.check(name, getattr(self, name))
-        check_dropout(self.dropout, len(hidden))
-        check_whole("n_threads", self.n_threads)
-        return hidden
-
-    def _checked_X(self, X: Any, fitted: bool) -> Any:
-        """Return X as a float array or CSR matrix, without a copy where it is one.
-
-        Whether its values are finite is left to the network.
-        """
-        if not fitted:
-            return checked_features(self, X)
-        plain = plain_features(self, X)
-        return checked_features(self, X, self.network_.dtype) if plain is None else plain
-
-    # -- predictions and fitted attributes -----------------------------------------------------
-
-    def sensitivity(
-        self, X: Any, *, summary: str | None = None, relative: bool = False
-    ) -> NDArray[Any]:
-        """Return how much each output changes with each feature: exact derivatives.
-
-        Outputs are those of the network: the predictions of a regressor; of a classifier the
-        probabilities of the classes, for two classes only that of ``classes_[1]``.
-
-        Parameters
-        ----------
-        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
-        summary : {"mean", "mean_absolute"}, default=None
-            None returns the derivatives of every row. "mean" returns their mean over the rows,
-            with its sign, "mean_absolute" the mean of their sizes: how much a feature matters,
-            whichever way. Neither holds more than a few rows' derivatives at a time.
-        relative : bool, default=False
-            Elasticities, ``d output / d feature * feature / output``.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_outputs, n_features), or (n_outputs, n_features)
-            The second for a summary.
-
-        See Also
-        --------
-        Network.sensitivity : The same without an estimator.
-        """
-        network = self._fitted_network()
-        checked_X = self._checked_X(X, fitted=True)
-        return network.sensitivity(checked_X, summary=summary, relative=relative)
-
-    def _predictions(
-        self, X: Any, of_outputs: Callable[[NDArray[Any]], NDArray[Any]]
-    ) -> NDArray[Any]:
-        """Return what to make of the activations of the output layer, (n_samples, n_outputs).
-
-        Read, and converted if it must be, a block of rows after the other: beside what is returned
-        no array is larger than a block, neither of X nor of the outputs.
-        """
-        network = self._fitted_network()
-        is_checked = not isinstance(X, np.ndarray) or X.ndim != 2
-        if is_checked:
-            X = self._checked_X(X, True)
-        row_bytes = network.layer_sizes[-1] * network.dtype.itemsize
-        n_bytes = max(X.shape[0] * row_bytes, getattr(X, "nbytes", 0))
-        if n_bytes <= BLOCK_BYTES:
-            checked = X if is_checked else self._checked_X(X, True)
-            return of_outputs(network.forward(checked, self.n_threads))
-        result = None
-        for start, stop in blocks_of(X.shape[0], n_bytes):
-            block = X[start:stop] if is_checked else self._checked_X(X[start:stop], True)
-            try:
-                part = of_outputs(network.forward(block, self.n_threads))
-            except ValueError:
-                if not issparse(block):
-                    check_finite("X", block, start)  # with the number of the row in X
-                raise
-            if result is None:
-                result = np.empty((X.shape[0], *part.shape[1:]), dtype=part.dtype)
-            result[start:stop] = part
-        assert result is not None  # X has at least a row
-        return result
-
-    def _outputs_of_one(self, x: Any) -> NDArray[Any]:
-        """Return the activations of the output layer for one row, (n_outputs,)."""
-        network = self._fitted_network()
-        row = x if type(x) is np.ndarray else named_features(self, x)
-        outputs = network.forward(x if row is None else row)
-        if outputs.ndim != 1:
-            raise ValueError(
-                f"x must be one row, of shape ({self.n_features_in_},); got {np.shape(x)}. For "
-                "several rows there is predict."
-            )
-        return outputs
-
-    def _fitted_network(self) -> Network:
-        """Return the network, or raise the NotFittedError of scikit-learn."""
-        if "network_" not in self.__dict__:  # scikit-learn's own check takes ten times as long
-            check_is_fitted(self)
-        return self.network_
-
-    @property
-    def coefs_(self) -> list[NDArray[Any]]:
-        """Weights of each layer, (n_in, n_out): views on the memory of ``network_``."""
-        return self._fitted_network().weights
-
-    @coefs_.setter
-    def coefs_(self, values: Sequence[ArrayLike]) -> None:
-        self._fitted_network().weights = values
-
-    @property
-    def intercepts_(self) -> list[NDArray[Any]]:
-        """Biases of each layer, (n_out,): views on the memory of ``network_``."""
-        return self._fitted_network().biases
-
-    @intercepts_.setter
-    def intercepts_(self, values: Sequence[ArrayLike]) -> None:
-        self._fitted_network().biases = values
-
-    @property
-    def loss_curve_(self) -> list[float]:
-        """Loss of each epoch since the weights were drawn, or call of partial_fit.
-
-        Of a stream it holds at least the last 1,000 calls, so that it does not grow for ever.
-        """
-        check_is_fitted(self)
-        return self._history.loss_curve
-
-    @property
-    def loss_(self) -> float:
-        """Loss of the last epoch; NaN if the first was interrupted."""
-        return self.loss_curve_[-1] if self.loss_curve_ else math.nan
-
-    @property
-    def best_loss_(self) -> float:
-        """Smallest loss of an epoch or call; NaN if the first was interrupted."""
-        check_is_fitted(self)
-        return self._history.best_loss
-
-    @property
-    def diverged_(self) -> bool:
-        """Whether the last epoch diverged: the weights are those of a better epoch before it."""
-        return math.isinf(self.loss_)
-
-    @property
-    def validation_loss_curve_(self) -> list[float] | None:
-        """Loss of held-out rows after each epoch; None where there were none."""
-        check_is_fitted(self)
-        return self._history.validation_losses or None
-
-    @property
-    def validation_scores_(self) -> list[float] | None:
-        """Score of held-out rows after each epoch; None where there were none."""
-        check_is_fitted(self)
-        return self._history.validation_scores or None
-
-    @property
-    def best_validation_score_(self) -> float | None:
-        """Largest of these scores; None where there were none."""
-        return max(self.validation_scores_ or [], default=None)
-
-    @property
-    def n_iter_(self) -> int:
-        """Number of epochs since the weights were drawn, calls of partial_fit included."""
-        check_is_fitted(self)
-        return self._history.n_epochs
-
-    @property
-    def t_(self) -> int:
-        """Number of rows seen in these epochs."""
-        check_is_fitted(self)
-        return self._history.n_rows
-
-    @property
-    def n_layers_(self) -> int:
-        """Number of layers, inputs and outputs included."""
-        return len(self._fitted_network().layer_sizes)
-
-    @property
-    def n_outputs_(self) -> int:
-        """Number of units of the output layer."""
-        return self._fitted_network().layer_sizes[-1]
-
-    @property
-    def out_activation_(self) -> str:
-        """Name of the activation of the output layer."""
-        return self._fitted_network().out_activation
-
 
 def _explicit_validation_set(
     X_val: Any, y_val: Any, sample_weight_val: Any
@@ -736,15 +447,3 @@ def _explicit_validation_set(
     if X_val is None or y_val is None:
         raise ValueError("Rows held out need both X_val and y_val")
     return ValidationSet(X_val, y_val, sample_weight_val)
-
-
-def _hidden_sizes(sizes: Any) -> tuple[int, ...]:
-    """Return the sizes of the hidden layers; none is a linear model."""
-    if isinstance(sizes, numbers.Integral):
-        return (check_whole("hidden_layer_sizes", sizes),)
-    if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
-        raise TypeError(
-            "hidden_layer_sizes must be a whole number or a sequence of whole numbers, such as "
-            f"(100,); got {sizes!r}"
-        )
-    return tuple(check_whole(f"hidden_layer_sizes[{i}]", size) for i, size in enumerate(sizes))

@@ -1,0 +1,206 @@
+"""`Fitted`: predictions, and the fitted attributes, most of which are views of the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ..network import Network
+from ..network.arrays import BLOCK_BYTES, blocks_of, check_finite
+from ..training.run import History
+from .features import checked_features, named_features, plain_features
+
+
+class Fitted(BaseEstimator):
+    """What an estimator has once it is fitted, and does with it."""
+
+    network_: Network
+    _history: History
+    n_features_in_: int
+
+    def _checked_X(self, X: Any, fitted: bool) -> Any:
+        """Return X as a float array or CSR matrix, without a copy where it is one.
+
+        Whether its values are finite is left to the network.
+        """
+        if not fitted:
+            return checked_features(self, X)
+        plain = plain_features(self, X)
+        return checked_features(self, X, self.network_.dtype) if plain is None else plain
+
+    def sensitivity(
+        self, X: Any, *, summary: str | None = None, relative: bool = False
+    ) -> NDArray[Any]:
+        """Return how much each output changes with each feature: exact derivatives.
+
+        Outputs are those of the network: the predictions of a regressor; of a classifier the
+        probabilities of the classes, for two classes only that of ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+        summary : {"mean", "mean_absolute"}, default=None
+            None returns the derivatives of every row. "mean" returns their mean over the rows,
+            with its sign, "mean_absolute" the mean of their sizes: how much a feature matters,
+            whichever way. Neither holds more than a few rows' derivatives at a time.
+        relative : bool, default=False
+            Elasticities, ``d output / d feature * feature / output``.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs, n_features), or (n_outputs, n_features)
+            The second for a summary.
+
+        See Also
+        --------
+        Network.sensitivity : The same without an estimator.
+        """
+        network = self._fitted_network()
+        checked_X = self._checked_X(X, fitted=True)
+        return network.sensitivity(checked_X, summary=summary, relative=relative)
+
+    def _predictions(
+        self, X: Any, of_outputs: Callable[[NDArray[Any]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Return what to make of the activations of the output layer, (n_samples, n_outputs).
+
+        Read, and converted if it must be, a block of rows after the other: beside what is returned
+        no array is larger than a block, neither of X nor of the outputs.
+        """
+        network = self._fitted_network()
+        is_checked = not isinstance(X, np.ndarray) or X.ndim != 2
+        if is_checked:
+            X = self._checked_X(X, True)
+        row_bytes = network.layer_sizes[-1] * network.dtype.itemsize
+        n_bytes = max(X.shape[0] * row_bytes, getattr(X, "nbytes", 0))
+        if n_bytes <= BLOCK_BYTES:
+            checked = X if is_checked else self._checked_X(X, True)
+            return of_outputs(network.forward(checked, self.n_threads))
+        result = None
+        for start, stop in blocks_of(X.shape[0], n_bytes):
+            block = X[start:stop] if is_checked else self._checked_X(X[start:stop], True)
+            try:
+                part = of_outputs(network.forward(block, self.n_threads))
+            except ValueError:
+                if not issparse(block):
+                    check_finite("X", block, start)  # with the number of the row in X
+                raise
+            if result is None:
+                result = np.empty((X.shape[0], *part.shape[1:]), dtype=part.dtype)
+            result[start:stop] = part
+        assert result is not None  # X has at least a row
+        return result
+
+    def _outputs_of_one(self, x: Any) -> NDArray[Any]:
+        """Return the activations of the output layer for one row, (n_outputs,)."""
+        network = self._fitted_network()
+        row = x if type(x) is np.ndarray else named_features(self, x)
+        outputs = network.forward(x if row is None else row)
+        if outputs.ndim != 1:
+            raise ValueError(
+                f"x must be one row, of shape ({self.n_features_in_},); got {np.shape(x)}. For "
+                "several rows there is predict."
+            )
+        return outputs
+
+    def _fitted_network(self) -> Network:
+        """Return the network, or raise the NotFittedError of scikit-learn."""
+        if "network_" not in self.__dict__:  # scikit-learn's own check takes ten times as long
+            check_is_fitted(self)
+        return self.network_
+
+    # -- fitted attributes ---------------------------------------------------------------------
+
+    @property
+    def coefs_(self) -> list[NDArray[Any]]:
+        """Weights of each layer, (n_in, n_out): views on the memory of ``network_``."""
+        return self._fitted_network().weights
+
+    @coefs_.setter
+    def coefs_(self, values: Sequence[ArrayLike]) -> None:
+        self._fitted_network().weights = values
+
+    @property
+    def intercepts_(self) -> list[NDArray[Any]]:
+        """Biases of each layer, (n_out,): views on the memory of ``network_``."""
+        return self._fitted_network().biases
+
+    @intercepts_.setter
+    def intercepts_(self, values: Sequence[ArrayLike]) -> None:
+        self._fitted_network().biases = values
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """Loss of each epoch since the weights were drawn, or call of partial_fit.
+
+        Of a stream it holds at least the last 1,000 calls, so that it does not grow for ever.
+        """
+        check_is_fitted(self)
+        return self._history.loss_curve
+
+    @property
+    def loss_(self) -> float:
+        """Loss of the last epoch; NaN if the first was interrupted."""
+        return self.loss_curve_[-1] if self.loss_curve_ else math.nan
+
+    @property
+    def best_loss_(self) -> float:
+        """Smallest loss of an epoch or call; NaN if the first was interrupted."""
+        check_is_fitted(self)
+        return self._history.best_loss
+
+    @property
+    def diverged_(self) -> bool:
+        """Whether the last epoch diverged: the weights are those of a better epoch before it."""
+        return math.isinf(self.loss_)
+
+    @property
+    def validation_loss_curve_(self) -> list[float] | None:
+        """Loss of held-out rows after each epoch; None where there were none."""
+        check_is_fitted(self)
+        return self._history.validation_losses or None
+
+    @property
+    def validation_scores_(self) -> list[float] | None:
+        """Score of held-out rows after each epoch; None where there were none."""
+        check_is_fitted(self)
+        return self._history.validation_scores or None
+
+    @property
+    def best_validation_score_(self) -> float | None:
+        """Largest of these scores; None where there were none."""
+        return max(self.validation_scores_ or [], default=None)
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of epochs since the weights were drawn, calls of partial_fit included."""
+        check_is_fitted(self)
+        return self._history.n_epochs
+
+    @property
+    def t_(self) -> int:
+        """Number of rows seen in these epochs."""
+        check_is_fitted(self)
+        return self._history.n_rows
+
+    @property
+    def n_layers_(self) -> int:
+        """Number of layers, inputs and outputs included."""
+        return len(self._fitted_network().layer_sizes)
+
+    @property
+    def n_outputs_(self) -> int:
+        """Number of units of the output layer."""
+        return self._fitted_network().layer_sizes[-1]
+
+    @property
+    def out_activation_(self) -> str:
+        """Name of the activation of the output layer."""
+        return self._fitted_network().out_activation

@@ -1,0 +1,130 @@
+"""`Parameters`: those that both estimators have, their checks, and what they say of training."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..network import Solver
+from ..network.catalogue import hidden_activations
+from ..network.checks import check_choice, check_dropout, check_flag, check_number, check_whole
+from ..network.solvers import OPTIONS, SOLVERS
+from ..training.run import History
+from ..training.schedule import OF_SCIKIT_LEARN, Schedule, check_schedule
+
+
+class Parameters:
+    """Parameters of `__init__`, which only `fit` and `partial_fit` check."""
+
+    hidden_layer_sizes: int | Sequence[int]
+    activation: str | Sequence[str]
+    solver: str
+    alpha: float
+    batch_size: int
+    learning_rate: str | Callable[[float], float]
+    learning_rate_init: float
+    power_t: float
+    learning_rate_options: Mapping[str, Any] | None
+    max_iter: int
+    shuffle: bool
+    random_state: Any
+    tol: float
+    n_iter_no_change: int
+    early_stopping: bool
+    validation_fraction: float
+    verbose: bool
+    warm_start: bool
+    momentum: float
+    nesterovs_momentum: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    dropout: float | Sequence[float]
+    n_threads: int
+    n_init: int
+
+    _history: History
+    _seed: int = 0  # of which units are dropped and which rows are held out
+    _rate_factor: float = 1.0  # see Schedule
+
+    def _set_parameters(self, parameters: dict[str, Any]) -> None:
+        """Set what `__init__` was given: its ``locals()``."""
+        for name, value in parameters.items():
+            if name != "self":
+                setattr(self, name, value)
+
+    def _check_parameters(self, incremental: bool) -> tuple[int, ...]:
+        """Check the parameters; return the sizes of the hidden layers."""
+        hidden = _hidden_sizes(self.hidden_layer_sizes)
+        hidden_activations(self.activation, len(hidden))
+        check_choice("solver", self.solver, SOLVERS)
+        check_number("alpha", self.alpha, at_least=0)
+        check_whole("batch_size", self.batch_size)
+        check_schedule(self.learning_rate, self.learning_rate_options)
+        check_number("learning_rate_init", self.learning_rate_init, above=0)
+        check_number("power_t", self.power_t, at_least=0)
+        check_whole("max_iter", self.max_iter)
+        check_flag("shuffle", self.shuffle)
+        check_number("tol", self.tol, at_least=0)
+        if self.n_iter_no_change != math.inf:  # which makes all epochs
+            check_whole("n_iter_no_change", self.n_iter_no_change)
+        check_flag("early_stopping", self.early_stopping)
+        check_number("validation_fraction", self.validation_fraction, above=0, below=1)
+        check_whole("n_init", self.n_init)
+        if not isinstance(self.verbose, bool):
+            check_whole("verbose", self.verbose, at_least=0)
+        check_flag("warm_start", self.warm_start)
+        for name, option in OPTIONS.items():
+            name = "nesterovs_momentum" if name == "nesterov" else name
+            option.check(name, getattr(self, name))
+        check_dropout(self.dropout, len(hidden))
+        check_whole("n_threads", self.n_threads)
+        return hidden
+
+    def _schedule(self) -> Schedule:
+        kind = self.learning_rate
+        if self.solver != "sgd" and kind in OF_SCIKIT_LEARN:
+            kind = "constant"
+        return Schedule(kind, self.learning_rate_init, self.power_t, self._rate_factor)
+
+    def _schedule_of_fit(self, n_rows: int) -> Schedule:
+        """Return the schedule of a fit that begins here, of so many rows in each epoch."""
+        return dataclasses.replace(
+            self._schedule(),
+            options=self.learning_rate_options or {},
+            n_before=self._history.n_rows,
+            n_an_epoch=n_rows,
+            n_epochs=self.max_iter,
+        )
+
+    def _solver(self) -> Solver:
+        """Return the solver that the parameters describe, with the learning rate of now."""
+        n_rows = self._history.n_rows if hasattr(self, "_history") else 0
+        return Solver(
+            learning_rate=self._schedule().rate(n_rows),
+            momentum=self.momentum,
+            nesterov=self.nesterovs_momentum,
+            alpha=self.alpha,
+            batch_size=self.batch_size,
+            solver=self.solver,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            dropout=self.dropout,
+            dropout_seed=self._seed,
+        )
+
+
+def _hidden_sizes(sizes: Any) -> tuple[int, ...]:
+    """Return the sizes of the hidden layers; none is a linear model."""
+    if isinstance(sizes, numbers.Integral):
+        return (check_whole("hidden_layer_sizes", sizes),)
+    if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
+        raise TypeError(
+            "hidden_layer_sizes must be a whole number or a sequence of whole numbers, such as "
+            f"(100,); got {sizes!r}"
+        )
+    return tuple(check_whole(f"hidden_layer_sizes[{i}]", size) for i, size in enumerate(sizes))
