@@ -23,8 +23,10 @@ apt_install() {
     fi
     printf 'installing %s\n' "$*"
     export DEBIAN_FRONTEND=noninteractive
-    as_root apt-get -qq update && as_root apt-get -qq install -y --no-install-recommends "$@" >/dev/null ||
-        fail "apt-get could not install $*"
+    (
+        flock 9 # of two steps at a time, one
+        as_root apt-get -qq update && as_root apt-get -qq install -y --no-install-recommends "$@" >/dev/null
+    ) 9>"$work/installing" || fail "apt-get could not install $*"
 }
 
 # need COMMAND PACKAGE...: ends the step, as skipped, where COMMAND can be neither found nor installed.
