@@ -1,4 +1,4 @@
-"""Print the project's requirements, or with an argument those of that extra, one a line."""
+"""Print the project's requirements, or with arguments those of these extras, one a line."""
 
 import sys
 import tomllib
@@ -7,4 +7,6 @@ with open("pyproject.toml", "rb") as file:
     project = tomllib.load(file)["project"]
 
 extras = project["optional-dependencies"]
-print(*(extras[sys.argv[1]] if sys.argv[1:] else project["dependencies"]), sep="\n")
+names = sys.argv[1:]
+wanted = [line for name in names for line in extras[name]] if names else project["dependencies"]
+print(*wanted, sep="\n")
