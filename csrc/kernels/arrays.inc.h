@@ -9,9 +9,7 @@
 static void take_steps(void *W, void *V, const void *G, int64_t n, double weight,
                        const fbp_step *step, int biases) {
     const vec_step s = step_times(step, weight, biases);
-#define TAKE(RULE) step_along(W, V, G, n, &s, RULE)
-    WITH_RULE(step->rule)
-#undef TAKE
+    step_all(W, V, G, n, &s, step->rule);
 }
 
 /* the sum of x^2 over n values */

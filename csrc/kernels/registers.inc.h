@@ -159,12 +159,12 @@ INLINE int registers_is_difference(const fbp_net *net) {
  * calls itself would else cost the commonest output registers. */
 static vec registers_output(const fbp_net *net, vec z, const real *y, double *loss) {
     const fbp_layer *layer = net->layers + 1;
-    const vec a = v_activate(z, net->last_activation);
+    const vec a = v_activate_any(z, net->last_activation);
     v_store(layer->z, z);
     v_store(layer->a, a);
     *loss = net->output_delta(layer->delta, layer->z, layer->a, y, 1, net->loss_parameter);
     if (net->loss_pair) return v_sub(a, v_set1(*y));
-    return v_derive_of(v_set1(*(const real *)layer->delta), z, a, net->last_activation, 1);
+    return v_derive_any(v_set1(*(const real *)layer->delta), z, a, net->last_activation);
 }
 
 /* Parameters of the last layer and biases, which stay in registers, each with its velocity. */
