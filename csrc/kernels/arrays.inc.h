@@ -19,9 +19,7 @@ static double sum_squares(const void *values, int64_t n) {
 
 /* to = factor * values */
 static void scale(void *to_, const void *values_, double factor, int64_t n) {
-    const real *values = values_;
-    real *to = to_;
-    for (int64_t k = 0; k < n; k++) to[k] = (real)factor * values[k];
+    scale_values(to_, values_, (real)factor, n);
 }
 
 /* 0 x is 0 for every finite x, and NaN for every other. */

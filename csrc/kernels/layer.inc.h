@@ -303,11 +303,16 @@ INLINE void update_weights(const fbp_layer *layer, const fbp_row *x, const vec_s
     }
 }
 
+/* to = factor values; they may be the same */
+static void scale_values(real *to, const real *values, real factor, int64_t n) {
+    int64_t k = 0;
+    for (; k + VL <= n; k += VL) v_store(to + k, v_mul(v_set1(factor), v_load(values + k)));
+    for (; k < n; k++) to[k] = factor * values[k];
+}
+
 /* W = factor W */
 INLINE void scale_weights(const fbp_layer *layer, double factor) {
-    const int64_t n = layer->n_in * layer->width;
-    real *W = layer->to_W;
-    for (int64_t k = 0; k < n; k++) W[k] *= (real)factor;
+    scale_values(layer->to_W, layer->to_W, (real)factor, layer->n_in * layer->width);
 }
 
 /* delta_in = W @ delta alone */
