@@ -180,7 +180,7 @@ typedef struct {
     int n_layers;
     fbp_activation first_activation, last_activation;
     fbp_loss loss;
-    int loss_pair;          /* output_delta hands back dE/dz = a - y */
+    int loss_pair;          /* output_delta hands back dE/dz */
     double loss_parameter;
     uint64_t sample;        /* with dropout: number of the sample, over all epochs */
 } fbp_net;
@@ -277,7 +277,7 @@ struct fbp_ops {
     /* Whole networks of one small hidden layer, whose last layer layer_load has transposed: of up to
      * registers_units hidden units, other than identity, and one output; or without momentum of
      * registers_units_without_momentum of any kind, and of as many outputs as the scratch of a layer has room
-     * for. See registers.inc.h. */
+     * for. Neither, and no function, without vectors. See registers.inc.h. */
     int registers_units, registers_units_without_momentum;
     fbp_train_registers *train_registers;
 

@@ -65,8 +65,8 @@ INLINE vec v_pow2(vec n) {                               /* -1022 <= n <= 1023 *
 /* Register tiles, each by two vectors: rows forward, inputs in the update of batches and of blocks. */
 enum { ROW_TILE = 4, INPUT_TILE = 2, BLOCK_INPUT_TILE = 2 };
 
-/* Hidden units of registers.inc.h, in vectors. */
-#define REGISTER_VECTORS 4
+/* Hidden units of registers.inc.h, in vectors: none, for nothing of it pays for plain numbers. */
+#define REGISTER_VECTORS 0
 
 /* Units of lanes.inc.h that are done together, in vectors. */
 enum { LANES_TILE = 4 };

@@ -87,6 +87,12 @@ INLINE vec v_derive(vec w, vec a, const fbp_activation activation) {
     return v_derive_of(w, a, a, activation, 0);
 }
 
+/* The same of an activation that is known when the program runs: calls, for all of them are large. */
+static vec v_activate_any(vec z, fbp_activation activation) { return v_activate(z, activation); }
+static vec v_derive_any(vec w, vec z, vec a, fbp_activation activation) {
+    return v_derive_of(w, z, a, activation, 1);
+}
+
 #define LOOPS(NAME, NAME_, HIDDEN, OF_Z, AT_0, A, W)                   \
     static void activate_##NAME(void *values_, int64_t n) {            \
         real *values = values_;                                        \

@@ -9,9 +9,7 @@
 static void take_steps(void *W, void *V, const void *G, int64_t n, double weight,
                        const fbp_step *step, int biases) {
     const vec_step s = step_times(step, weight, biases);
-#define TAKE(RULE) step_along(W, V, G, n, &s, RULE)
-    WITH_RULE(step->rule)
-#undef TAKE
+    step_all(W, V, G, n, &s, step->rule);
 }
 
 /* the sum of x^2 over n values */
@@ -21,9 +19,7 @@ static double sum_squares(const void *values, int64_t n) {
 
 /* to = factor * values */
 static void scale(void *to_, const void *values_, double factor, int64_t n) {
-    const real *values = values_;
-    real *to = to_;
-    for (int64_t k = 0; k < n; k++) to[k] = (real)factor * values[k];
+    scale_values(to_, values_, (real)factor, n);
 }
 
 /* 0 x is 0 for every finite x, and NaN for every other. */

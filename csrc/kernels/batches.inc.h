@@ -164,11 +164,11 @@ INLINE void gradient_tile(real *G, const real *X, int64_t block_length, const re
 }
 
 /* Weights that the step after the gradient will move come near meanwhile. */
-INLINE void fetch_weights(const real *W, const real *V, int64_t state_stride, int64_t n, const int RULE) {
+INLINE void fetch_weights(const real *W, const real *V, int64_t state_stride, int64_t n, int n_kept) {
     const int64_t line = 64 / sizeof(real);
     for (int64_t k = 0; k < n; k += line) {
         PREFETCH(W + k);
-        UNROLL for (int q = 0; q < fbp_rules[RULE].n_kept; q++) PREFETCH(V + q * state_stride + k);
+        for (int q = 0; q < n_kept; q++) PREFETCH(V + q * state_stride + k);
     }
 }
 
@@ -182,33 +182,34 @@ INLINE int64_t inputs_of_tile(int64_t left, int64_t NV) {
 /* n inputs from i on, as inputs_of_tile says, of the panel from column j on: their gradients, and with a
  * step, W's along them. A gradient that only this step needs does not see memory. */
 INLINE void update_tile_of_batch(const fbp_batch *batch, const fbp_layer *layer, int64_t n_blocks, int64_t i,
-                                 int64_t n, int64_t j, int is_first, const vec_step *s, const int NV,
-                                 const int RULE) {
+                                 int64_t n, int64_t j, int is_first, const vec_step *s, fbp_rule rule,
+                                 const int NV) {
     real own[INPUT_TILE * DENSE_PANEL];
     const int64_t n_in = layer->n_in, at = j * n_in + i * NV * VL;
     const real *X = (const real *)batch->X + i * BLOCK, *D = (const real *)batch->D + j;
     real *G = s && is_first ? own : (real *)batch->G + at;
-    real *W = (real *)batch->W + at, *V = fbp_rules[RULE].n_kept ? (real *)batch->V + at : NULL;
-    if (s) fetch_weights(W, V, s->state_stride, n * NV * VL, RULE);
+    const int n_kept = fbp_rules[rule].n_kept;
+    real *W = (real *)batch->W + at, *V = n_kept ? (real *)batch->V + at : NULL;
+    if (s) fetch_weights(W, V, s->state_stride, n * NV * VL, n_kept);
 #define TILE(INPUTS) gradient_tile(G, X, n_in * BLOCK, D, batch->stride, n_blocks, is_first, INPUTS, NV)
     if (n == INPUT_TILE * 2 / NV) TILE(INPUT_TILE * 2 / NV);
     else if (n == 4) TILE(4);
     else if (n == 2) TILE(2);
     else TILE(1);
 #undef TILE
-    if (s) step_along(W, V, G, n * NV * VL, s, RULE);
+    if (s) step_all(W, V, G, n * NV * VL, s, rule);
 }
 
 /* Gradients and steps of inputs i to i + n of every panel, a chunk after the other. */
-INLINE void update_panels(const fbp_batch *batch, const fbp_layer *layer, int64_t n_blocks, int64_t i,
-                          int64_t n, int is_first, const vec_step *s, const int RULE) {
+static void update_panels(const fbp_batch *batch, const fbp_layer *layer, int64_t n_blocks, int64_t i,
+                          int64_t n, int is_first, const vec_step *s, fbp_rule rule) {
     for (const int64_t end = i + n; i < end; i += STEP_CHUNK) {
         const int64_t stop = end - i < STEP_CHUNK ? end : i + STEP_CHUNK;
         for (int64_t j = 0, m; j < batch->n_columns; j += DENSE_PANEL) {
 #define TILES(NV)                                                                     \
     for (int64_t k = i; k < stop; k += m) {                                           \
         m = inputs_of_tile(stop - k, NV);                                             \
-        update_tile_of_batch(batch, layer, n_blocks, k, m, j, is_first, s, NV, RULE); \
+        update_tile_of_batch(batch, layer, n_blocks, k, m, j, is_first, s, rule, NV); \
     }
             if (width_of_panel(batch->n_columns, j) == DENSE_PANEL) TILES(2)
             else TILES(1)
@@ -219,9 +220,9 @@ INLINE void update_panels(const fbp_batch *batch, const fbp_layer *layer, int64_
 
 INLINE void update_inputs_of_batch(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows,
                                    int64_t n_rows, int64_t i, int64_t n, int is_first, const vec_step *s,
-                                   int all, const int RULE) {
-    if (batch->sparse) update_sparse(batch, layer, rows, n_rows, i, n, is_first, s, all, RULE);
-    else update_panels(batch, layer, (n_rows + BLOCK - 1) / BLOCK, i, n, is_first, s, RULE);
+                                   int all, fbp_rule rule) {
+    if (batch->sparse) update_sparse(batch, layer, rows, n_rows, i, n, is_first, s, all, rule);
+    else update_panels(batch, layer, (n_rows + BLOCK - 1) / BLOCK, i, n, is_first, s, rule);
 }
 
 /* G += the sum of n_rows rows of D, NV vectors of outputs; or = if they are the first */
@@ -254,18 +255,13 @@ static void batch_update(const fbp_batch *batch, const fbp_layer *layer, const f
         sparse_step(batch, layer, rows, n_rows, first_input, n, weight * step->rate[0]);
         return;
     }
-#define UPDATE(S, RULE) \
-    update_inputs_of_batch(batch, layer, rows, n_rows, first_input, n, is_first, S, moves_all(step), RULE)
     if (!step) {
         update_inputs_of_batch(batch, layer, rows, n_rows, first_input, n, is_first, NULL, 1, FBP_PLAIN);
         return;
     }
     vec_step s = step_times(step, weight, 0);
     if (!batch->sparse) s.state_stride = batch->state_stride;
-#define TAKE(RULE) UPDATE(&s, RULE)
-    WITH_RULE(step->rule)
-#undef TAKE
-#undef UPDATE
+    update_inputs_of_batch(batch, layer, rows, n_rows, first_input, n, is_first, &s, moves_all(step), step->rule);
     if (batch->W_T) transpose_inputs(batch, layer, first_input, n);
 }
 

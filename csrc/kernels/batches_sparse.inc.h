@@ -70,8 +70,8 @@ static void sparse_step(const fbp_batch *batch, const fbp_layer *layer, const fb
 }
 
 /* The step of m inputs from i on, of those alone that a row has, for a rule that lets the others rest. */
-INLINE void step_met(const fbp_batch *batch, real *W, real *V, int64_t n_out, int64_t n_rows, int64_t i,
-                     int64_t m, const vec_step *s, const int RULE) {
+static void step_met(const fbp_batch *batch, real *W, real *V, int64_t n_out, int64_t n_rows, int64_t i,
+                     int64_t m, const vec_step *s, fbp_rule rule) {
     const fbp_row *parts = batch->parts;
     real *G = batch->G_near;
     uint8_t *met = batch->met;
@@ -82,14 +82,14 @@ INLINE void step_met(const fbp_batch *batch, real *W, real *V, int64_t n_out, in
         if (met[k]) memset(G + k * n_out, 0, (size_t)n_out * sizeof(real));
     gradients_of_parts(G, i, batch, n_out, n_rows, 1);
     for (int64_t k = 0; k < m; k++)
-        if (met[k]) step_along(W + k * n_out, V + k * n_out, G + k * n_out, n_out, s, RULE);
+        if (met[k]) step_all(W + k * n_out, V + k * n_out, G + k * n_out, n_out, s, rule);
 }
 
 /* The same as update_panels in batches.inc.h: the gradients of n inputs from i on, and with a step, W's
  * along them, of all weights or of those alone that have a gradient. Gradients that only this step needs are
  * summed up near by, a few inputs' at a time. */
-INLINE void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
-                          int64_t i, int64_t n, int is_first, const vec_step *s, int all, const int RULE) {
+static void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const fbp_row *rows, int64_t n_rows,
+                          int64_t i, int64_t n, int is_first, const vec_step *s, int all, fbp_rule rule) {
     const int64_t n_out = layer->n_out;
     const int is_whole = !(s && is_first);
     start_parts(batch->parts, rows, n_rows);
@@ -97,16 +97,16 @@ INLINE void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const 
     for (int64_t end = i + n, m; i < end; i += m) {
         m = end - i < batch->n_near ? end - i : batch->n_near;
         real *W = (real *)layer->W + i * n_out;
-        real *V = fbp_rules[RULE].n_kept ? (real *)layer->V_W + i * n_out : NULL;
+        real *V = fbp_rules[rule].n_kept ? (real *)layer->V_W + i * n_out : NULL;
         next_parts(batch->parts, rows, n_rows, i + m);
-        if (fbp_rules[RULE].rests && !is_whole && !all) {
-            step_met(batch, W, V, n_out, n_rows, i, m, s, RULE);
+        if (fbp_rules[rule].rests && !is_whole && !all) {
+            step_met(batch, W, V, n_out, n_rows, i, m, s, rule);
             continue;
         }
         real *G = is_whole ? (real *)batch->G + i * n_out : batch->G_near;
         if (is_first) memset(G, 0, (size_t)(m * n_out) * sizeof(real));
         gradients_of_parts(G, i, batch, n_out, n_rows, 1);
-        if (s) step_along(W, V, G, m * n_out, s, RULE);
+        if (s) step_all(W, V, G, m * n_out, s, rule);
     }
 }
 

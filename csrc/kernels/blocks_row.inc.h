@@ -8,13 +8,12 @@
 #include "blocks.inc.h"
 #include "layer.inc.h"
 #include "losses.inc.h"
-#include "registers.inc.h"
 
 /* The loss, and the layer's delta, from a. */
 INLINE double few_outputs(const fbp_net *net, const real *y, const int OUTPUTS) {
     const fbp_layer *layer = net->layers + 1;
     forward_transposed(layer, net->layers->a);
-    if (!registers_is_difference(net)) return registers_output_delta(net, y);
+    if (!is_difference(net)) return output_delta(net, y);
     difference(layer->delta, layer->z, y, OUTPUTS);
     return 0.5 * squares_of(layer->delta, OUTPUTS);
 }

@@ -188,19 +188,19 @@ static vec lane_log_loss(real *delta, const real *z, const real *y, int64_t n) {
 }
 
 INLINE vec lane_huber(vec z, vec y, const fbp_lanes *net, vec *delta) {
-    const vec a = v_activate(z, net->out_activation);
+    const vec a = v_activate_any(z, net->out_activation);
     const vec upper = v_set1((real)net->loss_parameter), r = v_sub(a, y);
     const vec d = v_max(v_sub(v_set1(0), upper), v_min(upper, r)); /* NaN stays in r */
-    *delta = v_derive_of(d, z, a, net->out_activation, 1);
+    *delta = v_derive_any(d, z, a, net->out_activation);
     return v_mul(d, v_fnma(v_set1((real)0.5), d, r));
 }
 
 INLINE vec lane_quantile(vec z, vec y, const fbp_lanes *net, vec *delta) {
-    const vec a = v_activate(z, net->out_activation);
+    const vec a = v_activate_any(z, net->out_activation);
     const vec r = v_sub(a, y), q = v_set1((real)net->loss_parameter);
     const vec below = v_if_positive(v_sub(v_set1(0), r), v_sub(v_set1(0), q));
     const vec d = v_where_positive(r, v_set1((real)(1 - net->loss_parameter)), below);
-    *delta = v_derive_of(d, z, a, net->out_activation, 1);
+    *delta = v_derive_any(d, z, a, net->out_activation);
     return v_mul(r, d);
 }
 
@@ -217,17 +217,17 @@ INLINE vec lane_output_unit(const fbp_lanes *net, vec z, real y, vec *delta) {
         *delta = v_sub(a, target);
         return y > 0 ? v_fma(target, v_sub(v_set1((real)(natural_log(y) - 1)), z), a) : a;
     case FBP_ABSOLUTE_ERROR:
-        a = v_activate(z, net->out_activation);
+        a = v_activate_any(z, net->out_activation);
         difference = v_sub(a, target);
         *delta = v_where_positive(v_abs(difference), v_copysign(v_set1(1), difference), difference);
-        *delta = v_derive_of(*delta, z, a, net->out_activation, 1);
+        *delta = v_derive_any(*delta, z, a, net->out_activation);
         return v_abs(difference);
     case FBP_HUBER: return lane_huber(z, target, net, delta);
     case FBP_QUANTILE: return lane_quantile(z, target, net, delta);
     default:
-        a = v_activate(z, net->out_activation);
+        a = v_activate_any(z, net->out_activation);
         difference = v_sub(a, target);
-        *delta = v_derive_of(difference, z, a, net->out_activation, 1);
+        *delta = v_derive_any(difference, z, a, net->out_activation);
         return v_mul(v_mul(v_set1((real)0.5), difference), difference);
     }
 }

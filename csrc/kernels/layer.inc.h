@@ -266,9 +266,11 @@ INLINE void backward_update_transposed(const fbp_layer *layer, real *delta_in, c
     if (i < n) backward_update_columns(layer, delta_in, x, i, s, 1, (int)(n - i), RULE);
 }
 
-INLINE void update_bias(const fbp_layer *layer, double weight, const fbp_step *step, const int RULE) {
+/* b along weight delta */
+INLINE void update_bias(const fbp_layer *layer, double weight, const fbp_step *step, fbp_rule rule) {
     const vec_step s = step_times(step, weight, 1);
-    step_along(layer->to_b, layer->V_b, layer->delta, layer->n_out, &s, RULE);
+    if (rule == FBP_PLAIN) step_along(layer->to_b, layer->V_b, layer->delta, layer->n_out, &s, FBP_PLAIN);
+    else step_all(layer->to_b, layer->V_b, layer->delta, layer->n_out, &s, rule);
 }
 
 INLINE void backward_update_weights(const fbp_layer *layer, real *delta_in, const fbp_row *x,
@@ -295,15 +297,28 @@ INLINE void update_weights(const fbp_layer *layer, const fbp_row *x, const vec_s
         update_rows(layer, x, s, all, RULE);
         return;
     }
-    const vec_step own = step_along_x(s, v_set1(*(const real *)layer->delta));
-    step_along(layer->to_W, layer->V_W, x->values, x->n, &own, RULE);
+    for (int64_t k = 0, at = 0; k < layer->n_out; k++, at += layer->width) {
+        const vec_step own = step_along_x(s, v_set1(((const real *)layer->delta)[k]));
+        step_along((real *)layer->to_W + at, (real *)layer->V_W + at, x->values, x->n, &own, RULE);
+    }
+}
+
+/* to = factor values; they may be the same */
+static void scale_values(real *to, const real *values, real factor, int64_t n) {
+    int64_t k = 0;
+    for (; k + VL <= n; k += VL) v_store(to + k, v_mul(v_set1(factor), v_load(values + k)));
+    for (; k < n; k++) to[k] = factor * values[k];
 }
 
 /* W = factor W */
 INLINE void scale_weights(const fbp_layer *layer, double factor) {
-    const int64_t n = layer->n_in * layer->width;
-    real *W = layer->to_W;
-    for (int64_t k = 0; k < n; k++) W[k] *= (real)factor;
+    scale_values(layer->to_W, layer->to_W, (real)factor, layer->n_in * layer->width);
+}
+
+/* delta_in = W @ delta alone */
+static void backward_alone(const fbp_layer *layer, real *delta_in, const fbp_row *x) {
+    const vec_step none = plain_step(0);
+    backward_update_weights(layer, delta_in, x, &none, NO_STEP);
 }
 
 /* backward_update of a row that lists its inputs, where all weights decay: with c = decay, scale' =
@@ -316,31 +331,12 @@ static void backward_update_decaying(fbp_layer *layer, real *delta_in, const fbp
         backward_update_rows(layer, delta_in, x, &s, FBP_PLAIN);
         layer->scale = scale;
     } else { /* into W with it, before the step */
-        const vec_step none = plain_step(0), s = plain_step(rate);
-        backward_update_rows(layer, delta_in, x, &none, FBP_PLAIN);
+        const vec_step s = plain_step(rate);
+        backward_alone(layer, delta_in, x);
         scale_weights(layer, scale);
         layer->scale = 1;
         update_rows(layer, x, &s, 0, FBP_PLAIN);
     }
-}
-
-/* delta_in = W @ delta;  to_W takes its step along weight outer(x, delta), to_b along weight delta */
-static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
-                            const fbp_step *step) {
-    const double rate = weight * step->rate[0], decay = step->decay[0][0];
-    const vec_step s = step_times(step, weight, 0);
-    if (step->rule == FBP_PLAIN && (decay == 1 || x->columns)) {
-        const vec_step plain = plain_step(rate); /* compilers see that it keeps all of W */
-        if (decay == 1) backward_update_weights(layer, delta_in, x, &plain, FBP_PLAIN);
-        else backward_update_decaying(layer, delta_in, x, rate, decay);
-        update_bias(layer, weight, step, FBP_PLAIN);
-        return;
-    }
-#define TAKE(RULE)                                         \
-    backward_update_weights(layer, delta_in, x, &s, RULE); \
-    update_bias(layer, weight, step, RULE)
-    WITH_RULE(step->rule)
-#undef TAKE
 }
 
 /* to_W takes its step along weight outer(x, delta), to_b along weight delta; where the weights that a row
@@ -348,11 +344,34 @@ static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, 
 static void update(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step) {
     const int all = moves_all(step);
     const vec_step s = step_times(step, weight, 0);
-#define TAKE(RULE)                           \
-    update_weights(layer, x, &s, all, RULE); \
-    update_bias(layer, weight, step, RULE)
+#define TAKE(RULE) update_weights(layer, x, &s, all, RULE)
     WITH_RULE(step->rule)
 #undef TAKE
+    update_bias(layer, weight, step, step->rule);
+}
+
+/* delta_in = W @ delta;  to_W takes its step along weight outer(x, delta), to_b along weight delta. What is
+ * not linear takes two passes over W: its roots and quotients take longer than both. */
+static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
+                            const fbp_step *step) {
+    const double rate = weight * step->rate[0], decay = step->decay[0][0];
+    const vec_step s = step_times(step, weight, 0);
+    if (!fbp_rules[step->rule].linear) {
+        backward_alone(layer, delta_in, x);
+        update(layer, x, weight, step);
+        return;
+    }
+    if (step->rule == FBP_PLAIN && (decay == 1 || x->columns)) {
+        const vec_step plain = plain_step(rate); /* compilers see that it keeps all of W */
+        if (decay == 1) backward_update_weights(layer, delta_in, x, &plain, FBP_PLAIN);
+        else backward_update_decaying(layer, delta_in, x, rate, decay);
+    } else {
+#define TAKE(RULE) \
+    if (fbp_rules[RULE].linear) backward_update_weights(layer, delta_in, x, &s, RULE)
+        WITH_RULE(step->rule)
+#undef TAKE
+    }
+    update_bias(layer, weight, step, step->rule);
 }
 
 /* W[i][j] of one layout from or to the other */

@@ -35,7 +35,9 @@ INLINE double squares_of(const real *d, int64_t n) {
 
 /* delta = a - y */
 INLINE void difference(real *delta, const real *a, const real *y, int64_t n) {
-    for (int64_t k = 0; k < n; k++) delta[k] = a[k] - y[k];
+    int64_t k = 0;
+    for (; k + VL <= n; k += VL) v_store(delta + k, v_sub(v_load(a + k), v_load(y + k)));
+    for (; k < n; k++) delta[k] = a[k] - y[k];
 }
 
 /* E = 1/2 sum (a - y)^2;  dE/da = a - y */
@@ -187,6 +189,22 @@ static double ratio_poisson_delta(void *delta, const void *z, const void *a_, co
     double loss = poisson_delta(delta, z, a, y, n, parameter);
     for (int64_t k = 0; k < n; k++)
         if (!isfinite(y[k] / a[k])) loss = INFINITY;
+    return loss;
+}
+
+/* Whether the last layer's delta is z - y, and its loss half the sum of their squares. */
+INLINE int is_difference(const fbp_net *net) {
+    return net->loss == FBP_SQUARED_ERROR && net->last_activation == FBP_IDENTITY;
+}
+
+/* The last layer's delta and loss, from its z, of any outputs. A call: it is large. */
+static double output_delta(const fbp_net *net, const real *y) {
+    const fbp_layer *layer = net->layers + net->n_layers - 1;
+    if (layer->a != layer->z) memcpy(layer->a, layer->z, (size_t)layer->n_out * sizeof(real));
+    layer->activate(layer->a, layer->n_out);
+    const double loss = net->output_delta(layer->delta, layer->z, layer->a, y,
+                                          layer->n_out, net->loss_parameter);
+    layer->derive(layer->delta, layer->slopes_of, layer->n_out);
     return loss;
 }
 

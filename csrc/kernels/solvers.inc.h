@@ -103,9 +103,13 @@ INLINE vec new_weight(vec w, vec *s, vec g, const vec_step *p, const int RULE) {
     return w;
 }
 
+/* In the place of a rule: the weights stay as they are. */
+enum { NO_STEP = FBP_N_RULE };
+
 /* The step of t, and of what is kept beside it, from v on and `state_stride` apart, with the gradients g: VL of
  * them, or the first m. */
 INLINE void step_vector(real *t, real *v, vec g, const vec_step *p, const int RULE) {
+    if (RULE == NO_STEP) return;
     vec s[2] = {v_set1(0), v_set1(0)};
     UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load(v + k * p->state_stride);
     v_store(t, new_weight(v_load(t), s, g, p, RULE));
@@ -113,6 +117,7 @@ INLINE void step_vector(real *t, real *v, vec g, const vec_step *p, const int RU
 }
 
 INLINE void step_vector_n(real *t, real *v, vec g, const vec_step *p, const int RULE, int m) {
+    if (RULE == NO_STEP) return;
     vec s[2] = {v_set1(0), v_set1(0)};
     UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load_n(v + k * p->state_stride, m);
     v_store_n(t, new_weight(v_load_n(t, m), s, g, p, RULE), m);
@@ -127,6 +132,13 @@ INLINE void step_along(real *t, real *v, const real *g, int64_t n, const vec_ste
         const int m = (int)(n - j);
         step_vector_n(t + j, v + j, v_load_n(g + j, m), s, RULE, m);
     }
+}
+
+/* The same for a rule that is known when the program runs: one loop a rule, for all who call it. */
+static void step_all(real *t, real *v, const real *g, int64_t n, const vec_step *s, fbp_rule rule) {
+#define TAKE(RULE) step_along(t, v, g, n, s, RULE)
+    WITH_RULE(rule)
+#undef TAKE
 }
 
 #endif

@@ -16,7 +16,9 @@
 #include "lanes.inc.h"
 #include "layer.inc.h"
 #include "losses.inc.h"
+#if REGISTER_VECTORS
 #include "registers.inc.h"
+#endif
 #include "solvers.inc.h"
 #include "sparse.inc.h"
 #include "vector_math.inc.h"
@@ -56,8 +58,10 @@ const fbp_ops FBP_TABLE = {
     .batch_penalty = batch_penalty,
     .batch_unload = batch_unload,
     .registers_units = REGISTER_VECTORS * VL,
-    .registers_units_without_momentum = MAX_VECTORS * VL,
+    .registers_units_without_momentum = 2 * REGISTER_VECTORS * VL,
+#if REGISTER_VECTORS
     .train_registers = train_registers,
+#endif
     .train_lanes = train_lanes,
     .activate = {FBP_ACTIVATIONS(ACTIVATE, ACTIVATE)},
     .derive = {FBP_ACTIVATIONS(DERIVE, DERIVE)},

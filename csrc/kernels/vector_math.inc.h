@@ -139,16 +139,20 @@ INLINE vec v_tanh(vec x) {
     return v_copysign(v_where_positive(v_sub(size, v_set1((real)0.55)), outer, inner), x);
 }
 
+/* m 2^n as it is, with half of m where that is above the root of 2; rest = m - 1 */
+INLINE void v_halve(vec *m, vec *rest, vec *n) {
+    const vec half = v_set1((real)0.5), one = v_set1(1);
+    const vec over = v_sub(*m, v_set1((real)1.4142135623730951));
+    *m = v_where_positive(over, v_mul(half, *m), *m);
+    *rest = v_where_positive(over, v_sub(*m, one), *rest);
+    *n = v_add(*n, v_if_positive(over, one));
+}
+
 /* log(1 + x) for 0 <= x <= upper: m 2^n = 1 + x with m about 1, log m = 2 atanh((m - 1) / (m + 1)) */
 INLINE vec v_log1p(vec x, double upper) {
-    const vec half = v_set1((real)0.5), one = v_set1(1);
-    vec m = v_add(one, x), rest = x, n = v_set1(0); /* rest = m - 1 */
-    for (double bound = 1; bound < 1 + upper; bound *= 2) {
-        const vec over = v_sub(m, v_set1((real)1.4142135623730951));
-        m = v_where_positive(over, v_mul(half, m), m);
-        rest = v_where_positive(over, v_sub(m, one), rest);
-        n = v_add(n, v_if_positive(over, one));
-    }
+    vec m = v_add(v_set1(1), x), rest = x, n = v_set1(0);
+    v_halve(&m, &rest, &n); /* once outside of the loop, which of an upper of 1 is all */
+    for (double bound = 2; bound < 1 + upper; bound *= 2) v_halve(&m, &rest, &n);
     const vec s = v_div(rest, v_add(v_set1(2), rest)), s2 = v_mul(s, s);
     const vec atanh = v_fma(v_mul(s, s2), polynomial(s2, atanh_terms), s);
     return v_fma(n, v_set1((real)0.69314718055994531), v_add(atanh, atanh));

@@ -254,7 +254,7 @@ static void test_registers(void) {
                      n_out += 1 + n_out / 5)
                     for (int which = PLAIN; which <= DECAY; which++)
                         test_train_registers(n_hidden % 3 + 1, n_hidden, n_out, f, output, which, -1);
-    for (int bad = 0; bad < REGISTERS_SAMPLES; bad++) {
+    for (int bad = 0; ops->registers_units && bad < REGISTERS_SAMPLES; bad++) {
         for (int which = PLAIN; which <= NESTEROV; which++)
             test_train_registers(2, ops->registers_units, 1, FBP_TANH, 0, which, bad);
         for (int which = PLAIN; which <= DECAY; which++)

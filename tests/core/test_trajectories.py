@@ -133,10 +133,9 @@ def test_training_small_networks_in_registers_follows_the_reference(
     for n_hidden, sample_weight in ((3, None), (3, weights), (13, None)):
         sizes = (4, n_hidden, 1)
         network, X, y, order = rows_of(loss, out_activation, activation, layer_sizes=sizes)
-        if n_hidden == 3:  # fits registers of four numbers; without vectors some kinds only
+        if n_hidden == 3:  # fits registers of four numbers
             for plan in (copy_on(isa, network).plan() for isa in _core.available_isas()):
-                registers = activation != "identity" or plan.lanes > 1
-                assert plan.path == ("registers" if registers else "rows")
+                assert plan.path == ("registers" if plan.lanes > 1 else "rows")
         assert_same_training(
             network, X, y, 0.01, order=order, sample_weight=sample_weight, **options
         )
