@@ -14,7 +14,7 @@ A figure is worked out of the subjects of a case:
 
 import dataclasses
 
-from .groups import growth, memory, predict, threads
+from .groups import growth, memory, predict, solvers, threads
 from .measure import MEGABYTES, MICROSECONDS, NUMBER
 
 EVERY = "every case"  # the one furthest from the goal is shown
@@ -43,6 +43,22 @@ GOALS = (
     Goal("rows", "784-256-128-10, MNIST pixels", "best peer / fastbp", at_least=4),
     Goal("sparse", EVERY, "best peer / fastbp", at_least=20),
     Goal("sparse", EVERY, "fastbp", at_most=10, unit=MICROSECONDS),
+    # Solvers with roots: little besides those, and what a plain row takes
+    Goal("solvers", "AdaGrad, 8-16-1", f"fastbp / {solvers.FLOOR}", at_most=1.3),
+    Goal("solvers", "RMSprop, 8-16-1", f"fastbp / {solvers.FLOOR}", at_most=1.3),
+    Goal("solvers", "Adam, 8-16-1", f"fastbp / {solvers.FLOOR}", at_most=1.3),
+    Goal("solvers", "AdaGrad, 64-128-10", f"fastbp / {solvers.FLOOR}", at_most=1.3),
+    Goal("solvers", "RMSprop, 64-128-10", f"fastbp / {solvers.FLOOR}", at_most=1.3),
+    Goal("solvers", "Adam, 64-128-10", f"fastbp / {solvers.FLOOR}", at_most=1.3),
+    Goal("solvers", solvers.ON_COLUMNS, f"fastbp / {solvers.FLOOR}", at_most=1.3),
+    Goal("solvers", "AdaGrad, 8-16-1", "best peer / fastbp", at_least=4),
+    Goal("solvers", "RMSprop, 8-16-1", "best peer / fastbp", at_least=4),
+    Goal("solvers", "Adam, 8-16-1", "best peer / fastbp", at_least=4),
+    Goal("solvers", "AdaGrad, 64-128-10", "best peer / fastbp", at_least=2),
+    Goal("solvers", "RMSprop, 64-128-10", "best peer / fastbp", at_least=2),
+    Goal("solvers", "Adam, 64-128-10", "best peer / fastbp", at_least=2),
+    Goal("solvers", solvers.ON_COLUMNS, "best peer / fastbp", at_least=2),
+    Goal("solvers", EVERY, f"fastbp / {solvers.SINGLE}", at_least=1.7),
     # Never slower than a program for the one network
     Goal("shapes", EVERY, "C, fixed sizes / fastbp", at_least=1),
     # What each choice may cost

@@ -24,7 +24,7 @@ class Task:
     loss: str = "squared_error"
     solver: str = "sgd"
     learning_rate: float = 2.0**-10  # which float32 has exactly, and so FANN
-    epsilon: float = 1e-8  # of Adam
+    epsilon: float = 1e-8  # of every solver but "sgd"
     batch_size: int = 1
     n_threads: int = 1
 

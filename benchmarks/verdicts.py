@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from .goals import EVERY, GOALS, Goal
+from .groups import solvers
 from .measure import SHOWN, Figures
 from .peers import fixed_sizes
 
@@ -82,7 +83,8 @@ def ratio(over: Figures, under: Figures) -> float:
 
 def best_peer(case: Case, ours: str) -> str:
     """Return the fastest subject besides ours; programs for one network are no library."""
-    others = [one for one in case.values() if one.subject not in (ours, fixed_sizes.NAME)]
+    no_peers = (ours, fixed_sizes.NAME, solvers.SINGLE, solvers.FLOOR)
+    others = [one for one in case.values() if one.subject not in no_peers]
     return min(others, key=lambda one: one.median).subject if others else ""
 
 

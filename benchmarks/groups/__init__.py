@@ -16,6 +16,7 @@ NAMES = (
     "rows",
     "sparse",
     "shapes",
+    "solvers",
     "variants",
     "growth",
     "batches",

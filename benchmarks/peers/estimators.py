@@ -10,7 +10,7 @@ from ..task import Task
 def given(kind: type, task: Task, **more: Any) -> Any:
     """Return an unfitted estimator for the task; raises TypeError for parameters it lacks."""
     more = {"alpha": 0.0, "momentum": 0.0} | more
-    more |= {"epsilon": task.epsilon} if task.solver == "adam" else {}
+    more |= {"epsilon": task.epsilon} if task.solver != "sgd" else {}
     return kind(
         hidden_layer_sizes=task.hidden,
         activation=task.activation,

@@ -11,6 +11,7 @@ from ..task import Task
 NAME = "numba loops"
 INSTALL = "python -m pip install numba"
 COMPARABLE = True
+WITH_ROOTS = ("adagrad", "rmsprop", "adam")
 
 
 def version() -> str:
@@ -18,8 +19,11 @@ def version() -> str:
 
 
 def does(task: Task) -> Task | None:
-    plain = task.is_dense and task.loss == "squared_error" and task.activation == "relu"
-    return task if plain and task.solver == "sgd" and task.batch_size == 1 else None
+    plain = task.loss == "squared_error" and task.activation == "relu" and task.batch_size == 1
+    if task.solver == "sgd":
+        return task if plain and task.is_dense else None
+    has_loops = task.solver in WITH_ROOTS and len(task.hidden) == 1
+    return task if plain and has_loops else None
 
 
 class trainer:
@@ -31,6 +35,10 @@ class trainer:
             tuple(np.zeros(n, task.dtype) for n in task.layer_sizes[1:]) for _ in range(2)
         ]
         self.order = np.arange(self.n_rows)
+        if task.solver in WITH_ROOTS:
+            layers = self.weights[0], self.biases[0], self.weights[1], self.biases[1]
+            self.kept = [tuple(map(np.zeros_like, layers)) for _ in range(2)]
+            self.n_steps = 0
 
     def epoch(self) -> None:
         self.train(self.order, True)
@@ -39,12 +47,24 @@ class trainer:
         self.train(order, False)
 
     def train(self, order: np.ndarray, shuffle: bool) -> None:
+        if self.task.solver != "sgd":
+            self.train_with_roots(order, shuffle)
+            return
         X, y, rate = self.task.X, self.task.y, self.weights[0].dtype.type(self.task.learning_rate)
         if len(self.weights) == 2:
             layers = (self.weights[0], self.biases[0], self.weights[1], self.biases[1])
             one_hidden_layer()(X, y, order, shuffle, *layers, rate)
         else:
             any_layers()(X, y, order, shuffle, self.weights, self.biases, *self.scratch, rate)
+
+    def train_with_roots(self, order: np.ndarray, shuffle: bool) -> None:
+        task, X = self.task, self.task.X
+        lists = (X.ravel(), order, order) if task.is_dense else (X.data, X.indices, X.indptr)
+        layers = self.weights[0], self.biases[0], self.weights[1], self.biases[1]
+        options = task.learning_rate, task.epsilon, self.n_steps
+        loops = loops_with_roots(task.solver, task.is_dense)
+        loops(*lists, task.y, order, shuffle, layers, *self.kept, *options)
+        self.n_steps += len(order)
 
     def parameters(self) -> list[np.ndarray]:
         return [*self.weights, *self.biases]
@@ -139,5 +159,93 @@ def any_layers() -> Any:
                 layer_backward(activations[l - 1], weights[l], deltas[l], deltas[l - 1])
                 layer_update(activations[l - 1], deltas[l], weights[l], biases[l], eta)
             layer_update(X[row], deltas[0], weights[0], biases[0], eta)
+
+    return train
+
+
+@cache
+def row_of_steps(solver: str) -> Any:
+    """Return the compiled steps of the weights w along x g, with m and s kept beside them."""
+    import numba
+
+    @numba.njit(fastmath=True)
+    def adagrad(w, m, s, x, g, rate, epsilon):
+        for j in range(w.shape[0]):
+            G = x * g[j]
+            s[j] += G * G
+            w[j] -= rate * G / (np.sqrt(s[j]) + epsilon)
+
+    @numba.njit(fastmath=True)
+    def rmsprop(w, m, s, x, g, rate, epsilon):
+        for j in range(w.shape[0]):
+            G = x * g[j]
+            s[j] = 0.999 * s[j] + 0.001 * (G * G)
+            w[j] -= rate * G / (np.sqrt(s[j]) + epsilon)
+
+    @numba.njit(fastmath=True)
+    def adam(w, m, s, x, g, rate, epsilon):
+        for j in range(w.shape[0]):
+            G = x * g[j]
+            m[j] = 0.9 * m[j] + 0.1 * G
+            s[j] = 0.999 * s[j] + 0.001 * (G * G)
+            w[j] -= rate * m[j] / (np.sqrt(s[j]) + epsilon)
+
+    return {"adagrad": adagrad, "rmsprop": rmsprop, "adam": adam}[solver]
+
+
+@cache
+def loops_with_roots(solver: str, is_dense: bool) -> Any:
+    """Return the loops of `one_hidden_layer` with the steps of a solver, dense or over CSR rows."""
+    import numba
+
+    steps, counts, dense = row_of_steps(solver), solver == "adam", is_dense
+
+    @numba.njit(fastmath=True)
+    def train(X, columns, starts, y, order, shuffle, layers, means, squares, eta, epsilon, n_steps):
+        if shuffle:
+            np.random.shuffle(order)  # noqa: NPY002  which numba compiles
+        W1, b1, W2, b2 = layers
+        M1, m1, M2, m2 = means
+        S1, s1, S2, s2 = squares
+        n_hidden, n_out = W2.shape
+        n_in, start, one = W1.shape[0], 0, 1.0
+        a, delta, delta_out = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2)
+        for row in order:
+            n_steps += 1
+            rate = eta
+            if counts:
+                rate = eta * np.sqrt(1 - 0.999**n_steps) / (1 - 0.9**n_steps)
+            if dense:
+                start, stop = row * n_in, (row + 1) * n_in
+            else:
+                start, stop = starts[row], starts[row + 1]
+            for j in range(n_hidden):
+                a[j] = b1[j]
+            for p in range(start, stop):
+                w, x = W1[p - start if dense else columns[p]], X[p]
+                for j in range(n_hidden):
+                    a[j] += x * w[j]
+            for j in range(n_hidden):
+                a[j] = max(a[j], a[j] * 0)
+            for k in range(n_out):
+                delta_out[k] = b2[k] - y[row, k]
+            for j in range(n_hidden):
+                for k in range(n_out):
+                    delta_out[k] += a[j] * W2[j, k]
+            for j in range(n_hidden):
+                total = 0.0
+                for k in range(n_out):
+                    total += W2[j, k] * delta_out[k]
+                delta[j] = total if a[j] > 0 else 0.0
+            if n_out == 1:
+                steps(W2[:, 0], M2[:, 0], S2[:, 0], delta_out[0], a, rate, epsilon)
+            else:
+                for j in range(n_hidden):
+                    steps(W2[j], M2[j], S2[j], a[j], delta_out, rate, epsilon)
+            steps(b2, m2, s2, one, delta_out, rate, epsilon)
+            for p in range(start, stop):
+                i = p - start if dense else columns[p]
+                steps(W1[i], M1[i], S1[i], X[p], delta, rate, epsilon)
+            steps(b1, m1, s1, one, delta, rate, epsilon)
 
     return train

@@ -19,7 +19,9 @@ def version() -> str:
     return importlib.metadata.version("scikit-learn")
 
 
-def does(task: Task) -> Task:
+def does(task: Task) -> Task | None:
+    if task.solver not in ("sgd", "adam"):
+        return None
     return task.first(MAX_ROWS) if task.batch_size == 1 else task
 
 

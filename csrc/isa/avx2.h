@@ -135,6 +135,11 @@ INLINE vec v_where_positive(vec condition, vec x, vec otherwise) {
     return _mm256_blendv_pd(otherwise, x,
                             _mm256_cmp_pd(condition, _mm256_setzero_pd(), _CMP_GT_OQ));
 }
+#define HAS_RSQRT_SEED 1
+INLINE vec v_rsqrt_seed(vec a) {
+    const __m256i half = _mm256_srli_epi64(_mm256_castpd_si256(a), 1); /* of the exponent, and of its digits */
+    return _mm256_castsi256_pd(_mm256_sub_epi64(_mm256_set1_epi64x(0x5fe6e750c7b537a9), half));
+}
 INLINE vec v_round(vec a) { return _mm256_round_pd(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 INLINE vec v_pow2(vec n) {
     const __m256d biased = _mm256_add_pd(n, _mm256_set1_pd(0x1.8p52 + 1023)); /* ends in n + 1023 */

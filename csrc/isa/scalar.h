@@ -31,6 +31,7 @@ INLINE real v_first(vec a) { return a; }                 /* the first lane */
 INLINE void v_sums(real *to, vec a, vec b, vec c, vec d) { /* to[0..4) = v_sum of each */
     to[0] = a, to[1] = b, to[2] = c, to[3] = d;
 }
+/* v_rsqrt_seed, 1 / sqrt(a) of a normal a > 0: its square times a is within 0.0686 of 1. Only where HAS_RSQRT_SEED. */
 /* v_transpose, of VL vectors: lane k of vector t becomes lane t of vector k. Only where HAS_TRANSPOSE. */
 
 /* The lanes of a that are above 0 or NaN, side by side, and their numbers, lane 0 being number i;

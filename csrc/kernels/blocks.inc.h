@@ -123,7 +123,7 @@ INLINE void store_delta(fbp_block *block, const real *delta, int t, double weigh
     for (int64_t c = 0, j = 0; c < block->n_columns; c += step, j += VL) {
         const vec d = v_mul(w, v_load(delta + j));
         v_store(D + c, d);
-        step_vector(b + j, v + j, d, &s, RULE);
+        step_vector(b + j, v + j, d, &s, RULE, 0);
     }
 }
 

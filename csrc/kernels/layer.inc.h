@@ -161,13 +161,13 @@ INLINE real backward_update_input(const real *w, real *t, real *v, const real *d
         const vec d = v_load(delta + j), d2 = v_load(delta + j + VL);
         sum = v_fma(v_load(w + j), d, sum);
         sum2 = v_fma(v_load(w + j + VL), d2, sum2);
-        step_vector(t + j, v + j, d, s, RULE);
-        step_vector(t + j + VL, v + j + VL, d2, s, RULE);
+        step_vector(t + j, v + j, d, s, RULE, 0);
+        step_vector(t + j + VL, v + j + VL, d2, s, RULE, 1);
     }
     for (; j + VL <= n; j += VL) {
         const vec d = v_load(delta + j);
         sum = v_fma(v_load(w + j), d, sum);
-        step_vector(t + j, v + j, d, s, RULE);
+        step_vector(t + j, v + j, d, s, RULE, 0);
     }
     if (j < n) {
         const int m = (int)(n - j);
@@ -191,7 +191,7 @@ INLINE void backward_update_inputs(const fbp_layer *layer, real *delta_in, const
         const vec_step own = step_along_x(s, v_set1(values[u]));
         UNROLL for (int q = 0; q < NV; q++) {
             sum[u] = v_fma(v_load(W + at + q * VL), delta[q], sum[u]);
-            step_vector(to_W + at + q * VL, V + at + q * VL, delta[q], &own, RULE);
+            step_vector(to_W + at + q * VL, V + at + q * VL, delta[q], &own, RULE, (u + q) % 2);
         }
     }
     if (INPUTS == 1) sums[0] = v_sum(sum[0]);
@@ -249,7 +249,7 @@ INLINE void backward_update_columns(const fbp_layer *layer, real *delta_in, cons
         UNROLL for (int q = 0; q < NV; q++) {
             const int64_t here = at + q * VL;
             sums[q] = v_fma(d, v_load_part(W + here, n_part), sums[q]);
-            if (n_part == VL) step_vector(to_W + here, V + here, a[q], &own, RULE);
+            if (n_part == VL) step_vector(to_W + here, V + here, a[q], &own, RULE, q % 2);
             else step_vector_n(to_W + here, V + here, a[q], &own, RULE, n_part);
         }
     }
@@ -280,10 +280,23 @@ INLINE void backward_update_weights(const fbp_layer *layer, real *delta_in, cons
     else backward_update_rows(layer, delta_in, x, s, RULE);
 }
 
-/* W takes its step along outer(x, delta), for the row's values that are not 0 or for all */
+/* What is kept beside the weights of a row's p-th input comes near. Its weights are: forward has read them. */
+INLINE void fetch_kept(const fbp_layer *layer, const fbp_row *x, int64_t p, const vec_step *s, const int RULE) {
+    if (p >= x->n) return;
+    const real *V = (const real *)layer->V_W + input_of(x, p) * layer->width;
+    for (int64_t j = 0; j < layer->n_out; j += 64 / (int64_t)sizeof(real))
+        UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) PREFETCH(V + k * s->state_stride + j);
+}
+
+/* W takes its step along outer(x, delta), for the row's values that are not 0 or for all. The inputs that a
+ * row lists may be anywhere: they are fetched some steps ahead. */
 INLINE void update_rows(const fbp_layer *layer, const fbp_row *x, const vec_step *s, int all, const int RULE) {
+    enum { INPUTS_AHEAD = 3 };
+    const int fetches = x->columns && fbp_rules[RULE].n_kept;
     const real *values = x->values;
+    for (int64_t p = 0; fetches && p < INPUTS_AHEAD; p++) fetch_kept(layer, x, p, s, RULE);
     for (int64_t p = 0; p < x->n; p++) {
+        if (fetches) fetch_kept(layer, x, p + INPUTS_AHEAD, s, RULE);
         if (values[p] == 0 && !all) continue;
         const vec_step own = step_along_x(s, v_set1(values[p]));
         const int64_t at = input_of(x, p) * layer->width;

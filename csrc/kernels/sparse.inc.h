@@ -115,7 +115,7 @@ INLINE void catch_up(const fbp_sparse *sparse, const fbp_layer *layer, int64_t i
     const vec_step s = step_times(&step, 1, 0);
 #define GRADIENT (HAS_GRADIENT ? v_load(delta + j) : v_set1(0))
     int64_t j = 0;
-    for (; j + VL <= n_out; j += VL) step_vector(w + j, v + j, GRADIENT, &s, FBP_MOMENTUM);
+    for (; j + VL <= n_out; j += VL) step_vector(w + j, v + j, GRADIENT, &s, FBP_MOMENTUM, 0);
     if (j < n_out) step_vector_n(w + j, v + j, GRADIENT, &s, FBP_MOMENTUM, (int)(n_out - j));
 #undef GRADIENT
     sparse->last_updated[i] = sparse->clock;

@@ -53,6 +53,34 @@ static void test_rule(fbp_rule rule, int64_t n, int biases, int shift) {
     free(w), free(m), free(size);
 }
 
+/* RMSprop whose mean of squares stays what it is, s: w' = -g / (sqrt(s) + epsilon), for s between the smallest
+ * normal number and the largest one; then for s with which only epsilon counts, and for one with which no weight
+ * moves. */
+static void test_roots(void) {
+    static const double others[] = {0, 0, INFINITY, 0, INFINITY, INFINITY, 0};
+    enum { N_OTHERS = sizeof others / sizeof *others };
+    const int low = is_float ? -126 : -1022, n_powers = is_float ? 254 : 2046;
+    const int64_t n = n_powers + N_OTHERS;
+    describe("roots and quotients");
+    array W = unpadded("W", n, 0), S = unpadded("s", n, 0), G = unpadded("G", n, 0);
+    double *expected = numbers(n), *size = numbers(n);
+    for (int with_epsilon = 0; with_epsilon < 2; with_epsilon++) {
+        const fbp_step step = {.rule = FBP_RMSPROP, .decay = {{1, 0}, {0, 0}}, .beta_2 = 1, .adaptive_rate = 1,
+                               .epsilon = with_epsilon ? 0x1p-10 : 0, .state_stride = n};
+        for (int64_t k = 0; k < n; k++) {
+            const double power = ldexp(uniform(1, 2), low + (int)k);
+            put(&W, k, 0), put(&G, k, 0.75);
+            put(&S, k, k < n_powers ? power : with_epsilon ? others[k - n_powers] : 1);
+            expected[k] = -0.75 / (sqrt(get(S.at, k)) + step.epsilon);
+            size[k] = fabs(expected[k]);
+        }
+        ops->take_steps(W.at, S.at, G.at, n, 1, &step, 1);
+        expect_close(&W, expected, size, 3);
+    }
+    finish(&W, 1), finish(&S, 1), finish(&G, 0);
+    free(expected), free(size);
+}
+
 static void test_sum_squares(int64_t n, int shift) {
     describe("sum_squares of %ld, shift %d", (long)n, shift);
     array values = unpadded("values", n, shift);

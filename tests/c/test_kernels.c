@@ -78,6 +78,7 @@ int main(void) {
             check(ops->lanes >= 1 && ops->lanes * ops->itemsize <= FBP_ALIGNMENT,
                   "%d lanes do not fit the padding", ops->lanes);
             test_hashes();
+            test_roots();
             test_layers(ops->lanes);
             test_vectors(ops->lanes);
             test_all_sparse(ops->lanes);

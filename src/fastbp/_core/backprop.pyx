@@ -123,6 +123,8 @@ cdef inline double missing(double beta, int64_t n, bint of_rounded_power) noexce
 
     scikit-learn's has lost the digits that beta ** n is rounded to: many, where that is about 1.
     """
+    if n * (1 - beta) > 40:                             # beta ** n < e^-40, which 1 does not see
+        return 1
     cdef double rest = -expm1(n * log1p(beta - 1)), power = 1 - rest
     return 1 - power if of_rounded_power else rest
 
