@@ -287,3 +287,30 @@ def test_names_are_checked_at_every_call_of_partial_fit(model):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         renamed.partial_fit(FRAME[TURNED][:1], Y[:1])
+
+
+def test_a_named_tuple_is_read_by_name(model):
+    expected = model.predict(FRAME[:1]).item()
+    turned = next(FRAME[TURNED].itertuples(index=False))
+    assert model.predict_one(turned) == expected
+    assert fastbp.trace_step(model, turned, 1.0).x.tolist() == FRAME.iloc[0].tolist()
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- Index"):
+        model.predict_one(next(FRAME.itertuples()))
+    unnamed = BackpropRegressor(**SMALL).fit(X, Y)
+    assert unnamed.predict_one(next(FRAME.itertuples(index=False))) == unnamed.predict_one(X[0])
+
+
+@pytest.mark.parametrize("kind", [pd.CategoricalIndex, lambda names: pd.Index(names, dtype=object)])
+def test_the_names_of_a_series_count_whatever_they_are_kept_in(model, kind):
+    turned = pd.Series(FRAME.iloc[0][TURNED].to_numpy(), kind(TURNED))
+    with pytest.raises(ValueError, match="same order"):
+        model.predict_one(turned)
+    with pytest.raises(TypeError, match="string names"):
+        model.predict_one(turned.set_axis(["income", 1, "age"]))
+
+
+def test_names_in_errors_are_plain_to_see(model):
+    with pytest.raises(ValueError, match="fit time") as caught:
+        model.predict_one({"pay\x1b[31m": 1.0})
+    assert "\x1b" not in str(caught.value)
+    assert r"- pay\x1b[31m" in str(caught.value)

@@ -163,7 +163,8 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         ----------
         x : array-like of shape (n_features,), Series, mapping or frame of one row
             The names of a Series or of columns must be those of ``feature_names_in_``, in their
-            order, as in `predict`. A mapping, such as a dict, is read by name, in any order.
+            order, as in `predict`. A mapping, such as a dict, and a named tuple are read by name,
+            in any order.
 
         Returns
         -------

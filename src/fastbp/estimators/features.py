@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from .._printable import printable
 from ..network.arrays import as_numbers, check_finite
 from ..network.frames import (
     NOT_FRAMES,
@@ -130,9 +131,9 @@ def named_features(model: Any, x: Any) -> NDArray[Any] | None:
     Parameters
     ----------
     model : estimator
-    x : Series, mapping or frame of one row
-        Names are checked as those of a frame are, but for a mapping, which has no order: it is read
-        by name.
+    x : Series, mapping, named tuple or frame of one row
+        Names are checked as those of a frame are, but for a mapping, which has no order, and a
+        named tuple: they are read by name.
 
     Returns
     -------
@@ -140,6 +141,8 @@ def named_features(model: Any, x: Any) -> NDArray[Any] | None:
     """
     if isinstance(x, Mapping):
         return _row_of_mapping(model, x)
+    if isinstance(x, tuple) and hasattr(x, "_asdict") and "feature_names_in_" in model.__dict__:
+        return _row_of_mapping(model, x._asdict())  # such as of itertuples(index=False)
     if is_pandas_series(x):
         return _row_of_series(model, x)
     if isinstance(x, NOT_FRAMES) or not has_one_row(x):
@@ -194,6 +197,6 @@ def _difference(x: Mapping[Any, Any], names: list[str]) -> str:
         ("Feature names unseen at fit time", sorted(set(x) - set(names), key=str)),
         ("Feature names seen at fit time, yet now missing", sorted(set(names) - set(x))),
     ):
-        shown = [f"- {name}" for name in listed[:5]] + ["- ..."] * (len(listed) > 5)
+        shown = [f"- {printable(str(name))}" for name in listed[:5]] + ["- ..."] * (len(listed) > 5)
         message += "\n".join([f"{heading}:", *shown, ""]) if listed else ""
     return message

@@ -65,7 +65,7 @@ def label_array(y: Any, name: str = "y") -> Any:
         For gaps, and for labels of different types, of which NumPy would make text.
     """
     if hasattr(y, "tocsr"):
-        return y
+        return y if y.ndim == 2 else y.toarray()
     try:
         array = np.asarray(as_array_like(y))
     except ValueError:  # rows of different lengths, of which scikit-learn says so
