@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn
 from scipy.sparse import csr_array
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_moons
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -395,3 +396,53 @@ class TestStream:
         assert model.loss_ == model.loss_curve_[-1]
         assert copy.deepcopy(model).n_iter_ == model.n_iter_
         assert fastbp.BackpropRegressor.from_sklearn(model.to_sklearn()).t_ == model.t_
+
+
+class TestAnswersAlikeThoughFewRowsShowIt:
+    """Among the first rows looked at some classes, or targets, are all alike."""
+
+    @pytest.mark.parametrize(
+        ("kind", "targets"),
+        [
+            (BackpropClassifier, np.arange(len(X)) % 40),
+            (BackpropClassifier, np.arange(len(X)) % 50 == 7),
+            (BackpropClassifier, np.arange(len(X))[:, None] % 50 == [7, 8]),
+            (BackpropRegressor, np.where(np.arange(len(X)) % 50 == 7, 5.0, 0.0)),
+            (BackpropRegressor, np.column_stack([TARGET, np.ones(len(X))])),
+        ],
+        ids=["forty classes", "a rare class", "rare labels", "rare counts", "a constant column"],
+    )
+    def test_the_same_answer_for_all_is_said(self, kind, targets):
+        targets = targets.astype(int) if targets.dtype == bool else targets
+        model = kind(
+            hidden_layer_sizes=4, max_iter=20, alpha=20.0, learning_rate_init=0.02, random_state=0
+        )
+        with pytest.warns(DivergenceWarning, match="same output for every row"):
+            model.fit(X, targets)
+
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_one_row_of_many_that_has_another_answer_is_seen(self, sparse):
+        rows, y = np.zeros((5000, 3)), np.zeros(5000)
+        rows[1234], y[1234] = 1, 100
+        rows[:, 2] += np.arange(5000) % 2 * 1e-9
+        model = BackpropRegressor(
+            hidden_layer_sizes=4, max_iter=20, n_iter_no_change=np.inf, random_state=0
+        )
+        model.fit(csr_array(rows) if sparse else rows, y)  # the suite's filter refuses warnings
+        assert np.ptp(model.predict(rows)) > 10
+
+
+def test_class_weights_that_make_steps_tiny_are_said():
+    model = BackpropClassifier(max_iter=2, n_iter_no_change=np.inf, class_weight={0: 0.01, 1: 0.01})
+    with pytest.warns(UserWarning, match="Multiply the weights by 100 "):
+        model.fit(X, (TARGET > 0).astype(int))
+
+
+def test_targets_held_out_in_other_units_are_said():
+    model = BackpropRegressor(max_iter=2, n_iter_no_change=np.inf)
+    scaled = TransformedTargetRegressor(model, transformer=StandardScaler())
+    y = 1e4 + 1e3 * TARGET
+    with pytest.warns(UserWarning, match="y_val lies far outside") as caught:
+        scaled.fit(X, y, X_val=X, y_val=y)
+    assert len(caught) == 1
+    model.fit(X, TARGET, X_val=X, y_val=TARGET)  # not where they are alike
