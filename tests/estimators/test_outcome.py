@@ -51,6 +51,24 @@ class TestDivergence:
         assert model.network_.loss(rows, 1e4 * TARGET) <= before * (1 + 1e-12)
 
     @pytest.mark.parametrize("together", [True, False])
+    def test_the_initial_network_is_kept_where_the_only_epoch_ends_in_a_wreck(self, together):
+        rows, y = X[:40].copy(), TARGET[:40]
+        rows[-1] = 40  # the last step of an epoch overshoots, which its loss does not show
+        model = BackpropRegressor(
+            hidden_layer_sizes=(),
+            shuffle=False,
+            learning_rate=lambda done: 0.05 if done == 0 else 1e9,
+            learning_rate_init=1.0,
+            random_state=0,
+            verbose=not together,
+        )
+        with pytest.warns(DivergenceWarning, match="initial ones"):
+            model.fit(rows, y)
+        assert np.isfinite(model.loss_curve_).tolist() == [True, False]
+        before = initial_of(BackpropRegressor(hidden_layer_sizes=(), random_state=0), rows, y)
+        assert model.network_.loss(rows, y) == pytest.approx(before.loss(rows, y), rel=1e-9)
+
+    @pytest.mark.parametrize("together", [True, False])
     @pytest.mark.parametrize("momentum", [0.0, 0.5])
     @pytest.mark.parametrize("shuffle", [True, False])
     def test_the_best_epoch_is_kept_to_the_bit(self, together, momentum, shuffle):

@@ -489,11 +489,11 @@ def test_what_leads_to_a_regular_file_is_told_from_what_does_not():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="has /proc")
-@pytest.mark.parametrize("folder", ["self", "thread-self", "{pid}", "{pid}/task/{pid}", "./self"])
-def test_an_open_file_goes_on_after_what_it_has_by_any_path(folder):
+@pytest.mark.parametrize("process", ["self", "thread-self", "{pid}", "{pid}/task/{pid}", "./self"])
+def test_an_open_file_goes_on_after_what_it_has_by_any_path(process):
     with open("open.txt", "w") as file:
         file.write("before ")
         file.flush()
-        write_file(f"/proc/{folder.format(pid=os.getpid())}/fd/{file.fileno()}", "page")
+        write_file(f"/proc/{process.format(pid=os.getpid())}/fd/{file.fileno()}", "page")
         file.write(" after")
     assert Path("open.txt").read_text() == "before page after"

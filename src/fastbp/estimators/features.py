@@ -25,6 +25,7 @@ from ..network.frames import (
 from ..network.sparse import with_private_indices
 
 FLOATS = (np.float64, np.float32)
+NUMBERS = (float, int, np.floating, np.integer, np.bool_)  # bool is an int
 OPTIONS: dict[str, Any] = {"accept_sparse": "csr", "ensure_all_finite": False}
 
 
@@ -94,7 +95,7 @@ def has_one_row(X: Any) -> bool:
         return False
 
 
-def _plain_list(X: Any) -> NDArray[Any] | None:
+def plain_list(X: Any) -> NDArray[Any] | None:
     """Return rows in lists as an array, if there is nothing in them but numbers."""
     try:
         array = np.asarray(X)
@@ -112,7 +113,7 @@ def plain_features(model: Any, X: Any) -> NDArray[Any] | None:
     if type(X) is np.ndarray:
         array = X if names is None and X.dtype.kind in "fiub" else None
     elif type(X) is list or type(X) is tuple:
-        array = _plain_list(X) if names is None else None
+        array = plain_list(X) if names is None else None
     else:
         names = None if names is None else names.tolist()
         array = plain_numbers(X, names, network.dtype)
@@ -157,6 +158,8 @@ def _row_of_series(model: Any, x: Any) -> NDArray[Any] | None:
     found, names = x.index, model.__dict__.get("feature_names_in_")
     if names is not None and found.tolist() == names.tolist():
         values: NDArray[Any] = x.to_numpy()
+        if values.dtype.kind == "O" and all(isinstance(value, NUMBERS) for value in values.flat):
+            values = values.astype(np.float64)  # as of a row whose columns differ in type
         if values.dtype.kind in "fiub":
             return _finite_row(model, values, names)
     if found.inferred_type == "integer":  # numbers of the columns, which are no names

@@ -133,7 +133,7 @@ def _answers_alike(network: Network, X: Any, targets: NDArray[Any]) -> bool:
     if X.shape[0] < 2 or not differ.any():
         return False
     low, high = np.inf, -np.inf
-    for numbers in _more_and_more(X.shape[0]):
+    for numbers in _more_and_more(X.shape[0], 8 * max(network.layer_sizes)):
         outputs = network.forward(X[numbers])
         low, high = np.minimum(low, outputs.min(axis=0)), np.maximum(high, outputs.max(axis=0))
         with np.errstate(invalid="ignore"):  # of outputs that overflow
@@ -142,12 +142,18 @@ def _answers_alike(network: Network, X: Any, targets: NDArray[Any]) -> bool:
     return _differ(X, network)
 
 
-def _more_and_more(n_rows: int) -> Iterator[Any]:
-    """Yield numbers of a few rows, which mostly differ already, of more, and then of all."""
-    for n in (10, ROWS_LOOKED_AT):
-        yield np.unique(np.linspace(0, n_rows - 1, n).astype(np.intp))
-    for start in range(0, n_rows if n_rows > ROWS_LOOKED_AT else 0, ROWS_LOOKED_AT):
-        yield slice(start, start + ROWS_LOOKED_AT)
+def _more_and_more(n_rows: int, n_bytes_each: int) -> Iterator[Any]:
+    """Yield numbers of a few rows, which mostly differ already, of more, and then of all.
+
+    Of no more at a time than have outputs of `BLOCK_BYTES` together.
+    """
+    some = np.unique(np.linspace(0, n_rows - 1, ROWS_LOOKED_AT).astype(np.intp))
+    yield some[:: max(1, len(some) // 10)]
+    for start, stop in blocks_of(len(some), len(some) * n_bytes_each):
+        yield some[start:stop]
+    if len(some) < n_rows:
+        for start, stop in blocks_of(n_rows, n_rows * n_bytes_each):
+            yield slice(start, stop)
 
 
 def _spread(targets: NDArray[Any], network: Network) -> Any:

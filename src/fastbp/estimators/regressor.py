@@ -19,6 +19,7 @@ from ..network.tables import LOSSES as CATALOGUE
 from ..training.stopping import Score
 from .conversion import Convertible
 from .docs import with_shared_parts
+from .features import plain_list
 from .labels import check_no_text
 from .prepared import EncodedTargets, FitRequest, PreparedCall
 
@@ -171,6 +172,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         network = prepared.network
         if network.layer_sizes[-1] == 1:
             return only_item(y)
+        y = plain_list(y) if type(y) is list else y
         if type(y) is not np.ndarray or y.shape != (1, network.layer_sizes[-1]):
             return None
         return as_numbers("y", y[0], network.dtype)

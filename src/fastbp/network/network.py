@@ -65,9 +65,11 @@ def _sizes_in_one_sequence(init: Callable[..., None]) -> Callable[..., None]:
                 "A Network is made once: other threads may use its memory. Make another"
             )
         if len(sizes) > 1:
+            are_sizes = all(hasattr(size, "__index__") for size in sizes)
+            example = f"({', '.join(map(repr, sizes))})" if are_sizes else "(8, 16, 1), loss=..."
             raise TypeError(
                 "Network takes the sizes of its layers as one sequence, and all else by name: "
-                f"Network(({', '.join(map(repr, sizes))}))"
+                f"Network({example})"
             )
         init(self, *sizes, **options)
 
