@@ -464,3 +464,29 @@ def test_targets_held_out_in_other_units_are_said():
         scaled.fit(X, y, X_val=X, y_val=y)
     assert len(caught) == 1
     model.fit(X, TARGET, X_val=X, y_val=TARGET)  # not where they are alike
+
+
+@pytest.mark.parametrize("n_init", [1, 4])
+@pytest.mark.parametrize("judged", ["loss", "score"])
+def test_without_a_tolerance_an_epoch_that_changes_nothing_is_no_better(judged, n_init):
+    options = {"hidden_layer_sizes": 4, "tol": 0, "n_init": n_init, "random_state": 0}
+    if judged == "score":
+        model = BackpropClassifier(early_stopping=True, learning_rate_init=0.05, **options)
+        model.fit(5 * X, (X[:, 0] > 0).astype(int))
+    else:
+        model = BackpropRegressor(learning_rate_init=1e-300, shuffle=False, **options)
+        model.fit(X, TARGET)
+        assert model.n_iter_ == 12  # the first, and more than n_iter_no_change
+    assert model.n_iter_ < 100
+
+
+def test_shares_are_multiplied_by_the_number_of_all_rows():
+    weights = np.zeros(len(X))
+    weights[: len(X) // 2] = 2 / len(X)
+    models = [
+        BackpropClassifier(max_iter=3, n_iter_no_change=np.inf, random_state=0).fit(
+            X, (TARGET > 0).astype(int), each
+        )
+        for each in (weights, weights * len(X))
+    ]
+    np.testing.assert_array_equal(*(model.predict_proba(X) for model in models))
