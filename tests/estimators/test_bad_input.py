@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import parameters_of
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import coo_array, csc_array, csr_array
 
 from fastbp import BackpropClassifier, BackpropRegressor, Network
 
@@ -406,3 +406,29 @@ def test_training_cannot_go_on_with_another_loss_or_number_of_targets():
     model.set_params(loss="absolute_error")
     message = "fitted with loss squared_error, now it is absolute_error.*warm_start=False"
     assert_refused(model, message, X, y)
+
+
+def test_sparse_labels_of_one_dimension_are_labels():
+    labels = np.arange(40) % 2
+    model = BackpropClassifier(hidden_layer_sizes=3, max_iter=1, n_iter_no_change=np.inf)
+    model.fit(np.ones((40, 2)), coo_array(labels))
+    assert model.classes_.tolist() == [0, 1]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("kind", [BackpropRegressor, BackpropClassifier])
+@pytest.mark.parametrize("type_", [np.uint8, np.int8, np.uint64])
+def test_small_whole_numbers_of_numpy_do_not_wrap_around(kind, type_):
+    """Neither 2 * 100 epochs nor 127 + 1 that do not improve, nor a negative quotient."""
+    most = int(np.iinfo(np.int8).max)
+    numbers = {"batch_size": 100, "n_iter_no_change": most, "max_iter": 100, "n_init": 2}
+    if type_ is np.uint8:
+        numbers["n_iter_no_change"] = 255
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    y = (X[:, 0] > 0).astype(int)
+    expected = kind(hidden_layer_sizes=3, random_state=0, tol=0.5, **numbers).fit(X, y)
+    numbers = {name: type_(number) for name, number in numbers.items()}
+    found = kind(hidden_layer_sizes=3, random_state=0, tol=0.5, **numbers).fit(X, y)
+    assert found.loss_curve_ == expected.loss_curve_
+    found.partial_fit(X, y)
+    assert found.network_.plan(batch_size=type_(100)) == found.network_.plan(batch_size=100)

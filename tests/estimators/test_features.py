@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor, Network
-from fastbp.estimators import base, fitted
+from fastbp.estimators import base, features, fitted
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -238,7 +238,10 @@ def checked(monkeypatch):
     return calls
 
 
-CLASSES = [[0, 1], [1, 0], (0, 1), np.array([0, 1]), [0.0, 1.0], [0, 1, 1]]
+CLASSES = [
+    [0, 1], [1, 0], (0, 1), np.array([0, 1]), [0.0, 1.0], [0, 1, 1],
+    pd.Series([1, 0]), pd.Index([0, 1]), pd.array([0, 1], dtype="Int64"), pl.Series([0, 1]),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("classes", CLASSES)
@@ -263,7 +266,9 @@ def test_other_classes_are_refused_at_every_call(classes):
     np.testing.assert_array_equal(model.predict_proba(X), before.predict_proba(X))
 
 
-@pytest.mark.parametrize("make", [list, pd.Series, pl.Series, np.array, lambda y: [np.int64(y[0])]])
+@pytest.mark.parametrize(
+    "make", [list, tuple, pd.Series, pl.Series, np.array, lambda y: [np.int64(y[0])]]
+)
 def test_one_label_in_any_form_is_a_quick_row(checked, make):
     model = BackpropClassifier(**SMALL).partial_fit(X[:1], [0], classes=[0, 1])
     model.partial_fit(X[:1], [0])
@@ -274,6 +279,38 @@ def test_one_label_in_any_form_is_a_quick_row(checked, make):
     names.partial_fit(X[:1], ["a"])
     names.partial_fit(X[:1], pd.Series(["b"]))
     assert checked == [2]
+
+
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist])
+@pytest.mark.parametrize(("kind", "dtype"), [(BackpropClassifier, int), (BackpropRegressor, float)])
+def test_one_row_of_several_outputs_is_quick_and_learnt_alike(checked, kind, dtype, form):
+    targets = (np.column_stack([Y, -Y, Y]) > 0).astype(dtype)
+    quick, careful = (kind(**SMALL).fit(X, targets) for _ in range(2))
+    checked[0] = 0
+    for i in range(6):
+        quick.partial_fit(X[i : i + 1], form(targets[i : i + 1]))
+    assert checked == [1]
+    for i in range(6):
+        careful._prepared = None
+        careful.partial_fit(X[i : i + 1], targets[i : i + 1])
+    np.testing.assert_array_equal(quick.predict(X), careful.predict(X))
+    np.testing.assert_allclose(quick.loss_curve_, careful.loss_curve_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("bad", [[[0, 2, 1]], [["0", "1", "0"]], [[0.5, 0, 1]]])
+def test_bad_labels_of_one_row_are_refused_at_every_call(bad):
+    model = BackpropClassifier(**SMALL).fit(X, (np.column_stack([Y, -Y, Y]) > 0).astype(int))
+    for _ in range(3):
+        model.partial_fit(X[:1], [[0, 1, 0]])
+        with pytest.raises(ValueError, match=r"y |label|target"):
+            model.partial_fit(X[:1], bad)
+
+
+def test_a_series_of_numbers_of_several_types_is_quick(monkeypatch, model):
+    mixed = FRAME.assign(height=FRAME.height > 0, income=FRAME.income.astype(object))
+    expected = model.predict(mixed[:1].astype(float)).item()
+    monkeypatch.setattr(features, "checked_features", None)  # the slow way
+    assert model.predict_one(mixed.iloc[0]) == expected
 
 
 def test_names_are_checked_at_every_call_of_partial_fit(model):
@@ -287,3 +324,30 @@ def test_names_are_checked_at_every_call_of_partial_fit(model):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         renamed.partial_fit(FRAME[TURNED][:1], Y[:1])
+
+
+def test_a_named_tuple_is_read_by_name(model):
+    expected = model.predict(FRAME[:1]).item()
+    turned = next(FRAME[TURNED].itertuples(index=False))
+    assert model.predict_one(turned) == expected
+    assert fastbp.trace_step(model, turned, 1.0).x.tolist() == FRAME.iloc[0].tolist()
+    with pytest.raises(ValueError, match=r"unseen at fit time:\n- Index"):
+        model.predict_one(next(FRAME.itertuples()))
+    unnamed = BackpropRegressor(**SMALL).fit(X, Y)
+    assert unnamed.predict_one(next(FRAME.itertuples(index=False))) == unnamed.predict_one(X[0])
+
+
+@pytest.mark.parametrize("kind", [pd.CategoricalIndex, lambda names: pd.Index(names, dtype=object)])
+def test_the_names_of_a_series_count_whatever_they_are_kept_in(model, kind):
+    turned = pd.Series(FRAME.iloc[0][TURNED].to_numpy(), kind(TURNED))
+    with pytest.raises(ValueError, match="same order"):
+        model.predict_one(turned)
+    with pytest.raises(TypeError, match="string names"):
+        model.predict_one(turned.set_axis(["income", 1, "age"]))
+
+
+def test_names_in_errors_are_plain_to_see(model):
+    with pytest.raises(ValueError, match="fit time") as caught:
+        model.predict_one({"pay\x1b[31m": 1.0})
+    assert "\x1b" not in str(caught.value)
+    assert r"- pay\x1b[31m" in str(caught.value)

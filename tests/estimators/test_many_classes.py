@@ -69,3 +69,15 @@ def test_scores_of_held_out_rows_take_a_block_of_probabilities_at_a_time():
         used = peak(lambda: model.fit(X[:n_classes], y[:n_classes], X_val=X, y_val=y))
     assert used < 45 * MIB
     assert model.validation_scores_ == [model.score(X, y)]
+
+
+def test_many_classes_are_not_all_listed_in_an_error():
+    model = BackpropClassifier(hidden_layer_sizes=1).partial_fit([[0.0]], [0], range(1000))
+    for call in (
+        lambda: model.partial_fit([[0.0]], [0], range(999)),
+        lambda: model.partial_fit([[0.0]] * 20, range(1000, 1020)),
+    ):
+        with pytest.raises(ValueError, match="begin again") as caught:
+            call()
+        assert "and 990 others" in str(caught.value)
+        assert len(str(caught.value)) < 500

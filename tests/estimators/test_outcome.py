@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn
 from scipy.sparse import csr_array
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_moons
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning
@@ -48,6 +49,24 @@ class TestDivergence:
         assert model.diverged_
         before = initial_of(model, rows, 1e4 * TARGET).loss(rows, 1e4 * TARGET)
         assert model.network_.loss(rows, 1e4 * TARGET) <= before * (1 + 1e-12)
+
+    @pytest.mark.parametrize("together", [True, False])
+    def test_the_initial_network_is_kept_where_the_only_epoch_ends_in_a_wreck(self, together):
+        rows, y = X[:40].copy(), TARGET[:40]
+        rows[-1] = 40  # the last step of an epoch overshoots, which its loss does not show
+        model = BackpropRegressor(
+            hidden_layer_sizes=(),
+            shuffle=False,
+            learning_rate=lambda done: 0.05 if done == 0 else 1e9,
+            learning_rate_init=1.0,
+            random_state=0,
+            verbose=not together,
+        )
+        with pytest.warns(DivergenceWarning, match="initial ones"):
+            model.fit(rows, y)
+        assert np.isfinite(model.loss_curve_).tolist() == [True, False]
+        before = initial_of(BackpropRegressor(hidden_layer_sizes=(), random_state=0), rows, y)
+        assert model.network_.loss(rows, y) == pytest.approx(before.loss(rows, y), rel=1e-9)
 
     @pytest.mark.parametrize("together", [True, False])
     @pytest.mark.parametrize("momentum", [0.0, 0.5])
@@ -395,3 +414,79 @@ class TestStream:
         assert model.loss_ == model.loss_curve_[-1]
         assert copy.deepcopy(model).n_iter_ == model.n_iter_
         assert fastbp.BackpropRegressor.from_sklearn(model.to_sklearn()).t_ == model.t_
+
+
+class TestAnswersAlikeThoughFewRowsShowIt:
+    """Among the first rows looked at some classes, or targets, are all alike."""
+
+    @pytest.mark.parametrize(
+        ("kind", "targets"),
+        [
+            (BackpropClassifier, np.arange(len(X)) % 40),
+            (BackpropClassifier, np.arange(len(X)) % 50 == 7),
+            (BackpropClassifier, np.arange(len(X))[:, None] % 50 == [7, 8]),
+            (BackpropRegressor, np.where(np.arange(len(X)) % 50 == 7, 5.0, 0.0)),
+            (BackpropRegressor, np.column_stack([TARGET, np.ones(len(X))])),
+        ],
+        ids=["forty classes", "a rare class", "rare labels", "rare counts", "a constant column"],
+    )
+    def test_the_same_answer_for_all_is_said(self, kind, targets):
+        targets = targets.astype(int) if targets.dtype == bool else targets
+        model = kind(
+            hidden_layer_sizes=4, max_iter=20, alpha=20.0, learning_rate_init=0.02, random_state=0
+        )
+        with pytest.warns(DivergenceWarning, match="same output for every row"):
+            model.fit(X, targets)
+
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_one_row_of_many_that_has_another_answer_is_seen(self, sparse):
+        rows, y = np.zeros((5000, 3)), np.zeros(5000)
+        rows[1234], y[1234] = 1, 100
+        rows[:, 2] += np.arange(5000) % 2 * 1e-9
+        model = BackpropRegressor(
+            hidden_layer_sizes=4, max_iter=20, n_iter_no_change=np.inf, random_state=0
+        )
+        model.fit(csr_array(rows) if sparse else rows, y)  # the suite's filter refuses warnings
+        assert np.ptp(model.predict(rows)) > 10
+
+
+def test_class_weights_that_make_steps_tiny_are_said():
+    model = BackpropClassifier(max_iter=2, n_iter_no_change=np.inf, class_weight={0: 0.01, 1: 0.01})
+    with pytest.warns(UserWarning, match="Multiply the weights by 100 "):
+        model.fit(X, (TARGET > 0).astype(int))
+
+
+def test_targets_held_out_in_other_units_are_said():
+    model = BackpropRegressor(max_iter=2, n_iter_no_change=np.inf)
+    scaled = TransformedTargetRegressor(model, transformer=StandardScaler())
+    y = 1e4 + 1e3 * TARGET
+    with pytest.warns(UserWarning, match="y_val lies far outside") as caught:
+        scaled.fit(X, y, X_val=X, y_val=y)
+    assert len(caught) == 1
+    model.fit(X, TARGET, X_val=X, y_val=TARGET)  # not where they are alike
+
+
+@pytest.mark.parametrize("n_init", [1, 4])
+@pytest.mark.parametrize("judged", ["loss", "score"])
+def test_without_a_tolerance_an_epoch_that_changes_nothing_is_no_better(judged, n_init):
+    options = {"hidden_layer_sizes": 4, "tol": 0, "n_init": n_init, "random_state": 0}
+    if judged == "score":
+        model = BackpropClassifier(early_stopping=True, learning_rate_init=0.05, **options)
+        model.fit(5 * X, (X[:, 0] > 0).astype(int))
+    else:
+        model = BackpropRegressor(learning_rate_init=1e-300, shuffle=False, **options)
+        model.fit(X, TARGET)
+        assert model.n_iter_ == 12  # the first, and more than n_iter_no_change
+    assert model.n_iter_ < 100
+
+
+def test_shares_are_multiplied_by_the_number_of_all_rows():
+    weights = np.zeros(len(X))
+    weights[: len(X) // 2] = 2 / len(X)
+    models = [
+        BackpropClassifier(max_iter=3, n_iter_no_change=np.inf, random_state=0).fit(
+            X, (TARGET > 0).astype(int), each
+        )
+        for each in (weights, weights * len(X))
+    ]
+    np.testing.assert_array_equal(*(model.predict_proba(X) for model in models))

@@ -486,3 +486,14 @@ def test_what_leads_to_a_regular_file_is_told_from_what_does_not():
     assert not is_regular_file("nothing")
     assert not is_regular_file(".")
     assert not is_regular_file(os.devnull)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has /proc")
+@pytest.mark.parametrize("process", ["self", "thread-self", "{pid}", "{pid}/task/{pid}", "./self"])
+def test_an_open_file_goes_on_after_what_it_has_by_any_path(process):
+    with open("open.txt", "w") as file:
+        file.write("before ")
+        file.flush()
+        write_file(f"/proc/{process.format(pid=os.getpid())}/fd/{file.fileno()}", "page")
+        file.write(" after")
+    assert Path("open.txt").read_text() == "before page after"

@@ -597,3 +597,9 @@ def test_a_value_that_another_thread_has_put_right_in_the_meantime_is_no_error(m
     check_finite("X", np.ones((3, 2)))
     with pytest.raises(ValueError, match=r"X\[1, 0\] is nan"):
         check_finite("X", np.array([[1.0, 2.0], [np.nan, 3.0]]))
+
+
+def test_parameters_that_are_no_list_of_arrays_are_refused():
+    network = Network((3, 4, 1), random_state=0)
+    with pytest.raises(TypeError, match="weights needs 2 arrays"):
+        network.weights = memoryview(np.zeros((2, 3)))

@@ -336,3 +336,31 @@ def test_columns_in_lists_that_do_not_fit_are_refused_everywhere(ways, columns):
     for way in ways:
         with pytest.raises(ValueError, match=r"not a valid LIL matrix"):
             way(X)
+
+
+class Shifting(sp.csr_matrix):
+    """A matrix that another thread gives another shape, or fewer values, after some readings."""
+
+    readings = None
+
+    def __getattribute__(self, name):
+        value = super().__getattribute__(name)
+        readings = super().__getattribute__("__dict__").get("readings")
+        if readings is None or name not in readings:
+            return value
+        readings[name] -= 1
+        return value if readings[name] >= 0 else {"data": value[:1], "shape": (4, 99)}[name]
+
+
+@pytest.mark.parametrize("name", ["data", "shape"])
+@pytest.mark.parametrize("n", range(6))
+def test_what_was_checked_is_what_the_kernels_are_given(name, n):
+    X = Shifting(damaged("csr"))
+    X.readings = {name: n}
+    try:
+        values, columns, starts = as_rows(X, 5, np.dtype(np.float64))
+    except ValueError:
+        return
+    assert len(values) == len(columns) == starts[-1] == 3
+    assert columns.max() < 5
+    assert X.readings[name] >= 0, "read again after it was checked"

@@ -135,3 +135,8 @@ def test_classes_that_are_no_list():
 def test_the_way_out_of_early_stopping_in_partial_fit():
     with pytest.raises(ValueError, match=r"partial_fit does not .*Set early_stopping=False.*score"):
         BackpropRegressor(early_stopping=True).partial_fit(X, Y)
+
+
+def test_what_is_no_size_is_not_shown_as_one():
+    with pytest.raises(TypeError, match=r"by name: Network\(\(8, 16, 1\), loss=...\)"):
+        Network((4, 3, 1), "relu")

@@ -238,3 +238,28 @@ def test_squares_of_gradients_that_overflowed_are_saved_and_loaded():
     squares.weights[0][...] = np.nan  # which no solver leaves behind
     with pytest.raises(ValueError, match=r"NaN or infinity"):
         pickle.loads(pickle.dumps(network))
+
+
+def test_a_network_that_is_there_keeps_its_memory():
+    network, other = trained(), Network((3000, 50, 1), random_state=1)
+    outputs, views = network.forward(np.eye(3)), network.weights
+    with pytest.raises(ValueError, match=r"layer_sizes=\(3000, 50, 1\)"):
+        network.__setstate__(other.__getstate__())
+    with pytest.raises(TypeError, match="made once"):
+        network.__init__((3000, 50, 1))
+    np.testing.assert_array_equal(network.forward(np.eye(3)), outputs)
+    alike = trained()
+    alike.train_epoch(np.eye(3), np.ones(3), 0.1, momentum=0.5)
+    network.__setstate__(alike.__getstate__())
+    np.testing.assert_array_equal(network.forward(np.eye(3)), alike.forward(np.eye(3)))
+    np.testing.assert_array_equal(views[0], alike.weights[0])
+    for one in (network, alike):
+        one.train_epoch(np.eye(3), np.zeros(3), 0.1, momentum=0.5)
+    np.testing.assert_array_equal(network.weights[0], alike.weights[0])
+
+
+def test_a_network_in_training_takes_no_state():
+    network = trained()
+    state = network.__getstate__()
+    with network._training(), pytest.raises(RuntimeError, match="trained by another thread"):
+        network.__setstate__(state)

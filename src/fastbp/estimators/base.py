@@ -17,15 +17,26 @@ from ..network.catalogue import hidden_activations
 from ..network.data import as_matrix_of_row, as_weights
 from ..network.network import warn_of_divergence
 from ..training.epochs import train_epochs
-from ..training.order import SampleRepeats, canonical_order, weights_of_fit
+from ..training.order import (
+    SampleRepeats,
+    canonical_order,
+    warn_of_small_weights,
+    weights_of_shares,
+)
 from ..training.restarts import best_of, draw_restarts, train_restarts
 from ..training.run import History, Restart
-from ..training.stopping import EarlyStopping, Score, Validation
+from ..training.stopping import Score, Validation
 from .callbacks import CallbackNotifier, CallbackSupport, notified_fit, with_callbacks
 from .csr import to_csr_if_sparse
 from .features import has_one_row, named_features, plain_features
 from .fitted import Fitted
-from .holdout import checked_like, held_out_rows, named_as_held_out, warn_of_other_units
+from .holdout import (
+    checked_like,
+    held_out_rows,
+    named_as_held_out,
+    warn_of_other_targets,
+    warn_of_other_units,
+)
 from .labels import check_is_targets, numbers_of
 from .outcome import warn_of_outcome
 from .parameters import Parameters
@@ -108,14 +119,14 @@ class Backprop(Parameters, CallbackSupport, Fitted):
         first = Restart(
             self.network_,
             self._history,
-            EarlyStopping(self.tol, self.n_iter_no_change, self.early_stopping),
+            self._stopping(),
             self._schedule_of_fit(len(data.order)),
             data.validation,
         )
-        restarts = draw_restarts(first, 1 if warm_start else self.n_init, self._random_state)
+        restarts = draw_restarts(first, 1 if warm_start else int(self.n_init), self._random_state)
         if warm_start and data.validation is not None:
             data.validation.evaluate(self.network_, self.n_threads)  # to end with nothing worse
-        max_epochs = self.max_iter * len(restarts)
+        max_epochs = int(self.max_iter) * len(restarts)
         fitted = functools.partial(self._fitted_so_far, restarts)
         with notified_fit(self, max_epochs, fitted, X, y, sample_weight) as notifier:
             observer = notifier if hasattr(self, "_skl_callbacks") else None
@@ -135,7 +146,7 @@ class Backprop(Parameters, CallbackSupport, Fitted):
                 data.rows,
                 data.order,
                 self._solver(),
-                max_iter=self.max_iter,
+                max_iter=int(self.max_iter),
                 shuffle=self._random_state if self.shuffle else None,
                 notifier=notifier,
                 verbose=bool(self.verbose),
@@ -269,6 +280,8 @@ class Backprop(Parameters, CallbackSupport, Fitted):
                     "which makes all epochs"
                 )
         checked_X, encoded = self._encoded(X, y, sample_weight, request)
+        if encoded.sample_weight is not None and not request.incremental:
+            warn_of_small_weights(encoded.sample_weight)
         layer_sizes = (checked_X.shape[1], *hidden, encoded.n_outputs)
         if request.warm_start:
             network, seed = self._network_to_continue(layer_sizes, encoded), self._seed
@@ -281,6 +294,8 @@ class Backprop(Parameters, CallbackSupport, Fitted):
             validation = self._explicit_validation(network, X, request.held_out, encoded)
             data = dataclasses.replace(data, validation=validation)
             warn_of_other_units(self, X, checked_X, request.held_out.X)
+            if encoded.classes is None:
+                warn_of_other_targets(encoded.targets, request.held_out.y)
 
         if not request.warm_start:
             validate_data(self, X, skip_check_array=True)  # sets n_features_in_, feature_names_in_
@@ -390,7 +405,7 @@ class Backprop(Parameters, CallbackSupport, Fitted):
         check_consistent_length(checked_X, y)
         weights = as_weights(sample_weight, checked_X.shape[0])
         if weights is not None and not request.incremental:
-            weights = weights_of_fit(weights)
+            weights = weights_of_shares(weights)
         return checked_X, self._encoded_targets(y, weights, request)
 
     def _encoded_targets(self, y: Any, sample_weight: Any, request: FitRequest) -> EncodedTargets:

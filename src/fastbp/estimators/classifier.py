@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
-from ..network.arrays import only_item
+from ..network.arrays import as_numbers, only_item
 from ..training.stopping import Score
 from .conversion import Convertible
 from .docs import with_shared_parts
+from .features import plain_list
 from .labels import (
     check_class_weight,
     check_same_classes,
@@ -163,7 +164,8 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         ----------
         x : array-like of shape (n_features,), Series, mapping or frame of one row
             The names of a Series or of columns must be those of ``feature_names_in_``, in their
-            order, as in `predict`. A mapping, such as a dict, is read by name, in any order.
+            order, as in `predict`. A mapping, such as a dict, and a named tuple are read by name,
+            in any order.
 
         Returns
         -------
@@ -241,7 +243,14 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         return self.n_outputs_ > 1 and self.out_activation_ == "logistic"
 
     def _target_of_one(self, y: Any, prepared: PreparedCall) -> Any:
-        return None if self._is_multilabel() else prepared.numbers.get(only_item(y))
+        if not self._is_multilabel():
+            return prepared.numbers.get(only_item(y))
+        network = prepared.network
+        y = plain_list(y) if type(y) is list else y
+        if type(y) is not np.ndarray or y.shape != (1, network.layer_sizes[-1]):
+            return None
+        is_indicator = y.dtype.kind in "iub" and bool(((y == 0) | (y == 1)).all())
+        return as_numbers("y", y[0], network.dtype) if is_indicator else None
 
     def _check_parameters(self, incremental: bool) -> tuple[int, ...]:
         check_class_weight(self.class_weight, incremental)

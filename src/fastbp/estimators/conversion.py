@@ -253,7 +253,7 @@ def _copy_state_to(model: Backprop, mlp: Any) -> None:
 def _epochs_without_improvement(model: Backprop) -> int:
     """Return what scikit-learn would have counted on the way, which goes on from call to call."""
     history = model._history
-    stopping = EarlyStopping(model.tol, model.n_iter_no_change)
+    stopping = EarlyStopping(model.tol, model.n_iter_no_change, counts_equal=False)
     schedule = Schedule(model.learning_rate, model.learning_rate_init)
     for judged in (
         [-score for score in history.validation_scores]

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from .._printable import printable
 from ..network.arrays import as_numbers, check_finite
 from ..network.frames import (
     NOT_FRAMES,
@@ -24,6 +25,7 @@ from ..network.frames import (
 from ..network.sparse import with_private_indices
 
 FLOATS = (np.float64, np.float32)
+NUMBERS = (float, int, np.floating, np.integer, np.bool_)  # bool is an int
 OPTIONS: dict[str, Any] = {"accept_sparse": "csr", "ensure_all_finite": False}
 
 
@@ -93,7 +95,7 @@ def has_one_row(X: Any) -> bool:
         return False
 
 
-def _plain_list(X: Any) -> NDArray[Any] | None:
+def plain_list(X: Any) -> NDArray[Any] | None:
     """Return rows in lists as an array, if there is nothing in them but numbers."""
     try:
         array = np.asarray(X)
@@ -111,7 +113,7 @@ def plain_features(model: Any, X: Any) -> NDArray[Any] | None:
     if type(X) is np.ndarray:
         array = X if names is None and X.dtype.kind in "fiub" else None
     elif type(X) is list or type(X) is tuple:
-        array = _plain_list(X) if names is None else None
+        array = plain_list(X) if names is None else None
     else:
         names = None if names is None else names.tolist()
         array = plain_numbers(X, names, network.dtype)
@@ -130,9 +132,9 @@ def named_features(model: Any, x: Any) -> NDArray[Any] | None:
     Parameters
     ----------
     model : estimator
-    x : Series, mapping or frame of one row
-        Names are checked as those of a frame are, but for a mapping, which has no order: it is read
-        by name.
+    x : Series, mapping, named tuple or frame of one row
+        Names are checked as those of a frame are, but for a mapping, which has no order, and a
+        named tuple: they are read by name.
 
     Returns
     -------
@@ -140,6 +142,8 @@ def named_features(model: Any, x: Any) -> NDArray[Any] | None:
     """
     if isinstance(x, Mapping):
         return _row_of_mapping(model, x)
+    if isinstance(x, tuple) and hasattr(x, "_asdict") and "feature_names_in_" in model.__dict__:
+        return _row_of_mapping(model, x._asdict())  # such as of itertuples(index=False)
     if is_pandas_series(x):
         return _row_of_series(model, x)
     if isinstance(x, NOT_FRAMES) or not has_one_row(x):
@@ -154,6 +158,8 @@ def _row_of_series(model: Any, x: Any) -> NDArray[Any] | None:
     found, names = x.index, model.__dict__.get("feature_names_in_")
     if names is not None and found.tolist() == names.tolist():
         values: NDArray[Any] = x.to_numpy()
+        if values.dtype.kind == "O" and all(isinstance(value, NUMBERS) for value in values.flat):
+            values = values.astype(np.float64)  # as of a row whose columns differ in type
         if values.dtype.kind in "fiub":
             return _finite_row(model, values, names)
     if found.inferred_type == "integer":  # numbers of the columns, which are no names
@@ -194,6 +200,6 @@ def _difference(x: Mapping[Any, Any], names: list[str]) -> str:
         ("Feature names unseen at fit time", sorted(set(x) - set(names), key=str)),
         ("Feature names seen at fit time, yet now missing", sorted(set(names) - set(x))),
     ):
-        shown = [f"- {name}" for name in listed[:5]] + ["- ..."] * (len(listed) > 5)
+        shown = [f"- {printable(str(name))}" for name in listed[:5]] + ["- ..."] * (len(listed) > 5)
         message += "\n".join([f"{heading}:", *shown, ""]) if listed else ""
     return message

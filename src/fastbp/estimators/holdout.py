@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
 from .._messages import counted
-from ..network.arrays import blocks_of, blocks_of_rows
+from ..network.arrays import as_numbers, blocks_of, blocks_of_rows
 from ..network.frames import names_of_columns
 from .features import checked_features
 
@@ -111,6 +111,28 @@ def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> N
         f"X_val lies far outside of the rows trained on: {name} goes from {low:.4g} to {high:.4g} "
         f"in X, but from {low_val:.4g} to {high_val:.4g} in X_val. If X was scaled, scale X_val "
         'alike; in a pipeline, by transform_input=["X_val"] (see the user guide).',
+        stacklevel=5,
+    )
+
+
+def warn_of_other_targets(y: NDArray[Any], y_val: Any) -> None:
+    """Warn where the targets of rows held out lie far outside of those trained on.
+
+    What scales the y that it hands on to `fit`, such as a TransformedTargetRegressor, does not know
+    of y_val.
+    """
+    targets = y.reshape(len(y), -1)
+    held_out = as_numbers("y_val", y_val, targets.dtype).reshape(-1, targets.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        share = _shares_of_distant(targets, held_out)
+    if share.max() < FAR_SHARE:
+        return
+    column = int(share.argmax())
+    (low, high), (low_val, high_val) = (_range(rows, column) for rows in (targets, held_out))
+    warnings.warn(
+        f"y_val lies far outside of the targets trained on: from {low_val:.4g} to {high_val:.4g}, "
+        f"but y goes from {low:.4g} to {high:.4g}. If y was scaled, as by a "
+        "TransformedTargetRegressor, scale y_val alike.",
         stacklevel=5,
     )
 

@@ -16,6 +16,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from .._messages import counted
 from ..network.checks import check_number
 from ..network.frames import as_array_like, is_missing
 
@@ -65,7 +66,7 @@ def label_array(y: Any, name: str = "y") -> Any:
         For gaps, and for labels of different types, of which NumPy would make text.
     """
     if hasattr(y, "tocsr"):
-        return y
+        return y if y.ndim == 2 else y.toarray()
     try:
         array = np.asarray(as_array_like(y))
     except ValueError:  # rows of different lengths, of which scikit-learn says so
@@ -164,8 +165,15 @@ def check_same_classes(classes: Any, fitted: NDArray[Any]) -> None:
     given = np.unique(label_array(classes, "classes")).tolist()
     if given != fitted.tolist():
         raise ValueError(
-            f"classes is {given}, but the model was fitted with {fitted.tolist()}. {OTHER_CLASSES}"
+            f"classes is {_listed(given)}, but the model was fitted with "
+            f"{_listed(fitted.tolist())}. {OTHER_CLASSES}"
         )
+
+
+def _listed(labels: list[Any], most: int = 10) -> str:
+    """Return labels as text, of many of them the first."""
+    others = f" and {counted(len(labels) - most, 'other')}" if len(labels) > most else ""
+    return f"{labels[:most]}{others}"
 
 
 def numbers_of(classes: NDArray[Any]) -> dict[Any, int]:
@@ -188,8 +196,8 @@ def class_numbers(y: NDArray[Any], classes: NDArray[Any], name: str = "y") -> ND
     unseen = [label for label in labels.tolist() if label not in number_of]
     if unseen:
         raise ValueError(
-            f"{name} contains classes that this model does not know: {unseen[:10]}. It knows "
-            f"{classes.tolist()[:10]}{' and others' if len(classes) > 10 else ''}. {OTHER_CLASSES}"
+            f"{name} contains classes that this model does not know: {_listed(unseen)}. It knows "
+            f"{_listed(classes.tolist())}. {OTHER_CLASSES}"
         )
     numbers = np.array([number_of[label] for label in labels.tolist()], dtype=np.intp)
     return np.asarray(numbers[positions])

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from scipy.special import entr, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
 from .._messages import counted, noun_for
 from ..exceptions import DivergenceWarning
 from ..network import Network
+from ..network.arrays import blocks_of
 from ..network.data import as_rows, dense_rows
 from ..network.network import warn_of_divergence
 from ..training.run import Restart
@@ -127,15 +128,32 @@ def _warn_of_growth(model: Any, run: Restart, constant: float) -> None:
 
 def _answers_alike(network: Network, X: Any, targets: NDArray[Any]) -> bool:
     """Whether a network gives all rows one answer, though rows and targets differ."""
-    if X.shape[0] < 2:
+    spread = _spread(targets, network)  # of all, a few of which may be alike
+    differ = spread > 0
+    if X.shape[0] < 2 or not differ.any():
         return False
-    for n_rows in (10, ROWS_LOOKED_AT):  # few are enough to see that they differ
-        numbers = np.unique(np.linspace(0, X.shape[0] - 1, n_rows).astype(np.intp))
+    low, high = np.inf, -np.inf
+    for numbers in _more_and_more(X.shape[0], 8 * max(network.layer_sizes)):
         outputs = network.forward(X[numbers])
-        spread = _spread(targets[numbers], network)
-        if np.any(np.ptp(outputs, axis=0) > ALIKE * spread):
-            return False
-    return bool(np.any(spread > 0)) and _differ(X[numbers], network)
+        low, high = np.minimum(low, outputs.min(axis=0)), np.maximum(high, outputs.max(axis=0))
+        with np.errstate(invalid="ignore"):  # of outputs that overflow
+            if np.any((high - low)[differ] > (ALIKE * spread)[differ]):
+                return False
+    return _differ(X, network)
+
+
+def _more_and_more(n_rows: int, n_bytes_each: int) -> Iterator[Any]:
+    """Yield numbers of a few rows, which mostly differ already, of more, and then of all.
+
+    Of no more at a time than have outputs of `BLOCK_BYTES` together.
+    """
+    some = np.unique(np.linspace(0, n_rows - 1, ROWS_LOOKED_AT).astype(np.intp))
+    yield some[:: max(1, len(some) // 10)]
+    for start, stop in blocks_of(len(some), len(some) * n_bytes_each):
+        yield some[start:stop]
+    if len(some) < n_rows:
+        for start, stop in blocks_of(n_rows, n_rows * n_bytes_each):
+            yield slice(start, stop)
 
 
 def _spread(targets: NDArray[Any], network: Network) -> Any:
@@ -149,9 +167,14 @@ def _spread(targets: NDArray[Any], network: Network) -> Any:
 
 def _differ(X: Any, network: Network) -> bool:
     """Whether not all rows are equal."""
-    n_in = network.layer_sizes[0]
-    dense = dense_rows(as_rows(X, n_in, network.dtype), n_in, 0, X.shape[0]) if issparse(X) else X
-    return bool(np.any(dense != dense[0]))
+    n_in, first = network.layer_sizes[0], None
+    rows = as_rows(X, n_in, network.dtype)
+    for start, stop in blocks_of(X.shape[0], X.shape[0] * n_in * network.dtype.itemsize):
+        block = dense_rows(rows, n_in, start, stop)
+        first = block[0].copy() if first is None else first
+        if np.any(block != first):
+            return True
+    return False
 
 
 def _warn_of_max_iter(model: Any, run: Restart) -> None:

@@ -14,6 +14,7 @@ from ..network.checks import check_choice, check_dropout, check_flag, check_numb
 from ..network.solvers import OPTIONS, SOLVERS
 from ..training.run import History
 from ..training.schedule import OF_SCIKIT_LEARN, Schedule, check_schedule
+from ..training.stopping import EarlyStopping
 
 
 class Parameters:
@@ -88,7 +89,8 @@ class Parameters:
         kind = self.learning_rate
         if self.solver != "sgd" and kind in OF_SCIKIT_LEARN:
             kind = "constant"
-        return Schedule(kind, self.learning_rate_init, self.power_t, self._rate_factor)
+        initial, power_t = float(self.learning_rate_init), float(self.power_t)
+        return Schedule(kind, initial, power_t, self._rate_factor)
 
     def _schedule_of_fit(self, n_rows: int) -> Schedule:
         """Return the schedule of a fit that begins here, of so many rows in each epoch."""
@@ -97,8 +99,12 @@ class Parameters:
             options=self.learning_rate_options or {},
             n_before=self._history.n_rows,
             n_an_epoch=n_rows,
-            n_epochs=self.max_iter,
+            n_epochs=int(self.max_iter),
         )
+
+    def _stopping(self) -> EarlyStopping:
+        n = self.n_iter_no_change  # as a plain number: NumPy's small ones wrap around
+        return EarlyStopping(float(self.tol), n if n == math.inf else int(n), self.early_stopping)
 
     def _solver(self) -> Solver:
         """Return the solver that the parameters describe, with the learning rate of now."""

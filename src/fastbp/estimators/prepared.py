@@ -99,8 +99,9 @@ class PreparedCall:
 
     def has_classes(self, classes: Any) -> bool:
         """Whether these are the classes that the classifier knows, as far as a glance shows it."""
-        if type(classes) is np.ndarray and classes.ndim == 1:
-            classes = classes.tolist()
+        if type(classes) not in (list, tuple):  # an array, a series of pandas or of polars
+            to_list = getattr(classes, "tolist", None) or getattr(classes, "to_list", None)
+            classes = None if to_list is None else to_list()
         try:
             return type(classes) in (list, tuple) and self.numbers.keys() == set(classes)
         except TypeError:  # there is something in it that cannot be a label

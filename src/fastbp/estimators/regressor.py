@@ -19,6 +19,7 @@ from ..network.tables import LOSSES as CATALOGUE
 from ..training.stopping import Score
 from .conversion import Convertible
 from .docs import with_shared_parts
+from .features import plain_list
 from .labels import check_no_text
 from .prepared import EncodedTargets, FitRequest, PreparedCall
 
@@ -157,7 +158,8 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         ----------
         x : array-like of shape (n_features,), Series, mapping or frame of one row
             The names of a Series or of columns must be those of ``feature_names_in_``, in their
-            order, as in `predict`. A mapping, such as a dict, is read by name, in any order.
+            order, as in `predict`. A mapping, such as a dict, and a named tuple are read by name,
+            in any order.
 
         Returns
         -------
@@ -170,6 +172,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         network = prepared.network
         if network.layer_sizes[-1] == 1:
             return only_item(y)
+        y = plain_list(y) if type(y) is list else y
         if type(y) is not np.ndarray or y.shape != (1, network.layer_sizes[-1]):
             return None
         return as_numbers("y", y[0], network.dtype)

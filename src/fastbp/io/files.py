@@ -250,7 +250,10 @@ def _own_descriptor(path: str) -> int | None:
     if os.name != "posix":
         return None
     for hop in _hops(path):
-        of_self = re.fullmatch(rf"/dev/fd/(\d+)|/proc/(?:self|{os.getpid()})/fd/(\d+)", hop)
+        of_self = re.fullmatch(
+            rf"/dev/fd/(\d+)|/proc/(?:self|thread-self|{os.getpid()})(?:/task/\d+)?/fd/(\d+)",
+            os.path.abspath(hop),
+        )
         if of_self:
             return int(of_self[1] or of_self[2])
     return None

@@ -51,10 +51,13 @@ def _numbers_of_objects(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def only_item(values: Any) -> Any:
-    """Return the number or text in a list, 1-D array or series of just one, or else None."""
+    """Return the number or text in a list, tuple, 1-D array or series of one, or else None."""
     if type(values) is np.ndarray:
         return values.item() if values.shape == (1,) and values.dtype.kind in "fiubU" else None
-    item = (values[0] if len(values) == 1 else None) if type(values) is list else plain_item(values)
+    if type(values) in (list, tuple):
+        item = values[0] if len(values) == 1 else None
+    else:
+        item = plain_item(values)
     if isinstance(item, np.generic):
         item = item.item()
     return item if isinstance(item, (int, float, str)) else None

@@ -60,10 +60,16 @@ def _sizes_in_one_sequence(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def checked_init(self: Any, *sizes: Any, **options: Any) -> None:
+        if "_layers" in self.__dict__:
+            raise TypeError(
+                "A Network is made once: other threads may use its memory. Make another"
+            )
         if len(sizes) > 1:
+            are_sizes = all(hasattr(size, "__index__") for size in sizes)
+            example = f"({', '.join(map(repr, sizes))})" if are_sizes else "(8, 16, 1), loss=..."
             raise TypeError(
                 "Network takes the sizes of its layers as one sequence, and all else by name: "
-                f"Network(({', '.join(map(repr, sizes))}))"
+                f"Network({example})"
             )
         init(self, *sizes, **options)
 
@@ -839,13 +845,33 @@ class Network:
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Become the network of a saved state, or stay unchanged where that is invalid."""
+        """Become the network of a saved state, or stay unchanged where that is invalid.
+
+        A network that is there already keeps its memory, which other threads may use: it takes the
+        state of one that was made like it.
+        """
         try:
             network = _of_state(type(self), dict(state))
         except (KeyError, IndexError, AttributeError) as error:
             raise ValueError(f"This is not the state of a Network: {error!r}") from error
-        self.__dict__.update(network.__dict__)
-        _alive.add(self)
+        if "_layers" in self.__dict__:
+            self._take_over(network)
+        else:
+            self.__dict__.update(network.__dict__)
+            _alive.add(self)
+
+    def _take_over(self, other: Network) -> None:
+        """Take the numbers of a network that was made like this one."""
+        for name in MADE_WITH:
+            own, saved = getattr(self, name), getattr(other, name)
+            if own != saved:
+                raise ValueError(
+                    f"This is the state of a network with {name}={saved!r}, and this network has "
+                    f"{own!r}: let pickle or copy make a new one of it"
+                )
+        with self._training():
+            np.copyto(self._arena.values, other._arena.values)
+            self._moments, self._n_samples = other._moments, other._n_samples
 
     def __repr__(self) -> str:
         names = self.activation[0] if len(set(self.activation)) == 1 else list(self.activation)
@@ -950,6 +976,10 @@ class Network:
         return 2e-8 + each * (self._used_parameters(rows) + params_per_row)
 
 
+# What a network is made with, and its memory and compiled parts for.
+MADE_WITH = (
+    "dtype", "layer_sizes", "activation", "out_activation", "loss_name", "huber_delta", "quantile"
+)  # fmt: skip
 MAX_STEPS = 2**53  # of a network's life: doubles and 64-bit integers hold them all
 
 _alive: weakref.WeakSet[Network] = weakref.WeakSet()

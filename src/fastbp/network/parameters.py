@@ -53,7 +53,10 @@ class Parameters(list[NDArray[Any]]):
         ``may_overflow`` allows infinity: squares of gradients may leave the range of the dtype,
         after which their weight rests.
         """
-        values = list(value)
+        try:
+            values = list(value)
+        except NotImplementedError as error:  # of a memoryview in several dimensions
+            raise TypeError(f"{self._name} needs {len(layers)} arrays: {error}") from error
         if len(values) != len(layers):
             raise ValueError(f"{self._name} needs {len(layers)} arrays; got {len(values)}")
         checked = [

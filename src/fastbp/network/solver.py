@@ -45,14 +45,18 @@ class Solver:
     dropout_seed: int = 0
 
     def __post_init__(self) -> None:
-        check_number("learning_rate", self.learning_rate, above=0)
-        check_number("alpha", self.alpha, at_least=0)
-        check_whole("batch_size", self.batch_size)
+        numbers = {
+            "learning_rate": check_number("learning_rate", self.learning_rate, above=0),
+            "alpha": check_number("alpha", self.alpha, at_least=0),
+            "batch_size": check_whole("batch_size", self.batch_size),
+            "dropout_seed": check_whole("dropout_seed", self.dropout_seed, at_least=0),
+        }
+        for name, number in numbers.items():  # NumPy's own would round, or wrap around
+            object.__setattr__(self, name, number)
         check_choice("solver", self.solver, SOLVERS)
         for name, option in OPTIONS.items():
             option.check(name, getattr(self, name))
         check_dropout(self.dropout)
-        check_whole("dropout_seed", self.dropout_seed, at_least=0)
         if self.dropout_seed >= 2**32:
             raise ValueError(f"dropout_seed must be below 2**32; got {self.dropout_seed}")
 

@@ -33,8 +33,9 @@ def with_private_indices(X: Any) -> Any:
     if X.ndim != 2:
         return X
     if X.format in ("csr", "csc", "bsr"):
-        starts, indices = _private_compressed(X)
-        return type(X)((X.data, indices, starts), shape=X.shape)
+        shape = X.shape
+        starts, indices, data = _private_compressed(X, shape)
+        return type(X)((data, indices, starts), shape=shape)
     private = {"coo": _private_coo, "dia": _private_dia, "lil": _private_lil}.get(X.format)
     return X if private is None else private(X)  # SciPy checks those of a DOK matrix
 
@@ -43,7 +44,7 @@ def _private_coo(X: Any) -> Any:
     places = []
     for name, axis in (("row", 0), ("col", 1)):
         places.append(_sparse_indices(getattr(X, name)))
-        _check_indices(X, name, places[-1], X.shape[axis])
+        _check_indices(X, name, places[-1], X.shape[axis], len(X.data))
     return type(X)((X.data, tuple(places)), shape=X.shape)
 
 
@@ -68,7 +69,7 @@ def _private_lil(X: Any) -> Any:
         raise _not_valid(X, "its rows must have as many columns as values")
     try:
         compressed = private.tocsr()
-        _private_compressed(compressed)  # lists may hold any columns
+        _private_compressed(compressed, compressed.shape)  # lists may hold any columns
     except (TypeError, ValueError, OverflowError) as error:
         raise _not_valid(X, f"its rows must hold columns, 0..{X.shape[1] - 1}") from error
     return compressed
@@ -80,31 +81,37 @@ def _sparse_indices(values: Any, *, narrow: bool = True) -> NDArray[Any] | None:
     return as_indices(values, narrow=narrow) if is_plain else None
 
 
-def _private_compressed(X: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return checked private copies of the indptr and indices of a CSR, CSC or BSR matrix."""
+def _private_compressed(
+    X: Any, shape: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+    """Return checked private copies of the indptr and indices of a CSR, CSC or BSR matrix.
+
+    And its data. Data and shape are read once: another thread may give X others after the check.
+    """
+    data = np.asarray(X.data)
     rows_a_block, columns_a_block = (max(n, 1) for n in getattr(X, "blocksize", (1, 1)))
-    n_major, n_minor = X.shape[0] // rows_a_block, X.shape[1] // columns_a_block
+    n_major, n_minor = shape[0] // rows_a_block, shape[1] // columns_a_block
     if X.format == "csc":
         n_major, n_minor = n_minor, n_major
     starts, indices = _sparse_indices(X.indptr, narrow=False), _sparse_indices(X.indices)
-    if np.ndim(X.data) != (3 if X.format == "bsr" else 1):
+    if data.ndim != (3 if X.format == "bsr" else 1):
         raise _not_valid(X, "its data have too many or too few dimensions")
     if starts is None or indices is None:
         raise _not_valid(X, "its indptr and indices must be arrays of whole numbers")
     if (
         len(starts) != n_major + 1
-        or len(X.data) != len(indices)
+        or len(data) != len(indices)
         or starts[0] != 0
         or starts[-1] > len(indices)
         or np.any(starts[1:] < starts[:-1])  # not by differences, which may wrap around
     ):
         raise _not_valid(X, "its indptr does not match its data")
-    _check_indices(X, "indices", indices, n_minor)
-    return starts, indices
+    _check_indices(X, "indices", indices, n_minor, len(data))
+    return starts, indices, data
 
 
-def _check_indices(X: Any, name: str, indices: NDArray[Any] | None, n: int) -> None:
-    if indices is None or len(indices) != len(X.data):
+def _check_indices(X: Any, name: str, indices: NDArray[Any] | None, n: int, n_values: int) -> None:
+    if indices is None or len(indices) != n_values:
         raise _not_valid(X, f"its {name} must be whole numbers, one for each value")
     if len(indices) and not (0 <= indices.min() and indices.max() < n):
         raise _not_valid(X, f"it has {name} outside 0..{n - 1}")
@@ -118,12 +125,12 @@ def as_csr_arrays(
     X: Any, n_features: int, dtype: np.dtype[Any]
 ) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int64]]:
     """Return values, columns and row starts of a CSR matrix: the two last are private copies."""
-    check_n_features(X.shape[1], n_features)
-    starts, indices = _private_compressed(X)
-    data = X.data
+    shape = X.shape
+    check_n_features(shape[1], n_features)
+    starts, indices, data = _private_compressed(X, shape)
     if not _is_canonical(starts, indices):
         # of private arrays, which SciPy sorts in place; it remembers, also what is no longer so
-        X = type(X)((np.array(data), indices, starts), shape=X.shape)
+        X = type(X)((np.array(data), indices, starts), shape=shape)
         X.has_canonical_format = X.has_sorted_indices = False
         X.sum_duplicates()
         starts, indices, data = X.indptr.astype(np.int64), X.indices, X.data

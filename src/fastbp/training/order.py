@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .._messages import counted
 from ..network.data import as_weights
 
 MAX_REPEATS = 8.0  # an epoch, on average over the rows that have a weight at all
@@ -60,8 +61,8 @@ class SampleRepeats:
         return rows if self.counts is None else np.repeat(rows, self.counts[rows])
 
 
-def weights_of_fit(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the rows' weights as `fit` takes them, or warn where they make every step tiny.
+def weights_of_shares(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rows' weights as `fit` takes them.
 
     Weights that sum up to 1 are shares of the rows, as boosting hands them on: multiplied by the
     number of rows they have the mean of weights that are not given, which is 1.
@@ -69,15 +70,20 @@ def weights_of_fit(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     n, total = len(weights), float(weights.sum())
     if weights.max() < 1 and math.isclose(total, 1, rel_tol=1e-6):
         return weights * n
+    return weights
+
+
+def warn_of_small_weights(weights: NDArray[np.float64]) -> None:
+    """Warn where the rows' weights, times those of their classes, make every step tiny."""
+    total = float(weights.sum())
     n = int(np.count_nonzero(weights))  # rows of weight 0 take no step at all
     if total < MIN_MEAN_WEIGHT * n:
         warnings.warn(
-            f"The sum of sample_weight is {total:.3g} for {n} rows: every step is that much "
-            "shorter, and little is learned. Multiply the weights by "
-            f"{n / total:.3g} to give them a mean of 1.",
-            stacklevel=6,
+            f"The weights of rows, sample_weight times class_weight, sum up to {total:.3g} for "
+            f"{counted(n, 'row')}: every step is that much shorter, and little is learned. "
+            f"Multiply the weights by {n / total:.3g} to give them a mean of 1.",
+            stacklevel=4,
         )
-    return weights
 
 
 def canonical_order(rows: _core.Rows) -> NDArray[np.int64]:

@@ -20,13 +20,18 @@ Ending = Literal["converged", "diverged", "max_iter", "stopped"]
 
 @dataclasses.dataclass
 class EarlyStopping:
-    """When to stop: after too many epochs in a row that did not improve the loss by ``tol``."""
+    """When to stop: after too many epochs in a row that did not improve the loss by over ``tol``.
+
+    scikit-learn takes an epoch for better, unless ``counts_equal``, that improves it by just
+    ``tol``: with 0, one that changes nothing.
+    """
 
     tol: float
     n_iter_no_change: float
     judges_scores: bool = False
     best_loss: float = math.inf
     n_without: int = 0
+    counts_equal: bool = True
 
     @property
     def epochs_left(self) -> float:
@@ -35,7 +40,9 @@ class EarlyStopping:
 
     def update(self, loss: float) -> bool:
         """Note an epoch's loss; return whether training should stop."""
-        self.n_without = self.n_without + 1 if loss > self.best_loss - self.tol else 0
+        most = self.best_loss - self.tol
+        is_better = not (loss > most or (self.counts_equal and loss == most))
+        self.n_without = 0 if is_better else self.n_without + 1
         self.best_loss = min(self.best_loss, loss)
         return self.n_without > self.n_iter_no_change
 
