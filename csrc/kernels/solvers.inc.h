@@ -51,7 +51,7 @@ INLINE vec_step step_along_x(const vec_step *s, vec x) {
 }
 
 /* Roots and quotients wait for one divider, and roots the longest. So of two vectors one may have its root
- * BY_PRODUCTS meanwhile, where that was found to be faster: decisions/0018. It is right to 1 ulp. Adam's
+ * BY_PRODUCTS meanwhile, where that was found to be faster: decisions/0019. It is right to 1 ulp. Adam's
  * rules, which have more products of their own, gain nothing by it. */
 INLINE vec root_of(vec s, const int BY_PRODUCTS) {
 #ifdef HAS_RSQRT_SEED
