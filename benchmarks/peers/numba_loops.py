@@ -37,7 +37,7 @@ class trainer:
         self.order = np.arange(self.n_rows)
         if task.solver in WITH_ROOTS:
             layers = self.weights[0], self.biases[0], self.weights[1], self.biases[1]
-            self.kept = [tuple(map(np.zeros_like, layers)) for _ in range(2)]
+            self.kept = tuple(tuple(map(np.zeros_like, layers)) for _ in range(2))
             self.n_steps = 0
 
     def epoch(self) -> None:
@@ -63,7 +63,7 @@ class trainer:
         layers = self.weights[0], self.biases[0], self.weights[1], self.biases[1]
         options = task.learning_rate, task.epsilon, self.n_steps
         loops = loops_with_roots(task.solver, task.is_dense)
-        loops(*lists, task.y, order, shuffle, layers, *self.kept, *options)
+        loops(lists, task.y, order, shuffle, layers, self.kept, options)
         self.n_steps += len(order)
 
     def parameters(self) -> list[np.ndarray]:
@@ -194,58 +194,68 @@ def row_of_steps(solver: str) -> Any:
 
 
 @cache
+def outputs_and_deltas() -> Any:
+    """Return the compiled pass from the hidden layer's z, which becomes a, to all deltas."""
+    import numba
+
+    @numba.njit(fastmath=True)
+    def run(a, W2, b2, y, delta, delta_out):
+        n_hidden, n_out = W2.shape
+        for j in range(n_hidden):
+            a[j] = max(a[j], a[j] * 0)
+        for k in range(n_out):
+            delta_out[k] = b2[k] - y[k]
+        for j in range(n_hidden):
+            for k in range(n_out):
+                delta_out[k] += a[j] * W2[j, k]
+        for j in range(n_hidden):
+            total = 0.0
+            for k in range(n_out):
+                total += W2[j, k] * delta_out[k]
+            delta[j] = total if a[j] > 0 else 0.0
+
+    return run
+
+
+@cache
 def loops_with_roots(solver: str, is_dense: bool) -> Any:
     """Return the loops of `one_hidden_layer` with the steps of a solver, dense or over CSR rows."""
     import numba
 
     steps, counts, dense = row_of_steps(solver), solver == "adam", is_dense
+    deltas = outputs_and_deltas()
 
     @numba.njit(fastmath=True)
-    def train(X, columns, starts, y, order, shuffle, layers, means, squares, eta, epsilon, n_steps):
+    def train(lists, y, order, shuffle, layers, kept, options):
         if shuffle:
             np.random.shuffle(order)  # noqa: NPY002  which numba compiles
-        W1, b1, W2, b2 = layers
-        M1, m1, M2, m2 = means
-        S1, s1, S2, s2 = squares
-        n_hidden, n_out = W2.shape
-        n_in, start, one = W1.shape[0], 0, 1.0
+        (X, columns, starts), (eta, epsilon, n_steps) = lists, options
+        (W1, b1, W2, b2), ((M1, m1, M2, m2), (S1, s1, S2, s2)) = layers, kept
+        n_in, n_hidden = W1.shape
         a, delta, delta_out = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2)
         for row in order:
             n_steps += 1
             rate = eta
             if counts:
                 rate = eta * np.sqrt(1 - 0.999**n_steps) / (1 - 0.9**n_steps)
-            if dense:
-                start, stop = row * n_in, (row + 1) * n_in
-            else:
-                start, stop = starts[row], starts[row + 1]
+            start = row * n_in if dense else starts[row]
+            stop = start + n_in if dense else starts[row + 1]
             for j in range(n_hidden):
                 a[j] = b1[j]
             for p in range(start, stop):
                 w, x = W1[p - start if dense else columns[p]], X[p]
                 for j in range(n_hidden):
                     a[j] += x * w[j]
-            for j in range(n_hidden):
-                a[j] = max(a[j], a[j] * 0)
-            for k in range(n_out):
-                delta_out[k] = b2[k] - y[row, k]
-            for j in range(n_hidden):
-                for k in range(n_out):
-                    delta_out[k] += a[j] * W2[j, k]
-            for j in range(n_hidden):
-                total = 0.0
-                for k in range(n_out):
-                    total += W2[j, k] * delta_out[k]
-                delta[j] = total if a[j] > 0 else 0.0
-            if n_out == 1:
+            deltas(a, W2, b2, y[row], delta, delta_out)
+            if len(delta_out) == 1:
                 steps(W2[:, 0], M2[:, 0], S2[:, 0], delta_out[0], a, rate, epsilon)
             else:
                 for j in range(n_hidden):
                     steps(W2[j], M2[j], S2[j], a[j], delta_out, rate, epsilon)
-            steps(b2, m2, s2, one, delta_out, rate, epsilon)
+            steps(b2, m2, s2, 1.0, delta_out, rate, epsilon)
             for p in range(start, stop):
                 i = p - start if dense else columns[p]
                 steps(W1[i], M1[i], S1[i], X[p], delta, rate, epsilon)
-            steps(b1, m1, s1, one, delta, rate, epsilon)
+            steps(b1, m1, s1, 1.0, delta, rate, epsilon)
 
     return train
