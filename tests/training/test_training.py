@@ -1,11 +1,12 @@
 """Repeats of rows, their order, when training stops, and what is reported on the way."""
 
+import itertools
 import math
 import re
 
 import numpy as np
 import pytest
-from cases import counted, parameters_of
+from cases import counted, interrupted_at, parameters_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
@@ -419,6 +420,30 @@ def test_an_order_that_goes_on_is_left_as_it_was_before_one_that_diverges(case):
         same.shuffle(expected)
     assert np.array_equal(order, expected)
     assert shuffle.randint(2**31) == same.randint(2**31)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_interrupt_at_any_call_leaves_weights_generator_and_order_of_one_time(in_place):
+    for nth in itertools.count(1):
+        network = fastbp.Network((6, 5, 1), random_state=0)
+        rows, before = short_rows("registers", network), network._arena.values.copy()
+        order, shuffle = np.arange(50), np.random.RandomState(2)
+        solver = Solver(0.01, momentum=0.9)
+        epochs = Epochs(rows, order, solver, shuffle=shuffle, in_place=in_place)
+        if not interrupted_at(nth, network._runner.run, epochs, 5):
+            break
+        if np.array_equal(network._arena.values, before):
+            expected, drawn = np.arange(50), 0
+            assert not network._state.moments or not network._state.moments["momentum"].n_steps
+        else:  # when all was done
+            expected, drawn = order, 5
+            assert network._state.moments["momentum"].n_steps == 250
+        np.testing.assert_array_equal(order, expected)
+        same = np.random.RandomState(2)
+        for _ in range(drawn):
+            same.shuffle(np.arange(50))
+        assert shuffle.randint(2**31) == same.randint(2**31), nth
+    assert nth > 30
 
 
 def test_together_threads_do_not_change_a_bit(monkeypatch, n_together):

@@ -210,19 +210,27 @@ cdef class EpochRun:
         If a row's or batch's loss is too large, or a weight no longer finite, it ends there: the
         caller restores parameters and moments. ``workers`` (network/threads.py) share batches.
         """
-        if self.at.row == 0:
-            self.at_start = self.at
         if self.random_state is None or 0 < self.at.row <= self.at.n_rows - n_rows:
+            self.save()
             return self.run(n_rows, workers)
         with _Drawing(self.random_state):
-            if self.at.row == 0:
-                self.saved_generator = self.at.generator[0]
-                if not self.at.reshuffle_from_start:
-                    self.saved_order = self.order_in_use.copy()
+            self.save()
             return self.run(n_rows, workers)
+
+    cdef save(self):
+        """Where an epoch begins: keep what `restart` goes back to."""
+        if self.at.row > 0:
+            return
+        if self.random_state is not None:
+            self.saved_generator = self.at.generator[0]
+            if not self.at.reshuffle_from_start:
+                self.saved_order = self.order_in_use.copy()
+        self.at_start = self.at
 
     def restart(self):
         """Go back to where `advance` last began an epoch: position, order and generator."""
+        if self.at_start.data == NULL:  # it has not begun
+            return
         self.at = self.at_start
         if self.random_state is None:
             return
