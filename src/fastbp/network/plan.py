@@ -122,6 +122,8 @@ class EpochWorkload(Workload):
     solver : Solver
     decays_slowly : bool
         Whether a scale of all weights can do the decay.
+    has_moments, fits_registers : bool
+        Whether the solver keeps anything, and a template in registers serves it and the network.
     needs_plain_rows : bool
         Row by row without a faster path: a step that is not linear in the gradient, units that
         are dropped, or a step or a loss that depends on the penalty of all weights.
@@ -140,23 +142,15 @@ class EpochWorkload(Workload):
     ) -> None:
         super().__init__(layers, parameters, rows)
         self.n_rows, self.solver = n_rows, solver
-        self.decays_slowly = solver.decays_slowly()
+        self.decays_slowly, self.has_moments = solver.decays_slowly(), solver.n_moments > 0
+        self.fits_registers = layers.fits_registers
+        if self.has_moments:
+            self.fits_registers = layers.fits_registers_with_momentum
         self.needs_plain_rows = (
             not solver.rule.is_linear
             or solver.drops_units
             or (solver.by_weight and (solver.alpha > 0 or self.weighted))
         )
-
-    @property
-    def has_moments(self) -> bool:
-        """Whether the solver keeps anything beside the weights."""
-        return self.solver.n_moments > 0
-
-    @property
-    def fits_registers(self) -> bool:
-        """Whether a template in registers serves this network and solver."""
-        layers = self.layers
-        return layers.fits_registers_with_momentum if self.has_moments else layers.fits_registers
 
     def choose(self, n_threads: int, path: str | Plan | None = None) -> None:
         """Set path and threads: the fastest path, or if it can be taken the one given."""

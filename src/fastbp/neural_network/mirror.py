@@ -147,23 +147,10 @@ class Mirror:
             or a loss was no longer finite, or where scikit-learn's own code has to run the epoch
             for another reason.
         """
-        solver = self._next_solver()
-        if solver is None or self._has_weightless_batch(order):
+        losses = [] if self._has_weightless_batch(order) else self._run(order, None, 1)
+        if self._is_observed or not losses:
             self.write_back()
-            return None
-        if not self._is_newer and not self._load(solver):
-            return None
-        self._solver, self._is_newer = solver, True
-        epoch = Epochs(self.rows, order, solver, n_threads=self.n_threads)
-        (loss,) = self.network._runner.run(epoch)
-        is_finite = math.isfinite(loss)
-        if self._is_observed or not is_finite:
-            self.write_back()
-        return loss if is_finite else None
-
-    def _next_solver(self) -> Solver | None:
-        """Return what steps the optimiser takes now."""
-        return solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
+        return losses[0] if losses else None
 
     def run_epochs(self, order: NDArray[np.int64], shuffle: Any, upper: int) -> list[float]:
         """Train for up to so many short epochs at once, unobserved.
@@ -176,12 +163,15 @@ class Mirror:
             Their losses, as `run_epoch` returns them. Empty where the next epoch is to be run by
             itself, which also finds out why.
         """
-        solver = self._next_solver()
-        if self._is_observed or self._has_weightless_rows or upper < 2 or solver is None:
+        can_shuffle = shuffle is None or _core.can_shuffle(order, shuffle)
+        if self._is_observed or self._has_weightless_rows or upper < 2 or not can_shuffle:
             return []
-        if not self._is_newer and not self._load(solver):
-            return []
-        if not (shuffle is None or _core.can_shuffle(order, shuffle)):
+        return self._run(order, shuffle, upper)
+
+    def _run(self, order: NDArray[np.int64], shuffle: Any, upper: int) -> list[float]:
+        """Run an epoch, or several; return the losses before one that is not finite."""
+        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
+        if solver is None or not (self._is_newer or self._load(solver)):
             return []
         self._solver, self._is_newer = solver, True
         rates = Rates(self._rate_after)
