@@ -83,8 +83,7 @@ class Case:
         if self.how == "forward":
             return lambda n: network.forward(X[:n])
         if self.how == "rows":
-            rows = network._rows(X, y)
-            return lambda n: _core.train(network._layers, rows, order, 0, n, 1e-5)
+            return lambda n: network.train_epoch(X, y, 1e-5, order[:n], plan="rows")
         return lambda n: network.train_epoch(X, y, 1e-5, order[:n], **self.training)
 
 

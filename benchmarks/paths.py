@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 from fastbp import Network, _core
 from fastbp.network import Solver
+from fastbp.network.runner import Epochs
 from fastbp.training.order import canonical_order
 
 from . import data, machine
@@ -32,10 +33,8 @@ def epoch(sizes: tuple[int, ...], X: object, y: np.ndarray, *, plain: bool = Fal
     network = Network(sizes, random_state=0)
     rows = network._rows(X, y)
     order = np.random.default_rng(1).permutation(rows.n)
-    if plain:
-        run = partial(_core.train, network._layers, rows, order, 0, rows.n, SOLVER.learning_rate)
-    else:
-        run = partial(network._run_epoch, rows, order, SOLVER)
+    epochs = Epochs(rows, order, SOLVER, path="rows" if plain else None)
+    run = partial(network._run_epoch, epochs)
     return timed(run, Options().seconds, rows.n)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import fastbp
 from fastbp import _core
+from fastbp.network.plan import EpochWorkload
 
 HIDDEN_ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 # Every loss with every output activation it allows.
@@ -32,6 +33,13 @@ SOLVERS = [
     {"solver": "adagrad", "alpha": 0.1, "epsilon": 1e-3},
     {"solver": "rmsprop", "alpha": 0.1, "beta_2": 0.9},
 ]
+
+
+def plan_of(network, rows, n_rows, solver, n_threads=1):
+    """The plan for these very rows: `Network.plan` takes their kind for given."""
+    work = EpochWorkload(network._layers, network._arena, rows, n_rows, solver)
+    work.choose(n_threads)
+    return work.plan()
 
 
 def pairwise(values):

@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 import fastbp
 from fastbp import BackpropRegressor, _core
 from fastbp.network import Solver, threads
+from fastbp.network.runner import Epochs
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -115,7 +116,7 @@ def test_means_per_weight_follow_the_reference_with_the_same_masks():
             X, y, RATE, sample_weight=weights, masks=masks_of(order), **options
         )
         solver = Solver(RATE, dropout=DROPOUT, dropout_seed=SEED, **options)
-        loss = trained._run_epoch(trained._rows(X, y, weights), order, solver)
+        loss = trained._run_epoch(Epochs(trained._rows(X, y, weights), order, solver))
         assert loss == pytest.approx(expected, rel=1e-10)
         assert worst_difference(parameters_of(trained), reference.parameters) < 1e-10
 

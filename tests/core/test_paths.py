@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from cases import HIDDEN_ACTIVATIONS, pairwise, worst_difference
+from cases import HIDDEN_ACTIVATIONS, pairwise, plan_of, worst_difference
 from scipy.sparse import csr_array
 
 from fastbp import _core
 from fastbp.network import Network, Solver
-from fastbp.network.state import Moments
+from fastbp.network.runner import Epochs
 
 RATE = 0.01
 TOLERANCE = {"float64": 1e-9, "float32": 2e-3}
@@ -34,15 +34,10 @@ def data(network, n_rows, density=1.0, seed=0):
 
 
 def train_plainly(network, X, y, order, sample_weight=None, **options):
-    """Train every layer row by row, in one call; return the sum of the losses."""
-    rows = network._rows(X, y, sample_weight)
-    velocities = None
-    if options.get("momentum"):
-        network._moments["momentum"] = Moments(network._arena, 1)
-        velocities = network._moments["momentum"].values
-    return _core.train(
-        network._layers, rows, order, 0, len(order), RATE, **options, moments=velocities
-    )[1]
+    """Train every layer row by row; return the mean of the losses."""
+    return network.train_epoch(
+        X, y, RATE, order, sample_weight=sample_weight, plan="rows", **options
+    )
 
 
 def assert_sparse_rows_same_as_plain(network, n_rows, density, **options):
@@ -57,17 +52,16 @@ def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False,
     order = np.random.RandomState(2).permutation(n_rows)
     before, plain = network.copy(), network.copy()
     momentum = options.get("momentum", 0.0)
-    plan = network._plan(n_rows, Solver(RATE, momentum=momentum), network._rows(rows, y), 1)
+    plan = plan_of(network, network._rows(rows, y), n_rows, Solver(RATE, momentum=momentum))
     if plan.lanes == 1 and density is None and not momentum and path == "blocks":
         path = "rows"
     assert plan.path == path
 
-    loss_sum = train_plainly(plain, X, y, order, sample_weight, **options)
+    expected = train_plainly(plain, X, y, order, sample_weight, **options)
     loss = network.train_epoch(rows, y, RATE, order=order, sample_weight=sample_weight, **options)
 
     tolerance = TOLERANCE[network.dtype.name]
-    total_weight = n_rows if sample_weight is None else sample_weight.sum()
-    assert loss == pytest.approx(loss_sum / total_weight, rel=tolerance)
+    assert loss == pytest.approx(expected, rel=tolerance)
     difference = worst_difference(state_of(network), state_of(plain))
     if difference > tolerance:  # more than the plain path makes of the last digit of its weights?
         drifts = []
@@ -80,7 +74,8 @@ def assert_same_as_plain(network, path, n_rows, *, density=None, weighted=False,
 
 def state_of(network):
     """Weights, biases and their velocities, if any."""
-    arenas = [network._arena, *(moments.arenas[0] for moments in network._moments.values())]
+    moments = network._state.moments.values()
+    arenas = [network._arena, *(arena for kept in moments for arena in kept.arenas.values())]
     return [array for arena in arenas for array in arena.arrays()]
 
 
@@ -223,19 +218,7 @@ def test_inputs_that_are_seldom_used_catch_up_over_many_rows(alpha, isa):
     order = np.arange(n_rows)
     options = {"momentum": 0.9, "alpha": alpha}
     train_plainly(plain, X.toarray(), y, order, **options)
-    workspace = _core.Workspace(network._layers, "rows", True, "momentum")
-    network._moments["momentum"] = Moments(network._arena, 1)
-    _core.train(
-        network._layers,
-        network._rows(X, y),
-        order,
-        0,
-        n_rows,
-        RATE,
-        moments=network._moments["momentum"].values,
-        workspace=workspace,
-        **options,
-    )
+    network.train_epoch(X, y, RATE, plan="rows", **options)
     assert worst_difference(state_of(network), state_of(plain)) < 1e-9
 
 
@@ -244,10 +227,10 @@ def test_rows_of_which_an_eighth_is_not_zero_are_not_nearly_empty():
     X = np.zeros((40, 12))
     X[:, 0] = X[::2, 1] = 1  # one and a half a row
     rows = network._rows(csr_array(X), np.zeros((40, 2)))
-    assert network._plan(40, Solver(RATE), rows, 1).path == "blocks"
+    assert plan_of(network, rows, 40, Solver(RATE)).path == "blocks"
     X[0, 0] = 0
     rows = network._rows(csr_array(X), np.zeros((40, 2)))
-    assert network._plan(40, Solver(RATE), rows, 1).path == "rows"
+    assert plan_of(network, rows, 40, Solver(RATE)).path == "rows"
 
 
 @pytest.mark.parametrize("n_rows", range(16, 34))
@@ -282,14 +265,21 @@ ON_PATHS = pytest.mark.parametrize(
 
 def trained_on_its_path(network, path, rows, rate=RATE, **options):
     """Train 40 rows in their order as `path` does; return where that stopped."""
-    plan = network._plan(40, Solver(RATE), rows, 1)
+    solver = Solver(RATE, **options)
+    plan = plan_of(network, rows, 40, solver)
     assert plan.path == path or plan.lanes == 1
     workspace = None
     if plan.path != "rows":
         workspace = _core.Workspace(network._layers, plan.path, False, "plain")
-    return _core.train(
-        network._layers, rows, np.arange(40), 0, 40, rate, workspace=workspace, **options
-    )[0]
+    run = _core.EpochRun(
+        network._layers,
+        rows,
+        np.arange(40),
+        solver.compiled(1),
+        memory=workspace,
+        rates=np.array([[rate]]),
+    )
+    return 40 if run.advance(40) else run.row
 
 
 @ON_PATHS
@@ -301,8 +291,10 @@ def test_rows_before_a_loss_that_is_too_large_are_kept(sizes, path, bad_row, tar
     y[bad_row] = target
     plain = network.copy()
     rows = network._rows(X, y)
-    assert trained_on_its_path(network, path, rows, max_loss=max_loss) == bad_row
-    train_plainly(plain, X, y, np.arange(bad_row))
+    rows.max_loss = max_loss
+    assert trained_on_its_path(network, path, rows) == bad_row
+    if bad_row:
+        train_plainly(plain, X, y, np.arange(bad_row))
     for ours, theirs in zip(network.weights, plain.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
@@ -332,7 +324,53 @@ def test_the_same_bits_however_long_an_epoch_takes():
         network = Network((5, 40, 1), random_state=0)
         X, y = data(network, 20_000)
         rows = network._rows(X, y)
-        network._run_epoch(rows, np.arange(20_000), Solver(RATE))
+        network._run_epoch(Epochs(rows, np.arange(20_000), Solver(RATE)))
         networks.append(network)
     for a, b in zip(networks[0].weights, networks[1].weights, strict=True):
         assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("path", ["registers", "blocks", "rows", "batches"])
+def test_a_path_that_is_given_is_taken(path, monkeypatch):
+    network, taken = Network((4, 6, 1), random_state=0), []
+    X, y = data(network, 40)
+    if network.plan().lanes == 1 and path == "registers":
+        pytest.skip("too large for the registers of plain numbers")
+    expected = network.copy()
+    expected.train_epoch(X, y, RATE)
+    begin = _core.EpochRun
+    monkeypatch.setattr(_core, "EpochRun", lambda *args: taken.append(args[5]) or begin(*args))
+    plan = network.plan(path=path)
+    assert plan.path == path
+    for chosen in (path, plan):
+        same = network.copy()
+        same.train_epoch(X, y, RATE, plan=chosen)
+        assert worst_difference(state_of(same), state_of(expected)) < 1e-12
+    kinds = {"rows": type(None), "batches": _core.BatchWorkspace}
+    assert {type(memory) for memory in taken} == {kinds.get(path, _core.Workspace)}
+
+
+@pytest.mark.parametrize(
+    ("path", "sparse", "options"),
+    [
+        ("registers", False, {"batch_size": 2}),
+        ("registers", True, {}),
+        ("registers", False, {"alpha": 80.0}),
+        ("blocks", False, {"solver": "adam"}),
+        ("blocks", True, {"momentum": 0.9}),
+        ("rows", True, {"dropout": 0.5}),
+        ("rows", False, {"batch_size": 2}),
+    ],
+)
+def test_a_path_that_is_not_possible_is_refused(path, sparse, options):
+    network = Network((4, 6, 1), random_state=0)
+    X, y = data(network, 40)
+    before = network._arena.values.copy()
+    with pytest.raises(ValueError, match=f"{path!r} cannot be taken here"):
+        network.train_epoch(csr_array(X) if sparse else X, y, RATE, plan=path, **options)
+    assert np.array_equal(network._arena.values, before)
+
+
+def test_an_unknown_path_is_refused():
+    with pytest.raises(ValueError, match="plan must be one of registers, blocks, rows, batches"):
+        Network((4, 6, 1)).plan(path="lanes")

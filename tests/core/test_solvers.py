@@ -136,11 +136,12 @@ def test_every_solver_keeps_its_own_numbers():
         network.train_epoch(X, y[:, 0], 0.01, **options)
         rule = Solver(1.0, **options).rule
         if rule.kept:
-            states[rule.name] = network._moments[rule.name].values.copy()
+            states[rule.name] = network._state.moments[rule.name].values.copy()
     assert set(states) == {name for name, rule in solvers.RULES.items() if rule.kept}
     other = pickle.loads(pickle.dumps(network))
     for name, kept in states.items():
-        np.testing.assert_array_equal(other._moments[name].values, network._moments[name].values)
+        found, expected = (one._state.moments[name].values for one in (other, network))
+        np.testing.assert_array_equal(found, expected)
         assert kept.shape[0] == len(solvers.RULES[name].kept) == _core.FACTS_OF_RULES[name][0]
 
 
@@ -162,7 +163,7 @@ def test_a_trace_names_what_each_solver_keeps():
         network.train_epoch([[1.0, 2.0]], [2.0], 0.1, solver=solver)
     for solver in ("adam", "adamw"):
         trace = trace_step(network, [1.0, 2.0], 1.0, 0.1, solver=solver)
-        kept = network._moments[solver].arenas[0].weights[0]
+        kept = network._state.moments[solver].arenas["first_moments"].weights[0]
         np.testing.assert_array_equal(trace.layers[0].state["first_moments"][0], kept)
     trace = trace_step(Network((2, 1)), [1.0, 2.0], 1.0, 0.1, solver="adagrad")
     assert list(trace.layers[0].new_state) == ["sums_of_squares"]

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 from fastbp import _core
 from fastbp.network import Solver, threads
+from fastbp.network.runner import Epochs
 
 N_ROWS = 300
 # Options of train_epoch, besides a learning rate.
@@ -193,7 +194,7 @@ def test_means_per_weight_follow_the_reference(options, batch_size, alpha, weigh
             network = copy_on(isa, case)
             laid_out = network._rows(rows, y, weights)
             solver = Solver(0.002, **options)
-            losses = [network._run_epoch(laid_out, order, solver) for _ in range(2)]
+            losses = [network._run_epoch(Epochs(laid_out, order, solver)) for _ in range(2)]
             assert worst_difference(parameters_of(network), reference.parameters) < 1e-10
             assert losses == pytest.approx(expected, rel=1e-10)
 
@@ -220,7 +221,7 @@ def test_any_number_of_threads_gives_the_same_bits(options, dtype, isa, monkeypa
                 assert plan.n_threads == n_threads
                 laid_out = network._rows(rows, y)
                 solver = Solver(0.01, batch_size=batch_size, by_weight=True, **options)
-                loss = network._run_epoch(laid_out, order, solver, n_threads)
+                loss = network._run_epoch(Epochs(laid_out, order, solver, n_threads=n_threads))
                 outputs = network.forward(rows, n_threads)
                 networks.append((loss, outputs.tobytes(), network._arena.values.tobytes()))
             assert networks[1:] == networks[:-1]

@@ -750,9 +750,8 @@ class TestCtrlC:
             while True:
                 network = model.__dict__.get("network_")
                 # What a piece of work begins with: other than the first had, once one has ended.
-                begun_with = (
-                    network._before[0].copy() if network and network._state_in_use else None
-                )
+                unfinished = network._runner._unfinished if network else None
+                begun_with = unfinished.parameters.values.copy() if unfinished else None
                 if begun_with is not None:
                     drawn = begun_with if drawn is None else drawn
                     if has_begun() and not np.array_equal(drawn, begun_with):

@@ -46,13 +46,13 @@ TRAINING = {
 def assert_refused(network, error, message, call, *arguments, **options):
     """The call raises this error, and the network is as it was, what its solver keeps included."""
     before = parameters_of(network)
-    moments = {n: kept.values.copy() for n, kept in network._moments.items()}
+    moments = {n: kept.values.copy() for n, kept in network._state.moments.items()}
     with pytest.raises(error, match=message):
         call(network, *arguments, **options)
     for parameter, kept in zip(parameters_of(network), before, strict=True):
         np.testing.assert_array_equal(parameter, kept)
     for n, kept in moments.items():
-        np.testing.assert_array_equal(network._moments[n].values, kept)
+        np.testing.assert_array_equal(network._state.moments[n].values, kept)
 
 
 def with_value(array, index, value):

@@ -33,6 +33,7 @@ from scipy.sparse import bsr_array, coo_array, csc_array, csr_array, csr_matrix
 import fastbp
 from fastbp.network import Solver
 from fastbp.network.data import as_rows
+from fastbp.network.plan import EpochWorkload, Workload
 
 # ----------------------------------------------------------------------------------------------
 # Worked by hand
@@ -673,8 +674,10 @@ def test_pieces_are_longer_where_more_is_laid_out_for_them_but_ctrl_c_waits_no_l
     sizes, solver, seconds
 ):
     network, follow = fastbp.Network(sizes, random_state=0), Solver(0.1, **solver)
-    laid_out = network._n_packed(network._plan(10_000, follow, False, 1), follow)
-    assert seconds[0] <= network._seconds_at_once(laid_out) <= seconds[1]
+    work = EpochWorkload(network._layers, network._arena, False, 1_000_000, follow)
+    work.choose(1)
+    moved, rows = work.path.moved(work) / work.path.rows(work), work.rows_of_piece(1)
+    assert 0.8 * seconds[0] <= rows * work.seconds_per_row(moved) <= seconds[1]
 
 
 LONG_EPOCHS = [
@@ -694,7 +697,8 @@ def test_long_epochs_equal_short_ones_in_a_row(sizes, n_rows, sparse, options):
     X = csr_array(X) if sparse else X
     long = fastbp.Network(sizes, activation="tanh", random_state=0)
     short = long.copy()
-    assert len(list(long._slices(long._rows(X), n_rows, 7))) >= 2  # cut inside, that is
+    work = Workload(long._layers, long._arena, long._rows(X))
+    assert len(list(work.pieces(n_rows, 7))) >= 2  # cut inside, that is
 
     most = n_rows // 10
     expected = in_pieces(lambda rows: short.loss(X[rows], y[rows]), n_rows, most)
@@ -980,10 +984,11 @@ def test_divergence_raised_as_an_error_leaves_the_network_usable():
 
 
 INTERRUPTED = """
-    import json, os, signal, sys, threading, time
+    import itertools, json, os, signal, sys, threading, time
     import numpy as np
     from scipy.sparse import csr_array
     import fastbp
+    from fastbp.network import runner
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it was ignored before
     case = sys.argv[1]
@@ -997,13 +1002,12 @@ INTERRUPTED = """
                "one batch": {"batch_size": 4_000_000}}.get(case, {})
     before = network.weights[0].copy()
     order = np.arange(4_000_000) % 1000  # half a minute of work, or more
-    cut, in_second_piece, sent = network._slices, threading.Event(), []
+    timed, in_second_piece, sent, n_pieces = runner.timed, threading.Event(), [], itertools.count()
 
-    def slices(*arguments):
-        for n, piece in enumerate(cut(*arguments)):
-            if n == 1 or case == "one batch":
-                in_second_piece.set()
-            yield piece
+    def timed_piece(*arguments):
+        if next(n_pieces) == 1 or case == "one batch":
+            in_second_piece.set()
+        return timed(*arguments)
 
     def interrupt():
         in_second_piece.wait()
@@ -1013,7 +1017,7 @@ INTERRUPTED = """
         sent.append(time.process_time())
         os.kill(os.getpid(), signal.SIGINT)
 
-    network._slices = slices
+    runner.timed = timed_piece
     interrupter = threading.Thread(target=interrupt, daemon=True)
     interrupter.start()
     try:
@@ -1072,7 +1076,7 @@ def test_a_network_in_training_refuses_a_second_thread():
         except RuntimeError as error:
             refused.append(str(error))
 
-    with network._in_training:
+    with network._runner.lock:
         thread = threading.Thread(target=train_too)
         thread.start()
         thread.join()

@@ -90,7 +90,7 @@ HOSTILE = {
     "loss_name": ["hinge", None],
     "huber_delta": [-1.0, "1", np.nan],
     "quantile": [0.0, 2, None],
-    "_n_samples": [-1, "many", 0.5, 2**60, 2**70],
+    "n_samples": [-1, "many", 0.5, 2**60, 2**70],
     "parameters": [
         np.float64(1),
         np.zeros(()),
@@ -194,7 +194,7 @@ class TestFork:
 
         thread = threading.Thread(target=train)
         try:
-            code = exit_code_of_child(thread, network._in_training.locked, near_and_trained)
+            code = exit_code_of_child(thread, network._runner.lock.locked, near_and_trained)
         finally:
             over.set()
             thread.join()
@@ -203,12 +203,11 @@ class TestFork:
     def test_a_piece_that_a_thread_of_the_parent_had_begun_is_undone(self):
         network = trained()
         before = [W.copy() for W in network.weights]
-        network._state_in_use = network._state(None)
-        network._before = [one.copy() for one in network._state_in_use]
+        network._runner._unfinished = network._state.save()
         for W in network.weights:
             W += 1.0
-        network._in_training.acquire()
-        network._end_training_of_parent()
+        network._runner.lock.acquire()
+        network._runner.end_training_of_parent()
         for W, V in zip(network.weights, before, strict=True):
             np.testing.assert_array_equal(W, V)
         network.train_epoch(np.eye(3), np.ones(3), 0.1)
@@ -231,10 +230,11 @@ def test_squares_of_gradients_that_overflowed_are_saved_and_loaded():
     network = Network((1, 1), dtype="float32", random_state=0)
     network.weights[0] = [[1e25]]
     network.train_epoch([[1.0]], [1e25], 1e-6, solver="adam", alpha=1e3)
-    squares = network._moments["adam"].arenas[1]
+    squares = network._state.moments["adam"].arenas["second_moments"]
     assert np.isinf(squares.weights[0]).all()
     loaded = pickle.loads(pickle.dumps(network))
-    np.testing.assert_array_equal(loaded._moments["adam"].values, network._moments["adam"].values)
+    found, expected = (one._state.moments["adam"].values for one in (loaded, network))
+    np.testing.assert_array_equal(found, expected)
     squares.weights[0][...] = np.nan  # which no solver leaves behind
     with pytest.raises(ValueError, match=r"NaN or infinity"):
         pickle.loads(pickle.dumps(network))

@@ -28,6 +28,8 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import fastbp.neural_network as fast
 from fastbp import _core
+from fastbp.network.plan import EpochWorkload
+from fastbp.network.runner import EpochRunner
 from fastbp.network.threads import available_threads
 from fastbp.neural_network import calls, mirror, perceptrons
 
@@ -875,7 +877,7 @@ def test_ctrl_c_in_epochs_that_run_at_once_goes_back_to_before_them(batch_size, 
         if next(pieces) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("fastbp.network.network._timed", interrupted_piece)
+    monkeypatch.setattr("fastbp.network.runner.timed", interrupted_piece)
     ours.set_params(max_iter=100)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         ours.fit(X, y)
@@ -892,26 +894,24 @@ def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginni
 ):
     X, y = rows("number")
     theirs, ours = pair("number", batch_size=8, max_iter=5, **SOLVERS[solver])
-    real, n_epochs = mirror.Mirror.run_epoch, iter(range(9))
+    real, n_epochs = EpochRunner._advance, iter(range(9))
 
-    def run(reference, order):
-        trained = reference.network._run_epoch
+    class Lost:
+        row = 0
 
-        def lost(*args):
-            loss = trained(*args)
-            if next(n_epochs) < 2:
-                return loss
-            reference.network.reset_solver()  # as an epoch does that ends so
-            return np.inf
+        def __init__(self, run):
+            self.run = run
 
-        reference.network._run_epoch = lost
-        try:
-            return real(reference, order)
-        finally:
-            reference.network._run_epoch = trained
+        def advance(self, *args):
+            assert self.run.advance(*args)
+            self.run.restart()
+            return False
 
+    def advance(runner, run, *args):
+        return real(runner, run if next(n_epochs) < 2 else Lost(run), *args)
+
+    monkeypatch.setattr(EpochRunner, "_advance", advance)
     monkeypatch.setattr(mirror.Mirror, "run_epochs", one_by_one)
-    monkeypatch.setattr(mirror.Mirror, "run_epoch", run)
     calls.clear()
     expect_same(theirs.fit(X, y), ours.fit(X, y), 1e-11)
     assert calls == {"fast": 1, "an epoch out of the ordinary": 1}
@@ -921,20 +921,17 @@ def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginni
 def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkeypatch):
     X, y = rows("number")
     theirs, ours = pair("number", batch_size=8, shuffle=False, max_iter=2, **SOLVERS[solver])
-    real, answers = mirror.Mirror.run_epoch, iter([True, True])  # what is loaded, the first piece
+    pieces = iter([1, 2])
 
-    def in_two_pieces(reference, order):
-        reference.network._slices = lambda *_: iter([(0, 16), (16, 47)])
-        monkeypatch.setattr(_core, "all_finite", finite_once)
-        return real(reference, order)
-
-    def finite_once(_):
-        for answer in answers:
-            return answer
-        raise KeyboardInterrupt  # after the second piece
+    @contextlib.contextmanager
+    def interrupted_piece(tuner, n_rows):
+        yield None
+        if next(pieces) == 2:
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(mirror.Mirror, "run_epochs", one_by_one)
-    monkeypatch.setattr(mirror.Mirror, "run_epoch", in_two_pieces)
+    monkeypatch.setattr("fastbp.network.runner.timed", interrupted_piece)
+    monkeypatch.setattr(EpochWorkload, "rows_of_piece", lambda *_: 16)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         ours.fit(X, y)
     theirs.set_params(max_iter=1).fit(X[:16], y[:16])  # what had been learnt until then

@@ -215,7 +215,8 @@ def test_the_dict_is_json_and_complete():
     assert again["snapshots"][-1]["next"] is None
     velocities = again["snapshots"][-1]["state"]["velocities"]
     assert np.array_equal(
-        velocities[0]["W"], model.network_._moments["momentum"].arenas[0].weights[0]
+        velocities[0]["W"],
+        model.network_._state.moments["momentum"].arenas["velocities"].weights[0],
     )
 
 

@@ -82,7 +82,7 @@ def test_options_and_state_are_those_of_an_epoch_of_one_row(loss, out_activation
         rule = Solver(1.0, **solver).rule
         names = list(rule.kept)
         if names:
-            for name, kept in zip(names, network._moments[rule.name].arenas, strict=True):
+            for name, kept in network._state.moments[rule.name].arenas.items():
                 states = [layer.new_state[name] for layer in trace.layers]
                 assert bits(W for W, _ in states) == bits(kept.weights)
                 assert bits(b for _, b in states) == bits(kept.biases)

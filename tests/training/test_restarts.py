@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
 from fastbp.network import Solver
+from fastbp.network.runner import EpochRunner, Epochs
 from fastbp.training import restarts as restarts_module
 from fastbp.training.epochs import train_epochs
 from fastbp.training.lanes import LaneGroup
@@ -50,7 +51,7 @@ def check_lanes_against_networks(networks, X, y, solver, sample_weight=None):
     lane_group.copy_back()
     expected = np.array(
         [
-            [n._run_epoch(rows, shuffled, solver) for n in alone]
+            [n._run_epoch(Epochs(rows, shuffled, solver)) for n in alone]
             for shuffled in (order, order[::-1].copy())
         ]
     )
@@ -60,7 +61,7 @@ def check_lanes_against_networks(networks, X, y, solver, sample_weight=None):
     for network, other in zip(networks, alone, strict=True):
         assert worst_difference(parameters_of(network), parameters_of(other)) < most
         if solver.momentum:
-            found, expected = (one._moments["momentum"].values for one in (network, other))
+            found, expected = (one._state.moments["momentum"].values for one in (network, other))
             assert_allclose(found, expected, atol=most)
 
 
@@ -121,13 +122,13 @@ def test_a_lane_that_diverges_leaves_the_others_alone(isa):
     lane_group = LaneGroup(networks, solver)
     for _ in range(2):
         losses = lane_group.run_epoch(rows, order)
-        expected = [n._run_epoch(rows, order, solver) for n in alone[:2]]
+        expected = [n._run_epoch(Epochs(rows, order, solver)) for n in alone[:2]]
         assert losses[2] == np.inf
         assert_allclose(losses[:2], expected, rtol=1e-9)
     lane_group.copy_back()
     assert_array_equal(np.concatenate([p.ravel() for p in parameters_of(networks[2])]),
                        np.concatenate([p.ravel() for p in start]))  # fmt: skip
-    assert not networks[2]._moments
+    assert not networks[2]._state.moments
     for network, other in zip(networks[:2], alone[:2], strict=True):
         assert worst_difference(parameters_of(network), parameters_of(other)) < 1e-9
 
@@ -329,17 +330,15 @@ def test_where_all_diverge_that_of_the_best_epoch_is_kept(hidden):
 def test_an_interrupt_keeps_the_best_so_far(hidden, monkeypatch):
     X, y = regression()
     count = itertools.count()
-    for owner in (LaneGroup, Network):
-        name = "run_epoch" if owner is LaneGroup else "_run_epoch"
+    for owner, name in ((LaneGroup, "run_epoch"), (EpochRunner, "run")):
         run = getattr(owner, name)
 
-        def interrupted(*args, run=run):
+        def interrupted(*args, run=run, n_arguments=4 if owner is LaneGroup else 2):
             if next(count) == 12:
                 raise KeyboardInterrupt
-            return run(*args)
+            return run(*args[:n_arguments])  # one by one
 
         monkeypatch.setattr(owner, name, interrupted)
-    monkeypatch.setattr(Network, "_run_epochs", lambda *_: [])  # but one by one
     model = BackpropRegressor(
         hidden_layer_sizes=hidden, n_init=8, random_state=0, max_iter=9 if hidden == 300 else 20
     )
@@ -384,7 +383,7 @@ def test_groups_of_lanes_that_run_empty_are_closed(isa, monkeypatch):
     train_restarts(restarts, rows, order, solver, max_iter=6)
     for k, network in enumerate(alone):
         for _ in range(6 if k % 2 else 2):
-            loss = network._run_epoch(rows, order, solver)
+            loss = network._run_epoch(Epochs(rows, order, solver))
         assert_allclose(restarts[k].loss, loss, rtol=1e-9)
         assert worst_difference(parameters_of(models[k]), parameters_of(network)) < 1e-9
 

@@ -1,11 +1,12 @@
 """Repeats of rows, their order, when training stops, and what is reported on the way."""
 
+import itertools
 import math
 import re
 
 import numpy as np
 import pytest
-from cases import counted, parameters_of
+from cases import counted, interrupted_at, parameters_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
@@ -14,6 +15,9 @@ import fastbp
 from fastbp import _core
 from fastbp.network import Solver
 from fastbp.network.data import as_rows
+from fastbp.network.plan import EpochWorkload
+from fastbp.network.runner import EpochRunner, Epochs
+from fastbp.network.solver import Rates
 from fastbp.training import order as order_module
 from fastbp.training.epochs import train_epochs
 from fastbp.training.order import SampleRepeats, canonical_order, order_of
@@ -302,7 +306,7 @@ def assert_the_same(run, other):
     assert ending == how
     assert shuffle.randint(2**31) == random.randint(2**31)
     state, state_expected = network.__getstate__(), expected.__getstate__()
-    assert state["_n_samples"] == state_expected["_n_samples"]
+    assert state["n_samples"] == state_expected["n_samples"]
     np.testing.assert_equal(state["parameters"], state_expected["parameters"])
     np.testing.assert_equal(state["moments"], state_expected["moments"])
 
@@ -310,7 +314,7 @@ def assert_the_same(run, other):
 @pytest.fixture
 def n_together(monkeypatch):
     """How many epochs each call has run together."""
-    return counted(monkeypatch, fastbp.Network, "_run_epochs")
+    return counted(monkeypatch, EpochRunner, "run")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -320,7 +324,7 @@ def test_together_they_are_to_the_bit_what_they_are_one_by_one(case, weighted, d
     network = fastbp.Network(SHORT[case][0], dtype=dtype)
     options = {"weighted": weighted, "dtype": dtype}
     one_by_one = run_short(case, True, **options)
-    assert set(n_together) == {0}
+    assert set(n_together) == {1}
     n_together.clear()
     assert_the_same(run_short(case, False, **options), one_by_one)
     assert sum(n_together) == 40
@@ -343,15 +347,20 @@ def test_together_they_change_their_path_at_the_rate_where_one_by_one_they_do(n_
     assert min(n_together) > 2
 
 
+def epochs_at_once(network, rows, n_rows, solver):
+    work = EpochWorkload(network._layers, network._arena, rows, n_rows, solver)
+    work.choose(1)
+    return work.rows_of_piece(10**6) / n_rows
+
+
 def test_epochs_of_many_parameters_are_not_run_together():
     network = fastbp.Network((500, 1000, 1), random_state=0)
     rows = network._rows(np.ones((2, 500)), np.ones(2))
     for solver in (Solver(0.1), Solver(0.1, solver="adam")):
-        plan = network._plan(2, solver, rows, 1)
-        assert network._epochs_at_once(rows, 2, solver, plan) < 100  # each a millisecond at least
+        assert epochs_at_once(network, rows, 2, solver) < 100  # each a millisecond at least
     small = fastbp.Network((2, 4, 1), random_state=0)
     rows = small._rows(np.ones((1, 2)), np.ones(1))
-    assert small._epochs_at_once(rows, 1, Solver(0.1), small._plan(1, Solver(0.1), rows, 1)) == 1000
+    assert epochs_at_once(small, rows, 1, Solver(0.1)) == 1000
 
 
 @pytest.mark.parametrize("kind", ["invscaling", "adaptive"])
@@ -403,14 +412,38 @@ def test_an_order_that_goes_on_is_left_as_it_was_before_one_that_diverges(case):
     def rate(n_rows):
         return 1e-6 * (1 + n_rows / 50) ** 4
 
-    losses = network._run_epochs(rows, order, Solver(1e-6, **solver), 60, shuffle, rate, 1, False)
+    epochs = Epochs(rows, order, Solver(1e-6, **solver), Rates(rate), shuffle, in_place=True)
+    losses = [loss for loss in network._runner.run(epochs, 60) if loss < np.inf]
     assert 2 < len(losses) < 60
-    assert np.isfinite(losses).all()
     expected, same = np.arange(50), np.random.RandomState(2)
     for _ in losses:
         same.shuffle(expected)
     assert np.array_equal(order, expected)
     assert shuffle.randint(2**31) == same.randint(2**31)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_an_interrupt_at_any_call_leaves_weights_generator_and_order_of_one_time(in_place):
+    for nth in itertools.count(1):
+        network = fastbp.Network((6, 5, 1), random_state=0)
+        rows, before = short_rows("registers", network), network._arena.values.copy()
+        order, shuffle = np.arange(50), np.random.RandomState(2)
+        solver = Solver(0.01, momentum=0.9)
+        epochs = Epochs(rows, order, solver, shuffle=shuffle, in_place=in_place)
+        if not interrupted_at(nth, network._runner.run, epochs, 5):
+            break
+        if np.array_equal(network._arena.values, before):
+            expected, drawn = np.arange(50), 0
+            assert not network._state.moments or not network._state.moments["momentum"].n_steps
+        else:  # when all was done
+            expected, drawn = order, 5
+            assert network._state.moments["momentum"].n_steps == 250
+        np.testing.assert_array_equal(order, expected)
+        same = np.random.RandomState(2)
+        for _ in range(drawn):
+            same.shuffle(np.arange(50))
+        assert shuffle.randint(2**31) == same.randint(2**31), nth
+    assert nth > 30
 
 
 def test_together_threads_do_not_change_a_bit(monkeypatch, n_together):
@@ -430,7 +463,7 @@ def test_other_generators_shuffle_them_one_by_one(n_together):
         run_short("registers", False, shuffle=shuffle()),
         run_short("registers", True, shuffle=shuffle()),
     )
-    assert set(n_together) == {0}
+    assert set(n_together) == {1}
 
 
 def test_an_interrupt_takes_back_what_history_does_not_know_of(monkeypatch):
@@ -440,15 +473,19 @@ def test_an_interrupt_takes_back_what_history_does_not_know_of(monkeypatch):
     rows, order = network._rows(X, y), np.arange(len(X))
     solver = Solver(0.01, dropout=0.5)  # for which the engine makes no memory
 
-    run = _core.train_epochs
+    class Interrupted:  # by Ctrl-C, when the epochs are done
+        def __init__(self, tuner, n_rows):
+            pass
 
-    def interrupted(*args, **options):  # by Ctrl-C, when the epochs are done
-        run(*args, **options)
-        raise KeyboardInterrupt
+        def __enter__(self):
+            return None
+
+        def __exit__(self, *_):
+            raise KeyboardInterrupt
 
     options = {"max_iter": 10, "shuffle": np.random.RandomState(0)}
     with monkeypatch.context() as patched:
-        patched.setattr(_core, "train_epochs", interrupted)
+        patched.setattr("fastbp.network.runner.timed", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             train_epochs(network, rows, order, solver, history, **options)
     assert np.array_equal(network._arena.values, before)

@@ -28,7 +28,7 @@ from .isa import (
 )
 from .layers import Layers
 from .rows import Rows, can_shuffle, shuffle, unlock_generators
-from .training import forward_all, train, train_epochs
+from .training import CompiledSolver, EpochRun, forward_all
 from .workspaces import Workspace
 
 __all__ = [
@@ -41,6 +41,8 @@ __all__ = [
     "LOSSES",
     "RULES",
     "BatchWorkspace",
+    "CompiledSolver",
+    "EpochRun",
     "Lanes",
     "Layers",
     "Rows",
@@ -58,7 +60,5 @@ __all__ = [
     "isa_for",
     "lanes",
     "shuffle",
-    "train",
-    "train_epochs",
     "unlock_generators",
 ]

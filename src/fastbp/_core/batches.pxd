@@ -2,7 +2,6 @@ cimport cython
 from libc.stdint cimport int64_t, uint64_t
 
 from .kernels cimport fbp_batch, fbp_data, fbp_net, fbp_row, fbp_solver, fbp_step, fbp_tasks
-from .rows cimport Rows
 from .layers cimport Layers
 
 
@@ -59,8 +58,6 @@ cdef class BatchWorkspace:
     cdef readonly tuple kind       # of the arguments
     cdef void *zeros(self, size_t n_bytes)
     cdef divide_weights(self, list sizes, Py_ssize_t panel)
-    cdef prepare(self, Rows rows, const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
-                 Py_ssize_t batch_size, int64_t first_sample, fbp_solver solver)
     cdef begin(self, Layers layers, char *velocities, tuple dropout=*, uint64_t dropout_seed=*)
     cdef end(self, bint has_trained)
     cdef call(self, workers, Work work, void *context)

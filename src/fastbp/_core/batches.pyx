@@ -13,7 +13,7 @@ from .kernels cimport (
     row_of, target_of, weight_of
 )
 from .memory cimport place, padded_to
-from .rows cimport Rows, weight_of_rows
+from .rows cimport weight_of_rows
 from .backprop cimport ROWS_BETWEEN_SIGNALS, output, step_of
 from .layers cimport Layers
 
@@ -341,13 +341,6 @@ cdef class BatchWorkspace:
         for i, (l, first, n, unit) in enumerate(cuts):
             pieces[i].layer, pieces[i].first, pieces[i].n = l, first, n
             pieces[i].first_unit = unit
-
-    cdef prepare(self, Rows rows, const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
-                 Py_ssize_t batch_size, int64_t first_sample, fbp_solver solver):
-        """Say what `call` shall train on, and how."""
-        self.team.data, self.team.order, self.team.solver = &rows.data, order, solver
-        self.team.start, self.team.stop, self.team.batch_size = start, stop, batch_size
-        self.team.first_sample = first_sample
 
     cdef begin(self, Layers layers, char *velocities, tuple dropout=(), uint64_t dropout_seed=0):
         """Opens the network's layers for every thread, and loads their weights."""

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .rows import Rows
+from .training import CompiledSolver
 
 class Lanes:
     isa: str
@@ -32,9 +33,7 @@ class Lanes:
         order: NDArray[np.int64],
         start: int,
         stop: int,
+        solver: CompiledSolver,
         learning_rate: float,
-        momentum: float,
-        nesterov: bool,
-        alpha: float,
         loss_sums: NDArray[np.float64],
     ) -> None: ...

@@ -4,20 +4,19 @@
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t
-from libc.string cimport memset
 
 import numpy as np
 
 cimport numpy as cnp
 
 from .kernels cimport (
-    FBP_ALIGNMENT, FBP_MOMENTUM, FBP_PLAIN, fbp_lane_layer, fbp_lanes, fbp_ops, fbp_solver,
-    fbp_step
+    FBP_ALIGNMENT, fbp_lane_layer, fbp_lanes, fbp_ops, fbp_solver, fbp_step
 )
 from .memory cimport padded
 from .isa cimport table_for
 from .rows cimport Rows
 from .backprop cimport step_of
+from .training cimport CompiledSolver
 
 from . import isa as instruction_sets
 from .isa import ACTIVATIONS, LOSSES
@@ -120,24 +119,21 @@ cdef class Lanes:
         PyMem_Free(self.net.layers)
 
     def train(self, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
-              Py_ssize_t stop, double learning_rate, double momentum, bint nesterov, double alpha,
+              Py_ssize_t stop, CompiledSolver solver not None, double learning_rate,
               cnp.ndarray loss_sums not None):
-        """Train all networks on rows ``order[start:stop]``, row by row.
+        """Train all networks on rows ``order[start:stop]``, row by row, at this learning rate.
 
         Adds to ``loss_sums``, of float64 and shape (n_groups, n_lanes), each network's weighted
         sum of losses: infinity if it has diverged.
         """
         cdef const int64_t *order_data = <const int64_t *> cnp.PyArray_DATA(order)
         cdef double *sums = <double *> cnp.PyArray_DATA(loss_sums)
-        cdef fbp_solver solver
+        cdef fbp_solver at = solver.at
         cdef fbp_step step
         cdef int group
         cdef Py_ssize_t group_bytes = self.values.nbytes // self.n_groups
-        memset(&solver, 0, sizeof(solver))
-        solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
-        solver.rule = FBP_MOMENTUM if momentum else FBP_PLAIN
-        solver.nesterov = nesterov
-        step = step_of(&solver, 1, 1)
+        at.learning_rate = learning_rate
+        step = step_of(&at, 1, 1)
         with nogil:
             for group in range(self.n_groups):
                 self.shift(group * group_bytes)

@@ -18,7 +18,8 @@ cdef class Layers:
     cdef bint takes_classes         # targets may be numbers of classes
     cdef double min_target, max_target, large
     cdef fbp_activation out_activation
-    cdef readonly str isa
+    cdef readonly str isa, dtype_name
+    cdef readonly int n_lanes      # numbers in a vector
     # may run in registers: csrc/kernels/registers.inc.h
     cdef readonly bint fits_registers, fits_registers_with_momentum
     cdef readonly int block_rows   # of csrc/kernels/blocks.inc.h

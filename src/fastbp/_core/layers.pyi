@@ -6,6 +6,8 @@ from .rows import Rows
 
 class Layers:
     isa: str
+    dtype_name: str
+    n_lanes: int
     fits_registers: bool
     fits_registers_with_momentum: bool
     block_rows: int

@@ -59,7 +59,8 @@ cdef class Layers:
         self.type_number = arena.dtype.num
         self.isa = isa or instruction_sets.ISA
         self.net.ops = table_for(arena.dtype, isa)
-        self.block_rows = self.net.ops.block_rows
+        self.block_rows, self.n_lanes = self.net.ops.block_rows, self.net.ops.lanes
+        self.dtype_name = arena.dtype.name
         self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
         self.min_target, self.max_target, _ = FACTS_OF_LOSSES[loss]
         # Rows, losses and rates below this cannot take a sound weight out of the dtype.

@@ -1,8 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: binding=False, embedsignature=False, freethreading_compatible=True
-"""Pieces of an epoch, and whole epochs, on any path."""
+"""Epochs on any path: what a step does, and a cursor that advances over rows and epochs."""
+cimport cython
 from cpython.mem cimport PyMem_Free
-from libc.stdint cimport int64_t, uint64_t
+from cpython.pyport cimport PY_SSIZE_T_MAX
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
@@ -26,147 +28,246 @@ from .isa import RULES
 cnp.import_array()
 
 
-cdef struct Buffer:
-    # Parameters, moments, an order or its generator, and what they were before an epoch.
-    char *at
-    char *snapshot
-    size_t n_bytes
+@cython.final
+cdef class CompiledSolver:
+    """What a step does, as the kernels take it.
+
+    Parameters
+    ----------
+    solver : fastbp.network.Solver
+    dropout : tuple of one probability a hidden layer; empty if no units are dropped
+    """
+
+    def __init__(self, solver, tuple dropout=()):
+        cdef int rule = RULES[solver.rule.name]
+        memset(&self.at, 0, sizeof(self.at))
+        self.at.rule = <fbp_rule> rule
+        self.at.learning_rate, self.at.alpha = solver.learning_rate, solver.alpha
+        self.at.momentum, self.at.nesterov = solver.momentum, solver.nesterov
+        self.at.beta_1, self.at.beta_2 = solver.beta_1, solver.beta_2
+        self.at.epsilon, self.at.by_weight = solver.epsilon, solver.by_weight
+        self.batch_size = min(solver.batch_size, PY_SSIZE_T_MAX)
+        self.dropout, self.dropout_seed = dropout, solver.dropout_seed
 
 
-cdef struct EpochRun:
-    # Epochs, one after another.
+cdef struct Cursor:
+    # Epochs, one after another, and how far they have come.
+    const fbp_data *data
     const int64_t *order       # the rows of each epoch,
     int64_t *row_order         # and their order in this one
-    Py_ssize_t n_samples
+    Py_ssize_t n_rows
     bint reshuffle_from_start  # shuffled from `order`, not from where the last epoch left them
     fbp_mt19937 *generator     # of that, or NULL
-    Buffer buffers[4]          # whatever an epoch changes
-    int n_buffers
-    char *moments              # as `train` takes them, like the next fields
-    uint64_t dropout_seed
-    int64_t first_sample
-    Py_ssize_t batch_size
-    const double *rates
+    const double *rates        # rates_an_epoch for each epoch: one for each rows_a_rate rows
+    Py_ssize_t rates_an_epoch, rows_a_rate, first_row
     double *losses
-    Py_ssize_t n_epochs
-
-
-cdef struct Stopped:
-    # Where training on batches ended, and the sum of the losses before that.
-    Py_ssize_t at
-    double loss_sum
-
-
-cdef void train_some(ThreadTeam *team, void *context) noexcept nogil:
-    """Work of a team: the batches that it was prepared for."""
-    cdef Stopped *stopped = <Stopped *> context
-    stopped.at = train_batches(team, &stopped.loss_sum)
-
-
-cdef struct Epochs:
-    # Epochs for a team to run, and how many took place.
-    EpochRun *run
+    const char *parameters
+    const char *moments        # what the solver keeps, or NULL
+    size_t n_parameters, n_moments
     fbp_solver solver
-    Py_ssize_t n_done
+    Py_ssize_t batch_size
+    Py_ssize_t epoch, row
+    double loss_sum
+    int64_t sample
 
 
-cdef void run_epochs_of_batches(ThreadTeam *team, void *context) noexcept nogil:
-    """Work of a team: epochs, one after another."""
-    cdef Epochs *epochs = <Epochs *> context
-    epochs.n_done = epoch_by_epoch(team.nets, None, team, team.data, epochs.run,
-                                   &epochs.solver)
+cdef struct Advance:
+    # Rows for a team to train on, and whether it did.
+    Cursor *run
+    Py_ssize_t n_rows
+    bint is_finite
 
 
-def train(Layers layers not None, Rows rows not None, cnp.ndarray order not None, Py_ssize_t start,
-          Py_ssize_t stop, double learning_rate, double momentum=0, bint nesterov=False,
-          double alpha=0, Py_ssize_t batch_size=1, str rule=None, double beta_1=0.9,
-          double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0, bint by_weight=False,
-          double max_loss=1e300, tuple dropout=(), uint64_t dropout_seed=0,
-          int64_t first_sample=0, cnp.ndarray moments=None, Workspace workspace=None,
-          BatchWorkspace batch=None, workers=None):
-    """Train on rows ``order[start:stop]``.
+cdef void advance_batches(ThreadTeam *team, void *context) noexcept nogil:
+    """Work of a team: the next rows, batch by batch."""
+    cdef Advance *advance = <Advance *> context
+    advance.is_finite = advance_by(team.nets, None, team, advance.run, advance.n_rows)
 
-    Row by row, with a ``workspace`` by the path that it was made for; with ``batch``, batch by
-    batch, by this thread and, with ``workers`` (network/threads.py), the others of its team.
-    ``moments`` has what the solver keeps beside the weights, in one row an arena. Each hidden
-    layer drops its units with a probability of ``dropout``, if any; ``order[start]`` is
-    sample number ``first_sample``.
 
-    Returns where it stopped (``stop``, or before a row or batch of too large a loss)
-    and the weighted sum of the losses of the rows before that.
+@cython.final
+cdef class EpochRun:
+    """A cursor over epochs: rows are trained on as far as it advances, on any path.
+
+    Parameters
+    ----------
+    layers : Layers
+    rows : Rows
+    order : ndarray of int64
+        The rows of an epoch.
+    solver : CompiledSolver
+    moments : ndarray, default=None
+        What the solver keeps beside the weights, in one row an arena.
+    memory : Workspace or BatchWorkspace, default=None
+        That of the path; None takes every layer row by row.
+    rates : ndarray of float64 of shape (n_epochs, rates an epoch), default=None
+        Learning rates; None is that of the solver, for one epoch.
+
+    Attributes
+    ----------
+    epoch, row : int
+        Epochs that have ended, and rows of the next that were trained on.
+    loss_sum : float
+        The weighted sum of the losses of these rows.
+    n_steps, n_samples : int
+        Steps that the solver has taken, and rows before: to be set if there were any.
     """
-    cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, rule, beta_1,
-                                       beta_2, epsilon, n_steps, by_weight, max_loss,
-                                       moments)
-    cdef double loss_sum = 0
-    cdef const int64_t *row_order = <const int64_t *> cnp.PyArray_DATA(order)
-    cdef char *V = <char *> cnp.PyArray_DATA(moments) if moments is not None else NULL
-    cdef fbp_net net
-    cdef Py_ssize_t stopped
-    cdef Stopped ended
-    memset(&ended, 0, sizeof(ended))
-    if batch is not None:
-        batch.prepare(rows, row_order, start, stop, batch_size, first_sample, solver)
-        batch.begin(layers, V, dropout, dropout_seed)
+
+    cdef Cursor at, at_start
+    cdef Layers layers
+    cdef Workspace workspace
+    cdef BatchWorkspace batch
+    cdef CompiledSolver solver
+    cdef object random_state
+    cdef tuple arrays                   # that the cursor points into
+    cdef cnp.ndarray saved_order, order_in_use, losses_of_epochs
+    cdef fbp_mt19937 saved_generator
+    cdef double own_rate
+
+    def __init__(self, Layers layers not None, Rows rows not None, cnp.ndarray order not None,
+                 CompiledSolver solver not None, cnp.ndarray moments=None, memory=None,
+                 cnp.ndarray rates=None):
+        cdef Cursor *at = &self.at
+        self.layers, self.solver = layers, solver
+        if isinstance(memory, BatchWorkspace):
+            self.batch = memory
+        else:
+            self.workspace = memory
+        self.order_in_use = order
+        self.losses_of_epochs = np.empty(1 if rates is None else len(rates))
+        self.arrays = rows, order, rates, moments
+        at.data, at.n_rows = &rows.data, cnp.PyArray_SIZE(order)
+        at.order = <const int64_t *> cnp.PyArray_DATA(order)
+        at.row_order = <int64_t *> cnp.PyArray_DATA(order)
+        self.own_rate = solver.at.learning_rate
+        at.rates, at.rates_an_epoch = &self.own_rate, 1
+        if rates is not None:
+            at.rates = <const double *> cnp.PyArray_DATA(rates)
+            at.rates_an_epoch = cnp.PyArray_DIM(rates, 1)
+        at.rows_a_rate, at.first_row = max(at.n_rows, 1), 0
+        at.losses = <double *> cnp.PyArray_DATA(self.losses_of_epochs)
+        at.parameters = layers.memory.parameters
+        at.n_parameters = layers.memory.n_bytes // layers.net.ops.itemsize
+        at.solver, at.solver.max_loss = solver.at, rows.max_loss
+        at.batch_size = 1 if self.batch is None else max(1, min(solver.batch_size, at.n_rows))
+        if moments is not None:
+            at.moments = <const char *> cnp.PyArray_DATA(moments)
+            at.n_moments = cnp.PyArray_SIZE(moments)
+            if fbp_rules[<int> at.solver.rule].n_kept > 1:
+                at.solver.state_stride = cnp.PyArray_DIM(moments, 1)
+
+    def change_rate_every(self, Py_ssize_t n_rows, Py_ssize_t first_row):
+        """Take the next learning rate at each multiple of n_rows; row 0 is number first_row."""
+        self.at.rows_a_rate, self.at.first_row = n_rows, first_row
+
+    def shuffle_by(self, random_state, bint reshuffle_from_start):
+        """Shuffle the rows before each epoch, as `shuffle` does.
+
+        From the order given if ``reshuffle_from_start``, else from that of the last epoch, in
+        place.
+        """
+        self.random_state = random_state
+        self.at.generator = state_of(random_state._bit_generator)
+        self.at.reshuffle_from_start = reshuffle_from_start
+        if reshuffle_from_start:
+            self.order_in_use = np.empty_like(self.order_in_use)
+            self.at.row_order = <int64_t *> cnp.PyArray_DATA(self.order_in_use)
+
+    @property
+    def epoch(self):
+        return self.at.epoch
+
+    @property
+    def row(self):
+        return self.at.row
+
+    @property
+    def loss_sum(self):
+        return self.at.loss_sum
+
+    @property
+    def n_steps(self):
+        return self.at.solver.n_steps
+
+    @n_steps.setter
+    def n_steps(self, int64_t n):
+        self.at.solver.n_steps = n
+
+    @property
+    def n_samples(self):
+        return self.at.sample
+
+    @n_samples.setter
+    def n_samples(self, int64_t n):
+        self.at.sample = n
+
+    def losses(self):
+        """The mean losses of the epochs that have ended."""
+        return self.losses_of_epochs[:self.at.epoch].tolist()
+
+    def advance(self, Py_ssize_t n_rows, workers=None):
+        """Train on the next n_rows, over the ends of epochs; return whether all went well.
+
+        If a row's or batch's loss is too large, or a weight no longer finite, it ends there: the
+        caller restores parameters and moments. ``workers`` (network/threads.py) share batches.
+        """
+        if self.random_state is None or 0 < self.at.row <= self.at.n_rows - n_rows:
+            self.save()
+            return self.run(n_rows, workers)
+        with _Drawing(self.random_state):
+            self.save()
+            return self.run(n_rows, workers)
+
+    cdef save(self):
+        """Where an epoch begins: keep what `restart` goes back to."""
+        if self.at.row > 0:
+            return
+        if self.random_state is not None:
+            self.saved_generator = self.at.generator[0]
+            if not self.at.reshuffle_from_start:
+                self.saved_order = self.order_in_use.copy()
+        self.at_start = self.at
+
+    def restart(self):
+        """Go back to where `advance` last began an epoch: position, order and generator."""
+        if self.at_start.data == NULL:  # it has not begun
+            return
+        self.at = self.at_start
+        if self.random_state is None:
+            return
+        with _Drawing(self.random_state):
+            self.at.generator[0] = self.saved_generator
+            if self.saved_order is not None:
+                self.order_in_use[...] = self.saved_order
+
+    def shuffle(self):
+        """Draw the order of an epoch, as one does that diverges."""
+        if self.random_state is not None:
+            with _Drawing(self.random_state):
+                shuffle_rows(&self.at)
+
+    cdef bint run(self, Py_ssize_t n_rows, workers) except -1:
+        cdef fbp_net net
+        cdef Advance advance
+        cdef CompiledSolver solver = self.solver
+        cdef bint is_finite
+        if self.batch is not None:
+            advance.run, advance.n_rows, advance.is_finite = &self.at, n_rows, False
+            self.batch.team.data, self.batch.team.solver = self.at.data, self.at.solver
+            self.batch.team.batch_size = self.at.batch_size
+            self.batch.begin(self.layers, <char *> self.at.moments, solver.dropout,
+                             solver.dropout_seed)
+            try:
+                self.batch.call(workers, advance_batches, &advance)
+            finally:
+                self.batch.end(True)
+            return advance.is_finite
+        scratch = begin_rows(self.layers, &net, self.workspace, &self.at, solver)
         try:
-            batch.call(workers, train_some, &ended)
-            return ended.at, ended.loss_sum
+            with nogil:
+                is_finite = advance_by(&net, self.workspace, NULL, &self.at, n_rows)
         finally:
-            batch.end(True)
-    scratch = begin_rows(layers, &net, V, &solver, dropout, dropout_seed, first_sample, workspace)
-    try:
-        with nogil:
-            stopped = train_piece(&net, workspace, &rows.data, row_order, start, stop, &solver,
-                                  &loss_sum)
-    finally:
-        PyMem_Free(scratch)
-    return stopped, loss_sum
-
-
-def train_epochs(Layers layers not None, Rows rows not None, cnp.ndarray order not None,
-                 bint reshuffle_from_start, cnp.ndarray rates not None, cnp.ndarray losses not None,
-                 random_state, double learning_rate, double momentum=0, bint nesterov=False,
-                 double alpha=0, Py_ssize_t batch_size=1, str rule=None, double beta_1=0.9,
-                 double beta_2=0.999, double epsilon=1e-8, int64_t n_steps=0,
-                 bint by_weight=False, double max_loss=1e300, tuple dropout=(),
-                 uint64_t dropout_seed=0, int64_t first_sample=0, cnp.ndarray moments=None,
-                 Workspace workspace=None, BatchWorkspace batch=None, workers=None):
-    """Train for an epoch with each of the learning rates ``rates``, and note the ``losses``.
-
-    Both are float64. An epoch is like a call of `train` for all of ``order``, which
-    ``random_state`` shuffles before each as `shuffle` does: from ``order`` itself if
-    ``reshuffle_from_start``, else from the order of the last epoch, in place. None does not
-    shuffle.
-
-    Returns the number of epochs, which ends before one that diverges. Whatever that has changed
-    is as it was before it; or before the first, if Ctrl-C ends the call.
-    """
-    cdef fbp_solver solver = solver_of(learning_rate, momentum, nesterov, alpha, rule, beta_1,
-                                       beta_2, epsilon, n_steps, by_weight, max_loss,
-                                       moments)
-    cdef EpochRun run
-    cdef list snapshots = []
-    memset(&run, 0, sizeof(run))
-    row_order = np.empty_like(order) if reshuffle_from_start else order
-    run.order = <const int64_t *> cnp.PyArray_DATA(order)
-    run.row_order = <int64_t *> cnp.PyArray_DATA(row_order)
-    run.n_samples, run.reshuffle_from_start = cnp.PyArray_SIZE(order), reshuffle_from_start
-    run.rates = <const double *> cnp.PyArray_DATA(rates)
-    run.losses, run.n_epochs = <double *> cnp.PyArray_DATA(losses), len(losses)
-    run.first_sample, run.dropout_seed = first_sample, dropout_seed
-    run.batch_size = batch_size
-    add_buffer(&run, snapshots, layers.memory.parameters, layers.memory.n_bytes)
-    if moments is not None:
-        run.moments = <char *> cnp.PyArray_DATA(moments)
-        add_buffer(&run, snapshots, run.moments, moments.nbytes)
-    if not reshuffle_from_start:
-        add_buffer(&run, snapshots, run.row_order, order.nbytes)
-    if random_state is None:
-        return run_until_divergence(layers, &run, &solver, rows, dropout, workspace, batch, workers)
-    run.generator = state_of(random_state._bit_generator)
-    add_buffer(&run, snapshots, run.generator, sizeof(fbp_mt19937))
-    with _Drawing(random_state):
-        return run_until_divergence(layers, &run, &solver, rows, dropout, workspace, batch, workers)
+            PyMem_Free(scratch)
+        return is_finite
 
 
 def forward_all(Layers layers not None, BatchWorkspace batch not None, workers, Rows rows not None,
@@ -181,160 +282,106 @@ def forward_all(Layers layers not None, BatchWorkspace batch not None, workers, 
         batch.end(False)
 
 
-cdef run_until_divergence(Layers layers, EpochRun *run, const fbp_solver *solver, Rows rows,
-                          tuple dropout, Workspace workspace, BatchWorkspace batch, workers):
-    """Run epochs; if one diverges, restore and run those before it. Returns how many."""
-    cdef Py_ssize_t n_done
-    save_buffers(run)
-    while run.n_epochs > 0:
-        n_done = 0
-        try:
-            n_done = run_once(layers, run, solver[0], rows, dropout, workspace, batch, workers)
-        finally:
-            if n_done < run.n_epochs:
-                restore_buffers(run)
-        if n_done == run.n_epochs:
-            break
-        run.n_epochs = n_done
-    return run.n_epochs
-
-
-cdef Py_ssize_t run_once(Layers layers, EpochRun *run, fbp_solver solver, Rows rows,
-                         tuple dropout, Workspace workspace, BatchWorkspace batch,
-                         workers) except -1:
-    """Run epochs up to the last or to one that diverges; returns how many before."""
-    cdef fbp_net net
-    cdef Epochs epochs
-    cdef Py_ssize_t n_done
-    if batch is not None:
-        batch.prepare(rows, run.row_order, 0, run.n_samples, run.batch_size,
-                      run.first_sample, solver)
-        epochs.run, epochs.solver, epochs.n_done = run, solver, 0
-        batch.begin(layers, run.moments, dropout, run.dropout_seed)
-        try:
-            batch.call(workers, run_epochs_of_batches, &epochs)
-            n_done = epochs.n_done
-        finally:
-            batch.end(True)
-        return n_done
-    scratch = begin_rows(layers, &net, run.moments, &solver, dropout, run.dropout_seed,
-                         run.first_sample, workspace)
-    try:
-        with nogil:
-            n_done = epoch_by_epoch(&net, workspace, NULL, &rows.data, run, &solver)
-    finally:
-        PyMem_Free(scratch)
-    return n_done
-
-
-cdef void *begin_rows(Layers layers, fbp_net *net, char *moments, const fbp_solver *solver,
-                      tuple dropout, uint64_t dropout_seed, int64_t first_sample,
-                      Workspace workspace) except NULL:
+cdef void *begin_rows(Layers layers, fbp_net *net, Workspace workspace, const Cursor *run,
+                      CompiledSolver solver) except NULL:
     """`Layers.begin` for training row by row."""
     # What decays or has momentum moves in every row, that of inactive units too; packed
     # layers have a scale for what only decays.
-    cdef bint decays = solver.alpha != 0 and (workspace is None or solver.rule != FBP_PLAIN)
-    cdef bint list_active = fbp_rules[<int> solver.rule].rests and not decays
-    cdef void *scratch = layers.begin(net, NULL, moments, list_active)
-    set_dropout(net, dropout, dropout_seed)
-    net.sample = first_sample
+    cdef bint decays = run.solver.alpha != 0 and (workspace is None
+                                                  or run.solver.rule != FBP_PLAIN)
+    cdef bint list_active = fbp_rules[<int> run.solver.rule].rests and not decays
+    cdef void *scratch = layers.begin(net, NULL, <char *> run.moments, list_active)
+    set_dropout(net, solver.dropout, solver.dropout_seed)
     return scratch
 
 
-cdef Py_ssize_t epoch_by_epoch(fbp_net *net, Workspace workspace, ThreadTeam *team,
-                               const fbp_data *data,
-                               EpochRun *run, fbp_solver *solver) noexcept nogil:
-    """Epoch by epoch, each in an order of its own; returns how many, which is before one that
-    diverges: that has drawn its order already, and maybe moved weights."""
-    cdef Py_ssize_t epoch, stopped, n = run.n_samples
-    cdef Py_ssize_t n_steps = n if team == NULL else (n + team.batch_size - 1) // team.batch_size
-    cdef double loss_sum, weight
-    for epoch in range(run.n_epochs):
-        if run.reshuffle_from_start:
-            memcpy(run.row_order, run.order, n * sizeof(int64_t))
-        if run.generator != NULL:
-            fbp_shuffle(run.row_order, n, run.generator)
-        solver.learning_rate = run.rates[epoch]
+cdef bint advance_by(fbp_net *net, Workspace workspace, ThreadTeam *team, Cursor *run,
+                     Py_ssize_t n_rows) noexcept nogil:
+    """The next n_rows: pieces that end where an epoch or the time of a rate does.
+
+    Returns whether none of them diverged, at which it ends.
+    """
+    cdef Py_ssize_t first = run.first_row, every = run.rows_a_rate, stop, stopped
+    cdef double loss_sum
+    while n_rows > 0:
+        if run.row == 0:
+            shuffle_rows(run)
+            run.loss_sum = 0
+        stop = min(run.row + n_rows, run.n_rows)
+        stop = min(stop, ((first + run.row) // every + 1) * every - first)
+        run.solver.learning_rate = run.rates[
+            run.epoch * run.rates_an_epoch + (first + run.row) // every - first // every]
         loss_sum = 0
-        if team != NULL:
-            team.order, team.solver = run.row_order, solver[0]
-            stopped = train_batches(team, &loss_sum)
-            unload_weights(team)
-            team.first_sample += n
-        else:
-            stopped = train_piece(net, workspace, data, run.row_order, 0, n, solver, &loss_sum)
-        if stopped < n or not is_buffer_finite(net, &run.buffers[0]):
-            return epoch
-        if solver.by_weight and run.moments != NULL and not is_buffer_finite(net, &run.buffers[1]):
-            return epoch
-        solver.n_steps += n_steps
-        weight = n if solver.by_weight else weight_of_rows(data, run.row_order, 0, n)
-        run.losses[epoch] = loss_sum / weight
-    return run.n_epochs
+        stopped = train_piece(net, workspace, team, run, stop, &loss_sum)
+        if stopped < stop or not is_finite(net, run):
+            run.row = stopped
+            run.loss_sum += loss_sum
+            return False
+        n_rows -= stop - run.row
+        run.solver.n_steps += (stop - run.row + run.batch_size - 1) // run.batch_size
+        run.sample += stop - run.row
+        run.loss_sum += loss_sum
+        run.row = stop
+        if stop == run.n_rows:
+            run.losses[run.epoch] = run.loss_sum / total_weight(run)
+            run.epoch += 1
+            run.row = 0
+    return True
 
 
-cdef Py_ssize_t train_piece(fbp_net *net, Workspace workspace, const fbp_data *data,
-                            const int64_t *order, Py_ssize_t start, Py_ssize_t stop,
-                            const fbp_solver *solver, double *loss_sum) noexcept nogil:
-    """Row by row, on the path of the workspace."""
+cdef void shuffle_rows(Cursor *run) noexcept nogil:
+    """The order of the next epoch."""
+    if run.generator == NULL:
+        return
+    if run.reshuffle_from_start:
+        memcpy(run.row_order, run.order, run.n_rows * sizeof(int64_t))
+    fbp_shuffle(run.row_order, run.n_rows, run.generator)
+
+
+cdef double total_weight(const Cursor *run) noexcept nogil:
+    """What an epoch's loss is the mean over: the weights of its rows, or their number."""
+    if run.solver.by_weight or run.data.weights == NULL:
+        return run.n_rows
+    return weight_of_rows(run.data, run.row_order, 0, run.n_rows)
+
+
+cdef inline bint is_finite(const fbp_net *net, const Cursor *run) noexcept nogil:
+    """Whether all parameters are, and by weight all moments: there a weight may rest for ever."""
+    if not net.ops.all_finite(run.parameters, run.n_parameters):
+        return False
+    return (not run.solver.by_weight or run.moments == NULL
+            or net.ops.all_finite(run.moments, run.n_moments))
+
+
+cdef Py_ssize_t train_piece(fbp_net *net, Workspace workspace, ThreadTeam *team,
+                            const Cursor *run, Py_ssize_t stop, double *loss_sum) noexcept nogil:
+    """Rows from the cursor's to `stop`, in batches or on the path of the workspace.
+
+    Returns where it stopped: before a row or batch of too large a loss.
+    """
+    cdef const fbp_data *data = run.data
+    cdef const int64_t *order = run.row_order
+    cdef const fbp_solver *solver = &run.solver
+    cdef Py_ssize_t start = run.row
     cdef fbp_step step
+    if team != NULL:
+        team.order, team.start, team.stop = order, start, stop
+        team.solver, team.first_sample = solver[0], run.sample
+        stop = train_batches(team, loss_sum)
+        unload_weights(team)
+        return stop
+    net.sample = run.sample
     if workspace is None:
         return train_rows(net, data, order, start, stop, solver, loss_sum)
     if workspace.path == SPARSE:
         return train_sparse(net, &workspace.sparse, workspace.packed, data, order, start, stop,
-                            solver,
-                            loss_sum)
+                            solver, loss_sum)
     if workspace.path == BLOCKS:
         return train_blocks(net, &workspace.block, workspace.packed, data, order, start, stop,
-                            solver,
-                            loss_sum)
+                            solver, loss_sum)
     step = step_of(solver, 1, 1)
     load_above(net, workspace.packed)
     stop = net.ops.train_registers(net, &workspace.block, data, order, start, stop, &step,
                                    solver.max_loss, loss_sum)
     unload_above(net, workspace.packed)
     return stop
-
-
-cdef inline void save_buffers(EpochRun *run) noexcept nogil:
-    cdef int i
-    for i in range(run.n_buffers):
-        memcpy(run.buffers[i].snapshot, run.buffers[i].at, run.buffers[i].n_bytes)
-
-
-cdef inline void restore_buffers(EpochRun *run) noexcept nogil:
-    cdef int i
-    for i in range(run.n_buffers):
-        memcpy(run.buffers[i].at, run.buffers[i].snapshot, run.buffers[i].n_bytes)
-
-
-cdef add_buffer(EpochRun *run, list snapshots, void *at, size_t n_bytes):
-    """Adds memory to save and restore, with an array for its snapshot."""
-    snapshot = np.empty(n_bytes, np.uint8)
-    snapshots.append(snapshot)
-    cdef Buffer *buffers = &run.buffers[run.n_buffers]
-    buffers.at, buffers.n_bytes = <char *> at, n_bytes
-    buffers.snapshot = <char *> cnp.PyArray_DATA(snapshot)
-    run.n_buffers += 1
-
-
-cdef inline bint is_buffer_finite(const fbp_net *net, const Buffer *buffers) noexcept nogil:
-    return net.ops.all_finite(buffers.at, buffers.n_bytes // net.ops.itemsize)
-
-
-cdef fbp_solver solver_of(double learning_rate, double momentum, bint nesterov, double alpha,
-                          rule, double beta_1, double beta_2, double epsilon, int64_t n_steps,
-                          bint by_weight, double max_loss, cnp.ndarray moments):
-    """What a step does, as the kernels take it; see `fastbp.network.Solver`.
-
-    Without the name of a rule it is plain, or has momentum.
-    """
-    cdef fbp_solver solver
-    cdef int number = RULES[rule or ("momentum" if momentum else "plain")]
-    memset(&solver, 0, sizeof(solver))
-    solver.learning_rate, solver.momentum, solver.alpha = learning_rate, momentum, alpha
-    solver.nesterov, solver.max_loss, solver.by_weight = nesterov, max_loss, by_weight
-    solver.rule, solver.n_steps = <fbp_rule> number, n_steps
-    solver.beta_1, solver.beta_2, solver.epsilon = beta_1, beta_2, epsilon
-    solver.state_stride = cnp.PyArray_DIM(moments, 1) if fbp_rules[number].n_kept > 1 else 0
-    return solver

@@ -161,14 +161,14 @@ def _copy_moments_from(model: Backprop, optimizer: Any) -> None:
     if hasattr(optimizer, "velocities") and model.learning_rate == "adaptive":
         model._rate_factor = optimizer.learning_rate / optimizer.learning_rate_init
     solver = model._solver()
-    names = [KEPT[name] for name in solver.rule.kept]
-    if not names or not all(hasattr(optimizer, name) for name in names):
+    kept = solver.rule.kept
+    if not kept or not all(hasattr(optimizer, KEPT[name]) for name in kept):
         return  # without momentum velocities are not used
-    moments = model.network_._moments_of(solver)
+    moments = model.network_._state.moments_of(solver.rule)
     assert moments is not None  # for what has names
     moments.n_steps = getattr(optimizer, "t", 0)
-    for arena, name in zip(moments.arenas, names, strict=True):
-        values = getattr(optimizer, name)
+    for name, arena in moments.arenas.items():
+        values = getattr(optimizer, KEPT[name])
         n = len(arena.weights)
         arena.weights[:], arena.biases[:] = values[:n], values[n:]
 
@@ -283,9 +283,8 @@ def _optimizer(model: Backprop, mlp: Any) -> Any:
     from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
     arrays = mlp.coefs_ + mlp.intercepts_
-    rule = model._solver().rule
-    moments = model.network_._moments.get(rule.name)
-    kept = {} if moments is None else dict(zip(rule.kept, moments.arenas, strict=True))
+    moments = model.network_._state.moments.get(model._solver().rule.name)
+    kept = {} if moments is None else moments.arenas
     copies = {
         KEPT[name]: [np.array(one) for one in (*arena.weights, *arena.biases)]
         for name, arena in kept.items()

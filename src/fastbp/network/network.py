@@ -6,16 +6,12 @@ are views on it. The algorithm itself is in ``_core/backprop.pyx``.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import functools
 import math
 import os
-import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,24 +31,15 @@ from .checks import (
 )
 from .data import as_order, as_rows, as_targets, as_weights
 from .jacobian import sensitivities
-from .parameters import Arena
-from .plan import (
-    MAX_TOGETHER,
-    MIN_FULL,
-    SECONDS_PER_PARAMETER,
-    SECONDS_PER_PARAMETER_IN_SCALARS,
-    SECONDS_TO_KEEP,
-    SPARSE_FACTOR,
-    Plan,
-    plan_of,
-)
+from .plan import EpochWorkload, Plan, Workload
 from .read_only import read_only
-from .solver import Rates, Solver, checked_solver
-from .solvers import RULES, documented
-from .state import Moments, copy_each, empty_like
+from .runner import EpochRunner, Epochs, timed
+from .solver import Solver, checked_solver
+from .solvers import documented
+from .state import State
 from .tables import LOSSES as CATALOGUE
 from .tables import parameter_of
-from .threads import ThreadTuner, Workers, thread_count
+from .threads import thread_count
 
 
 def _sizes_in_one_sequence(init: Callable[..., None]) -> Callable[..., None]:
@@ -161,7 +148,6 @@ class Network:
         if self._loss_parameter:
             check_fits_dtype(str(CATALOGUE[loss].parameter), self._loss_parameter, self.dtype)
         self._out_activation = out_activation_of(out_activation, loss, self.layer_sizes[-1])
-        self._n_samples = 0  # in training with dropout
         self._allocate()
         self._initialise(_random(random_state))
 
@@ -177,17 +163,9 @@ class Network:
 
     def _allocate(self) -> None:
         """Make room for the parameters and open it for the kernels."""
-        self._arena = Arena(self.layer_sizes, self.dtype)
-        self._n_parameters = sum(n_out * (n_in + 1) for n_in, n_out in pairwise(self.layer_sizes))
-        self._dtype_name = self.dtype.name  # which is slow to ask for
+        self._state = State(self.layer_sizes, self.dtype)
+        self._arena = self._state.parameters
         self._rates = LIMITS[self.dtype]
-        self._in_training = threading.Lock()
-        self._moments: dict[str, Moments] = {}  # of each rule that has kept something
-        self._batch: _core.BatchWorkspace | None = None
-        self._before: list[NDArray[Any]] = []
-        self._state_in_use: list[NDArray[Any]] = []  # what a piece of work under way changes
-        self._tuners: dict[tuple[int, int], ThreadTuner] = {}
-        self._workspaces: dict[tuple[str, bool, str], _core.Workspace] = {}
         self._layers = _core.Layers(
             self._arena.values,
             list(self.weights),
@@ -197,6 +175,7 @@ class Network:
             self._loss_parameter,
             _core.isa_for(self.layer_sizes, self.dtype),
         )
+        self._runner = EpochRunner(self._layers, self._state)
         _alive.add(self)
 
     @property
@@ -242,7 +221,7 @@ class Network:
     @property
     def n_parameters(self) -> int:
         """Number of weights and biases."""
-        return self._n_parameters
+        return self._arena.n_parameters
 
     # -- using the network -------------------------------------------------------------------
 
@@ -280,13 +259,12 @@ class Network:
         if n < 2 * self._layers.block_rows:  # too few to pay for panels
             self._layers.forward(rows, 0, n, out)
             return out
-        batch_threads = thread_count(n_threads, 2.0 * self._used_parameters(rows) * n)
-        batch, tuner = (
-            _core.BatchWorkspace(self._layers, rows.sparse, -1, n, batch_threads),
-            self._tuner(-1, batch_threads),
-        )
-        for start, stop in self._slices(rows, n):
-            with _timed(tuner, stop - start) as others:
+        work = Workload(self._layers, self._arena, rows)
+        batch_threads = thread_count(n_threads, 2.0 * work.used_parameters * n)
+        batch = _core.BatchWorkspace(self._layers, rows.sparse, -1, n, batch_threads)
+        tuner = self._runner.tuner(-1, batch_threads)
+        for start, stop in work.pieces(n):
+            with timed(tuner, stop - start) as others:
                 _core.forward_all(self._layers, batch, others, rows, start, stop, out)
         return out
 
@@ -308,7 +286,7 @@ class Network:
 
     def _loss_of(self, rows: _core.Rows) -> float:
         """Return the (weighted) mean loss of rows that were checked before."""
-        total = sum(self._layers.loss_sum(rows, *piece) for piece in self._slices(rows, rows.n))
+        total = sum(self._layers.loss_sum(rows, *piece) for piece in self._pieces(rows))
         return total / rows.weight()
 
     def gradients(
@@ -326,7 +304,7 @@ class Network:
         """
         rows = self._rows(X, y, sample_weight, needs_y=True)
         total, piece, loss_sum = self._arena.zeros_like(), self._arena.zeros_like(), 0.0
-        for start, stop in self._slices(rows, rows.n):
+        for start, stop in self._pieces(rows):
             loss_sum += self._layers.sum_gradients(rows, start, stop, piece.values)
             total.values += piece.values
         weight = rows.weight()
@@ -424,6 +402,7 @@ class Network:
         dropout: float | Sequence[float] = 0.0,
         dropout_seed: int = 0,
         n_threads: int = 1,
+        plan: str | Plan | None = None,
     ) -> float:
         """Train on every row once, in place.
 
@@ -472,6 +451,9 @@ class Network:
         n_threads : int, default=1
             Most threads to share the work of a batch among, which pays for large ones only; row by
             row it is one. The numbers are the same for every count.
+        plan : {"registers", "blocks", "rows", "batches"} or Plan, default=None
+            The path to take, instead of the fastest: see `plan`. An error if these rows cannot be
+            trained on by it.
 
         Returns
         -------
@@ -483,22 +465,22 @@ class Network:
         """
         follow = checked_solver(
             learning_rate,
-            momentum,
-            bool(nesterov),
-            alpha,
-            batch_size,
-            solver,
-            beta_1,
-            beta_2,
-            epsilon,
-            False,
-            dropout,
-            dropout_seed,
+            momentum=momentum,
+            nesterov=bool(nesterov),
+            alpha=alpha,
+            batch_size=batch_size,
+            solver=solver,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            dropout=dropout,
+            dropout_seed=dropout_seed,
         )
         follow.check_dtype(self.dtype)
         n_threads = check_whole("n_threads", n_threads)
         rows = self._rows(X, y, sample_weight, needs_y=True)
-        loss = self._run_epoch(rows, as_order(order, rows.n), follow, n_threads)
+        order = as_order(order, rows.n)
+        loss = self._run_epoch(Epochs(rows, order, follow, n_threads=n_threads, path=plan))
         if not math.isfinite(loss):
             warn_of_divergence("learning_rate", learning_rate)
         return loss
@@ -511,246 +493,23 @@ class Network:
         None stands for everything out of the ordinary about data, loss or solver, which is for
         `_rows` and `_run_epoch` to look into.
         """
-        if self._in_training.locked():
+        if self._runner.lock.locked():
             return None
-        with self._in_training:
+        with self._runner.lock:
             max_loss = self._max_loss(0.0)  # whatever the target is
             loss = self._layers.step(x, y, rate, solver.alpha, max_loss)
         return loss if loss is not None and loss <= max_loss else None
 
-    def _run_epoch(
-        self,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        n_threads: int = 1,
-        rates: Rates | None = None,
-    ) -> float:
-        """Run `train_epoch` on what was checked before, and without the warning.
-
-        With ``rates``, if any, instead of the solver's learning rate.
-        """
-        planned = solver
-        if rates is not None:
-            planned = dataclasses.replace(solver, learning_rate=rates.largest(len(order)))
-        with self._training():
-            plan = self._plan(len(order), planned, rows, n_threads)
-            return self._run_slices(rows, order, solver, plan, rates)
-
-    def _training(self) -> threading.Lock:
-        """Return the lock that training holds; raise if it is held.
-
-        Use it in a ``with``: Ctrl-C may come between ``acquire`` and ``try``.
-        """
-        if self._in_training.locked():
-            raise RuntimeError(
-                "This network is being trained by another thread. Give each thread a network of "
-                "its own, for instance a copy."
-            )
-        return self._in_training
-
-    def _run_epochs(
-        self,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        max_epochs: int,
-        shuffle: Any,
-        rate: Callable[[int], float],
-        n_threads: int = 1,
-        reshuffle_from_start: bool = True,
-    ) -> list[float]:
-        """Run up to so many epochs that are short, one after another; return their losses.
-
-        Each is `_run_epoch` for ``order``, shuffled by ``shuffle``, a RandomState if any: from
-        ``order`` itself if ``reshuffle_from_start``, else in place, from the order of the last
-        epoch. Its learning rate is what ``rate`` returns for the number of rows seen before;
-        a rate that changes the plan ends the call.
-
-        No epochs where one is a piece of work of its own, between which Ctrl-C is honoured; and no
-        more of them from one that diverges on.
-        """
-        if max_epochs < 2 or not (shuffle is None or _core.can_shuffle(order, shuffle)):
-            return []
-        with self._training():
-            plan = self._plan(len(order), solver, rows, n_threads)
-            n = min(max_epochs, self._epochs_at_once(rows, len(order), solver, plan))
-            if n < 2:
-                return []
-            rates = [rate(epoch * len(order)) for epoch in range(n)]
-            same = [solver.decays_slowly(one) == solver.decays_slowly() for one in rates]
-            n = same.index(False) if False in same else n
-            return self._run_together(
-                rows, order, solver, plan, np.array(rates[:n]), shuffle, reshuffle_from_start
-            )
-
-    def _run_together(
-        self,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        plan: Plan,
-        rates: NDArray[np.float64],
-        shuffle: Any,
-        reshuffle_from_start: bool,
-    ) -> list[float]:
-        """Run epochs as one piece of work, which they are too short to be by themselves."""
-        _total_weight(rows, order, solver)
-        moments, losses = self._moments_of(solver), np.empty(len(rates))
-        options = self._options(rows, solver, plan, moments, len(order))
-        tuner = self._tuner(options["batch_size"], plan.n_threads)
-        state = self._state(moments)
-        before = self._before = empty_like(self._before, state)
-        is_done = False
-        copy_each(before, state)
-        try:
-            self._state_in_use = state
-            with _timed(tuner, len(rates) * len(order)) as workers:
-                n_done = _core.train_epochs(
-                    self._layers,
-                    rows,
-                    order,
-                    reshuffle_from_start,
-                    rates,
-                    losses,
-                    shuffle,
-                    workers=workers,
-                    **options,
-                )
-            if moments is not None:
-                moments.n_steps += n_done * -(-len(order) // options["batch_size"])
-            self._n_samples += n_done * len(order) * solver.drops_units
-            is_done = True
-        finally:
-            if not is_done:  # Ctrl-C, maybe at the very end
-                copy_each(state, before)
-            self._state_in_use = []
-        found: list[float] = losses[:n_done].tolist()
-        return found
-
-    def _options(
-        self, rows: _core.Rows, solver: Solver, plan: Plan, moments: Moments | None, n_rows: int
-    ) -> dict[str, Any]:
-        """Return the options of `_core.train`: solver, its state, memory."""
-        options = solver.options(len(self.layer_sizes) - 2)
-        options["batch_size"] = batch_size = min(solver.batch_size, n_rows)
-        options["max_loss"] = rows.max_loss
-        options["first_sample"] = self._n_samples
-        if plan.path in ("registers", "blocks") or (plan.path == "rows" and rows.sparse):
-            options["workspace"] = self._workspace(rows, solver, plan)
-        if plan.path == "batches":
-            options["batch"] = self._batch_workspace(rows, solver, batch_size, plan)
-        if moments is not None:
-            options["moments"], options["n_steps"] = moments.values, moments.n_steps
-        return options
-
-    def _run_slices(
-        self,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        plan: Plan,
-        rates: Rates | None = None,
-    ) -> float:
-        """Run an epoch piece by piece; Ctrl-C is honoured in between."""
-        total_weight = _total_weight(rows, order, solver)
-        moments = self._moments_of(solver)
-        options = self._options(rows, solver, plan, moments, len(order))
-        batch_size = options["batch_size"]
-        tuner = self._tuner(batch_size, plan.n_threads)
-        values, loss_sum = self._arena.values, 0.0
-        state = self._state(moments)
-        before = self._before = empty_like(self._before, state)  # kept from epoch to epoch
-        per_row = self._moved_parameters(plan, solver, rows) / plan.rows
-        packed = self._n_packed(plan, solver)
-        at_start: list[NDArray[Any]] | None = None
-        n_samples = self._n_samples
-        pieces = self._slices(rows, len(order), plan.rows, per_row, packed)
-        for start, stop in pieces if rates is None else rates.cut(pieces):
-            if rates is not None:
-                options["learning_rate"] = rates.at(start)
-            if start == 0 and stop < len(order):  # what it goes back to if a later piece diverges
-                at_start = [array.copy() for array in state]
-            copy_each(before, state)
-            is_whole = False
-            try:
-                self._state_in_use = state
-                with _timed(tuner, stop - start) as others:
-                    stopped, slice_loss = _core.train(
-                        self._layers, rows, order, start, stop, workers=others, **options
-                    )
-                is_whole = stopped == stop and _core.all_finite(values)
-            finally:
-                if not is_whole:  # it diverged, or was interrupted in the middle of a piece
-                    copy_each(state, before)
-                self._state_in_use = []
-            if not is_whole:
-                if at_start is not None:
-                    copy_each(state, at_start)
-                    self._n_samples = n_samples
-                self.reset_solver()
-                return math.inf
-            loss_sum += slice_loss
-            if moments is not None:
-                moments.n_steps += -(-(stop - start) // batch_size)
-                options["n_steps"] = moments.n_steps
-            self._n_samples += (stop - start) * solver.drops_units
-            options["first_sample"] = self._n_samples
-        return loss_sum / total_weight
-
-    def _end_training_of_parent(self) -> None:
-        """In a child process: release the lock, and undo an unfinished slice."""
-        self._in_training = threading.Lock()
-        # A thread of the parent may have been using these.
-        self._batch, self._workspaces = None, {}
-        if self._state_in_use:
-            copy_each(self._state_in_use, self._before)
-            self._state_in_use = []
-
-    def _state(self, moments: Moments | None) -> list[NDArray[Any]]:
-        """Return all numbers that training changes: the parameters, and these moments."""
-        return [self._arena.values, *([] if moments is None else [moments.values])]
-
-    def _tuner(self, batch_size: int, n_threads: int) -> ThreadTuner | None:
-        """Return the tuner of threads for such batches (-1: predictions)."""
-        if n_threads == 1:
-            return None
-        return self._tuners.setdefault((batch_size, n_threads), ThreadTuner())
-
-    def _moments_of(self, solver: Solver) -> Moments | None:
-        """Return what the solver keeps beside the weights; zeros at first."""
-        rule = solver.rule
-        if rule.kept and rule.name not in self._moments:
-            self._moments[rule.name] = Moments(self._arena, len(rule.kept))
-        return self._moments.get(rule.name)
-
-    def _workspace(self, rows: _core.Rows, solver: Solver, plan: Plan) -> _core.Workspace:
-        """Return memory for training row by row."""
-        kind = plan.path, rows.sparse, solver.rule.name
-        if kind not in self._workspaces:
-            self._workspaces[kind] = _core.Workspace(self._layers, *kind)
-        return self._workspaces[kind]
-
-    def _batch_workspace(
-        self, rows: _core.Rows, solver: Solver, batch_size: int, plan: Plan
-    ) -> _core.BatchWorkspace:
-        """Return memory for training on batches with several threads."""
-        kind = rows.sparse, solver.n_moments, batch_size, plan.n_threads
-        if self._batch is None or self._batch.kind != kind:
-            self._batch = _core.BatchWorkspace(self._layers, *kind)
-        return self._batch
-
-    def _moved_parameters(self, plan: Plan, solver: Solver, rows: _core.Rows) -> float:
-        """Return how many parameters a step moves besides those its rows are multiplied by."""
-        if plan.path == "batches":
-            moves_all = solver.n_moments > 0 if not rows.sparse else not solver.rests
-            return 4.0 * self.n_parameters if moves_all else 0.0
-        decays = solver.alpha > 0 or solver.n_moments > 0
-        return self.n_parameters if decays and plan.path == "rows" and not rows.sparse else 0.0
+    def _run_epoch(self, epochs: Epochs) -> float:
+        """Run `train_epoch` on what was checked before, and without the warning."""
+        (loss,) = self._runner.run(epochs)
+        if not math.isfinite(loss):
+            self.reset_solver()
+        return loss
 
     def reset_solver(self) -> None:
         """Forget what solvers keep of the steps before: velocities, moments, sums of squares."""
-        self._moments = {}
+        self._state.moments = {}
 
     # -- about the network -------------------------------------------------------------------
 
@@ -764,6 +523,7 @@ class Network:
         solver: str = "sgd",
         dropout: float | Sequence[float] = 0.0,
         n_threads: int = 1,
+        path: str | None = None,
     ) -> Plan:
         """Return how `train_epoch` runs n_rows rows: code path, instruction set, dtype, threads.
 
@@ -774,46 +534,24 @@ class Network:
             As given to `train_epoch`.
         sparse : bool, default=False
             Whether X is a CSR matrix, of rows that are nearly empty: less than an eighth not zero.
+        path : {"registers", "blocks", "rows", "batches"}, default=None
+            A path to take instead of the fastest: `train_epoch` takes the plan that is returned.
 
         Returns
         -------
         Plan
+
+        Raises
+        ------
+        ValueError
+            If that path cannot be taken.
         """
         follow = Solver(
             1.0, momentum=momentum, batch_size=batch_size, solver=solver, dropout=dropout
         )
-        return self._plan(n_rows, follow, sparse, n_threads)
-
-    def _plan(self, n_rows: int, solver: Solver, rows: _core.Rows | bool, n_threads: int) -> Plan:
-        """Return the plan for these rows; or given only whether they are sparse."""
-        sparse = rows if isinstance(rows, bool) else rows.sparse
-        used = self.n_parameters if isinstance(rows, bool) else self._used_parameters(rows)
-        weighted = not isinstance(rows, bool) and rows.sample_weight is not None
-        # Row by row without a faster path: a step that is not linear in the gradient, units that
-        # are dropped, or a step or a loss that depends on the penalty of all weights.
-        needs_plain_rows = (
-            not solver.rule.is_linear
-            or solver.drops_units
-            or (solver.by_weight and (solver.alpha > 0 or weighted))
-        )
-        operations = 6.0 * used * min(solver.batch_size, n_rows)
-        batch_threads = thread_count(n_threads, operations) if n_threads > 1 else 1
-        layers = self._layers
-        return plan_of(
-            layers.isa,
-            self._dtype_name,
-            layers.block_rows,
-            layers.fits_registers_with_momentum if solver.n_moments else layers.fits_registers,
-            solver.decays_slowly(),
-            n_rows,
-            solver.batch_size,
-            sparse,
-            isinstance(rows, bool) or rows.values_per_row < MIN_FULL * self.layer_sizes[0],
-            needs_plain_rows,
-            solver.rests,
-            solver.n_moments > 0,
-            batch_threads,
-        )
+        work = EpochWorkload(self._layers, self._arena, sparse, n_rows, follow)
+        work.choose(n_threads, path)
+        return work.plan()
 
     def copy(self) -> Network:
         """Return an independent network with the same parameters and solver state."""
@@ -829,19 +567,8 @@ class Network:
             "loss_name": self.loss_name,
             "huber_delta": self.huber_delta,
             "quantile": self.quantile,
-            "_n_samples": self._n_samples,
             "dtype": self.dtype,
-            "parameters": self._arena.arrays(),
-            "moments": {
-                rule: (
-                    kept.n_steps,
-                    {
-                        name: arena.arrays()
-                        for name, arena in zip(RULES[rule].kept, kept.arenas, strict=True)
-                    },
-                )
-                for rule, kept in self._moments.items()
-            },
+            **self._state.to_dict(),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -869,9 +596,8 @@ class Network:
                     f"This is the state of a network with {name}={saved!r}, and this network has "
                     f"{own!r}: let pickle or copy make a new one of it"
                 )
-        with self._training():
-            np.copyto(self._arena.values, other._arena.values)
-            self._moments, self._n_samples = other._moments, other._n_samples
+        with self._runner.training():
+            self._state.restore(other._state)
 
     def __repr__(self) -> str:
         names = self.activation[0] if len(set(self.activation)) == 1 else list(self.activation)
@@ -922,65 +648,15 @@ class Network:
         targets = self._targets(y, n_rows)
         return targets[0][targets[1]] if isinstance(targets, tuple) else targets
 
-    def _used_parameters(self, rows: _core.Rows) -> float:
-        """Return how many parameters a row meets, on average."""
-        return self.n_parameters - (self.layer_sizes[0] - rows.values_per_row) * self.layer_sizes[1]
-
-    def _slices(
-        self,
-        rows: _core.Rows,
-        n: int,
-        multiple: int = 1,
-        params_per_row: float = 0.0,
-        n_packed: int = 0,
-    ) -> Iterator[tuple[int, int]]:
-        """Cut range(n) into pieces of work, see `_rows_at_once`."""
-        size = self._rows_at_once(rows, multiple, params_per_row, n_packed)
-        for start in range(0, n, size):
-            yield start, min(start + size, n)
-
-    def _rows_at_once(
-        self, rows: _core.Rows, multiple: int, params_per_row: float, n_packed: int
-    ) -> int:
-        """Return how many rows are a piece of work: 20 ms, or more where work costs much to begin.
-
-        Estimated, not measured: rounding depends on where a piece begins, and the same training
-        must give the same bits every time. ``params_per_row`` is how many of the parameters a row
-        moves besides those it meets.
-        """
-        seconds = self._seconds_at_once(n_packed)
-        n = int(seconds / self._seconds_per_row(rows, params_per_row))
-        return max(1, n // multiple) * multiple
-
-    def _epochs_at_once(self, rows: _core.Rows, n_rows: int, solver: Solver, plan: Plan) -> int:
-        """Return how many epochs of so many rows are as much work, each with its own beginning."""
-        params_per_row = self._moved_parameters(plan, solver, rows) / plan.rows
-        kept = self.n_parameters * (1 + solver.n_moments)
-        seconds = n_rows * self._seconds_per_row(rows, params_per_row) + SECONDS_TO_KEEP * kept
-        seconds_at_once = self._seconds_at_once(self._n_packed(plan, solver))
-        return min(MAX_TOGETHER, int(seconds_at_once / seconds))
-
-    def _n_packed(self, plan: Plan, solver: Solver) -> int:
-        """Return how many numbers a piece of work packs: batches have panels."""
-        return self.n_parameters * (1 + solver.n_moments) if plan.path == "batches" else 0
-
-    def _seconds_at_once(self, n_packed: int) -> float:
-        """Return how long a piece of work may be, which Ctrl-C waits for."""
-        return min(0.1, max(0.02, 8e-8 * self.n_parameters, 2.5e-7 * n_packed))
-
-    def _seconds_per_row(self, rows: _core.Rows, params_per_row: float) -> float:
-        """Return about how long a row takes, on a processor of some 3 GHz."""
-        has_vectors = _core.lanes(self._layers.isa, self._dtype_name) > 1
-        each = SECONDS_PER_PARAMETER if has_vectors else SECONDS_PER_PARAMETER_IN_SCALARS
-        each *= SPARSE_FACTOR if rows.sparse else 1.0
-        return 2e-8 + each * (self._used_parameters(rows) + params_per_row)
+    def _pieces(self, rows: _core.Rows) -> Iterator[tuple[int, int]]:
+        """Cut the rows into pieces of work, between which Ctrl-C is honoured."""
+        return Workload(self._layers, self._arena, rows).pieces(rows.n)
 
 
 # What a network is made with, and its memory and compiled parts for.
 MADE_WITH = (
     "dtype", "layer_sizes", "activation", "out_activation", "loss_name", "huber_delta", "quantile"
 )  # fmt: skip
-MAX_STEPS = 2**53  # of a network's life: doubles and 64-bit integers hold them all
 
 _alive: weakref.WeakSet[Network] = weakref.WeakSet()
 
@@ -988,21 +664,11 @@ _alive: weakref.WeakSet[Network] = weakref.WeakSet()
 def _end_training_of_parent() -> None:
     _core.unlock_generators()
     for network in list(_alive):
-        network._end_training_of_parent()
+        network._runner.end_training_of_parent()
 
 
 if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
     os.register_at_fork(after_in_child=_end_training_of_parent)
-
-
-def _timed(
-    tuner: ThreadTuner | None, n_rows: int
-) -> contextlib.AbstractContextManager[Workers | None]:
-    """Return the context of a piece of work on so many rows: its worker threads, or None."""
-    return _NO_WORKERS if tuner is None else tuner.timed(n_rows)
-
-
-_NO_WORKERS = contextlib.nullcontext()
 
 
 def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
@@ -1019,24 +685,8 @@ def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
         dtype=state["dtype"],
         random_state=_Undrawn(),
     )
-    network._n_samples = _count("_n_samples", state["_n_samples"])
-    network._arena.load(state["parameters"])
-    for rule, (n_steps, arrays) in state["moments"].items():
-        if rule not in RULES or not arrays or list(arrays) != list(RULES[rule].kept):
-            raise ValueError(f"moments[{rule!r}] holds what no solver keeps")
-        kept = network._moments[rule] = Moments(network._arena, len(arrays))
-        kept.n_steps = _count("n_steps", n_steps)
-        for arena, saved in zip(kept.arenas, arrays.values(), strict=True):
-            arena.load(saved, may_overflow=True)
+    network._state.load(state)
     return network
-
-
-def _count(name: str, value: Any) -> int:
-    """Return a number of steps or rows that training can go on from."""
-    count = check_whole(name, value, at_least=0)
-    if count > MAX_STEPS:
-        raise ValueError(f"{name} must be at most {MAX_STEPS}; got {count}")
-    return count
 
 
 class _Undrawn:
@@ -1070,16 +720,6 @@ def _largest(targets: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]) -> 
     if isinstance(targets, tuple):
         return 1.0
     return max(float(targets.max()), -float(targets.min())) if targets.size else 0.0
-
-
-def _total_weight(rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
-    """Return what an epoch's loss is a mean over: the weights of its rows, or their number."""
-    if solver.by_weight:
-        return len(order)
-    total = rows.weight(order)
-    if total == 0:
-        raise ValueError("Every row of order has sample_weight 0: nothing to learn from")
-    return total
 
 
 def warn_of_divergence(

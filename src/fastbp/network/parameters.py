@@ -103,6 +103,7 @@ class Arena:
     ----------
     values : ndarray of shape (n,)
         The whole block, padding included.
+    n_parameters : int
     weights, biases : list of ndarray
         Views of shape (n_in, n_out) and (n_out,), one a layer. Users get `new_views` of them.
     """
@@ -118,6 +119,7 @@ class Arena:
         pairs = list(itertools.pairwise(layer_sizes))
         shapes = [shape for n_in, n_out in pairs for shape in ((n_in, n_out), (n_out,))]
         sizes = [-(-math.prod(shape) // lane) * lane for shape in shapes]
+        self.n_parameters = sum(map(math.prod, shapes))
 
         self.values = aligned_zeros(sum(sizes), dtype) if memory is None else memory
         views, start = [], 0
@@ -135,6 +137,12 @@ class Arena:
         """Return n arenas of the same layout, all zeros, as the rows of one array, and each."""
         rows = aligned_zeros(n * self.values.size, self.dtype).reshape(n, -1)
         return rows, [Arena(self.layer_sizes, self.dtype, row) for row in rows]
+
+    def copy_into(self, larger: Arena) -> None:
+        """Copy each array into the first rows and columns of its counterpart."""
+        for ours, theirs in ((self.weights, larger.weights), (self.biases, larger.biases)):
+            for array, place in zip(ours, theirs, strict=True):
+                place[tuple(map(slice, array.shape))] = array
 
     def arrays(self) -> list[NDArray[Any]]:
         """Return copies of W and b, layer by layer: what is saved of an arena."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .. import _core
 from .checks import (
     MIN_EPSILON,
     check_choice,
@@ -71,6 +74,9 @@ class Solver:
         if "epsilon" in self.rule.options:
             check_fits_dtype("epsilon", self.epsilon, dtype, MIN_EPSILON)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     # Read in every epoch, of which a small one takes microseconds.
     @functools.cached_property
     def drops_units(self) -> bool:
@@ -92,8 +98,8 @@ class Solver:
         """Whether a row moves those weights alone that its values meet."""
         return self.rule.rests and self.alpha == 0 and not (self.drops_units or self.by_weight)
 
-    def decays_slowly(self, learning_rate: float | None = None) -> bool:
-        """Whether a scale of all weights can do the decay, at the solver's or this rate."""
+    def decays_slowly(self, learning_rate: Any = None) -> Any:
+        """Whether a scale of all weights can do the decay, at the solver's or these rates."""
         rate = self.learning_rate if learning_rate is None else learning_rate
         return self.alpha * rate <= MAX_DECAY
 
@@ -104,48 +110,44 @@ class Solver:
         simple = self.n_moments == 0 and not decays_in_loss and not self.drops_units
         return self.batch_size == 1 and simple
 
-    def options(self, n_hidden: int) -> dict[str, Any]:
-        """Return the options of `_core.train` for a network of so many hidden layers."""
-        options = dict(self._options)
+    def compiled(self, n_hidden: int) -> _core.CompiledSolver:
+        """Return it as the kernels take it, for a network of so many hidden layers."""
         if self.drops_units:
-            options["dropout"] = check_dropout(self.dropout, n_hidden)
-        return options
+            return _core.CompiledSolver(self, check_dropout(self.dropout, n_hidden))
+        return self._compiled
 
     @functools.cached_property
-    def _options(self) -> dict[str, Any]:
-        """What `options` are for a network of any number of layers, without dropout."""
-        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        options["dropout"] = ()
-        del options["solver"]
-        options["rule"] = self.rule.name
-        return options
+    def _compiled(self) -> _core.CompiledSolver:
+        return _core.CompiledSolver(self)
 
 
 @dataclasses.dataclass(frozen=True)
 class Rates:
-    """Learning rates that change within an epoch.
+    """Learning rates of epochs, which may change within one.
 
     Attributes
     ----------
     of : callable
-        The rate from a row of the epoch on, whose number is a multiple of ``every``.
+        The rate from a row on: a multiple of ``every`` after the first row of an epoch.
     every : int
-        Rows between two rates: whole batches, whatever the pieces of work.
+        Rows between two rates of an epoch: whole batches, whatever the pieces of work.
     first : int
         Number of the row in the epoch that row 0 is here.
     """
 
     of: Callable[[int], float]
-    every: int
+    every: int = sys.maxsize
     first: int = 0
 
     def at(self, row: int) -> float:
         """Return the rate of a row."""
         return self.of((self.first + row) // self.every * self.every)
 
-    def largest(self, n_rows: int) -> float:
-        """Return the largest rate of so many rows."""
-        return max(map(self.at, (*range(0, n_rows, self.every), n_rows - 1)))
+    def of_epochs(self, n_rows: int, n_epochs: int) -> NDArray[np.float64]:
+        """Return the rates of epochs of so many rows, one epoch a row of the array."""
+        within = range(self.first // self.every * self.every, self.first + n_rows, self.every)
+        rates = [self.of(epoch * n_rows + row) for epoch in range(n_epochs) for row in within]
+        return np.array(rates, np.float64).reshape(n_epochs, -1)
 
     def cut(self, pieces: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Yield pieces of work in parts that have one rate each."""
@@ -160,13 +162,13 @@ class Rates:
         return dataclasses.replace(self, first=self.first + row)
 
 
-def checked_solver(*values: Any) -> Solver:
+def checked_solver(learning_rate: float, **options: Any) -> Solver:
     """Return a solver; equal arguments are checked once."""
     try:
-        hash(values)
+        hash((learning_rate, *options.values()))
     except TypeError:  # there is a list among them
-        return Solver(*values)
-    return _solver_once(*values)
+        return Solver(learning_rate, **options)
+    return _solver_once(learning_rate, **options)
 
 
 _solver_once = functools.lru_cache(maxsize=64, typed=True)(Solver)

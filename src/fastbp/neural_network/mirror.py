@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from scipy.sparse import issparse
 from .. import _core
 from ..network import Network, Solver
 from ..network.arrays import blocks_of_rows
-from ..network.state import Moments, copy_each, empty_like
+from ..network.runner import Epochs
+from ..network.solver import Rates
 from ..network.threads import available_threads
 from . import sklearn_internals
 from .fallback import fallback_for_parameters, is_finite
@@ -80,13 +82,13 @@ class ReportingNetwork(Network):
 
     def load(self, model: Any) -> None:
         """Copy the model's parameters in."""
-        copy_each(self.weights, model.coefs_)
-        copy_each(self.biases, model.intercepts_)
+        _copy_each(self.weights, model.coefs_)
+        _copy_each(self.biases, model.intercepts_)
 
     def store(self, model: Any) -> None:
         """Copy the parameters back into the model's own arrays."""
-        copy_each(model.coefs_, self.weights)
-        copy_each(model.intercepts_, self.biases)
+        _copy_each(model.coefs_, self.weights)
+        _copy_each(model.intercepts_, self.biases)
 
 
 class Mirror:
@@ -117,8 +119,7 @@ class Mirror:
         self.model, self.optimizer = model, model._optimizer
         self._is_observed = is_observed
         self._is_newer = False  # of the model
-        self._moments: Moments | None = None
-        self._before: list[NDArray[Any]] = []
+        self._solver: Solver | None = None  # that the network has trained by
         self._arrays = [*model.coefs_, *model.intercepts_]
         self.batch_size = batch_size
         self.n_threads = available_threads()
@@ -146,26 +147,10 @@ class Mirror:
             or a loss was no longer finite, or where scikit-learn's own code has to run the epoch
             for another reason.
         """
-        solver = solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
-        if solver is None or self._has_weightless_batch(order):
+        losses = [] if self._has_weightless_batch(order) else self._run(order, None, 1)
+        if self._is_observed or not losses:
             self.write_back()
-            return None
-        if not self._is_newer and not self._load(solver):
-            return None
-        self._moments = self.network._moments_of(solver)
-        n_steps = self._save_snapshot()
-        self._is_newer = True
-        loss = self.network._run_epoch(self.rows, order, solver, self.n_threads)
-        is_finite = math.isfinite(loss) and self._has_finite_moments()
-        if not is_finite:
-            self._restore_snapshot(n_steps)
-        if self._is_observed or not is_finite:
-            self.write_back()
-        return loss if is_finite else None
-
-    def _has_finite_moments(self) -> bool:
-        """Whether no moment is NaN or infinite; weights stand still where the second is that."""
-        return self._moments is None or _core.all_finite(self._moments.values)
+        return losses[0] if losses else None
 
     def run_epochs(self, order: NDArray[np.int64], shuffle: Any, upper: int) -> list[float]:
         """Train for up to so many short epochs at once, unobserved.
@@ -178,16 +163,21 @@ class Mirror:
             Their losses, as `run_epoch` returns them. Empty where the next epoch is to be run by
             itself, which also finds out why.
         """
+        can_shuffle = shuffle is None or _core.can_shuffle(order, shuffle)
+        if self._is_observed or self._has_weightless_rows or upper < 2 or not can_shuffle:
+            return []
+        return self._run(order, shuffle, upper)
+
+    def _run(self, order: NDArray[np.int64], shuffle: Any, upper: int) -> list[float]:
+        """Run an epoch, or several; return the losses before one that is not finite."""
         solver = solver_of(self.optimizer, self.model.alpha, self.batch_size, self.network.dtype)
-        if self._is_observed or self._has_weightless_rows or upper < 2 or solver is None:
+        if solver is None or not (self._is_newer or self._load(solver)):
             return []
-        if not self._is_newer and not self._load(solver):
-            return []
-        self._moments = self.network._moments_of(solver)
-        self._is_newer = True
-        return self.network._run_epochs(
-            self.rows, order, solver, upper, shuffle, self._rate_after, self.n_threads, False
-        )
+        self._solver, self._is_newer = solver, True
+        rates = Rates(self._rate_after)
+        epochs = Epochs(self.rows, order, solver, rates, shuffle, True, self.n_threads)
+        losses = self.network._runner.run(epochs, upper)
+        return losses if math.isfinite(losses[-1]) else losses[:-1]
 
     def _rate_after(self, n_rows: int) -> float:
         """Return the learning rate after so many more rows."""
@@ -211,18 +201,6 @@ class Mirror:
                 interruption = another
         if interruption is not None:
             raise interruption
-
-    def _save_snapshot(self) -> int:
-        """Save parameters and moments; return how many steps they have seen."""
-        state = self.network._state(self._moments)
-        self._before = empty_like(self._before, state)
-        copy_each(self._before, state)
-        return self._moments.n_steps if self._moments else 0
-
-    def _restore_snapshot(self, n_steps: int) -> None:
-        copy_each(self.network._state(self._moments), self._before)
-        if self._moments:
-            self._moments.n_steps = n_steps
 
     def cache(self) -> None:
         """Cache the network for the model's next call: making one takes longer than a few rows."""
@@ -252,26 +230,26 @@ class Mirror:
 
     def _load_moments(self, solver: Solver) -> None:
         """Copy the optimiser's moments into the network."""
-        moments = self.network._moments_of(solver)
+        moments = self.network._state.moments_of(solver.rule)
         if moments is None:
             return
         n_layers = len(self.model.coefs_)
         moments.n_steps = getattr(self.optimizer, "t", 0)
-        for arena, name in zip(
-            moments.arenas, sklearn_internals.moments_of(self.optimizer), strict=True
-        ):
+        names = sklearn_internals.moments_of(self.optimizer)
+        for arena, name in zip(moments.arenas.values(), names, strict=True):
             arrays = getattr(self.optimizer, name)
-            copy_each(arena.weights, arrays[:n_layers])
-            copy_each(arena.biases, arrays[n_layers:])
+            _copy_each(arena.weights, arrays[:n_layers])
+            _copy_each(arena.biases, arrays[n_layers:])
 
     def _store(self) -> None:
         """Copy parameters and moments back, the latter with the dtypes that they have there."""
         self.network.store(self.model)
-        moments = self._moments
+        solver, state = self._solver, self.network._state
+        moments = None if solver is None else state.moments_of(solver.rule)
         if moments is None:
             return
         names = sklearn_internals.moments_of(self.optimizer)
-        for arena, name, dtypes in zip(moments.arenas, names, self._dtypes, strict=False):
+        for arena, name, dtypes in zip(moments.arenas.values(), names, self._dtypes, strict=False):
             views = [*arena.weights, *arena.biases]
             arrays = [np.array(view, dtype) for view, dtype in zip(views, dtypes, strict=True)]
             setattr(self.optimizer, name, arrays)
@@ -284,6 +262,12 @@ class Mirror:
                     * np.sqrt(1 - optimizer.beta_2**t)
                     / (1 - optimizer.beta_1**t)
                 )
+
+
+def _copy_each(to: Sequence[NDArray[Any]], arrays: Sequence[NDArray[Any]]) -> None:
+    """Copy each array into its counterpart."""
+    for place, values in zip(to, arrays, strict=True):
+        np.copyto(place, values)
 
 
 def _targets(model: Any, y: NDArray[Any]) -> NDArray[Any]:

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import _core
-from ..network import Network, Solver
-from ..network.solver import Rates
+from ..network import Network
+from ..network.runner import Epochs
 
 
 @dataclasses.dataclass
@@ -61,9 +60,9 @@ def _n_bytes(value: Any) -> int:
     return sum(map(_n_bytes, value)) if isinstance(value, (list, tuple)) else 0
 
 
-def _weight(rows: _core.Rows, order: NDArray[np.int64], solver: Solver) -> float:
+def _weight(epoch: Epochs) -> float:
     """Return what an epoch's loss is the mean over."""
-    return len(order) if solver.by_weight else rows.weight(order)
+    return len(epoch.order) if epoch.solver.by_weight else epoch.rows.weight(epoch.order)
 
 
 class Recorder:
@@ -88,16 +87,9 @@ class Recorder:
         self.n_steps = self.steps_an_epoch = 0
         self._loss_sum = self._weight = self._learning_rate = 0.0
 
-    def __call__(
-        self,
-        network: Network,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        n_threads: int,
-        rates: Rates | None = None,
-    ) -> float:
+    def __call__(self, network: Network, epoch: Epochs) -> float:
         """Run an epoch; see `Network._run_epoch`."""
+        order, solver = epoch.order, epoch.solver
         batch = min(solver.batch_size, len(order))
         self._learning_rate = solver.learning_rate
         if not self.snapshots:
@@ -107,11 +99,11 @@ class Recorder:
             self.snapshots[-1].rows = order[:batch].copy()
             self.snapshots[-1].learning_rate = solver.learning_rate
         self.steps_an_epoch = -(-len(order) // batch)
-        loss_sum, weight = self._run_copy(network, rows, order, solver, batch, rates)
-        loss = network._run_epoch(rows, order, solver, n_threads, rates)
+        loss_sum, weight = self._run_copy(network, epoch, batch)
+        loss = network._run_epoch(epoch)
         self.n_steps += self.steps_an_epoch
         self.epoch_losses.append(loss)
-        total = _weight(rows, order, solver)
+        total = _weight(epoch)
         self._count(loss * total - loss_sum, total - weight)
         if self.n_steps % self.every == 0:
             self._keep(network, order[:0])
@@ -122,30 +114,22 @@ class Recorder:
         if self.snapshots and self.snapshots[-1].step != self.n_steps:
             self._append(network, np.empty(0, dtype=np.int64), self.n_steps)
 
-    def _run_copy(
-        self,
-        network: Network,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        batch: int,
-        rates: Rates | None,
-    ) -> tuple[float, float]:
+    def _run_copy(self, network: Network, epoch: Epochs, batch: int) -> tuple[float, float]:
         """Keep the snapshots within an epoch; return loss and weight of the rows up to there."""
         network_copy, position, loss_sum, total = network.copy(), 0, 0.0, 0.0
         for step in self._stops():
-            part = order[position * batch : (step - self.n_steps) * batch]
-            weight = _weight(rows, part, solver)
-            rest = None if rates is None else rates.from_row(position * batch)
-            loss = network_copy._run_epoch(rows, part, solver, rates=rest) * weight
+            part = epoch.part(position * batch, (step - self.n_steps) * batch)
+            weight = _weight(part)
+            loss = network_copy._run_epoch(part) * weight
             if not math.isfinite(loss):
                 break
             position = step - self.n_steps
             loss_sum, total = loss_sum + loss, total + weight
             self._count(loss, weight)
-            if rates is not None:
-                self._learning_rate = rates.at(position * batch)
-            self._keep(network_copy, order[position * batch : (position + 1) * batch], step)
+            if epoch.rates is not None:
+                self._learning_rate = epoch.rates.at(position * batch)
+            rows = epoch.order[position * batch : (position + 1) * batch]
+            self._keep(network_copy, rows, step)
         return loss_sum, total
 
     def _stops(self) -> Iterator[int]:
@@ -211,21 +195,13 @@ class Runs:
         self._networks: list[Network] = []
         self.recorders: list[Recorder] = []
 
-    def __call__(
-        self,
-        network: Network,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        n_threads: int,
-        rates: Rates | None = None,
-    ) -> float:
+    def __call__(self, network: Network, epoch: Epochs) -> float:
         """Run an epoch; see `Network._run_epoch`."""
         if not self._networks or network is not self._networks[-1]:
             self._finish()
             self._networks.append(network)
             self.recorders.append(Recorder(*self._limits))
-        return self.recorders[-1](network, rows, order, solver, n_threads, rates)
+        return self.recorders[-1](network, epoch)
 
     def of(self, network: Network) -> Recorder:
         """Return what was recorded of the network that training ended with."""

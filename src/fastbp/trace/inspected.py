@@ -18,7 +18,6 @@ from ..network.checks import check_whole
 from ..network.data import as_matrix_of_row, as_rows, dense_rows
 from ..network.frames import names_of_columns
 from ..network.parameters import Arena
-from ..network.solvers import RULES
 
 Pair = tuple[NDArray[Any], NDArray[Any]]  # of W and of b
 
@@ -182,8 +181,8 @@ def solver_state(network: Network, solver: Solver | None = None) -> dict[str, Ar
     own = "" if solver is None else solver.rule.name
     return {
         name: arena
-        for rule, moments in sorted(network._moments.items(), key=lambda one: one[0] == own)
-        for name, arena in zip(RULES[rule].kept, moments.arenas, strict=True)
+        for _, moments in sorted(network._state.moments.items(), key=lambda one: one[0] == own)
+        for name, arena in moments.arenas.items()
     }
 
 

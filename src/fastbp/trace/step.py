@@ -13,6 +13,7 @@ from .. import _core
 from .._html import HtmlMixin
 from ..network import Network, Solver
 from ..network.network import warn_of_divergence
+from ..network.runner import Epochs
 from ..network.tables import loss_derivative
 from ..training.order import SampleRepeats
 from .chain_rule import Factors, chain_rule
@@ -405,14 +406,14 @@ def _run_step(
         return network_copy.step(
             np.asarray(inspected.X)[0], np.asarray(inspected.y)[0], solver.learning_rate
         )
-    loss = network_copy._run_epoch(weighted_row, np.zeros(1, dtype=np.int64), solver)
+    loss = network_copy._run_epoch(Epochs(weighted_row, np.zeros(1, dtype=np.int64), solver))
     if not math.isfinite(loss):
         warn_of_divergence("learning_rate", solver.learning_rate, stacklevel=5)
     return loss
 
 
 def _n_steps(network: Network, solver: Solver) -> int:
-    moments = network._moments.get(solver.rule.name)
+    moments = network._state.moments.get(solver.rule.name)
     return 0 if moments is None else moments.n_steps
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,14 +16,13 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network, Solver
-from ..network.solver import Rates
-from ..network.state import copy_each
+from ..network.runner import Epochs
 from .run import History
 from .schedule import Schedule
 from .stopping import BestEpoch, EarlyStopping, Ending, Validation
 
 # Runs an epoch in place of `Network._run_epoch` and observes it: see recording/recorder.py.
-EpochHook = Callable[[Network, _core.Rows, NDArray[np.int64], Solver, int, Rates | None], float]
+EpochHook = Callable[[Network, Epochs], float]
 EPOCH_HOOK: contextvars.ContextVar[EpochHook | None] = contextvars.ContextVar(
     "epoch_hook", default=None
 )
@@ -83,42 +81,33 @@ def train_epochs(
         Why training ended: the loss no longer fell (or the score no longer rose), the loss is not
         finite, all epochs were made, or ``notifier`` said so; divergence also where it did.
     """
-    is_observed = (
-        validation is not None or notifier is not None or verbose or EPOCH_HOOK.get() is not None
-    )
-    shuffled = order if shuffle is None else np.empty_like(order)
+    hook = EPOCH_HOOK.get()
+    is_observed = validation is not None or notifier is not None or verbose or hook is not None
     pace = schedule or Schedule("constant", solver.learning_rate)
     left = max_iter
     judged_by_score = validation is not None and validation.stops
     best = BestEpoch(network, rows) if max_iter > 1 and not judged_by_score else None
-
-    def rate(n_rows: int) -> float:  # after so many more rows
-        return pace.rate(history.n_rows + n_rows)
-
     try:
         while left > 0:
             if notifier is not None:
                 notifier.begin()
-            if rate(0) != solver.learning_rate:
-                solver = dataclasses.replace(solver, learning_rate=rate(0))
             rates = pace.rates(history.n_rows, solver.batch_size)
-            alone = is_observed or rates is not None
-            max_epochs = (
-                1 if alone else left if stopping is None else int(min(left, stopping.epochs_left))
-            )
-            start = None if best is None else _Start(network, shuffle, history.n_rows, pace)
-            losses = network._run_epochs(rows, order, solver, max_epochs, shuffle, rate, n_threads)
-            if best is not None and start is not None and losses:
-                after = functools.partial(start.after, rows, order, shuffled, solver, n_threads)
-                best.note(losses, after)
-            if not losses:
-                losses = [
-                    _run_epoch(network, rows, order, shuffled, solver, shuffle, n_threads, rates)
-                ]
+            if rates.at(0) != solver.learning_rate:
+                solver = dataclasses.replace(solver, learning_rate=rates.at(0))
+            epochs = Epochs(rows, order, solver, rates, shuffle, n_threads=n_threads)
+            max_epochs = left if stopping is None else int(min(left, stopping.epochs_left))
+            if best is not None:
+                best.begin(epochs)
+            if hook is not None:
+                losses = [hook(network, epochs.shuffled())]
+            else:
+                losses = network._runner.run(epochs, 1 if is_observed else max_epochs)
+            if best is not None:
+                best.note(losses)
+            if not math.isfinite(losses[-1]):
+                network.reset_solver()
                 if best is not None:
-                    best.note(losses)
-            if best is not None and not math.isfinite(losses[-1]):
-                best.restore_best()
+                    best.restore_best()
             _note_epochs(history, losses, len(order), is_call)  # at once: before another Ctrl-C
             left -= len(losses)
             if validation is not None:
@@ -144,73 +133,11 @@ def train_epochs(
             validation.restore_best(network)
 
 
-class _Start:
-    """The state before epochs that run together, to run some of them again."""
-
-    def __init__(self, network: Network, shuffle: Any, n_rows: int, pace: Schedule) -> None:
-        self._network, self._shuffle = network, shuffle
-        self._n_rows, self._pace = n_rows, dataclasses.replace(pace)
-        self._random = None if shuffle is None else shuffle.get_state(legacy=False)
-        self._n_samples = network._n_samples
-        self._n_steps = {n: moments.n_steps for n, moments in network._moments.items()}
-
-    def after(
-        self,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        shuffled: NDArray[np.int64],
-        solver: Solver,
-        n_threads: int,
-    ) -> Callable[[int], None]:
-        """Return a function that runs the first n of the last epochs again."""
-        state = [array.copy() for array in self._network._before]
-
-        def rate(n_rows: int) -> float:
-            return self._pace.rate(self._n_rows + n_rows)
-
-        def run_again(n: int) -> None:
-            network, shuffle = self._network, self._shuffle
-            random = None if shuffle is None else shuffle.get_state(legacy=False)
-            moments = network._moments_of(solver)
-            copy_each(network._state(moments), state)
-            if moments is not None:
-                moments.n_steps = self._n_steps.get(solver.rule.name, 0)
-            n_samples, network._n_samples = network._n_samples, self._n_samples
-            if shuffle is not None:
-                shuffle.set_state(self._random)
-            done = network._run_epochs(rows, order, solver, n, shuffle, rate, n_threads)
-            if not done:
-                _run_epoch(network, rows, order, shuffled, solver, shuffle, n_threads)
-            network._n_samples = n_samples
-            if shuffle is not None:
-                shuffle.set_state(random)
-
-        return run_again
-
-
 def _note_epochs(history: History, losses: list[float], n_rows: int, is_call: bool) -> None:
     if is_call:
         history.add_call(losses[0], n_rows)
     else:
         history.add(losses, n_rows)
-
-
-def _run_epoch(
-    network: Network,
-    rows: _core.Rows,
-    order: NDArray[np.int64],
-    shuffled: NDArray[np.int64],
-    solver: Solver,
-    shuffle: Any,
-    n_threads: int,
-    rates: Rates | None = None,
-) -> float:
-    """Run one epoch, in an order of its own in ``shuffled``."""
-    if shuffle is not None:
-        np.copyto(shuffled, order)
-        _core.shuffle(shuffled, shuffle)
-    run = EPOCH_HOOK.get() or Network._run_epoch
-    return run(network, rows, shuffled, solver, n_threads, rates)
 
 
 def _judged(loss: float, validation: Validation | None, history: History) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network, Solver
+from ..network.plan import Workload
 from ..network.solver import Rates
 from ..network.tables import is_of_z
 from .run import Restart
@@ -51,9 +52,7 @@ def train_in_lanes(
                 np.copyto(shuffled, order)
                 _core.shuffle(shuffled, shuffle)
             n_rows = running[0].history.n_rows
-            losses = lane_group.run_epoch(
-                rows, shuffled, schedule.rate(n_rows), schedule.rates(n_rows, 1)
-            )
+            losses = lane_group.run_epoch(rows, shuffled, schedule.rates(n_rows, 1))
             epoch += 1
             for number, restart in enumerate(members):
                 if restart.ending is None:
@@ -147,36 +146,20 @@ class LaneGroup:
                 array[...] = lane
 
     def run_epoch(
-        self,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        learning_rate: float | None = None,
-        rates: Rates | None = None,
+        self, rows: _core.Rows, order: NDArray[np.int64], rates: Rates | None = None
     ) -> NDArray[np.float64]:
-        """Run `Network.train_epoch` in all lanes; return their losses.
+        """Run `Network.train_epoch` in all lanes, at these rates or the solver's; return losses.
 
-        Where no learning rate or rates within the epoch are given, with that of the solver.
-
-        A network that diverges leaves, with its weights before that slice.
+        A network that diverges leaves, with its weights before that piece.
         """
         lanes, solver = self._lanes, self._solver
         sums = np.zeros((lanes.n_groups, lanes.n_lanes))
         some = next(iter(self.networks.values()))
-        rate = solver.learning_rate if learning_rate is None else learning_rate
-        pieces = some._slices(rows, len(order), ROWS)
-        for start, stop in pieces if rates is None else rates.cut(pieces):
+        rates = rates or Rates(lambda _: solver.learning_rate)
+        work = Workload(some._layers, some._arena, rows)
+        for start, stop in rates.cut(work.pieces(len(order), ROWS)):
             np.copyto(self._before, lanes.values)
-            lanes.train(
-                rows,
-                order,
-                start,
-                stop,
-                rate if rates is None else rates.at(start),
-                solver.momentum,
-                solver.nesterov,
-                solver.alpha,
-                sums,
-            )
+            lanes.train(rows, order, start, stop, solver.compiled(0), rates.at(start), sums)
             if not math.isfinite(sums.sum()):
                 for number in np.flatnonzero(~np.isfinite(sums)).tolist():
                     if number in self.networks:
@@ -198,9 +181,9 @@ class LaneGroup:
         lanes = self._lanes
         group, lane = divmod(number, lanes.n_lanes)
         pairs = [(lanes.weights, network.weights), (lanes.biases, network.biases)]
-        moments = network._moments_of(self._solver)
+        moments = network._state.moments_of(self._solver.rule)
         if moments is not None:
-            velocities = moments.arenas[0]
+            velocities = moments.arenas["velocities"]
             pairs += [
                 (lanes.weight_velocities, velocities.weights),
                 (lanes.bias_velocities, velocities.biases),

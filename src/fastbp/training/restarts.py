@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Solver
+from ..network.state import State
 from .epochs import train_epochs
 from .lanes import MAX_VALUES, train_in_lanes
 from .run import History, Restart
@@ -97,11 +98,11 @@ def train_restarts(
         )
 
     done, before = 0, None
-    initial: list[NDArray[Any]] = []
+    initial: list[State] = []
     if notifier is None and len(restarts) > 1:  # callbacks follow one network at a time
         before = copy.deepcopy(shuffle)
         if restarts[0].network.n_parameters <= MAX_VALUES:  # else not in lanes anyway
-            initial = [restart.network._arena.values.copy() for restart in restarts]
+            initial = [restart.network._state.save_parameters() for restart in restarts]
         done = train_in_lanes(restarts, rows, order, solver, max_iter, shuffle, verbose)
     for restart in restarts:
         if restart.ending is not None:
@@ -122,10 +123,9 @@ def train_restarts(
         shuffle.set_state(best.shuffle.get_state())
 
 
-def _begin_again(restart: Restart, initial: NDArray[Any], shuffle: Any) -> None:
+def _begin_again(restart: Restart, initial: State, shuffle: Any) -> None:
     """Take a restart back to its initial parameters: trained alone, it keeps its best epoch."""
-    np.copyto(restart.network._arena.values, initial)
+    restart.network._state.restore(initial)
     stopping = restart.stopping
     restart.history, restart.ending, restart.shuffle = History(), None, shuffle
     restart.stopping = EarlyStopping(stopping.tol, stopping.n_iter_no_change)
-    restart.network.reset_solver()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import inspect
@@ -64,12 +65,13 @@ class Schedule:
             rate *= min(1.0, (self.epoch(n_rows) + 1) / (n_warm + 1))
         return max(rate, MIN_RATE)
 
-    def rates(self, n_rows: int, batch_size: int) -> Rates | None:
-        """Return the rates within an epoch, or None where the first one holds for all of it."""
+    def rates(self, n_rows: int, batch_size: int) -> Rates:
+        """Return the rates of the epochs that begin after so many rows."""
         every = -(-ROWS_A_RATE // batch_size) * batch_size
+        now = copy.copy(self)  # whatever `lower` does later
         if self.n_an_epoch <= every or not self._moves:
-            return None
-        return Rates(lambda n: self.rate(n_rows + n), every)
+            return Rates(lambda n: now.rate(n_rows + n))
+        return Rates(lambda n: now.rate(n_rows + n), every)
 
     def epoch(self, n_rows: int) -> float:
         """Return how many epochs of this fit there were before; a whole number where one begins."""

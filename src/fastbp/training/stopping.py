@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, Literal
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 from .. import _core
 from ..network import Network
 from ..network.arrays import blocks_of
+from ..network.runner import Epochs
+from ..network.state import State
 
 Ending = Literal["converged", "diverged", "max_iter", "stopped"]
 
@@ -62,29 +63,41 @@ class BestEpoch:
 
     def __init__(self, network: Network, rows: _core.Rows) -> None:
         self._network, self._rows = network, rows
-        self._initial = network._arena.values.copy()
-        self._best: NDArray[Any] | None = None
+        self._initial = network._state.save_parameters()
+        self._best: State | None = None
         self._run_again: Callable[[], object] | None = None
         self._loss = math.inf
 
-    def note(
-        self, losses: list[float], replay: Callable[[], Callable[[int], object]] | None = None
-    ) -> None:
-        """Take the losses of epochs that just ended.
+    def begin(self, epochs: Epochs) -> None:
+        """Take the epochs that are to be run."""
+        self._epochs = epochs
+        self._random = None if epochs.shuffle is None else epochs.shuffle.get_state(legacy=False)
 
-        `replay` returns what runs so many of them once more; one epoch alone needs none.
-        """
+    def note(self, losses: list[float]) -> None:
+        """Take the losses of those that were."""
         best = int(np.argmin(losses))
         if not losses[best] < self._loss:
             return
         self._loss = losses[best]
-        if best == len(losses) - 1:
-            values = self._network._arena.values
-            self._best = values.copy() if self._best is None else self._best
-            np.copyto(self._best, values)
+        if best == sum(map(math.isfinite, losses)) - 1:  # one that diverges is taken back
+            self._best = self._network._state.save_parameters(self._best)
             self._run_again = None
-        elif replay is not None:
-            self._run_again = functools.partial(replay(), best + 1)
+        else:
+            self._run_again = self._replay(best + 1)
+
+    def _replay(self, n: int) -> Callable[[], object]:
+        """Return a function that runs the first n of these epochs again."""
+        network, epochs, random = self._network, self._epochs, self._random
+        assert network._runner.start is not None  # once epochs have been run
+        start = network._runner.start.save()
+
+        def run_again() -> None:
+            network._state.restore(start)
+            if epochs.shuffle is not None:
+                epochs.shuffle.set_state(random)
+            network._runner.run(epochs, n)
+
+        return run_again
 
     def restore_best(self) -> None:
         """Give the network the best epoch's parameters, or the initial ones if they are better.
@@ -92,16 +105,20 @@ class BestEpoch:
         An epoch's loss is that of its rows just before their steps: what the last steps of it have
         left may be far worse.
         """
-        network, values = self._network, self._network._arena.values
+        network, shuffle = self._network, self._epochs.shuffle
+        n_samples, random = network._state.n_samples, None
         if self._run_again is not None:
+            random = None if shuffle is None else shuffle.get_state(legacy=False)
             self._run_again()
+            network._state.n_samples = n_samples
+            if shuffle is not None:
+                shuffle.set_state(random)
         elif self._best is not None:
-            np.copyto(values, self._best)
-        found, loss = values.copy(), network._loss_of(self._rows)
-        np.copyto(values, self._initial)
-        if loss < network._loss_of(self._rows) and _core.all_finite(found):
-            np.copyto(values, found)
-        network.reset_solver()
+            network._state.restore(self._best)
+        found, loss = network._state.save_parameters(), network._loss_of(self._rows)
+        network._state.restore(self._initial)
+        if loss < network._loss_of(self._rows) and _core.all_finite(found.parameters.values):
+            network._state.restore(found)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +149,7 @@ class Validation:
     stops : bool
         Training ends by the score, and with the parameters that had the best.
     best_score : float
-    best : ndarray or None
+    best : State or None
         The parameters that had it, where they are to be kept.
     """
 
@@ -140,7 +157,7 @@ class Validation:
     score: Score | None = None
     stops: bool = True
     best_score: float = -math.inf
-    best: NDArray[Any] | None = None
+    best: State | None = None
 
     def evaluate(self, network: Network, n_threads: int = 1) -> tuple[float, float]:
         """Return the mean loss of the rows, and the score."""
@@ -150,7 +167,7 @@ class Validation:
             score = self._score(self.score, network, n_threads)
         if score > self.best_score:
             self.best_score = score
-            self.best = network._arena.values.copy() if self.stops else None
+            self.best = network._state.save_parameters() if self.stops else None
         return loss, score
 
     def _score(self, score: Score, network: Network, n_threads: int) -> float:
@@ -166,6 +183,7 @@ class Validation:
 
     def restore_best(self, network: Network) -> None:
         """Set a network to the best parameters, and reset its solver."""
-        if self.best is not None and not np.array_equal(self.best, network._arena.values):
-            np.copyto(network._arena.values, self.best)
-            network.reset_solver()
+        if self.best is None:
+            return
+        if not np.array_equal(self.best.parameters.values, network._arena.values):
+            network._state.restore(self.best)
