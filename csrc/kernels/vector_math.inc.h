@@ -171,7 +171,7 @@ INLINE vec v_sqrt_by_products(vec s) {
     const vec x = v_fma(v_mul(seed, h), more, seed), root = v_mul(s, x);
     h = v_fnma(root, x, one);
     const vec better = v_fma(v_mul(root, h), v_fma(v_set1(0.375), h, v_set1(0.5)), root);
-    /* 2^-511 at the least, and infinity where s is: what stands above has NaN there */
+    /* Of smaller s what stands above falls short, and of infinity it has the wrong sign. */
     return v_max(better, v_fma(s, v_set1(0x1p-600), v_set1(0x1p-511)));
 }
 #endif
