@@ -261,5 +261,5 @@ def test_a_network_that_is_there_keeps_its_memory():
 def test_a_network_in_training_takes_no_state():
     network = trained()
     state = network.__getstate__()
-    with network._training(), pytest.raises(RuntimeError, match="trained by another thread"):
+    with network._runner.training(), pytest.raises(RuntimeError, match="trained by another thread"):
         network.__setstate__(state)
