@@ -145,6 +145,30 @@ class TestDivergence:
             np.testing.assert_array_equal(W, V)
 
 
+class TestErrorsInTraining:
+    @pytest.mark.parametrize("warm_start", [True, False])
+    @pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"n_init": 3}, {"batch_size": 9}])
+    def test_a_schedule_that_fails_halfway_leaves_the_model_as_it_was(self, options, warm_start):
+        model = BackpropRegressor(
+            hidden_layer_sizes=4, random_state=0, max_iter=20, warm_start=warm_start, **options
+        )
+        quiet(lambda: model.fit(X, TARGET))
+        before, curve, predictions = model.network_, model.loss_curve_[:], model.predict(X)
+        model.set_params(learning_rate=lambda done: 1.0 if done < 0.5 else np.nan)
+        with pytest.raises(ValueError, match="learning_rate"):
+            model.fit(X, TARGET)
+        assert model.network_ is before
+        assert model.loss_curve_ == curve
+        np.testing.assert_array_equal(model.predict(X), predictions)
+        assert sklearn.utils.validation.check_is_fitted(model) is None
+
+    def test_a_model_that_was_not_fitted_is_not_after_an_error(self):
+        model = BackpropRegressor(hidden_layer_sizes=4, learning_rate=lambda done: np.nan)
+        with pytest.raises(ValueError, match="learning_rate"):
+            model.fit(X, TARGET)
+        assert not [name for name in vars(model) if name.endswith("_")]
+
+
 class TestGrowth:
     """A loss that is finite, but far from where it began."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import functools
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -103,10 +105,11 @@ class Backprop(Parameters, CallbackSupport, Fitted):
         """
         warm_start = self.warm_start and hasattr(self, "network_")
         held_out = _explicit_validation_set(X_val, y_val, sample_weight_val)
-        data = self._prepare_training(
-            X, y, sample_weight, FitRequest(warm_start, held_out=held_out)
-        )
-        run = self._run_fit(data, warm_start, X, y, sample_weight)
+        with _unchanged_by_errors(self, warm_start):
+            data = self._prepare_training(
+                X, y, sample_weight, FitRequest(warm_start, held_out=held_out)
+            )
+            run = self._run_fit(data, warm_start, X, y, sample_weight)
         if run is not None:
             warn_of_outcome(self, run, data.X, data.targets)
         return self
@@ -452,6 +455,26 @@ class Backprop(Parameters, CallbackSupport, Fitted):
                     "continue from its weights. Call fit with warm_start=False to begin again."
                 )
         return network
+
+
+@contextlib.contextmanager
+def _unchanged_by_errors(model: Backprop, in_place: bool) -> Iterator[None]:
+    """Give a model back as it was before an error in training: of a schedule, or a callback.
+
+    ``in_place``: the training changes the network and the history that there are. What Ctrl-C ends
+    keeps what was learnt.
+    """
+    before = dict(vars(model))
+    state = model.network_._state.save() if in_place else None
+    history = copy.deepcopy(model._history) if in_place else None
+    try:
+        yield
+    except Exception:
+        model.__dict__ = before
+        if state is not None and history is not None:
+            model.network_._state.restore(state)
+            model._history = history
+        raise
 
 
 def _explicit_validation_set(
