@@ -337,7 +337,7 @@ def test_verbose_says_what_the_held_out_rows_show(capsys):
 
 
 def test_running_out_of_epochs_speaks_of_the_score():
-    with pytest.warns(ConvergenceWarning, match="while the validation score still improved"):
+    with pytest.warns(ConvergenceWarning, match="the validation score still improved"):
         regressor(early_stopping=True, max_iter=2).fit(*regression())
 
 

@@ -679,7 +679,7 @@ def test_divergence_warns_once_stops_and_leaves_a_usable_model():
     assert [w.category for w in warned] == [fastbp.DivergenceWarning]
     message = str(warned[0].message)
     assert "smaller learning_rate_init" in message
-    assert "scale inputs" in message
+    assert "scale the inputs" in message
     assert warned[0].filename == __file__
     with pytest.warns(fastbp.DivergenceWarning, match="learning_rate_init") as warned:
         model.partial_fit(1e200 * X, y)

@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
-from .._messages import counted
+from .._messages import counted, level_of_caller
 from ..network.arrays import blocks_of, blocks_of_rows
 from ..network.frames import names_of_columns
 from .features import checked_features
@@ -111,7 +111,7 @@ def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> N
         f"X_val lies far outside of the rows trained on: {name} goes from {low:.4g} to {high:.4g} "
         f"in X, but from {low_val:.4g} to {high_val:.4g} in X_val. If X was scaled, scale X_val "
         'alike; in a pipeline, by transform_input=["X_val"] (see the user guide).',
-        stacklevel=5,
+        stacklevel=level_of_caller(),
     )
 
 

@@ -340,7 +340,8 @@ def _train_network(
     order = np.arange(rows.n, dtype=np.int64)
     ending = train_epochs(network, rows, order, solver, History(), max_iter=n_epochs)
     if ending == "diverged":
-        warn_of_divergence("learning_rate", solver.learning_rate, stacklevel=4)
+        kept = "of the best epoch (or, if they are better, the initial ones)"
+        warn_of_divergence("learning_rate", solver.learning_rate, stacklevel=4, kept=kept)
 
 
 def _recording(
