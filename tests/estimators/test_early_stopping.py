@@ -369,9 +369,9 @@ FRAME = pd.DataFrame(X, columns=list("abcd"))
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"X_val": X}, "need both X_val and y_val"),
-        ({"y_val": Y}, "need both X_val and y_val"),
-        ({"sample_weight_val": np.ones(240)}, "need both X_val and y_val"),
+        ({"X_val": X}, "Pass X_val and y_val together"),
+        ({"y_val": Y}, "Pass X_val and y_val together"),
+        ({"sample_weight_val": np.ones(240)}, "Pass X_val and y_val together"),
         (
             {"X_val": X[:, :3], "y_val": Y},
             "X_val has 3 features, but BackpropClassifier is expecting 4",

@@ -445,5 +445,5 @@ def _explicit_validation_set(
     if X_val is None and y_val is None and sample_weight_val is None:
         return None
     if X_val is None or y_val is None:
-        raise ValueError("Rows held out need both X_val and y_val")
+        raise ValueError("Pass X_val and y_val together: a validation set needs both")
     return ValidationSet(X_val, y_val, sample_weight_val)
