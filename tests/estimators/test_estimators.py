@@ -671,6 +671,15 @@ def test_verbose_prints_a_line_an_epoch(capsys):
     assert [line.split(",")[0] for line in lines] == [f"Iteration {i}" for i in range(1, 7)]
 
 
+@pytest.mark.parametrize("kind", [BackpropClassifier, BackpropRegressor])
+def test_layers_and_activation_may_be_positional_and_nothing_else(kind):
+    model = kind((8, 3), "tanh")
+    assert (model.hidden_layer_sizes, model.activation) == ((8, 3), "tanh")
+    assert clone(model).get_params() == model.get_params()
+    with pytest.raises(TypeError, match="positional argument"):
+        kind((8, 3), "tanh", "squared_error")
+
+
 def test_divergence_warns_once_stops_and_leaves_a_usable_model():
     X, y = regression()
     with warnings.catch_warnings(record=True) as warned:

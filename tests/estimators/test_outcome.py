@@ -9,9 +9,18 @@ import numpy as np
 import pytest
 import sklearn
 from scipy.sparse import csr_array
-from sklearn.datasets import make_moons
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_linnerud,
+    load_wine,
+    make_moons,
+)
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
@@ -412,6 +421,35 @@ class TestHeldOutUnits:
         model = make_pipeline(StandardScaler(), self.network())
         with pytest.warns(UserWarning, match=r"column 0 goes from -.*transform_input"):
             model.fit(train, y, backpropclassifier__X_val=held_out, backpropclassifier__y_val=y_val)
+
+    @pytest.mark.parametrize("swapped", [False, True])
+    @pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
+    def test_rows_in_other_units_are_warned_of_though_they_are_not_large(self, load, swapped):
+        rows, _ = load(return_X_y=True)
+        train, held_out = train_test_split(rows, random_state=0)
+        scaler = StandardScaler().fit(train)
+        given = (
+            (train, scaler.transform(held_out)) if swapped else (scaler.transform(train), held_out)
+        )
+        with pytest.warns(UserWarning, match=r"X_val lies far outside"):
+            warn_of_other_units(BackpropClassifier(), given[0], *given)
+
+    @pytest.mark.parametrize(
+        "load",
+        [load_iris, load_wine, load_breast_cancer, load_digits, load_diabetes, load_linnerud],
+    )
+    def test_ordinary_splits_are_not_warned_of(self, load):
+        rows, _ = load(return_X_y=True)
+        halves = [(rows[::2], rows[1::2])]
+        splits = [
+            train_test_split(rows, test_size=size, random_state=seed)
+            for size in (0.05, 0.25, 0.75)
+            for seed in range(10)
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for train, held_out in halves + splits:
+                warn_of_other_units(BackpropClassifier(), train, train, held_out)
 
     @pytest.mark.parametrize("kinds", ["dense, sparse", "sparse, sparse", "sparse, dense"])
     def test_sparse_rows_that_were_not_scaled_are_warned_of_too(self, kinds):
