@@ -117,6 +117,19 @@ def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> N
     )
 
 
+def _shares_of_distant(
+    X: NDArray[Any], held_out: Any, moments: Moments | None = None
+) -> NDArray[np.float64]:
+    """Return which share of the rows held out is far from the mean, column by column."""
+    mean, deviation = moments or _mean_and_deviation(X)
+    most, n_far = FAR * deviation, np.zeros(X.shape[1])
+    n_rows, n_columns = held_out.shape
+    for start, stop in blocks_of(n_rows, n_rows * n_columns * held_out.dtype.itemsize):
+        block = held_out[start:stop]
+        n_far += (np.abs((block.toarray() if issparse(block) else block) - mean) > most).sum(axis=0)
+    return np.where(most > 0, n_far / n_rows, 0)
+
+
 def _column_of_other_units(X: Any, held_out: Any) -> int | None:
     """Return the column in which rows held out are farthest from those trained on, if far."""
     moments = None if issparse(X) else _mean_and_deviation(X)
@@ -145,19 +158,6 @@ def _mean_and_deviation(X: NDArray[Any]) -> Moments:
     for start, stop in blocks_of_rows(X):
         squares += np.square(X[start:stop] - mean).sum(axis=0) / len(X)
     return mean, np.sqrt(squares)
-
-
-def _shares_of_distant(
-    X: NDArray[Any], held_out: Any, moments: Moments | None = None
-) -> NDArray[np.float64]:
-    """Return which share of the rows held out is far from the mean, column by column."""
-    mean, deviation = moments or _mean_and_deviation(X)
-    most, n_far = FAR * deviation, np.zeros(X.shape[1])
-    n_rows, n_columns = held_out.shape
-    for start, stop in blocks_of(n_rows, n_rows * n_columns * held_out.dtype.itemsize):
-        block = held_out[start:stop]
-        n_far += (np.abs((block.toarray() if issparse(block) else block) - mean) > most).sum(axis=0)
-    return np.where(most > 0, n_far / n_rows, 0)
 
 
 def _shares_of_large(X: Any, held_out: Any) -> NDArray[np.float64]:
