@@ -615,13 +615,6 @@ def test_a_clone_is_unfitted_and_learns_the_same():
     assert_same_bits(model, copy.fit(X, y))
 
 
-def test_all_parameters_are_keywords():
-    with pytest.raises(TypeError, match="positional"):
-        BackpropRegressor((10,))
-    with pytest.raises(TypeError, match="positional"):
-        BackpropClassifier((10,))
-
-
 # -- when training ends ------------------------------------------------------------------------
 
 
