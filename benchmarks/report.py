@@ -49,15 +49,21 @@ def bound(one: Verdict) -> str:
 
 
 def measured(one: Verdict) -> str:
-    return "-" if one.value is None else value_text(one, one.value)
+    if one.value is None:
+        return "-"
+    text = value_text(one, one.value)
+    limits = (one.goal.at_least, one.goal.at_most)
+    if not one.met and text in (value_text(one, limit) for limit in limits if limit is not None):
+        return value_text(one, one.value, 5)  # what is shown as the limit, but misses it
+    return text
 
 
 def met(one: Verdict) -> str:
     return {None: "not measured", True: "yes", False: "**no**"}[one.met]
 
 
-def value_text(one: Verdict, value: float) -> str:
-    return f"{value:.3g} {one.goal.unit}".rstrip()
+def value_text(one: Verdict, value: float, n_digits: int = 3) -> str:
+    return f"{value:.{n_digits}g} {one.goal.unit}".rstrip()
 
 
 def by_columns(cases: dict[str, Case]) -> list[tuple[tuple[str, ...], dict[str, Case]]]:

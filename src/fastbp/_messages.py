@@ -1,9 +1,10 @@
-"""Words that messages share: counts with their nouns, and what a wrong value was meant to be."""
+"""What messages share: counts with their nouns, what a wrong value was meant to be, whose line."""
 
 from __future__ import annotations
 
 import difflib
 import numbers
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,21 @@ def noun_for(n: int, noun: str) -> str:
     if n == 1:
         return noun
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
+
+
+def level_of_caller() -> int:
+    """Return the ``stacklevel`` with which a warning names the line that called fastbp.
+
+    However many of its own functions that line is away: `fit` is called by users and by `record`.
+    """
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == __name__.partition(".")[0]
 
 
 def advice_on(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import fastbp
@@ -254,6 +256,23 @@ def test_only_curves_that_did_not_diverge_are_drawn(monkeypatch):
     assert [len(line.get_xdata()) for line in half.lines] == [0, 2]
     assert max(half.get_ylim()) < 3
     assert [len(line.get_xdata()) for line in whole.lines] == [2, 2]
+
+
+@pytest.mark.parametrize("first", [0.003, 0.1, 1.3, 40])
+@pytest.mark.parametrize("span", [1, 2, 4.5, 6, 12, 1e5])
+def test_labels_of_the_time_axis_do_not_overlap(monkeypatch, span, first):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, file, format: figures.append(figure))
+    runs = [dataclasses.replace(a_run(), seconds=s) for s in (first, first * span)]
+    picture.draw([a_comparison(*runs)] * 3, Path("curves.png"))
+    FigureCanvasAgg(figures[0]).draw()
+    for axes in figures[0].axes:
+        low, high = axes.get_xlim()
+        ticks = [*axes.xaxis.get_major_ticks(), *axes.xaxis.get_minor_ticks()]
+        shown = [t.label1 for t in ticks if low <= t.get_loc() <= high and t.label1.get_text()]
+        boxes = sorted((t.get_window_extent() for t in shown), key=lambda box: box.x0)
+        assert boxes
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 def test_a_score_below_guessing_is_said_in_one_line():

@@ -128,9 +128,32 @@ CLASS_WEIGHTS = [
     ([1, 2, 3], r"class_weight must be None, .*; got \[1, 2, 3\]"),
     ({"a": -1}, r"class_weight\['a'\] must be at least 0; got -1"),
     ({"a": "heavy"}, r"class_weight\['a'\] must be a number; got 'heavy'"),
-    ({"z": 2}, "classes.* are not in class_weight"),
+    ({"z": 2}, "weight for 'z', which is not a class of y; the classes .* are not in class_weight"),
     ({"a": 0, "b": 0}, "only one class among the rows with a weight above 0: .'c'."),
 ]
+
+
+def test_complex_rows_are_refused_in_a_short_sentence():
+    rows = np.random.default_rng(0).normal(size=(300, 4)) + 1j
+    for X in (rows, csr_array(rows)):
+        with pytest.raises(ValueError, match=r"Complex data not supported: X holds complex128$"):
+            BackpropClassifier().fit(X, np.arange(300) % 2)
+
+
+def test_numbers_written_as_text_are_converted_and_other_text_is_refused():
+    rows = np.random.default_rng(0).normal(size=(20, 2)).round(2)
+    y = np.arange(20) % 2
+    model = BackpropClassifier(hidden_layer_sizes=2, random_state=0)
+    expected = model.partial_fit(rows, y, classes=[0, 1]).predict_proba(rows)
+    texts = rows.astype(str)
+    frame = pd.DataFrame(texts, columns=["a", "b"])
+    for X in (texts, texts.astype(object), texts.tolist(), frame):
+        model = BackpropClassifier(hidden_layer_sizes=2, random_state=0)
+        model.partial_fit(X, y, classes=[0, 1])
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
+    frame.loc[3, "b"] = "tall"
+    with pytest.raises(ValueError, match="column 'b' holds text, 'tall'"):
+        BackpropClassifier().fit(frame, y)
 
 
 @pytest.mark.parametrize(("class_weight", "message"), CLASS_WEIGHTS)

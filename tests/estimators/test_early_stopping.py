@@ -337,7 +337,7 @@ def test_verbose_says_what_the_held_out_rows_show(capsys):
 
 
 def test_running_out_of_epochs_speaks_of_the_score():
-    with pytest.warns(ConvergenceWarning, match="while the validation score still improved"):
+    with pytest.warns(ConvergenceWarning, match="the validation score still improved"):
         regressor(early_stopping=True, max_iter=2).fit(*regression())
 
 
@@ -369,9 +369,9 @@ FRAME = pd.DataFrame(X, columns=list("abcd"))
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"X_val": X}, "need both X_val and y_val"),
-        ({"y_val": Y}, "need both X_val and y_val"),
-        ({"sample_weight_val": np.ones(240)}, "need both X_val and y_val"),
+        ({"X_val": X}, "Pass X_val and y_val together"),
+        ({"y_val": Y}, "Pass X_val and y_val together"),
+        ({"sample_weight_val": np.ones(240)}, "Pass X_val and y_val together"),
         (
             {"X_val": X[:, :3], "y_val": Y},
             "X_val has 3 features, but BackpropClassifier is expecting 4",

@@ -615,13 +615,6 @@ def test_a_clone_is_unfitted_and_learns_the_same():
     assert_same_bits(model, copy.fit(X, y))
 
 
-def test_all_parameters_are_keywords():
-    with pytest.raises(TypeError, match="positional"):
-        BackpropRegressor((10,))
-    with pytest.raises(TypeError, match="positional"):
-        BackpropClassifier((10,))
-
-
 # -- when training ends ------------------------------------------------------------------------
 
 
@@ -671,6 +664,15 @@ def test_verbose_prints_a_line_an_epoch(capsys):
     assert [line.split(",")[0] for line in lines] == [f"Iteration {i}" for i in range(1, 7)]
 
 
+@pytest.mark.parametrize("kind", [BackpropClassifier, BackpropRegressor])
+def test_layers_and_activation_may_be_positional_and_nothing_else(kind):
+    model = kind((8, 3), "tanh")
+    assert (model.hidden_layer_sizes, model.activation) == ((8, 3), "tanh")
+    assert clone(model).get_params() == model.get_params()
+    with pytest.raises(TypeError, match="positional argument"):
+        kind((8, 3), "tanh", "squared_error")
+
+
 def test_divergence_warns_once_stops_and_leaves_a_usable_model():
     X, y = regression()
     with warnings.catch_warnings(record=True) as warned:
@@ -679,7 +681,7 @@ def test_divergence_warns_once_stops_and_leaves_a_usable_model():
     assert [w.category for w in warned] == [fastbp.DivergenceWarning]
     message = str(warned[0].message)
     assert "smaller learning_rate_init" in message
-    assert "scale inputs" in message
+    assert "scale the inputs" in message
     assert warned[0].filename == __file__
     with pytest.warns(fastbp.DivergenceWarning, match="learning_rate_init") as warned:
         model.partial_fit(1e200 * X, y)

@@ -10,9 +10,18 @@ import pytest
 import sklearn
 from scipy.sparse import csr_array
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import make_moons
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_digits,
+    load_iris,
+    load_linnerud,
+    load_wine,
+    make_moons,
+)
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
@@ -270,6 +279,58 @@ class TestOneAnswer:
             model.fit(X, np.full(len(X), 3.0))
 
 
+class TestAdvice:
+    """What the warnings of training that failed say to try."""
+
+    def message(self, rows, y, **options):
+        model = BackpropRegressor(hidden_layer_sizes=8, random_state=0, **options)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            model.fit(rows, y)
+        (warning,) = warned
+        assert warning.category is DivergenceWarning
+        return str(warning.message)
+
+    @pytest.mark.parametrize(
+        ("factor_X", "factor_y", "first"),
+        [
+            (1e3, 1, "First scale the inputs, which are large (for instance with sklearn.prep"),
+            (1, 1e5, "First scale the targets, which are large (for instance with sklearn.comp"),
+            (1e3, 1e5, "First scale the inputs and the targets, which are large"),
+            (1, 1, "Try a smaller learning_rate_init than 10000, and scale inputs and targets"),
+        ],
+    )
+    @pytest.mark.parametrize("kind", [np.asarray, csr_array])
+    def test_what_is_large_is_to_be_scaled_first(self, kind, factor_X, factor_y, first):
+        rows = kind(factor_X * X)
+        message = self.message(rows, factor_y * TARGET, learning_rate_init=1e4)
+        assert first in message
+
+    def test_an_alpha_that_pulls_all_weights_to_0_is_named(self):
+        options = {"learning_rate_init": 0.01, "tol": 0, "max_iter": 50}
+        message = self.message(X, TARGET, alpha=10, **options)
+        assert "same output for every row" in message
+        assert "a smaller alpha than 10" in message
+        assert "smaller alpha" in self.message(X, TARGET, alpha=1, learning_rate_init=1e4)
+        assert "alpha" not in self.message(X, TARGET, alpha=1e-9, learning_rate_init=1e4)
+        small = {"batch_size": 100, "learning_rate_init": 1e4}  # a hundredth of it beside a row
+        assert "alpha" not in self.message(X, TARGET, alpha=1e-4, **small)
+
+    def test_a_large_momentum_is_named_where_it_is_used(self):
+        options = {"learning_rate_init": 1e4}
+        assert "a smaller momentum than 0.99" in self.message(X, TARGET, momentum=0.99, **options)
+        assert "momentum" not in self.message(X, TARGET, momentum=0.9, **options)
+
+    def test_weights_that_predict_hardly_better_than_a_constant_are_called_so(self):
+        message = self.message(1e3 * X, TARGET, learning_rate_init=1e4)
+        assert "Do not use this model: it predicts hardly better than a constant" in message
+        # Epochs that learn before one that diverges.
+        rate = {"learning_rate": lambda done: 1e-2 if done < 0.5 else 1e9, "max_iter": 20}
+        message = self.message(X, TARGET, learning_rate_init=1.0, **rate)
+        assert "Training diverged" in message
+        assert "Do not use" not in message
+
+
 class TestEnd:
     def test_an_infinite_patience_makes_all_epochs_without_a_warning(self):
         model = BackpropRegressor(
@@ -286,6 +347,50 @@ class TestEnd:
             model.set_params(max_iter=5, tol=1e-6).fit(X, TARGET)
         with pytest.warns(ConvergenceWarning, match="has not improved by more than tol=0.1 for 4"):
             model.set_params(max_iter=5, tol=0.1, learning_rate_init=1e-6).fit(X, TARGET)
+
+    def test_the_warning_says_what_was_waited_for(self):
+        model = BackpropRegressor(hidden_layer_sizes=4, random_state=0, n_iter_no_change=7)
+        message = r"after max_iter=5 epochs, before the loss .* for n_iter_no_change=7 epochs: "
+        with pytest.warns(ConvergenceWarning, match=message):
+            model.set_params(max_iter=5).fit(X, TARGET)
+
+    @pytest.mark.parametrize(
+        ("schedule", "options", "ends_as_planned"),
+        [
+            ("cosine", None, True),
+            ("one_cycle", None, True),
+            (lambda done: 1 - done, None, True),
+            ("constant", {"warmup": 0.5}, True),
+            ("exponential", None, False),
+            ("constant", {"warmup": 0.0}, False),
+        ],
+    )
+    def test_schedules_that_last_for_all_epochs_end_without_a_warning(
+        self, schedule, options, ends_as_planned
+    ):
+        model = BackpropRegressor(
+            hidden_layer_sizes=4, learning_rate=schedule, learning_rate_options=options, max_iter=6
+        )
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            model.set_params(learning_rate_init=0.01, random_state=0).fit(X, TARGET)
+        assert [w.category for w in warned] == ([] if ends_as_planned else [ConvergenceWarning])
+
+    def test_a_warning_names_the_line_of_the_user_also_through_record(self):
+        model = BackpropRegressor(hidden_layer_sizes=4, max_iter=2, random_state=0)
+        held_out = {"X_val": 1e3 * X, "y_val": TARGET}
+        for call in (
+            lambda: model.fit(X, TARGET),
+            lambda: fastbp.record(model, X, TARGET),
+            lambda: model.set_params(learning_rate_init=1e9).fit(X, TARGET),
+            lambda: fastbp.record(model, X, TARGET),
+            lambda: model.set_params(learning_rate_init=1e-3).fit(X, TARGET, **held_out),
+        ):
+            with warnings.catch_warnings(record=True) as warned:
+                warnings.simplefilter("always")
+                call()
+            assert warned
+            assert {w.filename for w in warned} == {__file__}
 
     @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber", "quantile"])
     def test_a_tol_that_is_large_beside_the_targets_is_named(self, loss):
@@ -359,6 +464,35 @@ class TestHeldOutUnits:
         model = make_pipeline(StandardScaler(), self.network())
         with pytest.warns(UserWarning, match=r"column 0 goes from -.*transform_input"):
             model.fit(train, y, backpropclassifier__X_val=held_out, backpropclassifier__y_val=y_val)
+
+    @pytest.mark.parametrize("swapped", [False, True])
+    @pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
+    def test_rows_in_other_units_are_warned_of_though_they_are_not_large(self, load, swapped):
+        rows, _ = load(return_X_y=True)
+        train, held_out = train_test_split(rows, random_state=0)
+        scaler = StandardScaler().fit(train)
+        given = (
+            (train, scaler.transform(held_out)) if swapped else (scaler.transform(train), held_out)
+        )
+        with pytest.warns(UserWarning, match=r"X_val lies far outside"):
+            warn_of_other_units(BackpropClassifier(), given[0], *given)
+
+    @pytest.mark.parametrize(
+        "load",
+        [load_iris, load_wine, load_breast_cancer, load_digits, load_diabetes, load_linnerud],
+    )
+    def test_ordinary_splits_are_not_warned_of(self, load):
+        rows, _ = load(return_X_y=True)
+        halves = [(rows[::2], rows[1::2])]
+        splits = [
+            train_test_split(rows, test_size=size, random_state=seed)
+            for size in (0.05, 0.25, 0.75)
+            for seed in range(10)
+        ]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for train, held_out in halves + splits:
+                warn_of_other_units(BackpropClassifier(), train, train, held_out)
 
     @pytest.mark.parametrize("kinds", ["dense, sparse", "sparse, sparse", "sparse, dense"])
     def test_sparse_rows_that_were_not_scaled_are_warned_of_too(self, kinds):

@@ -1080,7 +1080,9 @@ def test_lbfgs_is_scikit_learns_own():
     X, y = rows("number")
     theirs, ours = pair("number", solver="lbfgs", max_iter=30)
     theirs.fit(X, y)
+    calls.clear()
     ours.fit(X, y)
+    assert calls == {"solver is lbfgs": 1}
     assert all(np.array_equal(a, b) for a, b in zip(theirs.coefs_, ours.coefs_, strict=True))
     assert theirs.n_iter_ == ours.n_iter_
 

@@ -12,7 +12,14 @@ import pytest
 from cases import parameters_of
 from sklearn.exceptions import NotFittedError
 
-from fastbp import BackpropClassifier, BackpropRegressor, Network, record, sensitivity_of_loss
+from fastbp import (
+    BackpropClassifier,
+    BackpropRegressor,
+    DivergenceWarning,
+    Network,
+    record,
+    sensitivity_of_loss,
+)
 from fastbp._printable import printable
 from fastbp.plot import (
     GradientFlowDisplay,
@@ -169,6 +176,17 @@ def test_a_curve_that_falls_far_is_logarithmic_and_a_diverged_one_says_so():
     diverged = LossCurveDisplay(epochs=[1, 2], losses=[1, np.inf]).plot()
     assert diverged.line_.get_ydata().tolist() == [1]
     assert "diverged" in diverged.ax_.get_legend().get_texts()[0].get_text()
+    assert texts_of(diverged) == []
+
+
+def test_a_fit_that_diverged_in_its_first_epoch_says_so_in_the_axes():
+    model = BackpropRegressor(learning_rate_init=1e9, random_state=0)
+    with pytest.warns(DivergenceWarning):
+        model.fit(X, Y)
+    assert model.loss_curve_ == [np.inf]
+    display = LossCurveDisplay.from_estimator(model)
+    (text,) = texts_of(display)
+    assert "diverged in the first epoch" in text
 
 
 def test_the_gradient_flow_has_a_line_for_each_layer(recorded):
@@ -223,6 +241,10 @@ def test_the_way_ends_at_the_model_and_lies_within_the_picture(recorded):
             assert coordinates.min() < display.path[:, k].min()
             assert coordinates.max() > display.path[:, k].max()
         assert display.path_losses[-1] == pytest.approx(display.loss)
+        legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        assert any(text.startswith("path of training") for text in legend)
+        if not options:
+            assert display.labels[0].startswith("principal direction 1 (")
     start = LossSurfaceDisplay.from_estimator(
         model, X, LABELS, recording=recording, n_points=5, parameters=[(1, 0, 0)]
     ).path[0, 0]
@@ -278,6 +300,23 @@ def test_bars_are_means_with_and_without_sign(regressor):
     labels = [label.get_text() for label in display.ax_.get_yticklabels()]
     assert labels == [X.columns[k] for k in display.shown_]
     assert display.ax_.get_title(loc="left") == "the 3 strongest of 4 features"
+
+
+def test_axes_name_what_has_no_names_as_the_page_does():
+    values = X.to_numpy()
+    two = BackpropClassifier(**SMALL).fit(values, LABELS == "a")
+    display = SensitivityDisplay.from_estimator(two, values)
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert sorted(labels) == ["x[0]", "x[1]", "x[2]", "x[3]"]
+    assert set(labels) <= set(texts_of(NetworkDisplay.from_estimator(two)))
+    assert display.ax_.get_xlabel().startswith("derivative of the probability of class True\n")
+    three = BackpropClassifier(**SMALL).fit(values, np.arange(60) % 3)
+    display = SensitivityDisplay.from_estimator(three, values)
+    labels = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert labels == ["class 0", "class 1", "class 2"]
+    number = BackpropRegressor(**SMALL).fit(values, Y)
+    display = SensitivityDisplay.from_estimator(number, values)
+    assert display.ax_.get_xlabel().startswith("derivative of output 0\n")
 
 
 def test_several_outputs_are_a_table(recorded):

@@ -241,6 +241,32 @@ def test_diverging_training_is_recorded_up_to_its_end():
         assert "from before it diverged" in recording.to_html()
 
 
+@pytest.mark.parametrize("every", [90, 1000])
+def test_the_last_snapshot_of_training_that_diverged_late_is_what_was_kept(every):
+    def rate(done):  # learns, then makes it worse, then diverges
+        return 0.02 if done < 0.5 else 0.25 if done < 0.8 else 1e9
+
+    model = small(learning_rate_init=1.0, learning_rate=rate, activation="tanh")
+    model.set_params(max_iter=10, tol=0)
+    with pytest.warns(DivergenceWarning):
+        recording = record(model, X, 2 * X[:, 0], every=every)
+    losses = recording.epoch_losses
+    assert min(losses) < 0.2 * losses[-2]
+    assert recording.diverged
+    assert bits(recording.network(-1)) == bits(model.network_)
+
+
+def test_a_recording_prints_as_one_line():
+    recording = record(small(), X, X[:, 0])
+    line = repr(recording)
+    assert str(recording) == line
+    sizes = "-".join(map(str, recording.layer_sizes))
+    assert line.startswith(f"Recording of {sizes}, {len(recording)} snapshots, loss ")
+    assert line.endswith(f" to {recording.losses[-1]:.3g}")
+    assert "\n" not in line
+    assert len(line) < 100
+
+
 def test_outputs_are_called_what_the_targets_are():
     pay = pd.Series(X[:, 0], name="pay")
     assert record(small(), X, pay).names.outputs == ("pay",)

@@ -219,3 +219,11 @@ def test_times_are_judged_and_shown_in_the_unit_of_the_goal():
     one = judged("a", figures_of("one", a=4e-6), at_most=5, unit="us")
     assert one.met is True
     assert (report.measured(one), report.bound(one)) == ("4 us", "at most 5 us")
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(1.3023, "1.3023 us"), (1.2999, "1.3 us"), (1.3456, "1.35 us")]
+)
+def test_a_figure_that_just_misses_its_goal_is_shown_with_more_digits(value, shown):
+    one = judged("a", figures_of("one", a=value * 1e-6), at_most=1.3, unit="us")
+    assert report.measured(one) == shown

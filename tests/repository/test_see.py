@@ -16,7 +16,7 @@ def test_the_guide_runs(capsys, tmp_path, monkeypatch):
     pyplot.switch_backend("agg")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     names = {}
     for block in blocks:
         exec(compile(block, "docs/see.md", "exec"), names)

@@ -112,7 +112,7 @@ right.set(title="dE/dy", xlabel="shower flow y", yticks=(-1, 0, 1))
 #
 # With two valves this looks like a matter of taste. With thousands of pipes and hundreds of showers
 # it is what lets a valve become somebody's own: those that matter to a shower serve it, and the
-# others are left in peace.
+# others are not changed.
 #
 # Why small steps
 # ---------------
@@ -197,7 +197,7 @@ ax.legend()
 # Too small a rate gets there tomorrow; too large a one jumps from one side to the other. The right
 # one is different for every system. A thousandth is a safe first try.
 #
-# ``ChainTuner`` is this loop, made fit for real valves: for chains and trees of any size, noise,
+# ``ChainTuner`` is this loop, extended for real valves: for chains and trees of any size, noise,
 # dead zones, stops. And it cuts a move where the sensitivities say that the target is, so that no
 # rate is too large.
 
@@ -231,8 +231,8 @@ for solver, eta in [("sgd", 0.01), ("momentum", 0.01), ("adagrad", 0.5)]:
     print(f"{solver:<9} eta = {eta:<5} {result.n_evaluations:4} looks")
 
 # %%
-# Where each look is dear, ``learning_rate="auto"`` goes as far as the sensitivities say the target
-# lies, every time:
+# If evaluations are expensive, ``learning_rate="auto"`` goes as far as the sensitivities say the
+# target lies, every time:
 
 result = ChainTuner(plumbing(), target=WANTED, learning_rate="auto").tune()
 print(result)

@@ -30,7 +30,7 @@ def show_config() -> None:
         "built": ", ".join(_core.built_isas()),
         "runs here": ", ".join(_core.available_isas()),
         "BLAS": f"{blas.get('name', 'unknown')} {blas.get('version', '')} (NumPy's)",
-        "threads": f"1 a model, of {os.cpu_count()} processors; the GIL is released while training",
+        "threads": f"1 per model, of {os.cpu_count()} processors; training releases the GIL",
     }
     for name, value in rows.items():
         print(f"{name + ':':<17}{value}")

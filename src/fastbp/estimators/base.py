@@ -205,7 +205,7 @@ class Backprop(Parameters, CallbackSupport, Fitted):
             is_call=True,
         )
         if ending == "diverged":
-            warn_of_divergence("learning_rate_init", self.learning_rate_init, stacklevel=4)
+            warn_of_divergence("learning_rate_init", self.learning_rate_init)
         return self
 
     def _try_plain_step(self, prepared: PreparedCall, X: Any, y: Any) -> bool:
@@ -483,5 +483,5 @@ def _explicit_validation_set(
     if X_val is None and y_val is None and sample_weight_val is None:
         return None
     if X_val is None or y_val is None:
-        raise ValueError("Rows held out need both X_val and y_val")
+        raise ValueError("Pass X_val and y_val together: a validation set needs both")
     return ValidationSet(X_val, y_val, sample_weight_val)

@@ -80,9 +80,9 @@ class BackpropClassifier(ClassifierMixin, Convertible):
 
     def __init__(
         self,
-        *,
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: str | Sequence[str] = "relu",
+        *,
         solver: str = "sgd",
         alpha: float = 0.0,
         batch_size: int = 1,

@@ -25,21 +25,21 @@ alpha : float, default=0.0
     Strength of the L2 penalty on weights: a batch of b rows moves along
     ``(sum of row gradients + alpha W) / b``. Biases are not penalised.
 batch_size : int, default=1
-    Rows a step.
+    Number of rows per step.
 learning_rate : $schedules or callable, default="constant"
-    What to do to ``learning_rate_init`` in the course of training:
+    How the learning rate changes during training, given ``learning_rate_init``:
 
     $about_schedules
 
     A callable takes the share of ``max_iter`` epochs that is done, from 0 to below 1, and returns
     the factor of ``learning_rate_init``, a finite number above 0.
 
-    "invscaling" and "adaptive" set the rate before each epoch, and are for ``solver="sgd"`` only.
-    The others are for every solver, and set it again within an epoch, after every 10,000 rows
-    (whole batches). They begin again with each `fit`, and count on ``max_iter`` epochs, even if
-    ``tol`` ends training before. `partial_fit`, which has no end to count on, takes
-    ``learning_rate_init``; but it follows "invscaling", and goes on with the rate that an
-    "adaptive" `fit` has come to.
+    "invscaling" and "adaptive" set the rate before each epoch, with ``solver="sgd"`` only: they are
+    ignored by the other solvers. The others are for every solver, and set it again within an
+    epoch, after every 10,000 rows (whole batches). They begin again with each `fit`, and count on
+    ``max_iter`` epochs, even if ``tol`` ends training before. `partial_fit`, which has no end to
+    count on, takes ``learning_rate_init``; but it follows "invscaling", and goes on
+    with the rate that an "adaptive" `fit` has come to.
 learning_rate_init : float, default=0.001
     Length of a step relative to the gradient. If training diverges, try a tenth.
 power_t : float, default=0.5
@@ -115,7 +115,8 @@ loss_curve_ : list of float
     some more: a stream does not make the model grow.
 diverged_ : bool
     Whether training diverged in the last epoch. `fit` then keeps the weights of the best epoch, or
-    the initial ones if none is better, and `partial_fit` those before the call.
+    the initial ones if those are better (with ``early_stopping``, those of the best score), and
+    `partial_fit` those from before the call.
 loss_, best_loss_ : float
     Its last and its smallest value.
 validation_loss_curve_ : list of float, or None

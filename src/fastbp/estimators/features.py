@@ -63,6 +63,8 @@ def checked_features(estimator: Any, X: Any, dtype: np.dtype[Any] | None = None)
     except OverflowError as error:  # of whole numbers of hundreds of digits
         raise ValueError(f"X must hold numbers that a float can hold: {error}") from error
     except ValueError as error:
+        if str(error).startswith("Complex data not supported"):  # and the whole of it
+            raise ValueError(f"Complex data not supported: X holds {X.dtype}") from None
         if "convert string" not in str(error):
             raise
         raise ValueError(

@@ -158,7 +158,7 @@ class Fitted(BaseEstimator):
 
     @property
     def diverged_(self) -> bool:
-        """Whether the last epoch diverged: the weights are those of a better epoch before it."""
+        """Whether training diverged in the last epoch; the class says which weights are kept."""
         return math.isinf(self.loss_)
 
     @property

@@ -14,14 +14,18 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import validate_data
 
-from .._messages import counted
+from .._messages import counted, level_of_caller
 from ..network.arrays import as_numbers, blocks_of, blocks_of_rows
 from ..network.frames import names_of_columns
 from .features import checked_features
 
 FAR = 10  # standard deviations of the rows trained on,
 FAR_SHARE = 0.1  # which so many of the rows held out are away in a column
-FEW_NUMBERS = 10  # of a sparse column, which say little about its units
+SHIFTED = 5  # or so many is the mean of the rows held out away in a column,
+MOSTLY_SHIFTED = 2.5  # or so many in at least half of the columns
+FEW_NUMBERS = 10  # of a sparse column, or rows, which say little about units
+
+Moments = tuple[NDArray[np.float64], NDArray[np.float64]]  # of each column: mean, deviation
 
 
 def held_out_rows(
@@ -81,7 +85,7 @@ def named_as_held_out() -> Iterator[None]:
 
 
 def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> None:
-    """Warn where rows held out lie far outside of those trained on: they were not scaled alike.
+    """Warn where rows held out are far from those trained on: they were not scaled alike.
 
     A pipeline scales the X that it hands on to `fit`, but not what it does not know of. Where X is
     sparse, it is the size of the numbers that are not 0 that is compared: how many there are says
@@ -99,11 +103,9 @@ def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> N
     if not held_out.shape[0]:
         return
     with np.errstate(over="ignore", invalid="ignore"):
-        compare = _shares_of_large if issparse(checked_X) else _shares_of_distant
-        share = compare(checked_X, held_out)
-    if share.max() < FAR_SHARE:
+        column = _column_of_other_units(checked_X, held_out)
+    if column is None:
         return
-    column = int(share.argmax())
     names = names_of_columns(X)
     name = f"column {names[column]!r}" if names else f"column {column}"
     (low, high), (low_val, high_val) = (_range(rows, column) for rows in (checked_X, held_out))
@@ -111,7 +113,7 @@ def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> N
         f"X_val lies far outside of the rows trained on: {name} goes from {low:.4g} to {high:.4g} "
         f"in X, but from {low_val:.4g} to {high_val:.4g} in X_val. If X was scaled, scale X_val "
         'alike; in a pipeline, by transform_input=["X_val"] (see the user guide).',
-        stacklevel=5,
+        stacklevel=level_of_caller(),
     )
 
 
@@ -133,23 +135,51 @@ def warn_of_other_targets(y: NDArray[Any], y_val: Any) -> None:
         f"y_val lies far outside of the targets trained on: from {low_val:.4g} to {high_val:.4g}, "
         f"but y goes from {low:.4g} to {high:.4g}. If y was scaled, as by a "
         "TransformedTargetRegressor, scale y_val alike.",
-        stacklevel=5,
+        stacklevel=level_of_caller(),
     )
 
 
-def _shares_of_distant(X: NDArray[Any], held_out: Any) -> NDArray[np.float64]:
+def _shares_of_distant(
+    X: NDArray[Any], held_out: Any, moments: Moments | None = None
+) -> NDArray[np.float64]:
     """Return which share of the rows held out is far from the mean, column by column."""
-    mean, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    for start, stop in blocks_of_rows(X):
-        mean += X[start:stop].sum(axis=0, dtype=np.float64) / len(X)
-    for start, stop in blocks_of_rows(X):
-        squares += np.square(X[start:stop] - mean).sum(axis=0) / len(X)
-    most, n_far = FAR * np.sqrt(squares), np.zeros(X.shape[1])
+    mean, deviation = moments or _mean_and_deviation(X)
+    most, n_far = FAR * deviation, np.zeros(X.shape[1])
     n_rows, n_columns = held_out.shape
     for start, stop in blocks_of(n_rows, n_rows * n_columns * held_out.dtype.itemsize):
         block = held_out[start:stop]
         n_far += (np.abs((block.toarray() if issparse(block) else block) - mean) > most).sum(axis=0)
     return np.where(most > 0, n_far / n_rows, 0)
+
+
+def _column_of_other_units(X: Any, held_out: Any) -> int | None:
+    """Return the column in which rows held out are farthest from those trained on, if far."""
+    moments = None if issparse(X) else _mean_and_deviation(X)
+    share = (
+        _shares_of_large(X, held_out)
+        if moments is None
+        else _shares_of_distant(X, held_out, moments)
+    )
+    if share.max() >= FAR_SHARE:
+        return int(share.argmax())
+    if moments is None or min(len(X), held_out.shape[0]) < FEW_NUMBERS:
+        return None
+    mean, deviation = moments
+    shift = np.abs(np.asarray(held_out.mean(axis=0, dtype=np.float64)).ravel() - mean)
+    shifts = np.divide(shift, deviation, out=np.zeros(len(mean)), where=deviation > 0)
+    if shifts.max() > SHIFTED or 2 * np.count_nonzero(shifts > MOSTLY_SHIFTED) >= len(shifts):
+        return int(shifts.argmax())
+    return None
+
+
+def _mean_and_deviation(X: NDArray[Any]) -> Moments:
+    """Return the mean and the standard deviation of each column."""
+    mean, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    for start, stop in blocks_of_rows(X):
+        mean += X[start:stop].sum(axis=0, dtype=np.float64) / len(X)
+    for start, stop in blocks_of_rows(X):
+        squares += np.square(X[start:stop] - mean).sum(axis=0) / len(X)
+    return mean, np.sqrt(squares)
 
 
 def _shares_of_large(X: Any, held_out: Any) -> NDArray[np.float64]:

@@ -238,6 +238,19 @@ def check_class_weight(class_weight: Any, incremental: bool) -> None:
         )
 
 
+def _check_labels_of_weights(class_weight: Mapping[Any, float], classes: NDArray[Any]) -> None:
+    """Refuse weights of labels that do not occur, if classes that do have none: a mistake."""
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    without = [label for label in known if label not in class_weight]
+    if unknown and without:
+        raise ValueError(
+            f"class_weight has a weight for {unknown[0]!r}, which is not a class of y; the classes "
+            f"{without[:10]}{' and others' if len(without) > 10 else ''} are not in class_weight. "
+            "Give the labels as they are in y; classes that you leave out have weight 1"
+        )
+
+
 def weights_with_classes(
     sample_weight: NDArray[np.float64] | None,
     class_weight: Any,
@@ -252,6 +265,7 @@ def weights_with_classes(
     if class_weight is None:
         return sample_weight
     if isinstance(class_weight, Mapping):
+        _check_labels_of_weights(class_weight, classes)
         factors = compute_class_weight(dict(class_weight), classes=classes, y=classes)
     else:
         totals = np.bincount(numbers, weights=sample_weight, minlength=len(classes))

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from scipy.special import entr, xlogy
 from sklearn.exceptions import ConvergenceWarning
 
-from .._messages import counted, noun_for
+from .._messages import counted, level_of_caller, noun_for
 from ..exceptions import DivergenceWarning
 from ..network import Network
 from ..network.arrays import blocks_of
 from ..network.data import as_rows, dense_rows
-from ..network.network import warn_of_divergence
 from ..training.run import Restart
 
 ROWS_LOOKED_AT = 1000
@@ -27,10 +27,16 @@ LARGE_TOL = 0.01  # of the loss of a constant prediction
 # as far away. The other losses grow as that, not as its square.
 GROWN = {"squared_error": 1e6, "poisson": 1e6}
 GROWN_OTHERS = 1e3
-SCALE = (
-    "scale inputs and targets (for instance with sklearn.preprocessing.StandardScaler and "
-    "sklearn.compose.TransformedTargetRegressor)"
-)
+SCALE_X = "sklearn.preprocessing.StandardScaler"
+SCALE_Y = "sklearn.compose.TransformedTargetRegressor"
+SCALE = f"scale inputs and targets (for instance with {SCALE_X} and {SCALE_Y})"
+LARGE = 10.0  # root mean square of a column, or of targets, from which on scaling comes first
+LARGE_PENALTY = 0.1  # beside the targets: then it is much of what moves the weights
+LARGE_DECAY = 0.1  # share of a weight that the penalty takes off it in a step
+LARGE_MOMENTUM = 0.9
+HARDLY_BETTER = 0.9  # of the loss of a constant prediction, or more: the model is of no use
+# Schedules whose rate falls, or rises, until the last of all epochs: training ends as planned.
+TO_THE_END = ("cosine", "one_cycle")
 
 
 def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> None:
@@ -45,23 +51,25 @@ def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> 
         What it was trained on.
     """
     if run.ending == "diverged":
-        warn_of_divergence(
-            "learning_rate_init",
-            model.learning_rate_init,
-            stacklevel=4,
-            kept="of the best epoch so far (or, if they are better, the initial ones)",
-        )
+        _warn_of_divergence(model, run, X, targets)
     elif _has_grown(run, *(constants := _losses_of_constants(run.network, targets))):
-        _warn_of_growth(model, run, constants[0])
-    elif _answers_alike(run.network, X, targets):
-        warnings.warn(
-            "Training ended in a network that gives the same output for every row. Try another "
-            f"learning_rate_init than {model.learning_rate_init:g}, a smaller tol or a larger "
-            f"n_iter_no_change, activations other than {model.activation!r}, and {SCALE}.",
-            DivergenceWarning,
-            stacklevel=3,
+        first, last = _losses_of_fit(run)
+        _warn(
+            f"Training ended with a loss of {last:.3g}: its first epoch had {first:.3g}, and a "
+            f"constant prediction has {constants[0]:.3g}.",
+            _advice(model, run.network, X, targets),
         )
-    elif run.ending == "max_iter" and math.isfinite(run.stopping.n_iter_no_change):
+    elif _answers_alike(run.network, X, targets):
+        others = (
+            f"another learning_rate_init than {model.learning_rate_init:g}",
+            "a smaller tol or a larger n_iter_no_change",
+            f"activations other than {model.activation!r}",
+        )
+        _warn(
+            "Training ended in a network that gives the same output for every row.",
+            _advice(model, run.network, X, targets, others),
+        )
+    elif run.ending == "max_iter" and not _ends_as_planned(run):
         _warn_of_max_iter(model, run)
     elif run.ending == "converged" and not run.stopping.judges_scores:
         _warn_of_large_tol(model, run.network, targets)
@@ -115,15 +123,83 @@ def _has_grown(run: Restart, constant: float, zeros: float) -> bool:
     return last > grown * first and last > (constant or zeros)
 
 
-def _warn_of_growth(model: Any, run: Restart, constant: float) -> None:
-    first, last = _losses_of_fit(run)
-    warnings.warn(
-        f"Training ended with a loss of {last:.3g}: its first epoch had {first:.3g}, and a "
-        f"constant prediction has {constant:.3g}. Try a smaller learning_rate_init than "
-        f"{model.learning_rate_init:g}, and {SCALE}.",
-        DivergenceWarning,
-        stacklevel=4,
+def _warn(*sentences: str, category: type[Warning] = DivergenceWarning) -> None:
+    warnings.warn(" ".join(filter(None, sentences)), category, stacklevel=level_of_caller())
+
+
+def _warn_of_divergence(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> None:
+    best = "of the best validation score" if run.stopping.judges_scores else "of the best epoch"
+    _warn(
+        f"Training diverged with learning_rate_init={model.learning_rate_init:g}: the loss has "
+        "grown beyond all bounds, or a weight is no longer finite. It stopped, and the weights "
+        f"{best} (or, if they are better, the initial ones) are kept.",
+        _verdict_on_kept(run.network, X, targets),
+        _advice(model, run.network, X, targets),
     )
+
+
+def _verdict_on_kept(network: Network, X: Any, targets: NDArray[Any]) -> str:
+    """Say if the weights that are kept after divergence are of no use."""
+    constant, _ = _losses_of_constants(network, targets)
+    loss = network.loss(X, targets)
+    if loss < HARDLY_BETTER * constant or not math.isfinite(constant):
+        return ""
+    return (
+        "Do not use this model: it predicts hardly better than a constant, or worse (its loss is "
+        f"{loss:.3g}, that of the best constant {constant:.3g})."
+    )
+
+
+def _advice(
+    model: Any, network: Network, X: Any, targets: NDArray[Any], others: tuple[str, ...] = ()
+) -> str:
+    """Say what to try: first to scale what is large, then other parameters."""
+    large_X = _largest_size(X) > LARGE
+    has_scale = network.loss_name not in ("log_loss", "poisson")  # classes and counts have none
+    large_y = has_scale and _largest_size(targets) > LARGE
+    tries = list(others or (f"a smaller learning_rate_init than {model.learning_rate_init:g}",))
+    if _penalty_is_large(model, network, len(targets), targets):
+        tries.append(f"a smaller alpha than {model.alpha:g}, whose penalty is large here")
+    if model.solver == "sgd" and model.momentum > LARGE_MOMENTUM:
+        tries.append(f"a smaller momentum than {model.momentum:g}")
+    if not (large_X or large_y):
+        return f"Try {', '.join([*tries, ''])}and {SCALE}."
+    names = [name for name, is_large in (("inputs", large_X), ("targets", large_y)) if is_large]
+    ways = [way for way, is_large in ((SCALE_X, large_X), (SCALE_Y, large_y)) if is_large]
+    return (
+        f"First scale the {' and the '.join(names)}, which are large (for instance with "
+        f"{' and '.join(ways)}). Then try {', or '.join(tries)}."
+    )
+
+
+def _largest_size(values: Any) -> float:
+    """Return the largest root mean square of the columns of some rows."""
+    numbers = np.linspace(0, values.shape[0] - 1, min(ROWS_LOOKED_AT, values.shape[0]))
+    some = values[numbers.astype(np.intp)].astype(np.float64)
+    with np.errstate(over="ignore"):
+        squares = some.multiply(some) if issparse(some) else np.square(some)
+        return math.sqrt(squares.mean(axis=0).max())
+
+
+def _penalty_is_large(model: Any, network: Network, n_rows: int, targets: NDArray[Any]) -> bool:
+    """Whether the penalty may well be what pulls the weights to 0, or makes them oscillate."""
+    penalty = model.alpha / min(model.batch_size, n_rows)  # beside the mean gradient of a row
+    if model.solver == "adamw":  # whose penalty is apart from the gradient
+        return bool(model.alpha > 1 or model.learning_rate_init * model.alpha > LARGE_DECAY)
+    with np.errstate(over="ignore"):  # of targets that are huge
+        beside_targets = LARGE_PENALTY * np.max(_spread(targets, network))
+    return bool(penalty > beside_targets or model.learning_rate_init * penalty > LARGE_DECAY)
+
+
+def _ends_as_planned(run: Restart) -> bool:
+    """Whether training is meant to end after all epochs, not once there is no more progress."""
+    schedule = run.schedule
+    if math.isinf(run.stopping.n_iter_no_change):
+        return True
+    if schedule is None:
+        return False
+    kind = schedule.kind
+    return callable(kind) or kind in TO_THE_END or bool(schedule.options.get("warmup"))
 
 
 def _answers_alike(network: Network, X: Any, targets: NDArray[Any]) -> bool:
@@ -180,18 +256,14 @@ def _differ(X: Any, network: Network) -> bool:
 def _warn_of_max_iter(model: Any, run: Restart) -> None:
     judged = "validation score" if run.stopping.judges_scores else "loss"
     n = run.stopping.n_without
-    still = f"while the {judged} still improved by more than tol={model.tol:g}"
-    stood = (
-        f"before it was sure that the {judged} no longer improves: it has not improved by more "
-        f"than tol={model.tol:g} for {counted(n, 'epoch')}, and "
-        f"n_iter_no_change is {model.n_iter_no_change}"
-    )
-    warnings.warn(
-        f"Training ended after max_iter={model.max_iter} {noun_for(model.max_iter, 'epoch')} "
-        f"{stood if n else still}. Raise "
-        "max_iter, or choose a larger learning_rate_init or tol.",
-        ConvergenceWarning,
-        stacklevel=4,
+    still = f"in the last one, the {judged} still improved by more than tol={model.tol:g}"
+    stood = f"it has not improved by more than tol={model.tol:g} for {counted(n, 'epoch')} so far"
+    _warn(
+        f"Training ended after max_iter={model.max_iter} {noun_for(model.max_iter, 'epoch')}, "
+        f"before the {judged} had stopped improving for n_iter_no_change="
+        f"{model.n_iter_no_change} {noun_for(model.n_iter_no_change, 'epoch')}: "
+        f"{stood if n else still}. Raise max_iter, or choose a larger learning_rate_init or tol.",
+        category=ConvergenceWarning,
     )
 
 
@@ -202,10 +274,9 @@ def _warn_of_large_tol(model: Any, network: Network, targets: NDArray[Any]) -> N
     constant, _ = _losses_of_constants(network, targets)
     way_out = "" if network.loss_name == "poisson" else f", or {SCALE}"  # counts have no scale
     if 0 < constant and model.tol > LARGE_TOL * constant:
-        warnings.warn(
+        _warn(
             f"Training ended because the loss no longer fell by tol={model.tol:g} an epoch, which "
             f"is large beside the targets: the loss of a constant prediction is {constant:.3g}. "
             f"Choose a smaller tol{way_out}.",
-            ConvergenceWarning,
-            stacklevel=4,
+            category=ConvergenceWarning,
         )

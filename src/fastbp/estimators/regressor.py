@@ -84,9 +84,9 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
 
     def __init__(
         self,
-        *,
         hidden_layer_sizes: int | Sequence[int] = (100,),
         activation: str | Sequence[str] = "relu",
+        *,
         loss: str = "squared_error",
         huber_delta: float = 1.0,
         quantile: float = 0.5,

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import _core
+from .._messages import level_of_caller
 from ..exceptions import DivergenceWarning
 from .arrays import as_numbers, check_finite
 from .catalogue import LOSSES, hidden_activations, out_activation_of
@@ -723,7 +724,7 @@ def _largest(targets: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]) -> 
 
 
 def warn_of_divergence(
-    name: str, learning_rate: float, stacklevel: int = 3, kept: str = "from before this call"
+    name: str, learning_rate: float, kept: str = "from before this call"
 ) -> None:
     """Give a `DivergenceWarning` that names the learning rate as the user knows it.
 
@@ -736,5 +737,5 @@ def warn_of_divergence(
         "inputs and targets (for instance with sklearn.preprocessing.StandardScaler and "
         "sklearn.compose.TransformedTargetRegressor).",
         DivergenceWarning,
-        stacklevel=stacklevel,
+        stacklevel=level_of_caller(),
     )

@@ -152,7 +152,7 @@ ABOUT = {
     "sgd": "gradient descent, with ``momentum`` if there is any",
     "adam": "Adam (Kingma and Ba, 2015): along a mean of the gradients, divided by the root of "
     "the mean of their squares",
-    "adamw": "Adam with its penalty apart (Loshchilov and Hutter, 2019): each step takes "
+    "adamw": "Adam with decoupled weight decay (Loshchilov and Hutter, 2019): each step takes "
     "``{rate} * alpha * W`` off the weights, whatever the gradients and the batch size",
     "adagrad": "AdaGrad (Duchi, Hazan and Singer, 2011): the gradient, divided by the root of the "
     "sum of all its squares; rare inputs keep long steps, and rows of a CSR matrix cost their "

@@ -127,6 +127,11 @@ class FastTraining(CallbackSupport):
         else:
             super()._fit_stochastic(*args, **kwargs)
 
+    def _fit_lbfgs(self, *args: Any, **kwargs: Any) -> None:
+        """Train by L-BFGS, which is scikit-learn's own."""
+        calls["solver is lbfgs"] += 1
+        super()._fit_lbfgs(*args, **kwargs)
+
     def _new_optimizer(self) -> Any:
         """Return scikit-learn's own, which keeps the state of the solver between calls."""
         parameters = self.coefs_ + self.intercepts_

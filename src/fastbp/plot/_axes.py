@@ -62,6 +62,11 @@ def shades(n: int) -> list[Any]:
     return [colours(0.85 * k / max(n - 1, 1)) for k in range(n)]
 
 
+def name_of_feature(name: str, k: int) -> str:
+    """Return the name of feature k: x[k] where it has none, as on the page."""
+    return f"x[{k}]" if name == str(k) else name
+
+
 def name_of(estimator: Any, name: str | None) -> str:
     """Return the name for a legend."""
     return type(estimator).__name__ if name is None else name

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..recording import Recording
 from ..trace.inspected import network_of
-from ._axes import Display, name_of, tidy
+from ._axes import GREY, Display, name_of, tidy
 
 LOG_FROM = 50.0  # a curve that falls by this factor is drawn on a logarithmic axis
 
@@ -20,7 +20,8 @@ class LossCurveDisplay(Display):
     Parameters
     ----------
     epochs, losses : array-like of shape (n,)
-        A loss that is not finite (training diverged) is left out and said in the legend.
+        A loss that is not finite (training diverged) is left out and said in the legend; if none is
+        finite, in the middle of the axes.
     name : str, default=None
         For the legend.
     validation_losses : array-like of shape (m,), default=None
@@ -137,6 +138,9 @@ class LossCurveDisplay(Display):
         options = {"label": label, "marker": marker, **line}
         (self.line_,) = ax.plot(self.epochs[finite], self.losses[finite], **options)
         self.validation_line_ = self._draw_validation(ax) if self.validation_losses.size else None
+        if self.losses.size and not finite.any():
+            reason = "training diverged in the first epoch:\nno loss to draw"
+            ax.text(0.5, 0.5, reason, transform=ax.transAxes, ha="center", va="center", color=GREY)
         lowest, highest = (
             self.losses[finite].min(initial=np.inf),
             self.losses[finite].max(initial=0),

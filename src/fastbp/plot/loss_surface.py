@@ -180,7 +180,7 @@ class LossSurfaceDisplay(Display):
         ax.plot(x, self.losses, color=POSITIVE, label="loss, other parameters fixed")
         if self.path is not None:
             ax.plot(self.path[:, 0], self.path_losses, ".-", color=GREY, linewidth=0.8,
-                    markersize=4, label="on the way, all parameters moving")  # fmt: skip
+                    markersize=4, label="path of training, all parameters moving")  # fmt: skip
         reach = 0.2 * (x[-1] - x[0])
         ends = np.array([-reach, reach])
         ax.plot(self.here[0] + ends, self.loss + self.slope * ends, "--", color=NEGATIVE,
@@ -201,7 +201,7 @@ class LossSurfaceDisplay(Display):
                 color="black",
                 linewidth=1,
                 markersize=4,
-                label="the way training took",
+                label="path of training",
             )
             ax.plot(*self.path[0], "s", color="white", markeredgecolor="black", label="the start")
         ax.plot(*self.here, "o", color=NEGATIVE, markeredgecolor="white", label="the model")
@@ -312,7 +312,7 @@ def _direction(values: ArrayLike, n_parameters: int, k: int) -> Axis:
     length = float(np.linalg.norm(direction))
     if length == 0:
         raise ValueError(f"directions[{k}] is zero")
-    return Axis(direction / length, 0.0, f"along direction {k + 1}")
+    return Axis(direction / length, 0.0, f"direction {k + 1}")
 
 
 def _principal(snapshots: NDArray[np.float64]) -> list[Axis]:
@@ -321,7 +321,7 @@ def _principal(snapshots: NDArray[np.float64]) -> list[Axis]:
     _, sizes, directions = np.linalg.svd(moved, full_matrices=False)
     shares = sizes**2 / max(float(np.sum(sizes**2)), 1e-300)
     return [
-        Axis(directions[k], 0.0, f"along the way, component {k + 1} ({shares[k]:.0%})")
+        Axis(directions[k], 0.0, f"principal direction {k + 1} ({shares[k]:.0%} of the variance)")
         for k in range(min(2, len(directions)))
     ]
 

@@ -11,7 +11,7 @@ from .._printable import plain_label
 from ..network import Network
 from ..network.checks import check_whole
 from ..trace.inspected import Names, names_of, network_of
-from ._axes import GREY, NEGATIVE, POSITIVE, Display, pyplot
+from ._axes import GREY, NEGATIVE, POSITIVE, Display, name_of_feature, pyplot
 
 THINNEST, WIDEST = 0.15, 3.5  # points, of weights from 0 to the largest of a layer
 
@@ -138,9 +138,7 @@ class NetworkDisplay(Display):
 
     def _write(self, ax: Any, places: list[NDArray[np.float64]]) -> None:
         """Write names beside inputs and outputs, and below each layer what it is."""
-        features = [
-            f"x[{k}]" if name == str(k) else name for k, name in enumerate(self.names.features)
-        ]
+        features = [name_of_feature(name, k) for k, name in enumerate(self.names.features)]
         names = [features, self.names.outputs]
         for layer, side, column in ((0, "right", names[0]), (len(places) - 1, "left", names[1])):
             shift = -0.12 if layer == 0 else 0.12

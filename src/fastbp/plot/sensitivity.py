@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._printable import plain_label
 from ..network.checks import check_whole
 from ..trace.inspected import names_of, network_of
-from ._axes import GREY, NEGATIVE, POSITIVE, Display, pyplot, tidy
+from ._axes import GREY, NEGATIVE, POSITIVE, Display, name_of_feature, pyplot, tidy
 
 
 class SensitivityDisplay(Display):
@@ -89,8 +89,8 @@ class SensitivityDisplay(Display):
         display = cls(
             mean=estimator.sensitivity(X, summary="mean", relative=relative),
             mean_absolute=estimator.sensitivity(X, summary="mean_absolute", relative=relative),
-            feature_names=_named("input", names.features),
-            output_names=_named("output", names.outputs),
+            feature_names=[name_of_feature(name, k) for k, name in enumerate(names.features)],
+            output_names=_outputs(estimator, names.outputs),
             relative=relative,
             max_features=max_features,
         )
@@ -154,6 +154,9 @@ class SensitivityDisplay(Display):
         self.figure_.colorbar(image, ax=ax, label=f"mean {kind}")
 
 
-def _named(kind: str, names: Sequence[str]) -> list[str]:
-    """Return the names, with the kind before those that are mere numbers."""
-    return [f"{kind} {name}" if name == str(k) else name for k, name in enumerate(names)]
+def _outputs(estimator: Any, names: Sequence[str]) -> list[str]:
+    """Return what an axis calls the outputs: a single one in full, several by their names."""
+    if not hasattr(estimator, "classes_"):
+        return [f"output {name}" if name == str(k) else name for k, name in enumerate(names)]
+    before = "the probability of class " if len(names) == 1 else "class "
+    return [before + name if len(names) == 1 or name.isdigit() else name for name in names]

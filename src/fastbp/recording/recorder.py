@@ -113,6 +113,8 @@ class Recorder:
         """Keep where training ended."""
         if self.snapshots and self.snapshots[-1].step != self.n_steps:
             self._append(network, np.empty(0, dtype=np.int64), self.n_steps)
+        elif self.epoch_losses and not math.isfinite(self.epoch_losses[-1]):
+            self.snapshots[-1].saved = network.__getstate__()  # where training went back to
 
     def _run_copy(self, network: Network, epoch: Epochs, batch: int) -> tuple[float, float]:
         """Keep the snapshots within an epoch; return loss and weight of the rows up to there."""

@@ -35,7 +35,7 @@ from ..training.run import History
 from .recorder import Recorder, Runs, Snapshot
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Recording(HtmlMixin):
     """Snapshots of a network while it was trained, the first before and the last after training.
 
@@ -98,12 +98,20 @@ class Recording(HtmlMixin):
     probe_X: NDArray[Any]
     probe_y: NDArray[Any]
     rows: list[NDArray[np.int64]]
-    _snapshots: list[Snapshot] = dataclasses.field(repr=False)
-    _next: list[InspectedModel | None] = dataclasses.field(repr=False)
+    _snapshots: list[Snapshot]
+    _next: list[InspectedModel | None]
     note: str = ""
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, self.layer_sizes))
+        end = ", then diverged" if self.diverged else ""
+        return (
+            f"Recording of {sizes}, {counted(len(self), 'snapshot')}, "
+            f"loss {self.losses[0]:.3g} to {self.losses[-1]:.3g}{end}"
+        )
 
     @property
     def diverged(self) -> bool:
@@ -188,7 +196,7 @@ class Recording(HtmlMixin):
             f"Training of a network of {'-'.join(map(str, self.layer_sizes))} units: "
             f"{counted(self.n_steps, 'step')}, "
             f"loss {self.losses[0]:.5g} before and {self.losses[-1]:.5g} after"
-            f"{', with the weights from before it diverged' if self.diverged else ''}."
+            f"{', with the weights kept from before it diverged' if self.diverged else ''}."
         )
 
     def _check_number(self, k: int) -> None:
@@ -340,7 +348,8 @@ def _train_network(
     order = np.arange(rows.n, dtype=np.int64)
     ending = train_epochs(network, rows, order, solver, History(), max_iter=n_epochs)
     if ending == "diverged":
-        warn_of_divergence("learning_rate", solver.learning_rate, stacklevel=4)
+        kept = "of the best epoch (or, if they are better, the initial ones)"
+        warn_of_divergence("learning_rate", solver.learning_rate, kept)
 
 
 def _recording(

@@ -408,7 +408,7 @@ def _run_step(
         )
     loss = network_copy._run_epoch(Epochs(weighted_row, np.zeros(1, dtype=np.int64), solver))
     if not math.isfinite(loss):
-        warn_of_divergence("learning_rate", solver.learning_rate, stacklevel=5)
+        warn_of_divergence("learning_rate", solver.learning_rate)
     return loss
 
 

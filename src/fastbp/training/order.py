@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._messages import counted
+from .._messages import counted, level_of_caller
 from ..network.data import as_weights
 
 MAX_REPEATS = 8.0  # an epoch, on average over the rows that have a weight at all
@@ -82,7 +82,7 @@ def warn_of_small_weights(weights: NDArray[np.float64]) -> None:
             f"The weights of rows, sample_weight times class_weight, sum up to {total:.3g} for "
             f"{counted(n, 'row')}: every step is that much shorter, and little is learned. "
             f"Multiply the weights by {n / total:.3g} to give them a mean of 1.",
-            stacklevel=4,
+            stacklevel=level_of_caller(),
         )
 
 

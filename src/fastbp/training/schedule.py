@@ -93,22 +93,22 @@ class Schedule:
 
 
 def constant(schedule: Schedule, n_rows: int) -> float:
-    """Stay."""
+    """Unchanged."""
     return schedule.initial * schedule.factor
 
 
 def invscaling(schedule: Schedule, n_rows: int) -> float:
-    """Divide it by ``(1 + t) ** power_t``, t being the rows visited before (``t_``)."""
+    """Divided by ``(1 + t) ** power_t``, t being the rows visited before (``t_``)."""
     return float(schedule.initial / (1.0 + n_rows) ** schedule.power_t)
 
 
 def adaptive(schedule: Schedule, n_rows: int) -> float:
-    """Divide it by 5 each time that `fit` would end (see ``tol``), and end once it is 1e-6."""
+    """Divided by 5 each time that `fit` would end (see ``tol``); `fit` ends once it is 1e-6."""
     return constant(schedule, n_rows)  # whose factor `lower` has made smaller
 
 
 def cosine(schedule: Schedule, n_rows: int) -> float:
-    """Fall along half a wave of the cosine, to 0 at the end of the last epoch."""
+    """Falls along half a period of the cosine, to 0 at the end of the last epoch."""
     return schedule.initial * _half_wave(schedule.done(n_rows))
 
 
@@ -120,10 +120,10 @@ def one_cycle(
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
 ) -> float:
-    """Rise to it from a ``div_factor``-th, then fall to a ``final_div_factor``-th of that.
+    """Rises from ``learning_rate_init / div_factor`` to ``learning_rate_init``, then falls.
 
-    Both along half a wave of the cosine; a share ``pct_start`` of all epochs is for the rise
-    (Smith and Topin, 2018).
+    It ends at a ``final_div_factor``-th of where it began. Both along half a period of the cosine;
+    a share ``pct_start`` of all epochs is for the rise (Smith and Topin, 2018).
     """
     done, top = schedule.done(n_rows), schedule.initial
     first = top / div_factor
@@ -134,12 +134,12 @@ def one_cycle(
 
 
 def exponential(schedule: Schedule, n_rows: int, *, gamma: float = 0.98) -> float:
-    """Multiply it by ``gamma`` after each epoch."""
+    """Multiplied by ``gamma`` after each epoch."""
     return float(schedule.initial * gamma ** math.floor(schedule.epoch(n_rows)))
 
 
 def step(schedule: Schedule, n_rows: int, *, step_size: int = 30, gamma: float = 0.1) -> float:
-    """Multiply it by ``gamma`` after every ``step_size`` epochs."""
+    """Multiplied by ``gamma`` after every ``step_size`` epochs."""
     return float(schedule.initial * gamma ** (math.floor(schedule.epoch(n_rows)) // step_size))
 
 

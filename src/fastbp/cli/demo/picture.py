@@ -64,7 +64,7 @@ def draw(comparisons: list[Comparison], path: Path) -> None:
 
 def _panel(axes: Any, comparison: Comparison) -> None:
     """Draw both curves of one data set, one dot an epoch."""
-    from matplotlib.ticker import EngFormatter, LogLocator
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
     task = comparison.task
     title = f"{plain_label(task.name)}, {comparison.network}"
@@ -77,9 +77,9 @@ def _panel(axes: Any, comparison: Comparison) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     ours = _curve(axes, comparison.fastbp, "fastbp", OURS, task.score_name)
     theirs = _curve(axes, comparison.scikit_learn, "scikit-learn", THEIRS, task.score_name)
-    if axes.get_xlim()[1] < 10 * axes.get_xlim()[0]:  # no power of ten may be among the ticks
-        axes.xaxis.set_minor_locator(LogLocator(subs=(2, 3, 5, 7)))
-        axes.xaxis.set_minor_formatter(EngFormatter(unit="s"))
+    few = axes.get_xlim()[1] < 10 * axes.get_xlim()[0]  # no power of ten may be among the ticks
+    axes.xaxis.set_minor_locator(LogLocator(subs=(2, 3, 5, 7)))
+    axes.xaxis.set_minor_formatter(EngFormatter(unit="s") if few else NullFormatter())
     axes.set_ylim(0, axes.get_ylim()[1] * 1.04)
     axes.legend(loc="lower left", bbox_to_anchor=(-0.03, 1.0), frameon=False)
     if ours and theirs and comparison.ratio:
