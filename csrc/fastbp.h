@@ -38,7 +38,7 @@ typedef void fbp_activate(void *z, int64_t n);
 typedef void fbp_derive(void *delta, const void *a_or_z, int64_t n);
 /* delta = dE/da, or dE/dz where loss and activation are a pair (logistic or softmax with log loss,
  * exp with poisson: delta = a - y); returns the row's loss E(a, y), worked out of z where that is
- * what cannot overflow. `parameter`: huber's delta or the quantile; other losses do not use it. */
+ * what cannot overflow. `parameter`: the loss's own number, such as huber's delta, see tables/losses.h. */
 typedef double fbp_output_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
                                 double parameter);
 
@@ -111,7 +111,7 @@ typedef struct {
  *     v' = beta_1 v + (1 - beta_1) G        s' = beta_2 s + (1 - beta_2) G^2
  *     w' = w - adaptive_rate v' / (sqrt(s') + epsilon)
  *
- * AdamW (Loshchilov and Hutter, 2019) has decay[0][0] w - .. instead, and no decay. AdaGrad (Duchi, Hazan
+ * AdamW (Loshchilov and Hutter, 2019) has decay[0][0] w - .. instead, and no l2. AdaGrad (Duchi, Hazan
  * and Singer, 2011) and RMSprop (Tieleman and Hinton, 2012) keep s alone and move along G:
  *
  *     s' = s + G^2,  or  s' = beta_2 s + (1 - beta_2) G^2

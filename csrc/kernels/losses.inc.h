@@ -1,7 +1,7 @@
 /* The losses of one row, E(a, y) summed over its n outputs, and their derivatives.
  *
- * With the output activation that belongs to a loss (log loss: logistic, softmax; poisson: exp)
- * dE/dz is a - y, the same as dE/da of squared error: see fbp_output_delta in fastbp.h.
+ * With the output activation that belongs to a loss (log loss: logistic, softmax; poisson: exp), where
+ * tables/losses.h says `diff`, dE/dz is a - y: see fbp_output_delta in fastbp.h.
  * Losses are summed in double for both dtypes.
  *
  * scikit-learn's perceptrons report some of them differently, with the same delta: squared error is a mean

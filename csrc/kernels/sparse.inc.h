@@ -103,7 +103,8 @@ INLINE void missed(double *decay, const fbp_sparse *sparse, int64_t i) {
                   sparse->powers + 4 * (FBP_POWERS + n / FBP_POWERS));
 }
 
-/* W and V of input i advance by all rows up to the clock, the last of them with the step rate delta. */
+/* W and V of input i decay as all rows since their last update make them, up to the clock; then the step
+ * along rate delta, where HAS_GRADIENT: that of the present row. */
 INLINE void catch_up(const fbp_sparse *sparse, const fbp_layer *layer, int64_t i, const double *rate,
                      const int HAS_GRADIENT) {
     const int64_t n_out = layer->n_out, at = i * n_out;

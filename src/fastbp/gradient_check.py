@@ -108,16 +108,9 @@ def check_gradients(
 
 
 def _in_float64(network: Network) -> Network:
-    float64_copy = Network(
-        network.layer_sizes,
-        activation=network.activation,
-        out_activation=network.out_activation,
-        loss=network.loss_name,
-        huber_delta=network.huber_delta,
-        quantile=network.quantile,
-        random_state=0,
-    )
-    float64_copy.weights, float64_copy.biases = network.weights, network.biases
+    state = network.__getstate__() | {"dtype": "float64", "moments": {}}
+    float64_copy = Network.__new__(Network)
+    float64_copy.__setstate__(state)
     return float64_copy
 
 

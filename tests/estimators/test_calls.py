@@ -75,12 +75,25 @@ def state_of(model):
 
 
 @DTYPES
-@pytest.mark.parametrize("alpha", [0.0, 0.3])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"alpha": 0.3},
+        {"momentum": 0.9, "nesterovs_momentum": False, "learning_rate_init": 0.01},
+        {"momentum": 0.5, "alpha": 0.1},
+        {"solver": "adam", "learning_rate_init": 0.01},
+        {"solver": "adamw", "alpha": 0.1, "learning_rate_init": 0.01},
+        {"solver": "adagrad"},
+        {"solver": "rmsprop", "alpha": 0.1, "learning_rate_init": 0.01},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("hidden", [(), (3,), (40,), (20, 10)])
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.filterwarnings("ignore:Training ended in a network that gives the same output")
-def test_a_row_is_learnt_as_in_a_call_that_checks_everything(task, hidden, alpha, dtype):
-    quick, y = model_and_targets(task, dtype, hidden_layer_sizes=hidden, alpha=alpha)
+def test_a_row_is_learnt_as_in_a_call_that_checks_everything(task, hidden, options, dtype):
+    quick, y = model_and_targets(task, dtype, hidden_layer_sizes=hidden, **options)
     slow = copy.deepcopy(quick)
     rows = X.astype(dtype)
     for i in range(20):
@@ -157,8 +170,8 @@ def test_a_learning_rate_that_changes_is_taken():
 
 
 @pytest.mark.parametrize("task", QUICK)
-def test_momentum_and_batches_take_the_long_way(checked, task):
-    for i, parameters in enumerate([{"momentum": 0.5}, {"batch_size": 4}]):
+def test_dropout_and_batches_take_the_long_way(checked, task):
+    for i, parameters in enumerate([{"dropout": 0.5}, {"batch_size": 4}]):
         model, y = model_and_targets(task, learning_rate_init=0.01, **parameters)
         model.partial_fit(X[:1], y[:1]).partial_fit(X[:1], y[:1])
         assert checked == [3 * (i + 1)]

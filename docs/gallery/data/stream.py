@@ -42,5 +42,5 @@ ax.legend()
 # With a constant learning rate, the model never stops learning. A larger learning rate adapts to
 # the change sooner; if it is too large, the error does not converge.
 #
-# ``partial_fit`` of one row and ``predict_one`` take a few microseconds each, including validation.
+# ``partial_fit`` of one row and ``predict_one`` take some ten microseconds each, with validation.
 # If rows arrive in groups, ``partial_fit`` still trains on them one by one.

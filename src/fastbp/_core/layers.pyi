@@ -35,11 +35,3 @@ class Layers:
         out: NDArray[Any],
     ) -> None: ...
     def forward_one(self, x: object) -> NDArray[Any] | None: ...
-    def step(
-        self,
-        x: object,
-        y: object,
-        learning_rate: float,
-        alpha: float = 0.0,
-        max_loss: float = ...,
-    ) -> float | None: ...

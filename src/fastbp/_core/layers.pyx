@@ -3,7 +3,6 @@
 """The layers of a network on its parameters: predictions, gradients, one row's step."""
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.float cimport DBL_MAX
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
@@ -13,17 +12,17 @@ cimport numpy as cnp
 
 from .kernels cimport (
     FBP_ALIGNMENT, FBP_EXP, FBP_IDENTITY, FBP_SOFTMAX, fbp_activation, fbp_layer, fbp_losses,
-    fbp_net, fbp_ops, fbp_row, fbp_solver, fbp_step, row_of, target_of, weight_of
+    fbp_net, fbp_ops, fbp_row, row_of, target_of, weight_of
 )
 from .memory cimport (
-    padded, padded_copy, padded_to, real_at, scratch_for_target, scratch_bytes_of, set_real
+    padded, padded_copy, padded_to, real_at, scratch_bytes_of, set_real
 )
 from .isa cimport table_for
 from .rows cimport Rows
-from .backprop cimport ArenaBuffers, backward, forward, step_of, sum_gradients
+from .backprop cimport ArenaBuffers, forward, sum_gradients
 
 from . import isa as instruction_sets
-from .isa import ACTIVATIONS, FACTS_OF_ACTIVATIONS, FACTS_OF_LOSSES, LOSSES, all_finite
+from .isa import ACTIVATIONS, FACTS_OF_ACTIVATIONS, FACTS_OF_LOSSES, LOSSES
 
 cnp.import_array()
 
@@ -318,47 +317,6 @@ cdef class Layers:
         if target == NULL or not self.within(target, n, self.min_target, self.max_target):
             return NULL
         return target
-
-    def step(self, x, y, double learning_rate, double alpha=0, double max_loss=DBL_MAX):
-        """One row's step; returns the loss before it, or None where x or y need preparing.
-
-        No step is taken where the loss is above max_loss, or a new weight is not finite: that
-        returns the loss, NaN or infinity.
-        Holds the GIL: releasing it costs as much as a small network's step.
-        """
-        cdef fbp_net net
-        cdef fbp_row row
-        cdef const void *target
-        cdef fbp_solver solver
-        memset(&solver, 0, sizeof(solver))
-        cdef fbp_step step
-        cdef double loss
-        cdef Py_ssize_t n_out = self.net.layers[self.net.n_layers - 1].n_out
-        snapshot = None
-        row.n = self.net.layers.n_in
-        row.columns = NULL
-        row.values = self.one_row(x, row.n)
-        if row.values == NULL:
-            return None
-        block = self.begin(&net, NULL, NULL, alpha == 0)
-        try:
-            target = self.one_target(y, n_out, scratch_for_target(&net))
-            if target == NULL:
-                return None
-            loss = forward(&net, &row, target)
-            if loss <= max_loss:                        # nor NaN, nor infinity
-                solver.learning_rate, solver.alpha = learning_rate, alpha
-                step = step_of(&solver, 1, 1)
-                if (max(loss, learning_rate, alpha) > self.large
-                        or not self.within(row.values, row.n, -self.large, self.large)):
-                    snapshot = self.arena.copy()
-                backward(&net, &row, 1, &step)
-        finally:
-            PyMem_Free(block)
-        if snapshot is not None and not all_finite(self.arena):
-            self.arena[...] = snapshot
-            return np.inf
-        return loss
 
 
 cdef void sensitivities(fbp_net *net, fbp_activation activation, const fbp_layer *transposed,

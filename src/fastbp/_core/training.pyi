@@ -12,6 +12,16 @@ from .workspaces import Workspace
 
 class CompiledSolver:
     def __init__(self, solver: Solver, dropout: tuple[float, ...] = ()) -> None: ...
+    def take_row(
+        self,
+        layers: Layers,
+        x: object,
+        y: object,
+        learning_rate: float,
+        moments: NDArray[Any] | None = None,
+        n_steps: int = 0,
+        max_loss: float = ...,
+    ) -> float | None: ...
 
 class EpochRun:
     n_steps: int

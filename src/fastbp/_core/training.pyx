@@ -4,6 +4,7 @@
 cimport cython
 from cpython.mem cimport PyMem_Free
 from cpython.pyport cimport PY_SSIZE_T_MAX
+from libc.float cimport DBL_MAX
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
@@ -12,18 +13,21 @@ import numpy as np
 cimport numpy as cnp
 
 from .kernels cimport (
-    FBP_PLAIN, fbp_data, fbp_mt19937, fbp_net, fbp_rule, fbp_rules, fbp_shuffle, fbp_solver,
-    fbp_step
+    FBP_PLAIN, fbp_data, fbp_mt19937, fbp_net, fbp_row, fbp_rule, fbp_rules, fbp_shuffle,
+    fbp_solver, fbp_step
 )
+from .memory cimport scratch_for_target
 from .rows cimport Rows, _Drawing, state_of, weight_of_rows
-from .backprop cimport load_above, step_of, train_blocks, train_rows, train_sparse, unload_above
+from .backprop cimport (
+    backward, forward, load_above, step_of, train_blocks, train_rows, train_sparse, unload_above
+)
 from .layers cimport Layers
 from .workspaces cimport BLOCKS, Workspace, SPARSE
 from .batches cimport (
     BatchWorkspace, ThreadTeam, predict_all, set_dropout, train_batches, unload_weights
 )
 
-from .isa import RULES
+from .isa import RULES, all_finite
 
 cnp.import_array()
 
@@ -48,6 +52,57 @@ cdef class CompiledSolver:
         self.at.epsilon, self.at.by_weight = solver.epsilon, solver.by_weight
         self.batch_size = min(solver.batch_size, PY_SSIZE_T_MAX)
         self.dropout, self.dropout_seed = dropout, solver.dropout_seed
+
+    def take_row(self, Layers layers not None, x, y, double learning_rate,
+                 cnp.ndarray moments=None, int64_t n_steps=0, double max_loss=DBL_MAX):
+        """One row's step, without dropout; returns the loss before it.
+
+        Or None where x or y need preparing. ``moments`` is what the solver keeps, and ``n_steps``
+        how many steps it has taken. No step is taken where the loss is above max_loss, or a new
+        weight is not finite: that returns the loss, NaN or infinity.
+        Holds the GIL: releasing it costs as much as a small network's step.
+        """
+        cdef fbp_net net
+        cdef fbp_row row
+        cdef const void *target
+        cdef char *V = NULL
+        cdef fbp_solver solver = self.at
+        cdef fbp_step step
+        cdef double loss
+        cdef Py_ssize_t n_out = layers.net.layers[layers.net.n_layers - 1].n_out
+        saved = saved_moments = None
+        row.n = layers.net.layers.n_in
+        row.columns = NULL
+        row.values = layers.one_row(x, row.n)
+        if row.values == NULL:
+            return None
+        if moments is not None:
+            V = <char *> cnp.PyArray_DATA(moments)
+            if fbp_rules[<int> solver.rule].n_kept > 1:
+                solver.state_stride = cnp.PyArray_DIM(moments, 1)
+        block = layers.begin(&net, NULL, V,
+                             fbp_rules[<int> solver.rule].rests and solver.alpha == 0)
+        try:
+            target = layers.one_target(y, n_out, scratch_for_target(&net))
+            if target == NULL:
+                return None
+            loss = forward(&net, &row, target)
+            if loss <= max_loss:                        # nor NaN, nor infinity
+                solver.learning_rate = learning_rate
+                step = step_of(&solver, 1, n_steps + 1)
+                if (moments is not None or max(loss, learning_rate, solver.alpha) > layers.large
+                        or not layers.within(row.values, row.n, -layers.large, layers.large)):
+                    saved = layers.arena.copy()
+                    saved_moments = None if moments is None else moments.copy()
+                backward(&net, &row, 1, &step)
+        finally:
+            PyMem_Free(block)
+        if saved is not None and not all_finite(layers.arena):
+            layers.arena[...] = saved
+            if moments is not None:
+                moments[...] = saved_moments
+            return np.inf
+        return loss
 
 
 cdef struct Cursor:

@@ -185,7 +185,7 @@ class Backprop(Parameters, CallbackSupport, Fitted):
             prepared
             and sample_weight is None
             and (classes is None or prepared.has_classes(classes))
-            and self._try_plain_step(prepared, X, y)
+            and self._try_row(prepared, X, y)
         ):
             return self
         request = FitRequest(hasattr(self, "network_"), True, classes, prepared)
@@ -208,8 +208,8 @@ class Backprop(Parameters, CallbackSupport, Fitted):
             warn_of_divergence("learning_rate_init", self.learning_rate_init)
         return self
 
-    def _try_plain_step(self, prepared: PreparedCall, X: Any, y: Any) -> bool:
-        """Train on one row, if it needs no conversion.
+    def _try_row(self, prepared: PreparedCall, X: Any, y: Any) -> bool:
+        """Train on one row and return True, if that needs no conversion.
 
         All else takes the general path, and raises its errors there.
         """
@@ -244,7 +244,7 @@ class Backprop(Parameters, CallbackSupport, Fitted):
         solver, parameters = self._solver(), parameters_of(self)
         lists = tuple((value, list(value)) for value in parameters if isinstance(value, list))
         classes = getattr(self, "classes_", None)
-        steps = solver.is_plain and not self.verbose
+        steps = solver.takes_rows and not self.verbose
         prepared = PreparedCall(
             self.network_,
             solver,

@@ -19,6 +19,7 @@ from ..network import Network
 from ..network.arrays import blocks_of
 from ..network.data import as_rows, dense_rows
 from ..training.run import Restart
+from ..training.schedule import TO_THE_END
 
 ROWS_LOOKED_AT = 1000
 ALIKE = 0.01  # of the standard deviation of the targets: outputs that differ by less are one answer
@@ -35,8 +36,6 @@ LARGE_PENALTY = 0.1  # beside the targets: then it is much of what moves the wei
 LARGE_DECAY = 0.1  # share of a weight that the penalty takes off it in a step
 LARGE_MOMENTUM = 0.9
 HARDLY_BETTER = 0.9  # of the loss of a constant prediction, or more: the model is of no use
-# Schedules whose rate falls, or rises, until the last of all epochs: training ends as planned.
-TO_THE_END = ("cosine", "one_cycle")
 
 
 def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> None:
@@ -94,8 +93,10 @@ def _losses_of_constants(network: Network, targets: NDArray[Any]) -> tuple[float
             rows = xlogy(y, ratios), xlogy(y, y) - y + 1
         elif loss in ("squared_error", "huber"):
             rows = 0.5 * np.square(y - mean), 0.5 * np.square(y)
-        else:
+        elif loss in ("absolute_error", "quantile"):
             rows = 0.5 * np.abs(y - mean), np.abs(y)
+        else:
+            raise NotImplementedError(f"the loss of a constant prediction, of {loss!r}")
         best, zeros = (float(each.mean(axis=0).sum()) for each in rows)
     return best, zeros
 

@@ -81,7 +81,7 @@ class PreparedCall:
     lists : tuple of pairs of list
         Those among them that are lists, and copies of them.
     steps : bool
-        Whether a row's call is a plain step, which `Network._run_row` takes.
+        Whether a row's call is a step that `Network._run_row` takes.
     classes : ndarray or None
         The classes that a classifier knows.
     numbers : dict

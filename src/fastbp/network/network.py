@@ -75,7 +75,7 @@ class Network:
             "silu", "gelu", "mish"} or list of these, default="relu"
         Activation of the hidden layers; a list names one for each. "leaky_relu" has a slope of
         0.01 below 0, and "elu" an alpha of 1; "gelu" is the one with the error function. "relu"
-        is the fastest, and the derivative of the last four takes longest.
+        is the fastest; the derivatives of "softplus", "silu", "gelu" and "mish" take longest.
     out_activation : str, default=None
         Activation of the output layer. None takes the one that belongs to the loss: "identity" for
         squared and absolute error, huber and quantile, "logistic" for log loss with one output and
@@ -370,13 +370,13 @@ class Network:
         if not (isinstance(learning_rate, float) and min_rate <= learning_rate <= max_rate):
             learning_rate = check_number("learning_rate", learning_rate, above=0)
             check_fits_dtype("learning_rate", learning_rate, self.dtype)
-        loss = self._layers.step(x, y, learning_rate)
+        take_row = PLAIN.compiled(0).take_row
+        loss = take_row(self._layers, x, y, learning_rate)
         if loss is None:
             x_rows = as_rows(np.asarray(x)[np.newaxis], self.layer_sizes[0], self.dtype)
             y_rows = self._dense_targets(np.asarray(y)[np.newaxis], 1)
-            loss = self._layers.step(
-                np.ascontiguousarray(x_rows[0]), np.ascontiguousarray(y_rows[0]), learning_rate
-            )
+            x, y = np.ascontiguousarray(x_rows[0]), np.ascontiguousarray(y_rows[0])
+            loss = take_row(self._layers, x, y, learning_rate)
             assert loss is not None  # both are now as the kernels read them
         if not math.isfinite(loss):
             self._check_parameters()
@@ -498,8 +498,15 @@ class Network:
             return None
         with self._runner.lock:
             max_loss = self._max_loss(0.0)  # whatever the target is
-            loss = self._layers.step(x, y, rate, solver.alpha, max_loss)
-        return loss if loss is not None and loss <= max_loss else None
+            moments = self._state.moments_of(solver.rule)
+            kept, n_steps = (None, 0) if moments is None else (moments.values, moments.n_steps)
+            take_row = solver.compiled(0).take_row
+            loss = take_row(self._layers, x, y, rate, kept, n_steps, max_loss)
+            if loss is None or not loss <= max_loss:
+                return None
+            if moments is not None:
+                moments.n_steps += 1
+        return loss
 
     def _run_epoch(self, epochs: Epochs) -> float:
         """Run `train_epoch` on what was checked before, and without the warning."""
@@ -561,16 +568,7 @@ class Network:
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            "layer_sizes": self.layer_sizes,
-            "activation": self.activation,
-            "out_activation": self.out_activation,
-            "loss_name": self.loss_name,
-            "huber_delta": self.huber_delta,
-            "quantile": self.quantile,
-            "dtype": self.dtype,
-            **self._state.to_dict(),
-        }
+        return {name: getattr(self, name) for name in MADE_WITH} | self._state.to_dict()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become the network of a saved state, or stay unchanged where that is invalid.
@@ -654,6 +652,7 @@ class Network:
         return Workload(self._layers, self._arena, rows).pieces(rows.n)
 
 
+PLAIN = Solver(learning_rate=1.0)
 # What a network is made with, and its memory and compiled parts for.
 MADE_WITH = (
     "dtype", "layer_sizes", "activation", "out_activation", "loss_name", "huber_delta", "quantile"
@@ -675,17 +674,9 @@ if hasattr(os, "register_at_fork"):  # a child process has none of its parent's 
 def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
     """Return the network of what `Network.__getstate__` returned, checked like a new one."""
     network = kind.__new__(kind)
-    Network.__init__(
-        network,
-        state["layer_sizes"],
-        activation=state["activation"],
-        out_activation=state["out_activation"],
-        loss=state["loss_name"],
-        huber_delta=state["huber_delta"],
-        quantile=state["quantile"],
-        dtype=state["dtype"],
-        random_state=_Undrawn(),
-    )
+    made_with = {name: state[name] for name in MADE_WITH}
+    made_with["loss"] = made_with.pop("loss_name")
+    Network.__init__(network, **made_with, random_state=_Undrawn())
     network._state.load(state)
     return network
 

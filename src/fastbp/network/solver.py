@@ -104,11 +104,9 @@ class Solver:
         return self.alpha * rate <= MAX_DECAY
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the step of a row is its gradient's and the L2 penalty's alone."""
-        decays_in_loss = self.by_weight and self.alpha > 0
-        simple = self.n_moments == 0 and not decays_in_loss and not self.drops_units
-        return self.batch_size == 1 and simple
+    def takes_rows(self) -> bool:
+        """Whether the step of a row depends on nothing but the row and the steps before it."""
+        return self.batch_size == 1 and not self.by_weight and not self.drops_units
 
     def compiled(self, n_hidden: int) -> _core.CompiledSolver:
         """Return it as the kernels take it, for a network of so many hidden layers."""

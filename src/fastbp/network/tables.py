@@ -175,8 +175,3 @@ def check_targets(loss: str, y: NDArray[Any]) -> None:
     raise ValueError(
         f"{loss} needs targets between {least:g} and {most:g} (probabilities or class indicators)"
     )
-
-
-def choices_of(names: Any) -> str:
-    """Return names as a docstring has them."""
-    return "{" + ", ".join(f'"{name}"' for name in names) + "}"

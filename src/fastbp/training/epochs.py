@@ -1,6 +1,6 @@
 """`train_epochs`: epoch after epoch, until there is no more progress or no more to do.
 
-NumPy only. An epoch itself is the network's; see `Network.train_epoch`.
+NumPy only. An epoch itself is run by the network's `EpochRunner` (network/runner.py).
 """
 
 from __future__ import annotations

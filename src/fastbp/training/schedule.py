@@ -152,6 +152,8 @@ SCHEDULES: dict[str, Callable[..., float]] = {
     "exponential": exponential,
     "step": step,
 }
+# Those whose rate changes up to the last of all epochs: training ends as planned.
+TO_THE_END = ("cosine", "one_cycle")
 OF_SCIKIT_LEARN = ("constant", "invscaling", "adaptive")  # as there: they move its "sgd" alone
 ADVICE.update({("learning_rate_init", s): f"A schedule is learning_rate={s!r}" for s in SCHEDULES})
 
