@@ -363,24 +363,17 @@ static void update(const fbp_layer *layer, const fbp_row *x, double weight, cons
     update_bias(layer, weight, step, step->rule);
 }
 
-/* delta_in = W @ delta;  to_W takes its step along weight outer(x, delta), to_b along weight delta. What is
- * not linear takes two passes over W: its roots and quotients take longer than both. */
+/* delta_in = W @ delta;  to_W takes its step along weight outer(x, delta), to_b along weight delta */
 static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, double weight,
                             const fbp_step *step) {
     const double rate = weight * step->rate[0], decay = step->decay[0][0];
     const vec_step s = step_times(step, weight, 0);
-    if (!fbp_rules[step->rule].linear) {
-        backward_alone(layer, delta_in, x);
-        update(layer, x, weight, step);
-        return;
-    }
     if (step->rule == FBP_PLAIN && (decay == 1 || x->columns)) {
         const vec_step plain = plain_step(rate); /* compilers see that it keeps all of W */
         if (decay == 1) backward_update_weights(layer, delta_in, x, &plain, FBP_PLAIN);
         else backward_update_decaying(layer, delta_in, x, rate, decay);
     } else {
-#define TAKE(RULE) \
-    if (fbp_rules[RULE].linear) backward_update_weights(layer, delta_in, x, &s, RULE)
+#define TAKE(RULE) backward_update_weights(layer, delta_in, x, &s, RULE)
         WITH_RULE(step->rule)
 #undef TAKE
     }

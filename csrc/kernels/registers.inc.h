@@ -44,14 +44,15 @@ INLINE void registers_copy(const fbp_net *net, fbp_block *block, int NV, int mov
     }
 }
 
-/* Every template is a function of its own, by vectors, activation and whether the step has momentum: in one
- * function of them all compilers run short of registers, each time somewhere else. */
+/* Every template is a function of its own, by vectors, activation and what the step has besides gradients (KIND):
+ * in one function of them all compilers run short of registers, each time somewhere else. */
 typedef int64_t registers_template(registers_run *run);
 #define ONE(NV, ACTIVATION, KIND)                                            \
     static int64_t registers_##NV##_##ACTIVATION##_##KIND(registers_run *run) { \
         return registers_rows_one(run, NV, FBP_##ACTIVATION, KIND);             \
     }
-#define EACH_KIND(NV, ACTIVATION) ONE(NV, ACTIVATION, NEITHER) ONE(NV, ACTIVATION, MOVES)
+#define EACH_KIND(NV, ACTIVATION) \
+    ONE(NV, ACTIVATION, 0) ONE(NV, ACTIVATION, 1) ONE(NV, ACTIVATION, 2) ONE(NV, ACTIVATION, 3)
 #define EACH_ONE(NV) EACH_KIND(NV, LOGISTIC) EACH_KIND(NV, TANH) EACH_KIND(NV, RELU)
 #define SEVERAL(NV) \
     static int64_t registers_several_##NV(registers_run *run) { return registers_rows(run, NV); }
@@ -66,11 +67,13 @@ SEVERAL(5) SEVERAL(6) SEVERAL(7) SEVERAL(8)
 #undef EACH_ONE
 #undef SEVERAL
 
-/* By vectors, activation, and whether the step has momentum */
-#define KINDS(NV, ACTIVATION) \
-    [FBP_##ACTIVATION] = {registers_##NV##_##ACTIVATION##_NEITHER, registers_##NV##_##ACTIVATION##_MOVES}
+/* By vectors, activation, and kind */
+#define NAME(NV, ACTIVATION, KIND) registers_##NV##_##ACTIVATION##_##KIND
+#define KINDS(NV, ACTIVATION)                                             \
+    [FBP_##ACTIVATION] = {NAME(NV, ACTIVATION, 0), NAME(NV, ACTIVATION, 1), \
+                          NAME(NV, ACTIVATION, 2), NAME(NV, ACTIVATION, 3)}
 #define ONE(NV) {KINDS(NV, LOGISTIC), KINDS(NV, TANH), KINDS(NV, RELU)}
-static registers_template *const registers_of_one[REGISTER_VECTORS][FBP_N_ACTIVATION][2] = {
+static registers_template *const registers_of_one[REGISTER_VECTORS][FBP_N_ACTIVATION][4] = {
     ONE(1), ONE(2),
 #if REGISTER_VECTORS == 4
     ONE(3), ONE(4),
@@ -78,6 +81,7 @@ static registers_template *const registers_of_one[REGISTER_VECTORS][FBP_N_ACTIVA
 };
 #undef ONE
 #undef KINDS
+#undef NAME
 static registers_template *const registers_of_several[MAX_VECTORS] = {
     registers_several_1, registers_several_2, registers_several_3, registers_several_4,
 #if REGISTER_VECTORS == 4
@@ -89,11 +93,12 @@ static int64_t train_registers(fbp_net *net, fbp_block *block, const fbp_data *d
                                int64_t start, int64_t stop, const fbp_step *step, double max_loss,
                                double *loss_sum) {
     const int n_vectors = (int)((net->layers->n_out + VL - 1) / VL), moves = step->rule == FBP_MOMENTUM;
+    const int kind = (step->decay[0][0] != 1 ? DECAYS : 0) | (moves ? MOVES : 0);
     registers_run run = {net, block, data, order, start, stop, step, max_loss, 0};
     registers_template *train = NULL;
     if (start == stop) return start;
     if (net->layers[1].n_out == 1 && n_vectors <= REGISTER_VECTORS)
-        train = registers_of_one[n_vectors - 1][net->first_activation][moves];
+        train = registers_of_one[n_vectors - 1][net->first_activation][kind];
     if (!train) train = registers_of_several[n_vectors - 1];
     registers_copy(net, block, n_vectors, moves, 1);
     const int64_t stopped = train(&run);

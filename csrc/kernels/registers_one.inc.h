@@ -74,14 +74,12 @@ INLINE void registers_turn(registers_row *row, registers_parameters *p, vec delt
         row->z[q] = v_add(row->Z[q], registers_decayed(p->b[q], p->V_b[q], s_bias, KIND & MOVES));
         row->z[q] = v_fma(delta, v_mul(v_mul(rate, gram), slope), row->z[q]);
         registers_step(&p->b[q], &p->V_b[q], one, row->D[q], row->E[q], s_bias, KIND & MOVES);
-        registers_step(&p->w2[q], &p->V_w2[q], delta, v_mul(rate, row->a[q]), v_mul(rate_V, row->a[q]), s,
-                       KIND | DECAYS);
+        registers_step(&p->w2[q], &p->V_w2[q], delta, v_mul(rate, row->a[q]), v_mul(rate_V, row->a[q]), s, KIND);
     }
     registers_step(&p->b2, &p->V_b2, delta, rate, rate_V, s_bias, KIND & MOVES);
 }
 
-/* train_registers for NV vectors of hidden units and a single output; KIND: MOVES or NEITHER. Of what does not
- * decay, w2 is multiplied by 1; the pass, where that would take longest, is there twice. */
+/* train_registers for NV vectors of hidden units and a single output; KIND: what a step has besides gradients. */
 INLINE int64_t registers_rows_one(registers_run *run, const int NV, const fbp_activation ACTIVATION,
                                   const int KIND) {
     fbp_net *net = run->net;
@@ -90,7 +88,7 @@ INLINE int64_t registers_rows_one(registers_run *run, const int NV, const fbp_ac
     const int64_t *order = run->order;
     const int64_t start = run->start, stop = run->stop, n_in = net->layers->n_in, n_units = net->layers->n_out;
     const int64_t per_vector = (KIND & MOVES ? 2 : 1) * n_in * VL;
-    const int TILE = registers_tile(NV, KIND & MOVES), decays = step->decay[0][0] != 1;
+    const int TILE = registers_tile(NV, KIND & MOVES);
     const vec_step s = step_times(step, 1, 0), s_bias = step_times(step, 1, 1);
     const vec last_units = registers_last_units(net->layers, NV);
     const double max_loss = run->max_loss;
@@ -107,16 +105,14 @@ INLINE int64_t registers_rows_one(registers_run *run, const int NV, const fbp_ac
     do {                                                                                                    \
         FORWARD(q, NQ);                                                                                     \
         UNROLL for (int u = q; u < q + NQ; u++)                                                             \
-            row.Z[u] = registers_decayed(row.Z[u], row.Z_V[u], &s, KIND | DECAYS);                          \
+            row.Z[u] = registers_decayed(row.Z[u], row.Z_V[u], &s, KIND);                                   \
     } while (0)
-#define PASS_OF(q, NQ, KIND)                                                                                \
+#define PASS(q, NQ)                                                                                         \
     do {                                                                                                    \
         registers_pass(row.Z + q, row.Z_V + q, W + q * per_vector, n_in, x_last, next, row.D + q, row.E + q, \
                        &s, NQ, KIND);                                                                       \
         UNROLL for (int u = q; u < q + NQ; u++) row.Z[u] = registers_decayed(row.Z[u], row.Z_V[u], &s, KIND); \
     } while (0)
-#define PASS(q, NQ) PASS_OF(q, NQ, KIND)
-#define DECAYING_PASS(q, NQ) PASS_OF(q, NQ, KIND | DECAYS)
     EACH_TILE(FORWARD);
     UNROLL for (int q = 0; q < NV; q++) {
         row.z[q] = v_add(row.Z[q], p.b[q]);
@@ -132,7 +128,6 @@ INLINE int64_t registers_rows_one(registers_run *run, const int NV, const fbp_ac
          * the pass, which fills the gaps they leave. */
         if (NV > 1) registers_activate(&row, last_units, NV, ACTIVATION);
         if (r == start) EACH_TILE(FIRST_PASS);
-        else if (decays) EACH_TILE(DECAYING_PASS);
         else EACH_TILE(PASS);
         if (r == stop) break;
         if (NV == 1) registers_activate(&row, last_units, NV, ACTIVATION);
@@ -158,8 +153,6 @@ INLINE int64_t registers_rows_one(registers_run *run, const int NV, const fbp_ac
 #undef FORWARD
 #undef FIRST_PASS
 #undef PASS
-#undef DECAYING_PASS
-#undef PASS_OF
     registers_move_all(&p, net, run->block, NV, KIND, 0);
     run->loss_sum += sum;
     return r;
