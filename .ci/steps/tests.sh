@@ -6,4 +6,4 @@ command=$(awk '/^ *```/ { fenced = !fenced } fenced && /-m pytest/ { print; exit
 
 new_venv "$test_venv"
 printf '$ %s\n' "$command"
-PATH=$test_venv/bin:$PATH PYTEST_ADDOPTS="--numprocesses 2" bash -c "$command"
+PATH=$test_venv/bin:$PATH PYTEST_ADDOPTS="--numprocesses 2 --durations=25 --durations-min=3" bash -c "$command"

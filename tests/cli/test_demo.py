@@ -97,6 +97,7 @@ def test_quick_run_prints_a_table_and_writes_a_picture(folder):
     assert "Warning" not in done.stderr
 
 
+@pytest.mark.slow
 def test_columns_of_the_table_are_aligned(capsys, monkeypatch):
     monkeypatch.setattr(compare, "BUDGET_SECONDS", 0.0)  # scikit-learn is timed on a few rows
     _, out, _ = run(capsys, "--quick", "--epochs", "1", "--hidden", "4,3")
@@ -183,6 +184,7 @@ def test_categories_not_seen_in_training_are_no_error(folder, capsys):
     assert code == 0
 
 
+@pytest.mark.slow
 def test_far_outliers_do_not_stop_training(folder, capsys):
     frame = people()
     frame.loc[frame.sample(5, random_state=0).index, "age"] = 1e12
@@ -192,6 +194,7 @@ def test_far_outliers_do_not_stop_training(folder, capsys):
     assert "diverged" not in out
 
 
+@pytest.mark.slow
 def test_scikit_learn_is_only_timed_where_training_would_take_long(capsys, monkeypatch):
     monkeypatch.setattr(compare, "BUDGET_SECONDS", 0.0)
     code, out, _ = run(capsys, "--quick")
@@ -200,6 +203,7 @@ def test_scikit_learn_is_only_timed_where_training_would_take_long(capsys, monke
     assert re.search(r"^digits .* - +[\d,]+ +[\d,]+ x$", out, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_diverged_training_is_reported(capsys):
     people().to_csv("people.csv", index=False)
     arguments = ("--data", "people.csv", "--target", "pay", "--learning-rate", "1000")
@@ -282,6 +286,7 @@ def test_a_score_below_guessing_is_said_in_one_line():
     assert report.remarks(a_comparison(), 0.01) == []
 
 
+@pytest.mark.slow
 def test_a_picture_that_was_there_is_said_to_be_replaced(folder, capsys):
     people().to_csv("people.csv", index=False)
     for told in ("curves.png\n", "curves.png (replaced)\n"):
@@ -678,6 +683,7 @@ def test_ctrl_c_that_scikit_learn_turns_into_a_warning_is_heeded():
 # -- without the extra -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_without_matplotlib_there_is_a_table_and_a_word(folder, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     monkeypatch.setattr(compare, "BUDGET_SECONDS", 0.0)

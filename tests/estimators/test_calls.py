@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from cases import parameters_of
+from cases import pairwise, parameters_of
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
@@ -74,23 +74,26 @@ def state_of(model):
 # -- partial_fit -------------------------------------------------------------------------------
 
 
-@DTYPES
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"alpha": 0.3},
-        {"momentum": 0.9, "nesterovs_momentum": False, "learning_rate_init": 0.01},
-        {"momentum": 0.5, "alpha": 0.1},
-        {"solver": "adam", "learning_rate_init": 0.01},
-        {"solver": "adamw", "alpha": 0.1, "learning_rate_init": 0.01},
-        {"solver": "adagrad"},
-        {"solver": "rmsprop", "alpha": 0.1, "learning_rate_init": 0.01},
-    ],
-    ids=str,
+ROW_BY_ROW = [
+    {},
+    {"alpha": 0.3},
+    {"momentum": 0.9, "nesterovs_momentum": False, "learning_rate_init": 0.01},
+    {"momentum": 0.5, "alpha": 0.1},
+    {"solver": "adam", "learning_rate_init": 0.01},
+    {"solver": "adamw", "alpha": 0.1, "learning_rate_init": 0.01},
+    {"solver": "adagrad"},
+    {"solver": "rmsprop", "alpha": 0.1, "learning_rate_init": 0.01},
+]
+
+
+@pairwise(
+    {
+        "task": TASKS,
+        "options": ROW_BY_ROW,
+        "hidden": [(), (3,), (40,), (20, 10)],
+        "dtype": ["float64", "float32"],
+    }
 )
-@pytest.mark.parametrize("hidden", [(), (3,), (40,), (20, 10)])
-@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.filterwarnings("ignore:Training ended in a network that gives the same output")
 def test_a_row_is_learnt_as_in_a_call_that_checks_everything(task, hidden, options, dtype):
     quick, y = model_and_targets(task, dtype, hidden_layer_sizes=hidden, **options)

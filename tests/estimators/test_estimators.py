@@ -221,7 +221,7 @@ def test_the_same_random_state_gives_the_same_bits_and_another_does_not():
     assert differ(model, regressor(random_state=8).fit(X, y))
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_models_trained_interleaved_are_those_trained_one_by_one(backend):
     X, y = regression(3000)
     jobs = [

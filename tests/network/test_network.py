@@ -685,7 +685,8 @@ LONG_EPOCHS = [
         [(100, 400, 3)], [7000], [False, True],
         [{}, {"momentum": 0.5}, {"alpha": 0.1}, {"batch_size": 7}],
     ),
-    ((2, 3, 1), 2_500_000, False, {}),  # registers are that much faster
+    # Registers are that much faster.
+    pytest.param((2, 3, 1), 2_500_000, False, {}, marks=pytest.mark.slow),
 ]  # fmt: skip
 
 
@@ -766,6 +767,7 @@ def run_python(code, *arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_the_same_random_state_gives_the_same_bits_in_every_process_for_any_number_of_threads():
     outputs = set()
     for threads in ("1", "2", "7"):

@@ -33,6 +33,7 @@ def test_text_that_is_plain_to_see_stays_as_it_is(text):
     assert printable(text) == text
 
 
+@pytest.mark.slow
 def test_of_all_characters_only_printable_ones_are_left():
     for code in range(sys.maxunicode + 1):
         assert printable(chr(code)).isprintable()
