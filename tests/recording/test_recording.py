@@ -313,3 +313,29 @@ def test_what_cannot_be_recorded_is_refused_with_a_reason(case):
     arguments, options, error, message = BAD[case]
     with pytest.raises(error, match=message):
         record(*arguments, **options)
+
+
+class OtherWhenAskedAgain:
+    """An array at first, and NaN ever after."""
+
+    shape, ndim = X.shape, 2
+
+    def __init__(self):
+        self.arrays = [X]
+
+    def __len__(self):
+        return len(X)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.arrays.pop() if self.arrays else X * np.nan, dtype=dtype)
+
+
+@pytest.mark.parametrize("kind", ["network", "estimator"])
+def test_x_is_read_once(kind):
+    if kind == "network":
+        model, expected = Network((4, 5, 1), random_state=0), Network((4, 5, 1), random_state=0)
+        options = {"epochs": 2, "learning_rate": 0.01}
+    else:
+        model, expected, options = small(), small(), {}
+    recording = record(model, OtherWhenAskedAgain(), Y, **options)
+    np.testing.assert_array_equal(recording.losses, record(expected, X, Y, **options).losses)

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .frames import NOT_FRAMES, as_array_like, floats_of_objects, frame_of, plain_item
+from .frames import (
+    NOT_FRAMES,
+    as_array_like,
+    floats_of_objects,
+    frame_of,
+    names_of_columns,
+    plain_item,
+)
 
 BLOCK_BYTES = 2**23  # of data that is looked at, or converted, at once
 
@@ -35,6 +42,16 @@ def as_numbers(name: str, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
         with np.errstate(over="ignore"):  # what does not fit becomes infinity, and is found as such
             array = array.astype(dtype)
     return array if array.flags.aligned else array.copy()
+
+
+def read_once(values: Any) -> Any:
+    """Return the array that an object hands over; arrays, frames and all else as they are.
+
+    For what is read twice: such an object may hand over another one when it is asked again.
+    """
+    if isinstance(values, NOT_FRAMES) or not hasattr(values, "__array__"):
+        return values
+    return values if names_of_columns(values) else np.asarray(values)
 
 
 def _numbers_of_objects(name: str, array: NDArray[Any]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from .._html import HtmlMixin
 from .._messages import counted
 from ..exceptions import DivergenceWarning
 from ..network import Network, Solver
+from ..network.arrays import read_once
 from ..network.checks import check_whole
 from ..network.network import warn_of_divergence
 from ..sensitivity import LossSensitivity
@@ -309,6 +310,7 @@ def record(
     check_whole("max_snapshots", max_snapshots, at_least=4)
     check_whole("max_bytes", max_bytes)
     check_whole("n_probe", n_probe)
+    X, y, sample_weight = read_once(X), read_once(y), read_once(sample_weight)
     of_network = isinstance(model, Network)
     if of_network:
         own = solver_of(InspectedModel(model, X, y, None, None, names_of(model)), None, solver)
