@@ -295,7 +295,7 @@ class NetworkMachine(Machine):
 # -- estimators ------------------------------------------------------------------------------------
 
 PARAMETERS = {
-    "learning_rate_init": [1e-6, 1e-3, 0.05, 1e3, 1e100],
+    "learning_rate_init": [1e-6, 1e-3, 0.05, 1e3, 1e30],
     "alpha": [0.0, 1e-4, 0.1],
     "batch_size": [1, 5, 200],
     "solver": list(SOLVERS),

@@ -972,6 +972,28 @@ def test_a_step_that_overflows_a_weight_is_not_taken():
     assert_same_parameters(network, before)
 
 
+@pytest.mark.parametrize("hidden", [1, 40_000])
+def test_a_step_on_large_weights_that_the_loss_does_not_show_is_not_taken(hidden):
+    network = fastbp.Network(
+        (1, hidden, 1),
+        activation="identity",
+        out_activation="tanh",
+        loss="huber",
+        dtype="float32",
+        random_state=0,
+    )
+    row = np.array([1e3], dtype=np.float32)
+    for _ in range(3):
+        assert network.step(row, 0.0, 1e-9) < math.inf
+    # a[1] = 0, so that W[2] is not met on the way forward; dE/dW[1] = 1e3 W[2] overflows.
+    network.weights = [np.zeros((1, hidden)), np.full((hidden, 1), 1e37)]
+    network.biases = [np.zeros(hidden), [0.5]]
+    before = parameters_of(network)
+    with pytest.warns(fastbp.DivergenceWarning, match="learning_rate=1"):
+        network.step(row, 0.0, 1.0)
+    assert_same_parameters(network, before)
+
+
 def test_a_divergence_warning_is_a_user_warning():
     assert issubclass(fastbp.DivergenceWarning, UserWarning)
 

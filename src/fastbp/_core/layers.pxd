@@ -16,7 +16,8 @@ cdef class Layers:
     cdef object arena
     cdef int type_number
     cdef bint takes_classes         # targets may be numbers of classes
-    cdef double min_target, max_target, large
+    cdef double min_target, max_target, large, largest_product
+    cdef Py_ssize_t n_trusted      # steps until `is_moderate` looks again
     cdef fbp_activation out_activation
     cdef readonly str isa, dtype_name
     cdef readonly int n_lanes      # numbers in a vector
@@ -25,6 +26,7 @@ cdef class Layers:
     cdef readonly int block_rows   # of csrc/kernels/blocks.inc.h
     cdef void *begin(self, fbp_net *net, char *gradients=*, char *velocities=*,
                      bint list_active=*) except NULL
+    cdef bint is_moderate(self)
     cdef bint within(self, const void *values, Py_ssize_t n, double lower, double upper)
     cdef const void *one_row(self, object values, Py_ssize_t n)
     cdef const void *one_target(self, object y, Py_ssize_t n, void *scratch)

@@ -3,6 +3,7 @@
 """The layers of a network on its parameters: predictions, gradients, one row's step."""
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
@@ -30,6 +31,7 @@ cnp.import_array()
 cdef enum:
     MIN_OUTPUTS_TO_LIST = 4    # of the layer above: else listing costs more than it saves,
     MIN_UNITS_TO_LIST = 64     # as it does of fewer units, whose layer above can be transposed
+    BYTES_A_STEP = 1 << 14     # of weights, through which a step may look
     MAX_REGISTERS_VECTORS = 160  # of W[1], with several outputs: past it, blocks of rows cost less
 
 
@@ -62,8 +64,9 @@ cdef class Layers:
         self.dtype_name = arena.dtype.name
         self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
         self.min_target, self.max_target, _ = FACTS_OF_LOSSES[loss]
-        # Rows, losses and rates below this cannot take a sound weight out of the dtype.
-        self.large = 1e9 if arena.dtype == np.float32 else 1e30
+        # Rows, losses and rates below this cannot take a moderate weight out of the dtype.
+        single = arena.dtype == np.float32
+        self.large, self.largest_product = (1e9, 1e20) if single else (1e30, 1e300)
         self.net.n_layers = len(weights)
         self.memory.parameters = <char *> cnp.PyArray_DATA(arena)
         self.memory.n_bytes = arena.nbytes
@@ -247,6 +250,35 @@ cdef class Layers:
                                   to + (r - start) * row_bytes)
         finally:
             PyMem_Free(block)
+
+    cdef bint is_moderate(self):
+        """Whether a row that is not large cannot take a weight out of the dtype.
+
+        Of |delta[l-1]| <= |W[l]| |delta[l]|, by the norm of Frobenius, the squares are multiplied;
+        those of the first layer have to be finite. What large networks are found to be holds for
+        some steps more, so that a step takes no longer for it: epochs and new weights end that.
+        """
+        cdef double product = 1, squares
+        cdef const fbp_layer *layer
+        cdef int l
+        if self.n_trusted > 0:
+            self.n_trusted -= 1
+            return True
+        for l in range(self.net.n_layers):
+            layer = self.net.layers + l
+            squares = self.net.ops.sum_squares(layer.W, layer.n_in * layer.n_out)
+            if not squares < INFINITY:
+                return False
+            if l > 0:
+                product *= max(1, squares)
+        if not product <= self.largest_product:
+            return False
+        self.n_trusted = self.memory.n_bytes // BYTES_A_STEP
+        return True
+
+    def forget_size(self):
+        """Weights may have become large: `is_moderate` has to look again."""
+        self.n_trusted = 0
 
     cdef bint within(self, const void *values, Py_ssize_t n, double lower, double upper):
         """Whether all n values are numbers from lower to upper."""

@@ -32,6 +32,10 @@ from .isa import RULES, all_finite
 cnp.import_array()
 
 
+cdef enum:
+    LARGE_STEP = 1000       # a loss, or a rate, after which weights have to be looked at again
+
+
 @cython.final
 cdef class CompiledSolver:
     """What a step does, as the kernels take it.
@@ -90,10 +94,13 @@ cdef class CompiledSolver:
             if loss <= max_loss:                        # nor NaN, nor infinity
                 solver.learning_rate = learning_rate
                 step = step_of(&solver, 1, n_steps + 1)
-                if (moments is not None or max(loss, learning_rate, solver.alpha) > layers.large
+                if (moments is not None or not layers.is_moderate()
+                        or max(loss, learning_rate, solver.alpha) > layers.large
                         or not layers.within(row.values, row.n, -layers.large, layers.large)):
                     saved = layers.arena.copy()
                     saved_moments = None if moments is None else moments.copy()
+                if max(loss, learning_rate, solver.alpha) > LARGE_STEP:
+                    layers.n_trusted = 0
                 backward(&net, &row, 1, &step)
         finally:
             PyMem_Free(block)
@@ -305,6 +312,7 @@ cdef class EpochRun:
         cdef Advance advance
         cdef CompiledSolver solver = self.solver
         cdef bint is_finite
+        self.layers.n_trusted = 0
         if self.batch is not None:
             advance.run, advance.n_rows, advance.is_finite = &self.at, n_rows, False
             self.batch.team.data, self.batch.team.solver = self.at.data, self.at.solver

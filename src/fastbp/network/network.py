@@ -209,6 +209,7 @@ class Network:
     @weights.setter
     def weights(self, values: Sequence[ArrayLike]) -> None:
         self._arena.weights[:] = values
+        self._layers.forget_size()
 
     @property
     def biases(self) -> list[NDArray[Any]]:
@@ -218,6 +219,7 @@ class Network:
     @biases.setter
     def biases(self, values: Sequence[ArrayLike]) -> None:
         self._arena.biases[:] = values
+        self._layers.forget_size()
 
     @property
     def n_parameters(self) -> int:
@@ -597,6 +599,7 @@ class Network:
                 )
         with self._runner.training():
             self._state.restore(other._state)
+            self._layers.forget_size()
 
     def __repr__(self) -> str:
         names = self.activation[0] if len(set(self.activation)) == 1 else list(self.activation)
