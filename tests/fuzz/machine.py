@@ -216,7 +216,10 @@ class NetworkMachine(Machine):
         assert outputs.shape == (n_rows, network.layer_sizes[-1])
         close = {"rtol": 1e4 * np.finfo(X.dtype).eps, "atol": 1e2 * np.finfo(X.dtype).eps}
         scale = max(1.0, float(np.abs(outputs).max()))
-        if math.isfinite(scale):
+        # Products of weights near the end of the dtype overflow in one order of adding them up, and
+        # in another one not.
+        largest = max(float(np.abs(W).max()) for W in (*network.weights, *network.biases))
+        if math.isfinite(scale) and largest < np.sqrt(np.finfo(X.dtype).max) * 1e-3:
             np.testing.assert_allclose(network.forward(X[0]) / scale, outputs[0] / scale, **close)
             rows = sparse_form(random, X, X.dtype)
             np.testing.assert_allclose(network.forward(rows) / scale, outputs / scale, **close)
