@@ -25,9 +25,19 @@ NUMPY_API = ("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")
 # What setuptools reads from the environment when it compiles and links.
 COMPILER_VARIABLES = ("ARCHFLAGS", "CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED")
 
-optimisation = shlex.split(os.environ.get("FASTBP_OPT", "/O2" if MSVC else "-O3 -g0"))
+# Levels of optimisation: of the kernels, in `isa`, and of modules with loops over rows and layers.
+# Of the others less to compile is worth more: docs/decisions/0022-levels.md.
+LEVELS = {"isa": 2, "backprop": 3, "batches": 3}
+given = os.environ.get("FASTBP_OPT", "/O2" if MSVC else "")
+
+
+def optimisation_of(name):
+    """Return the optimisation flags for a module."""
+    return shlex.split(given) if given else [f"-O{LEVELS.get(name, 1)}", "-g0"]
+
+
 portable = ["/std:c11"] if MSVC else ["-std=gnu11", "-ffp-contract=off", "-fvisibility=hidden"]
-sanitizers = [flag for flag in optimisation if flag.startswith("-fsanitize")]
+sanitizers = [flag for flag in shlex.split(given) if flag.startswith("-fsanitize")]
 targets = sorted(Path("csrc", "targets").glob("*.c"))
 known_isas = sorted({path.stem.split("_")[0] for path in targets})
 isas = os.environ.get("FASTBP_ISAS", "").replace(",", " ").split() or known_isas
@@ -53,7 +63,7 @@ def flags_stamp():
     stamp = Path("build", f"flags-{sysconfig.get_config_var('SOABI') or sys.platform}.txt")
     environment = [f"{name}={os.environ.get(name, '')}" for name in COMPILER_VARIABLES]
     defined = [f"-D{name}={value}" for name, value in macros]
-    flags = shlex.join([*portable, *optimisation, *defined, *environment, np.__version__])
+    flags = shlex.join([*portable, given or str(LEVELS), *defined, *environment, np.__version__])
     if not stamp.exists() or stamp.read_text() != flags:
         stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(flags)
@@ -117,7 +127,7 @@ extensions = [
         f"fastbp._core.{path.stem}",
         sources=[str(path), *LINKED.get(path.stem, [])],
         include_dirs=["csrc", np.get_include()],
-        extra_compile_args=[*portable, *optimisation],
+        extra_compile_args=[*portable, *optimisation_of(path.stem)],
         extra_link_args=sanitizers,
         libraries=[] if MSVC else ["m"],
         define_macros=macros,

@@ -17,6 +17,15 @@
 #define RESTRICT restrict
 #endif
 
+/* A function that stays a call, one for all its callers: what is large and seldom done. */
+#if defined(_MSC_VER) && !defined(__clang__)
+#define CALLED static __declspec(noinline)
+#elif defined(__clang__)
+#define CALLED static __attribute__((noinline))
+#else
+#define CALLED static __attribute__((noinline, noclone))
+#endif
+
 /* Before a loop over a count known when compiled: accumulators then stay in registers. Before another,
  * whose counting costs as much as its work. */
 #if defined(__clang__)

@@ -212,18 +212,66 @@ INLINE void backward_update_narrow(const fbp_layer *layer, real *delta_in, const
     for (; p < x->n; p++) backward_update_inputs(layer, delta_in, x, p, delta, s, NV, 1, RULE);
 }
 
+/* One input's weights w, some vectors: returns lanes that add up to w . delta, then t takes its step. */
+INLINE vec backward_update_vectors(const real *w, real *t, real *v, const vec *delta, int n_vectors,
+                                   const vec_step *s, const int RULE, const int BY_PRODUCTS) {
+    vec sum = v_set1(0);
+    for (int q = 0; q < n_vectors; q += 2, w += 2 * VL, t += 2 * VL, v += 2 * VL) {
+        sum = v_fma(v_load(w), delta[q], sum);
+        step_vector(t, v, delta[q], s, RULE, BY_PRODUCTS);
+        if (q + 1 == n_vectors) break;
+        sum = v_fma(v_load(w + VL), delta[q + 1], sum);
+        step_vector(t + VL, v + VL, delta[q + 1], s, RULE, !BY_PRODUCTS);
+    }
+    return sum;
+}
+
+/* backward_update_narrow in one loop for all widths. Rules that are not linear wait for roots and quotients,
+ * longer than for the loop, and are too large to be unrolled. */
+INLINE void backward_update_narrow_looped(const fbp_layer *layer, real *delta_in, const fbp_row *x,
+                                          const vec_step *s, int n_vectors, const int RULE) {
+    const int64_t in_fours = x->n / 4 * 4;
+    const real *values = x->values, *W = layer->W, *d = layer->delta, scale = (real)layer->scale;
+    real *to_W = layer->to_W, *V = layer->V_W, sums[4];
+    vec delta[4], sum[4];
+    for (int q = 0; q < n_vectors; q++)
+        delta[q] = v_load_part(d + q * VL, q < n_vectors - 1 ? VL : (int)(layer->n_out - q * VL));
+    for (int64_t p = 0; p < x->n; p++) {
+        const int u = p < in_fours ? (int)(p % 4) : 0;
+        const int64_t i = input_of(x, p), at = i * layer->width;
+        const vec_step own = step_along_x(s, v_set1(values[p]));
+#define INPUT(BY_PRODUCTS) \
+    backward_update_vectors(W + at, to_W + at, V + at, delta, n_vectors, &own, RULE, BY_PRODUCTS)
+        if (u % 2) sum[u] = INPUT(1);
+        else sum[u] = INPUT(0);
+#undef INPUT
+        if (p >= in_fours) delta_in[i] = scale * v_sum(sum[0]);
+        if (u < 3) continue;
+        v_sums(sums, sum[0], sum[1], sum[2], sum[3]);
+        for (int k = 0; k < 4; k++) delta_in[input_of(x, p - 3 + k)] = scale * sums[k];
+    }
+}
+
 /* delta_in = W @ delta and the step of W, row by row of W */
 INLINE void backward_update_rows(const fbp_layer *layer, real *delta_in, const fbp_row *x,
                                  const vec_step *s, const int RULE) {
     const int64_t n_out = layer->n_out;
     const real *W = layer->W, *values = x->values;
     real *to_W = layer->to_W, *V = layer->V_W;
+    const int n_vectors = has_whole_vectors(layer) ? (int)((n_out + VL - 1) / VL) : 0;
     if (x->columns) memset(delta_in, 0, (size_t)layer->n_in * sizeof(real));
-    switch (has_whole_vectors(layer) ? (n_out + VL - 1) / VL : 0) {
-    case 1: backward_update_narrow(layer, delta_in, x, s, 1, RULE); return;
-    case 2: backward_update_narrow(layer, delta_in, x, s, 2, RULE); return;
-    case 3: backward_update_narrow(layer, delta_in, x, s, 3, RULE); return;
-    case 4: backward_update_narrow(layer, delta_in, x, s, 4, RULE); return;
+    if (!is_linear(RULE)) {
+        if (n_vectors >= 1 && n_vectors <= 4) {
+            backward_update_narrow_looped(layer, delta_in, x, s, n_vectors, RULE);
+            return;
+        }
+    } else {
+        switch (n_vectors) {
+        case 1: backward_update_narrow(layer, delta_in, x, s, 1, RULE); return;
+        case 2: backward_update_narrow(layer, delta_in, x, s, 2, RULE); return;
+        case 3: backward_update_narrow(layer, delta_in, x, s, 3, RULE); return;
+        case 4: backward_update_narrow(layer, delta_in, x, s, 4, RULE); return;
+        }
     }
     for (int64_t p = 0; p < x->n; p++) {
         const int64_t i = input_of(x, p), at = i * layer->width;
@@ -259,9 +307,10 @@ INLINE void backward_update_columns(const fbp_layer *layer, real *delta_in, cons
 INLINE void backward_update_transposed(const fbp_layer *layer, real *delta_in, const real *x,
                                        const vec_step *s, const int RULE) {
     const int64_t n = layer->n_in;
+    const int UPPER = is_linear(RULE) ? 4 : 2;
     int64_t i = 0;
-    for (; i + 4 * VL <= n; i += 4 * VL)
-        backward_update_columns(layer, delta_in, x, i, s, 4, VL, RULE);
+    for (; i + UPPER * VL <= n; i += UPPER * VL)
+        backward_update_columns(layer, delta_in, x, i, s, UPPER, VL, RULE);
     for (; i + VL <= n; i += VL) backward_update_columns(layer, delta_in, x, i, s, 1, VL, RULE);
     if (i < n) backward_update_columns(layer, delta_in, x, i, s, 1, (int)(n - i), RULE);
 }
@@ -328,8 +377,14 @@ INLINE void scale_weights(const fbp_layer *layer, double factor) {
     scale_values(layer->to_W, layer->to_W, (real)factor, layer->n_in * layer->width);
 }
 
+/* delta_in = W @ delta, and W' = W + rate outer(x, delta): compilers see that it keeps all of W. */
+CALLED void backward_update_plain(const fbp_layer *layer, real *delta_in, const fbp_row *x, double rate) {
+    const vec_step plain = plain_step(rate);
+    backward_update_weights(layer, delta_in, x, &plain, FBP_PLAIN);
+}
+
 /* delta_in = W @ delta alone */
-static void backward_alone(const fbp_layer *layer, real *delta_in, const fbp_row *x) {
+CALLED void backward_alone(const fbp_layer *layer, real *delta_in, const fbp_row *x) {
     const vec_step none = plain_step(0);
     backward_update_weights(layer, delta_in, x, &none, NO_STEP);
 }
@@ -340,8 +395,7 @@ static void backward_update_decaying(fbp_layer *layer, real *delta_in, const fbp
                                      double decay) {
     const double scale = decay * layer->scale;
     if (fabs(scale) > MIN_SCALE && fabs(scale) < 1 / MIN_SCALE) {
-        const vec_step s = plain_step(rate / scale);
-        backward_update_rows(layer, delta_in, x, &s, FBP_PLAIN);
+        backward_update_plain(layer, delta_in, x, rate / scale);
         layer->scale = scale;
     } else { /* into W with it, before the step */
         const vec_step s = plain_step(rate);
@@ -369,8 +423,7 @@ static void backward_update(fbp_layer *layer, void *delta_in, const fbp_row *x, 
     const double rate = weight * step->rate[0], decay = step->decay[0][0];
     const vec_step s = step_times(step, weight, 0);
     if (step->rule == FBP_PLAIN && (decay == 1 || x->columns)) {
-        const vec_step plain = plain_step(rate); /* compilers see that it keeps all of W */
-        if (decay == 1) backward_update_weights(layer, delta_in, x, &plain, FBP_PLAIN);
+        if (decay == 1) backward_update_plain(layer, delta_in, x, rate);
         else backward_update_decaying(layer, delta_in, x, rate, decay);
     } else {
 #define TAKE(RULE) backward_update_weights(layer, delta_in, x, &s, RULE)

@@ -96,26 +96,20 @@ INLINE int64_t registers_rows_one(registers_run *run, const int NV, const fbp_ac
     const real *x = fbp_dense_row(data, order[start]), *x_last = x, *next = x;
     registers_parameters p;
     registers_row row;
+    vec z[REGISTER_VECTORS], Z[REGISTER_VECTORS];
     double sum = 0;
     int64_t r = start;
 
     registers_move_all(&p, net, run->block, NV, KIND, 1);
-#define FORWARD(q, NQ) registers_forward(row.Z + q, row.Z_V + q, W + q * per_vector, n_in, next, NQ, KIND)
-#define FIRST_PASS(q, NQ)                                                                                   \
-    do {                                                                                                    \
-        FORWARD(q, NQ);                                                                                     \
-        UNROLL for (int u = q; u < q + NQ; u++)                                                             \
-            row.Z[u] = registers_decayed(row.Z[u], row.Z_V[u], &s, KIND);                                   \
-    } while (0)
 #define PASS(q, NQ)                                                                                         \
     do {                                                                                                    \
         registers_pass(row.Z + q, row.Z_V + q, W + q * per_vector, n_in, x_last, next, row.D + q, row.E + q, \
                        &s, NQ, KIND);                                                                       \
         UNROLL for (int u = q; u < q + NQ; u++) row.Z[u] = registers_decayed(row.Z[u], row.Z_V[u], &s, KIND); \
     } while (0)
-    EACH_TILE(FORWARD);
+    registers_begin(z, Z, run, &s, NV, KIND);
     UNROLL for (int q = 0; q < NV; q++) {
-        row.z[q] = v_add(row.Z[q], p.b[q]);
+        row.z[q] = z[q];
         row.D[q] = row.E[q] = v_set1(0);
     }
     for (;; r++) {
@@ -127,7 +121,8 @@ INLINE int64_t registers_rows_one(registers_run *run, const int NV, const fbp_ac
         /* What comes first is taken up first: the activations of several vectors take longer than
          * the pass, which fills the gaps they leave. */
         if (NV > 1) registers_activate(&row, last_units, NV, ACTIVATION);
-        if (r == start) EACH_TILE(FIRST_PASS);
+        if (r == start)
+            UNROLL for (int q = 0; q < NV; q++) row.Z[q] = Z[q];
         else EACH_TILE(PASS);
         if (r == stop) break;
         if (NV == 1) registers_activate(&row, last_units, NV, ACTIVATION);
@@ -150,8 +145,6 @@ INLINE int64_t registers_rows_one(registers_run *run, const int NV, const fbp_ac
         x_last = x;
         x = next;
     }
-#undef FORWARD
-#undef FIRST_PASS
 #undef PASS
     registers_move_all(&p, net, run->block, NV, KIND, 0);
     run->loss_sum += sum;

@@ -92,20 +92,44 @@ INLINE void registers_pass(vec *Z, vec *Z_V, real *W, int64_t n_in, const real *
     }
 }
 
-/* Z = next W and Z_V = next V, without a step. */
-INLINE void registers_forward(vec *Z, vec *Z_V, const real *W, int64_t n_in, const real *next, const int NQ,
-                              const int KIND) {
-    const int64_t stride = KIND & MOVES ? 2 * NQ * VL : NQ * VL;
-    UNROLL for (int q = 0; q < NQ; q++) {
-        Z[q] = v_set1(0);
-        if (KIND & MOVES) Z_V[q] = v_set1(0);
-    }
-    for (int64_t i = 0; i < n_in; i++, W += stride) {
-        const vec x = v_set1(next[i]);
-        UNROLL for (int q = 0; q < NQ; q++) {
-            Z[q] = v_fma(x, v_load(W + q * VL), Z[q]);
-            if (KIND & MOVES) Z_V[q] = v_fma(x, v_load(W + q * VL + stride / 2), Z_V[q]);
+/* What a run begins and ends with are calls, for all templates. Of vector q of hidden units, W stands from
+ * the returned address on, every `stride` numbers. */
+INLINE real *registers_vector(real *W, int64_t *stride, int64_t n_in, int q, int NV, int moves) {
+    const int upper = registers_tile(NV, moves), tile = q / upper * upper;
+    const int width = NV - tile < upper ? NV - tile : upper;
+    *stride = (moves ? 2 : 1) * width * VL;
+    return W + (moves ? 2 : 1) * n_in * tile * VL + (q - tile) * VL;
+}
+
+/* z of the first row, and Z of the next */
+CALLED void registers_begin(vec *z, vec *Z, const registers_run *run, const vec_step *s, int NV, int kind) {
+    const fbp_block *block = run->block;
+    const int64_t *order = run->order, start = run->start, n_in = run->net->layers->n_in;
+    const real *x = fbp_dense_row(run->data, order[start]), *b = block->b;
+    const real *next = fbp_dense_row(run->data, order[start + 1 < run->stop ? start + 1 : start]);
+    for (int q = 0; q < NV; q++) {
+        int64_t stride;
+        const real *w = registers_vector(block->W, &stride, n_in, q, NV, kind & MOVES);
+        const real *v = kind & MOVES ? w + stride / 2 : w;
+        vec Z_V = v_set1(0);
+        z[q] = Z[q] = Z_V;
+        for (int64_t i = 0; i < n_in; i++, w += stride, v += stride) {
+            z[q] = v_fma(v_set1(x[i]), v_load(w), z[q]);
+            Z[q] = v_fma(v_set1(next[i]), v_load(w), Z[q]);
+            Z_V = v_fma(v_set1(next[i]), v_load(v), Z_V);
         }
+        z[q] = v_add(z[q], v_load(b + q * VL));
+        Z[q] = registers_decayed(Z[q], Z_V, s, kind);
+    }
+}
+
+/* W takes the step of the last row, x D, without momentum. */
+CALLED void registers_end(const registers_run *run, const real *x, const vec *D, int NV) {
+    const int64_t n_in = run->net->layers->n_in;
+    for (int q = 0; q < NV; q++) {
+        int64_t stride;
+        real *w = registers_vector(run->block->W, &stride, n_in, q, NV, 0);
+        for (int64_t i = 0; i < n_in; i++, w += stride) v_store(w, v_fma(v_set1(x[i]), D[q], v_load(w)));
     }
 }
 

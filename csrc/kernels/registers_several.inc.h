@@ -138,12 +138,35 @@ INLINE void registers_back(vec *back, const fbp_layer *layer, const vec *delta, 
 #undef OUTPUT
 }
 
+/* values = values f'(z) of n numbers of one activation, as v_derive has it */
+CALLED void registers_derive(real *values, const real *a, int n, fbp_activation activation) {
+    for (int k = 0; k < n; k += VL)
+        v_store(values + k, v_derive(v_load(values + k), v_load(a + k), activation));
+}
+
+/* slopes = back f'(z), of ReLU without a call */
+INLINE void registers_slopes(vec *slopes, const vec *back, const vec *a, const int NQ, fbp_activation activation) {
+    real values[TILE_VECTORS * VL], a_values[TILE_VECTORS * VL];
+    if (activation == FBP_RELU) {
+        UNROLL for (int u = 0; u < NQ; u++) slopes[u] = v_derive(back[u], a[u], FBP_RELU);
+        return;
+    }
+    UNROLL for (int u = 0; u < NQ; u++) {
+        v_store(values + u * VL, back[u]);
+        v_store(a_values + u * VL, a[u]);
+    }
+    registers_derive(values, a_values, NQ * VL, activation);
+    UNROLL for (int u = 0; u < NQ; u++) slopes[u] = v_load(values + u * VL);
+}
+
 /* D, the next row's z and b's step, for NQ vectors from q on. */
 INLINE void registers_hidden_step(registers_state *p, const vec *back, const registers_rates *rate, vec gram,
                                   vec decayed, int q,
                                   const int NQ, const fbp_activation activation) {
+    vec slopes[TILE_VECTORS];
+    registers_slopes(slopes, back, p->a + q, NQ, activation);
     UNROLL for (int u = 0; u < NQ; u++) {
-        const vec slope = v_derive(back[u], p->a[q + u], activation);
+        const vec slope = slopes[u];
         p->D[q + u] = v_mul(rate->W, slope);
         p->z[q + u] = v_fma(slope, v_mul(rate->b, gram), v_fma(decayed, p->Z[q + u], p->b[q + u]));
         p->b[q + u] = v_fma(rate->b, slope, p->b[q + u]);
@@ -180,14 +203,13 @@ INLINE int64_t registers_rows(registers_run *run, const int NV) {
     const int is_plain = decay == 1 && !data->weights;
     registers_state p;
     registers_rates rate = rates_of(step, 1, 1, decay);
-    vec back[TILE_VECTORS], delta[FBP_FEW_OUTPUTS];
+    vec back[TILE_VECTORS], delta[FBP_FEW_OUTPUTS], z[MAX_VECTORS], Z[MAX_VECTORS];
     const double max_loss = run->max_loss;
     double sum = 0, scale = 1;
     int64_t r = start;
 
     registers_move(p.b, block->b, NV, 1);
     UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) delta[k] = v_set1(0); /* for compilers: n_few are read */
-#define FORWARD(q, NQ) registers_forward(p.Z + q, NULL, W + q * per_vector, n_in, next, NQ, NEITHER)
 #define PASS(q, NQ) \
     registers_pass(p.Z + q, NULL, W + q * per_vector, n_in, x_last, next, p.D + q, p.D + q, &s, NQ, NEITHER)
 #define TURN(q, NQ)                                                    \
@@ -195,9 +217,9 @@ INLINE int64_t registers_rows(registers_run *run, const int NV) {
         registers_back(back, last, delta, n_few, p.a, rate.w2, q, NQ);      \
         registers_hidden_step(&p, back, &rate, gram, decayed, q, NQ, activation);     \
     } while (0)
-    EACH_TILE(FORWARD);
+    registers_begin(z, Z, run, &s, NV, NEITHER);
     UNROLL for (int q = 0; q < NV; q++) {
-        p.z[q] = v_add(p.Z[q], p.b[q]);
+        p.z[q] = z[q];
         p.D[q] = v_set1(0);
     }
     for (;; r++) {
@@ -206,7 +228,8 @@ INLINE int64_t registers_rows(registers_run *run, const int NV) {
         next = fbp_dense_row(data, order[r + 1 < stop ? r + 1 : start]);
         if (r + AHEAD < stop) fbp_fetch_dense_row(data, order[r + AHEAD]);
         if (r == stop) {
-            EACH_TILE(PASS);
+            UNROLL for (int q = 0; q < NV; q++) z[q] = p.D[q];
+            registers_end(run, x_last, z, NV);
             break;
         }
 
@@ -234,7 +257,6 @@ INLINE int64_t registers_rows(registers_run *run, const int NV) {
         x_last = x;
         x = next;
     }
-#undef FORWARD
 #undef PASS
 #undef TURN
     registers_unscale(&p, net, block, scale, NV);

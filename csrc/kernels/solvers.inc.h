@@ -122,6 +122,9 @@ INLINE vec new_weight(vec w, vec *s, vec g, const vec_step *p, const int RULE, c
 /* In the place of a rule: the weights stay as they are. */
 enum { NO_STEP = FBP_N_RULE };
 
+/* Whether a step is a few products: loops are unrolled for those only. */
+INLINE int is_linear(const int RULE) { return RULE != NO_STEP && fbp_rules[RULE].linear; }
+
 /* The step of t, and of what is kept beside it, from v on and `state_stride` apart, with the gradients g: VL of
  * them, or the first m. Of neighbours, every other one BY_PRODUCTS. */
 INLINE void step_vector(real *t, real *v, vec g, const vec_step *p, const int RULE, const int BY_PRODUCTS) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the kernels' test program in a folder of its own, and runs it.
-#     CC=cc CFLAGS=-O3 OBJECTS= ISAS= EMULATED= RUNNER= tests/c/run.sh [FOLDER]
+#     CC=cc CFLAGS=-O2 OBJECTS= ISAS= EMULATED= RUNNER= tests/c/run.sh [FOLDER]
 # OBJECTS: a folder of compiled kernels, else they are compiled here.
 # ISAS: the instruction sets to compile kernels for, such as "avx2"; else all.
 # EMULATED=1: AVX-512 by SIMDe, where the machine has AVX2 only.
@@ -26,7 +26,7 @@ kernels() {
     options=$1
     shift
     # shellcheck disable=SC2086 # lists of words
-    printf '%s\n' "$@" | xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" $cc ${CFLAGS--O3} $options -c
+    printf '%s\n' "$@" | xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" $cc ${CFLAGS--O2} $options -c
 }
 
 # shellcheck disable=SC2086
