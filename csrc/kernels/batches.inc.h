@@ -151,7 +151,7 @@ INLINE void gradient_tile(real *G, const real *X, int64_t block_length, const re
         UNROLL for (int q = 0; q < NV; q++)
             sums[i][q] = is_first ? v_set1(0) : v_load(G + (i * NV + q) * VL);
     for (int64_t b = 0; b < n_blocks; b++, X += block_length)
-        UNROLL for (int t = 0; t < BLOCK; t++, D += stride) {
+        UNROLL_BLOCK for (int t = 0; t < BLOCK; t++, D += stride) {
             vec d[2];
             UNROLL for (int q = 0; q < NV; q++) d[q] = v_load(D + q * VL);
             UNROLL for (int i = 0; i < INPUTS; i++) {

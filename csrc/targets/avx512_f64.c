@@ -9,6 +9,11 @@
 #define FBP_TABLE fbp_ops_avx512_f64
 #define FBP_TARGET "avx512f,avx512dq,avx512vl,avx2,fma,popcnt"
 
+/* Batches of 32 rows take 5 % longer with -O2. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3")
+#endif
+
 #include "target_push.h"
 #include "../kernels/real.h"
 #include "../isa/avx512.h"
