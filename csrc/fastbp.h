@@ -84,6 +84,12 @@ typedef struct {
     const double *weights;      /* NULL: 1 each */
 } fbp_data;
 
+/* How the inputs of a row are scaled: see scaling.inc.h. */
+typedef struct {
+    const void *center, *factor;    /* one of each for every column, in the dtype of the rows */
+    double inverse_limit;           /* 0: not bounded */
+} fbp_scaling;
+
 /* Hyperparameters of a step: see step_of in _core/backprop.pyx. Training stops before a row whose loss
  * is above max_loss, or NaN: it has diverged. */
 typedef struct {
@@ -290,6 +296,9 @@ struct fbp_ops {
     fbp_activate *activate[FBP_N_ACTIVATION];
     fbp_derive *derive[FBP_N_ACTIVATION];
     fbp_output_delta *output_delta[FBP_N_LOSS];
+
+    /* the row's values, scaled; as many as the row has */
+    void (*scale_row)(void *out, const fbp_row *x, const fbp_scaling *scaling);
 
     /* to = factor * values */
     void (*scale)(void *to, const void *values, double factor, int64_t n);

@@ -19,6 +19,7 @@
 #if REGISTER_VECTORS
 #include "registers.inc.h"
 #endif
+#include "scaling.inc.h"
 #include "solvers.inc.h"
 #include "sparse.inc.h"
 #include "vector_math.inc.h"
@@ -66,6 +67,7 @@ const fbp_ops FBP_TABLE = {
     .activate = {FBP_ACTIVATIONS(ACTIVATE, ACTIVATE)},
     .derive = {FBP_ACTIVATIONS(DERIVE, DERIVE)},
     .output_delta = {FBP_LOSSES(DELTA)},
+    .scale_row = scale_row,
     .scale = scale,
     .take_steps = take_steps,
     .sum_squares = sum_squares,

@@ -28,6 +28,7 @@ from .isa import (
 )
 from .layers import Layers
 from .rows import Rows, can_shuffle, shuffle, unlock_generators
+from .scaling import moments_with_row, scaled, spread_of
 from .training import CompiledSolver, EpochRun, forward_all
 from .workspaces import Workspace
 
@@ -59,6 +60,9 @@ __all__ = [
     "isa",
     "isa_for",
     "lanes",
+    "moments_with_row",
+    "scaled",
     "shuffle",
+    "spread_of",
     "unlock_generators",
 ]

@@ -69,6 +69,11 @@ cdef extern from "fastbp.h" nogil:
         const int32_t *y_rows
         const double *weights
 
+    ctypedef struct fbp_scaling:
+        const void *center
+        const void *factor
+        double inverse_limit
+
     ctypedef enum fbp_rule:
         FBP_PLAIN, FBP_MOMENTUM, FBP_ADAM, FBP_ADAMW, FBP_ADAGRAD, FBP_RMSPROP, FBP_N_RULE
 
@@ -229,6 +234,8 @@ cdef extern from "fastbp.h" nogil:
         fbp_activate **activate
         fbp_derive **derive
         fbp_output_delta **output_delta
+        void (*scale_row)(void *out, const fbp_row *x,
+                          const fbp_scaling *scaling) noexcept nogil
         void (*scale)(void *to, const void *values, double factor, int64_t n) noexcept nogil
         void (*take_steps)(void *W, void *V, const void *G, int64_t n, double weight,
                            const fbp_step *step, int biases) noexcept nogil

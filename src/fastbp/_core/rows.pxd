@@ -1,7 +1,7 @@
 cimport cython
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
-from .kernels cimport fbp_data, fbp_mt19937
+from .kernels cimport fbp_data, fbp_mt19937, fbp_ops, fbp_scaling
 
 
 @cython.final
@@ -14,6 +14,8 @@ cdef class Rows:
     cdef readonly double values_per_row
     cdef public double max_loss      # of a row that training takes a step along
     cdef Py_ssize_t n_outputs
+    cdef fbp_scaling scaling         # of X
+    cdef tuple scaling_arrays        # that this points into; None if X is as it is
 
 
 cdef class _Drawing:
@@ -23,3 +25,18 @@ cdef class _Drawing:
 cdef double weight_of_rows(const fbp_data *data, const int64_t *order, Py_ssize_t start,
                            Py_ssize_t stop) noexcept nogil
 cdef fbp_mt19937 *state_of(object bit_generator) except NULL
+
+
+cdef struct ScaledPiece:
+    # Rows of an order, scaled and side by side, as training takes them a piece at a time.
+    fbp_data data
+    Py_ssize_t most_rows
+    int64_t *order              # 0, 1, 2, ..
+    char *X
+    char *y
+    int32_t *y_rows
+    double *weights
+
+cdef void scale_piece(const fbp_ops *ops, ScaledPiece *piece, const fbp_data *data,
+                      const fbp_scaling *scaling, const int64_t *order,
+                      Py_ssize_t n) noexcept nogil

@@ -3,15 +3,17 @@
 """Rows of data as pointers for C, and orders of rows."""
 cimport cython
 from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport rint
 from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.string cimport memcpy
 
 import numpy as np
 
 cimport numpy as cnp
 
 from .kernels cimport (
-    FBP_MT19937_LENGTH, bitgen_t, fbp_data, fbp_mt19937, fbp_ops, fbp_row, fbp_shuffle, row_of,
-    target_of, weight_of
+    FBP_MT19937_LENGTH, bitgen_t, fbp_data, fbp_mt19937, fbp_ops, fbp_row, fbp_scaling,
+    fbp_shuffle, fetch_row, row_of, target_of, weight_of
 )
 from .isa cimport table_for
 
@@ -75,6 +77,7 @@ cdef class Rows:
         part.data, part.arrays, part.n = self.data, self.arrays, stop - start
         part.sparse, part.values_per_row = self.sparse, self.values_per_row
         part.max_loss, part.n_outputs = self.max_loss, self.n_outputs
+        part.scaling, part.scaling_arrays = self.scaling, self.scaling_arrays
         if self.sparse:
             part.data.row_starts += start
         else:
@@ -86,6 +89,54 @@ cdef class Rows:
         if self.sample_weight is not None:
             part.data.weights += start
             part.sample_weight = self.sample_weight[start:stop]
+        return part
+
+    def scaled(self, cnp.ndarray center not None, cnp.ndarray factor not None, double limit):
+        """These rows with ``(x - center) * factor`` for x, worked out where they are read.
+
+        Bounded to t / sqrt(1 + (t / limit)^2), unless the limit is infinite. Of a CSR matrix the
+        factors alone count. The arrays have an item for each column, of the dtype of X.
+        """
+        cdef Rows rows = self.part(0, self.n)
+        rows.scaling_arrays = center, factor
+        rows.scaling.center = cnp.PyArray_DATA(center)
+        rows.scaling.factor = cnp.PyArray_DATA(factor)
+        rows.scaling.inverse_limit = 1 / limit
+        return rows
+
+    @property
+    def is_scaled(self):
+        """Whether X is scaled where it is read."""
+        return self.scaling_arrays is not None
+
+    def unscaled(self):
+        """These rows as they are given."""
+        cdef Rows rows = self.part(0, self.n)
+        rows.scaling_arrays = None
+        return rows
+
+    def plain(self, Py_ssize_t start, Py_ssize_t stop):
+        """Rows start..stop, as X is read: where that is scaled, with a copy."""
+        cdef Rows part = self.part(start, stop)
+        if self.scaling_arrays is None:
+            return part
+        cdef Py_ssize_t n = stop - start, row_bytes = self.data.itemsize * self.data.n_features
+        cdef int64_t first
+        cdef cnp.ndarray values
+        dtype = np.float32 if self.data.itemsize == sizeof(float) else np.float64
+        if self.sparse:
+            first = part.data.row_starts[0]
+            values = np.empty(part.data.row_starts[n] - first, dtype)
+            scale_nonzeros(table_for(dtype, None), &part.data, &self.scaling, n,
+                           <char *> cnp.PyArray_DATA(values))
+            part.data.X = <const char *> cnp.PyArray_DATA(values) - first * self.data.itemsize
+        else:
+            values = np.empty((n, self.data.n_features), dtype)
+            scale_rows(table_for(dtype, None), &part.data, &self.scaling, NULL, n,
+                       <char *> cnp.PyArray_DATA(values))
+            part.data.X, part.data.X_row_bytes = <const char *> cnp.PyArray_DATA(values), row_bytes
+        part.arrays += (values,)
+        part.scaling_arrays = None
         return part
 
     def weight(self, cnp.ndarray order=None):
@@ -106,10 +157,17 @@ cdef class Rows:
         return total
 
     def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
-        """64-bit hashes of x and y of rows start..stop into those items of the uint64 ``out``."""
-        cdef bint single = self.data.itemsize == sizeof(float)
+        """64-bit hashes of x and y of rows start..stop into those items of the uint64 ``out``.
+
+        What is scaled is rounded first, so that units make no difference.
+        """
+        cdef bint single = self.data.itemsize == sizeof(float), rounds = self.is_scaled
+        cdef int itemsize = self.data.itemsize
         cdef const fbp_ops *ops = table_for(np.float32 if single else np.float64, None)
         cdef uint64_t *hashes = <uint64_t *> cnp.PyArray_DATA(out)
+        cdef Py_ssize_t n_values = max(self.data.n_features, self.n_outputs) if rounds else 0
+        cdef cnp.ndarray rounded = np.empty(n_values * itemsize, np.uint8)
+        cdef void *buffer = cnp.PyArray_DATA(rounded)
         cdef fbp_row x, y
         cdef Py_ssize_t r
         y.columns = NULL
@@ -117,8 +175,70 @@ cdef class Rows:
         with nogil:
             for r in range(start, stop):
                 x = row_of(&self.data, r)
+                if rounds:
+                    ops.scale_row(buffer, &x, &self.scaling)
+                    round_values(buffer, x.n, itemsize)
+                    x.values = buffer
+                hashes[r] = ops.hash_row(&x, 0)
                 y.values = target_of(&self.data, r)
-                hashes[r] = ops.hash_row(&x, 0) + ops.hash_row(&y, self.data.n_features)
+                if rounds:
+                    memcpy(buffer, y.values, y.n * itemsize)
+                    round_values(buffer, y.n, itemsize)
+                    y.values = buffer
+                hashes[r] += ops.hash_row(&y, self.data.n_features)
+
+
+cdef void round_values(void *values, Py_ssize_t n, int itemsize) noexcept nogil:
+    """To multiples of 2^-6: far coarser than what rounding adds to scaled values."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        if itemsize == sizeof(float):
+            (<float *> values)[i] = <float> rint((<float *> values)[i] * 64.0)
+        else:
+            (<double *> values)[i] = rint((<double *> values)[i] * 64.0)
+
+
+cdef void scale_rows(const fbp_ops *ops, const fbp_data *data, const fbp_scaling *scaling,
+                     const int64_t *order, Py_ssize_t n, char *X) noexcept nogil:
+    """Dense rows order[0..n) of X, or those from 0 on, scaled and side by side."""
+    cdef Py_ssize_t t, row_bytes = data.n_features * data.itemsize
+    cdef fbp_row x
+    for t in range(n):
+        if order != NULL and t + ROWS_AHEAD < n:
+            fetch_row(data, order[t + ROWS_AHEAD])
+        x = row_of(data, t if order == NULL else order[t])
+        ops.scale_row(X + t * row_bytes, &x, scaling)
+
+
+cdef void scale_nonzeros(const fbp_ops *ops, const fbp_data *data, const fbp_scaling *scaling,
+                         Py_ssize_t n, char *values) noexcept nogil:
+    """The values of n rows of a CSR matrix, scaled."""
+    cdef Py_ssize_t t
+    cdef fbp_row x
+    for t in range(n):
+        x = row_of(data, t)
+        ops.scale_row(values, &x, scaling)
+        values += x.n * data.itemsize
+
+
+cdef void scale_piece(const fbp_ops *ops, ScaledPiece *piece, const fbp_data *data,
+                      const fbp_scaling *scaling, const int64_t *order,
+                      Py_ssize_t n) noexcept nogil:
+    """Rows order[0..n) of dense data as rows 0 to n - 1 of the piece, with targets and weights."""
+    cdef Py_ssize_t t
+    scale_rows(ops, data, scaling, order, n, piece.X)
+    for t in range(n):
+        if data.y_rows != NULL:
+            piece.y_rows[t] = data.y_rows[order[t]]
+        else:
+            memcpy(piece.y + t * piece.data.y_row_bytes, target_of(data, order[t]),
+                   piece.data.y_row_bytes)
+        if data.weights != NULL:
+            piece.weights[t] = data.weights[order[t]]
+
+
+cdef enum:
+    ROWS_AHEAD = 8
 
 
 def shuffle(order, random_state):

@@ -13,11 +13,11 @@ import numpy as np
 cimport numpy as cnp
 
 from .kernels cimport (
-    FBP_PLAIN, fbp_data, fbp_mt19937, fbp_net, fbp_row, fbp_rule, fbp_rules, fbp_shuffle,
-    fbp_solver, fbp_step
+    FBP_PLAIN, fbp_data, fbp_mt19937, fbp_net, fbp_ops, fbp_row, fbp_rule, fbp_rules, fbp_scaling,
+    fbp_shuffle, fbp_solver, fbp_step
 )
-from .memory cimport scratch_for_target
-from .rows cimport Rows, _Drawing, state_of, weight_of_rows
+from .memory cimport place, scratch_for_target
+from .rows cimport Rows, ScaledPiece, _Drawing, scale_piece, state_of, weight_of_rows
 from .backprop cimport (
     backward, forward, load_above, step_of, train_blocks, train_rows, train_sparse, unload_above
 )
@@ -112,9 +112,16 @@ cdef class CompiledSolver:
         return loss
 
 
+cdef enum:
+    SCALED_BYTES = 1 << 17      # of rows that are scaled together: they stay in a cache
+
+
 cdef struct Cursor:
     # Epochs, one after another, and how far they have come.
     const fbp_data *data
+    const fbp_scaling *scaling  # of the rows, or NULL
+    ScaledPiece scaled          # those that are trained on next
+    const fbp_ops *ops
     const int64_t *order       # the rows of each epoch,
     int64_t *row_order         # and their order in this one
     Py_ssize_t n_rows
@@ -184,6 +191,7 @@ cdef class EpochRun:
     cdef cnp.ndarray saved_order, order_in_use, losses_of_epochs
     cdef fbp_mt19937 saved_generator
     cdef double own_rate
+    cdef object scaled_memory
 
     def __init__(self, Layers layers not None, Rows rows not None, cnp.ndarray order not None,
                  CompiledSolver solver not None, cnp.ndarray moments=None, memory=None,
@@ -216,6 +224,38 @@ cdef class EpochRun:
             at.n_moments = cnp.PyArray_SIZE(moments)
             if fbp_rules[<int> at.solver.rule].n_kept > 1:
                 at.solver.state_stride = cnp.PyArray_DIM(moments, 1)
+
+        if rows.is_scaled:
+            self.scale_pieces(rows)
+
+    cdef scale_pieces(self, Rows rows):
+        """Get memory for rows that are scaled before they are trained on: whole batches."""
+        cdef ScaledPiece *piece = &self.at.scaled
+        cdef Py_ssize_t row_bytes = rows.data.n_features * rows.data.itemsize, batch
+        cdef void **places[5]
+        if rows.sparse:
+            raise ValueError("rows of a CSR matrix are scaled before training: Rows.plain")
+        self.at.scaling, self.at.ops = &rows.scaling, self.layers.net.ops
+        batch = self.at.batch_size
+        piece.most_rows = batch * max(1, SCALED_BYTES // max(1, batch * row_bytes))
+        piece.most_rows = min(piece.most_rows, (self.at.n_rows + batch - 1) // batch * batch)
+        piece.data = rows.data
+        piece.data.X_row_bytes = row_bytes
+        piece.data.y_row_bytes = rows.n_outputs * rows.data.itemsize
+        places[0], places[1] = <void **> &piece.X, <void **> &piece.y
+        places[2], places[3] = <void **> &piece.y_rows, <void **> &piece.weights
+        places[4] = <void **> &piece.order
+        lengths = [row_bytes, 0 if rows.data.y_rows != NULL else piece.data.y_row_bytes, 4, 8, 8]
+        self.scaled_memory = place(places, [n * piece.most_rows for n in lengths], 1)
+        piece.data.X = piece.X
+        if rows.data.y_rows != NULL:
+            piece.data.y_rows, piece.data.y_row_bytes = piece.y_rows, rows.data.y_row_bytes
+        else:
+            piece.data.y = piece.y
+        if rows.data.weights != NULL:
+            piece.data.weights = piece.weights
+        for t in range(piece.most_rows):
+            piece.order[t] = t
 
     def change_rate_every(self, Py_ssize_t n_rows, Py_ssize_t first_row):
         """Take the next learning rate at each multiple of n_rows; row 0 is number first_row."""
@@ -372,6 +412,8 @@ cdef bint advance_by(fbp_net *net, Workspace workspace, ThreadTeam *team, Cursor
             run.loss_sum = 0
         stop = min(run.row + n_rows, run.n_rows)
         stop = min(stop, ((first + run.row) // every + 1) * every - first)
+        if run.scaling != NULL:
+            stop = min(stop, run.row + run.scaled.most_rows)
         run.solver.learning_rate = run.rates[
             run.epoch * run.rates_an_epoch + (first + run.row) // every - first // every]
         loss_sum = 0
@@ -422,13 +464,24 @@ cdef Py_ssize_t train_piece(fbp_net *net, Workspace workspace, ThreadTeam *team,
 
     Returns where it stopped: before a row or batch of too large a loss.
     """
-    cdef const fbp_data *data = run.data
-    cdef const int64_t *order = run.row_order
-    cdef const fbp_solver *solver = &run.solver
     cdef Py_ssize_t start = run.row
+    if run.scaling == NULL:
+        return train_in_order(net, workspace, team, run, run.data, run.row_order, start, stop,
+                              loss_sum)
+    scale_piece(run.ops, &run.scaled, run.data, run.scaling, run.row_order + start, stop - start)
+    return start + train_in_order(net, workspace, team, run, &run.scaled.data, run.scaled.order, 0,
+                                  stop - start, loss_sum)
+
+
+cdef Py_ssize_t train_in_order(fbp_net *net, Workspace workspace, ThreadTeam *team,
+                               const Cursor *run, const fbp_data *data, const int64_t *order,
+                               Py_ssize_t start, Py_ssize_t stop,
+                               double *loss_sum) noexcept nogil:
+    """`train_piece` on rows order[start:stop] of the data."""
+    cdef const fbp_solver *solver = &run.solver
     cdef fbp_step step
     if team != NULL:
-        team.order, team.start, team.stop = order, start, stop
+        team.data, team.order, team.start, team.stop = data, order, start, stop
         team.solver, team.first_sample = solver[0], run.sample
         stop = train_batches(team, loss_sum)
         unload_weights(team)

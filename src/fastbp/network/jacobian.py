@@ -19,14 +19,25 @@ BLOCK_WORK = 2**24  # multiplications, between which Ctrl-C is honoured
 
 
 def sensitivities(
-    layers: _core.Layers, arena: Arena, X: Any, summary: str | None, relative: bool
+    layers: _core.Layers,
+    arena: Arena,
+    X: Any,
+    summary: str | None,
+    relative: bool,
+    units: Any = None,
 ) -> NDArray[Any]:
-    """Return what `Network.sensitivity` promises; X is what `as_rows` returned."""
+    """Return what `Network.sensitivity` promises; X is what `as_rows` returned.
+
+    ``units`` have ``inputs``, a `Scaling`, ``targets``, another or None, and ``outputs``: how X and
+    what is returned are scaled to what the network sees.
+    """
     check_flag("relative", relative)
     if summary is not None:
         check_choice("summary", summary, SUMMARIES)
     n_in, n_out = arena.layer_sizes[0], arena.layer_sizes[-1]
     rows = _core.Rows(X, n_in)
+    if units is not None:
+        rows = units.inputs.rows(rows, arena.dtype)
     if summary and not rows.n:
         raise ValueError("X has no rows: there is nothing to take the mean of")
     transposed = [np.ascontiguousarray(W.T) for W in arena.weights]
@@ -36,10 +47,16 @@ def sensitivities(
     for start, stop in _blocks(rows.n, arena):
         shape = (stop - start, n_out, n_in)
         block = np.empty(shape, arena.dtype) if summary else result[start:stop]
-        layers.sensitivities(rows, start, stop, transposed, block)
+        part = rows.plain(start, stop)
+        layers.sensitivities(part, 0, part.n, transposed, block)
+        if units is not None:
+            _rescale(block, dense_rows(X, n_in, start, stop), units)
         if relative:
-            layers.forward(rows, start, stop, outputs)
-            _make_relative(block, dense_rows(X, n_in, start, stop), outputs[start:stop], start)
+            found = outputs[start:stop]
+            layers.forward(part, 0, part.n, found)
+            if units is not None:
+                found[...] = units.outputs(found)
+            _make_relative(block, dense_rows(X, n_in, start, stop), found, start)
         if summary:
             total += (np.abs(block) if summary == "mean_absolute" else block).sum(0, np.float64)
     return total / rows.n if summary else result
@@ -53,6 +70,13 @@ def _blocks(n_rows: int, arena: Arena) -> Iterator[tuple[int, int]]:
     size = max(1, min(by_memory, by_work))
     for start in range(0, n_rows, size):
         yield start, min(start + size, n_rows)
+
+
+def _rescale(block: NDArray[Any], X: NDArray[Any], units: Any) -> None:
+    """Turn derivatives by scaled inputs into those in the units of the data, in place."""
+    block *= units.inputs.slopes(X)[:, np.newaxis, :]
+    if units.targets is not None:
+        block *= units.targets.scale[:, np.newaxis]
 
 
 def _make_relative(block: NDArray[Any], X: NDArray[Any], outputs: NDArray[Any], first: int) -> None:

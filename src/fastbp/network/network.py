@@ -260,7 +260,7 @@ class Network:
         """Return the activations of the output layer for the first n rows."""
         out = np.empty((n, self.layer_sizes[-1]), dtype=self.dtype)
         if n < 2 * self._layers.block_rows:  # too few to pay for panels
-            self._layers.forward(rows, 0, n, out)
+            self._layers.forward(rows.plain(0, n), 0, n, out)
             return out
         work = Workload(self._layers, self._arena, rows)
         batch_threads = thread_count(n_threads, 2.0 * work.used_parameters * n)
@@ -268,7 +268,8 @@ class Network:
         tuner = self._runner.tuner(-1, batch_threads)
         for start, stop in work.pieces(n):
             with timed(tuner, stop - start) as others:
-                _core.forward_all(self._layers, batch, others, rows, start, stop, out)
+                part = rows.plain(start, stop)
+                _core.forward_all(self._layers, batch, others, part, 0, part.n, out[start:stop])
         return out
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -289,7 +290,9 @@ class Network:
 
     def _loss_of(self, rows: _core.Rows) -> float:
         """Return the (weighted) mean loss of rows that were checked before."""
-        total = sum(self._layers.loss_sum(rows, *piece) for piece in self._pieces(rows))
+        total = 0.0
+        for start, stop in self._pieces(rows):
+            total += self._layers.loss_sum(rows.plain(start, stop), 0, stop - start)
         return total / rows.weight()
 
     def gradients(
@@ -345,9 +348,15 @@ class Network:
         The chain rule as in training, but from an output instead of the loss, and one layer
         further, to the inputs. At the kink of a ReLU its derivative is 0.
         """
+        return self._sensitivity(X, summary, relative)
+
+    def _sensitivity(
+        self, X: Any, summary: str | None, relative: bool, units: Any = None
+    ) -> NDArray[Any]:
+        """Return `sensitivity` to inputs in units that are not the network's own, if given."""
         self._check_parameters()
         checked = as_rows(X, self.layer_sizes[0], self.dtype)
-        return sensitivities(self._layers, self._arena, checked, summary, relative)
+        return sensitivities(self._layers, self._arena, checked, summary, relative, units)
 
     # -- training ----------------------------------------------------------------------------
 

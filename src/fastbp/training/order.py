@@ -86,19 +86,59 @@ def warn_of_small_weights(weights: NDArray[np.float64]) -> None:
         )
 
 
-def canonical_order(rows: _core.Rows) -> NDArray[np.int64]:
+def canonical_order(
+    rows: _core.Rows, X: Any = None, targets: NDArray[Any] | None = None
+) -> NDArray[np.int64]:
     """Return the rows ordered by their contents, wherever in the table they stand.
 
     By a 64-bit hash of features and targets, which is the same for dense and sparse rows, and then
-    by the weight of a repeat. Rows that are equal in all of this are equal to training, too.
+    by the weight of a repeat. Rows that are equal in all of this are equal to training, too. Where
+    they are scaled, those that are rounded alike are ordered by ``X`` and ``targets`` themselves.
     """
+    hashes = _hashes(rows)
+    if rows.is_scaled and targets is not None:
+        _tell_apart(hashes, rows, X, targets)
+    if rows.sample_weight is None:
+        return order_of(hashes)
+    return np.lexsort((rows.sample_weight, hashes))
+
+
+def _hashes(rows: _core.Rows) -> NDArray[np.uint64]:
     hashes = np.empty(rows.n, dtype=np.uint64)
     size = 1 + int(HASHED_AT_ONCE / (1 + rows.values_per_row))
     for start in range(0, rows.n, size):
         rows.hash(start, min(start + size, rows.n), hashes)
-    if rows.sample_weight is None:
-        return order_of(hashes)
-    return np.lexsort((rows.sample_weight, hashes))
+    return hashes
+
+
+def _tell_apart(
+    hashes: NDArray[np.uint64], rows: _core.Rows, X: Any, targets: NDArray[Any]
+) -> None:
+    """Give rows that are not equal, but have one hash, hashes in the order of their values."""
+    ascending = np.sort(hashes)
+    if not (ascending[1:] == ascending[:-1]).any():
+        return
+    _, groups, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero(sizes[groups] > 1)
+    exact = _hashes(rows.unscaled())
+    first = np.zeros(len(sizes), np.uint64)
+    first[groups[shared]] = exact[shared]
+    differs = np.zeros(len(sizes), bool)
+    np.logical_or.at(differs, groups[shared], exact[shared] != first[groups[shared]])
+    unequal = shared[differs[groups[shared]]]
+    if not len(unequal):
+        return
+    columns = X[unequal].toarray() if hasattr(X, "toarray") else X[unequal]
+    values = np.column_stack([columns, targets.reshape(len(targets), -1)[unequal]])
+    order = np.lexsort((*values.T[::-1], hashes[unequal]))
+    values, found = values[order], hashes[unequal][order]
+    is_new = np.ones(len(found), bool)
+    is_new[1:] = (found[1:] != found[:-1]) | (values[1:] != values[:-1]).any(axis=1)
+    begins = np.ones(len(found), bool)
+    begins[1:] = found[1:] != found[:-1]
+    ranks = np.cumsum(is_new)
+    ranks -= np.maximum.accumulate(np.where(begins, ranks, 0))
+    hashes[unequal[order]] = found + ranks.astype(np.uint64)
 
 
 def order_of(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -1,0 +1,24 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+def scaled(
+    X: NDArray[Any], center: NDArray[Any], factor: NDArray[Any], limit: float
+) -> NDArray[Any]: ...
+def moments_with_row(
+    weight: float,
+    mean: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    x: NDArray[Any],
+) -> NDArray[np.float64]: ...
+def spread_of(
+    weight: float,
+    mean: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    looks_for_pairs: bool,
+) -> NDArray[np.float64]: ...

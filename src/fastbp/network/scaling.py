@@ -1,0 +1,307 @@
+"""`Scaling`: the units in which a network sees inputs and targets."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from .arrays import blocks_of_rows
+
+TINY = 1e-150  # numbers that are smaller have no squares
+LIMIT = 3.0  # of scaled inputs: RealMLP's (Holzmüller, Grinsztajn and Steinwart, 2024)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scaling:
+    """``t = (x - center) / scale``, column by column, bounded to ``t / sqrt(1 + (t / limit)**2)``.
+
+    Attributes
+    ----------
+    center, scale : ndarray of float64 of shape (n_columns,)
+        A column without spread has a scale of infinity: all its values become 0.
+    limit : float, default=infinity
+        No scaled value is larger; infinity leaves the scaling linear.
+    """
+
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    limit: float = math.inf
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether there is no limit."""
+        return math.isinf(self.limit)
+
+    @functools.cached_property
+    def has_centers(self) -> bool:
+        """Whether zeros do not stay zeros."""
+        return bool(self.center.any())
+
+    def transform(self, values: Any) -> Any:
+        """Return values in the units of the network.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_columns,) or (n, n_columns), or CSR matrix
+            Of float64 or float32.
+
+        Returns
+        -------
+        The same kind, of the same dtype; an array if there are centers, where zeros do not stay
+        """
+        if hasattr(values, "tocsr"):
+            if self.has_centers:
+                return self.transform(values.toarray())
+            factors = (1 / self.scale).astype(values.dtype)
+            scaled = type(values)(
+                (values.data * factors[values.indices], values.indices, values.indptr),
+                shape=values.shape,
+            )
+            scaled.data = self._bounded(scaled.data)
+            return scaled
+        return _core.scaled(values, *self._arrays(values.dtype), self.limit)
+
+    def inverse(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return scaled values in their own units; of a linear scaling.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_columns,) or (n, n_columns)
+        """
+        own: NDArray[Any] = values * self._finite_scale + self.center
+        return own if own.dtype == values.dtype else own.astype(values.dtype)
+
+    def slopes(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the derivative of each scaled value by the value.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, n_columns)
+        """
+        if self.is_linear:
+            return np.broadcast_to(1 / self.scale, values.shape)
+        share = np.clip((values - self.center) / (self.limit * self.scale), -1e9, 1e9)
+        slopes: NDArray[np.float64] = (1 + np.square(share)) ** -1.5 / self.scale
+        return slopes
+
+    def rows(self, rows: _core.Rows, dtype: np.dtype[Any]) -> _core.Rows:
+        """Return rows of data, scaled where they are read; see `Rows.scaled`."""
+        return rows.scaled(*self._arrays(dtype), self.limit)
+
+    def _arrays(self, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return centers and factors of the dtype, which single rows ask for again and again."""
+        if dtype not in self._of_dtype:
+            with np.errstate(over="ignore"):  # of numbers that float32 does not hold
+                arrays = self.center.astype(dtype), (1 / self.scale).astype(dtype)
+            self._of_dtype[dtype] = arrays
+        return self._of_dtype[dtype]
+
+    @functools.cached_property
+    def _of_dtype(self) -> dict[Any, tuple[NDArray[Any], NDArray[Any]]]:
+        return {}
+
+    def _bounded(self, t: NDArray[Any]) -> NDArray[Any]:
+        if self.is_linear:
+            return t
+        share = np.clip(t / self.limit, -1e9, 1e9).astype(t.dtype)
+        bounded: NDArray[Any] = (self.limit * (share / np.sqrt(1 + share * share))).astype(t.dtype)
+        return bounded
+
+    @functools.cached_property
+    def _finite_scale(self) -> NDArray[np.float64]:
+        return np.where(np.isinf(self.scale), 0, self.scale)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Moments:
+    """Weighted mean, variance and range of columns, kept up while rows come.
+
+    By the pairwise formulas of Chan, Golub and LeVeque (1979), a block of rows as one of a pair.
+
+    Attributes
+    ----------
+    weight : float
+        Sum of the weights of the rows so far.
+    mean, squares, low, high : ndarray of float64 of shape (n_columns,)
+        ``squares`` are the sums of the squared differences from the mean.
+    """
+
+    weight: float
+    mean: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @classmethod
+    def of_nothing(cls, n_columns: int) -> Moments:
+        """Return the moments of no rows."""
+        zeros, most = np.zeros(n_columns), np.full(n_columns, math.inf)
+        return cls(0.0, zeros, zeros, most, -most)
+
+    def updated(self, values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> Moments:
+        """Return the moments with more rows, (n, n_columns); those of weight 0 do not count."""
+        moments = self
+        for start, stop in blocks_of_rows(values):
+            part = None if weights is None else weights[start:stop]
+            moments = moments._with_block(values[start:stop], part)
+        return moments
+
+    def _with_block(self, block: NDArray[Any], weights: NDArray[np.float64] | None) -> Moments:
+        if weights is not None:
+            block, weights = block[weights > 0], weights[weights > 0]
+        weight = float(len(block) if weights is None else weights.sum())
+        if not weight:
+            return self
+        with np.errstate(all="ignore"):  # of numbers that are huge, or tiny: see `spread_of`
+            mean = np.average(block, axis=0, weights=weights).astype(np.float64)
+            difference = block - mean
+            squares = np.square(difference, out=difference)
+            added = squares.sum(axis=0) if weights is None else weights @ squares
+            total, shift = self.weight + weight, mean - self.mean
+            return Moments(
+                total,
+                self.mean + shift * (weight / total),
+                self.squares + added + shift * shift * (self.weight * weight / total),
+                np.minimum(self.low, block.min(axis=0)),
+                np.maximum(self.high, block.max(axis=0)),
+            )
+
+    def with_row(self, x: NDArray[Any]) -> Moments:
+        """Return the moments with one row more, (n_columns,), of weight 1: in a microsecond."""
+        own = self.weight, self.mean, self.squares, self.low, self.high
+        return Moments(self.weight + 1, *_core.moments_with_row(*own, x))
+
+    def deviation(self) -> NDArray[np.float64]:
+        """Return the standard deviation of each column; infinity for a constant."""
+        return _core.spread_of(self.weight, self.mean, self.squares, self.low, self.high, False)
+
+    def spread(self) -> NDArray[np.float64]:
+        """Return `deviation`, but of a column of two values how far apart they are."""
+        return _core.spread_of(self.weight, self.mean, self.squares, self.low, self.high, True)
+
+    def scaling(self, limit: float = LIMIT) -> Scaling:
+        """Return the scaling to a mean of 0 and a standard deviation of 1, or a range of 1."""
+        return Scaling(self.mean, self.spread(), limit)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NonzeroMoments:
+    """Number and squares of what is not zero in each column, kept up while rows come.
+
+    Attributes
+    ----------
+    counts, squares, largest : ndarray of float64 of shape (n_columns,)
+        ``largest`` is the largest absolute value.
+    """
+
+    counts: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    largest: NDArray[np.float64]
+
+    @classmethod
+    def of_nothing(cls, n_columns: int) -> NonzeroMoments:
+        """Return the moments of no rows."""
+        return cls(*np.zeros((3, n_columns)))
+
+    def updated(self, X: Any, weights: NDArray[np.float64] | None = None) -> NonzeroMoments:
+        """Return the moments with more rows: of an array, or a CSR matrix; weights do not count."""
+        if hasattr(X, "tocsr"):
+            columns, values = X.indices, X.data.astype(np.float64)
+        else:
+            rows, columns = np.nonzero(X)
+            values = X[rows, columns].astype(np.float64)
+        n, largest = len(self.counts), self.largest.copy()
+        np.maximum.at(largest, columns, np.abs(values))
+        with np.errstate(over="ignore"):  # of numbers that are huge
+            squares = np.bincount(columns, np.square(values), minlength=n)
+        counts = np.bincount(columns, values != 0, minlength=n)
+        return NonzeroMoments(self.counts + counts, self.squares + squares, largest)
+
+    def with_row(self, x: NDArray[Any]) -> NonzeroMoments:
+        """Return the moments with one row more, (n_columns,)."""
+        return self.updated(x[np.newaxis])
+
+    def scaling(self, limit: float = LIMIT) -> Scaling:
+        """Return the scaling to a root mean square of 1, without centers: zeros stay zeros."""
+        scale = np.sqrt(self.squares / np.maximum(self.counts, 1))
+        lost = ~np.isfinite(scale) | (scale < TINY)
+        scale = np.where(lost, self.largest, scale)
+        return Scaling(np.zeros(len(scale)), np.where(scale > 0, scale, math.inf), limit)
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitsTrace:
+    """A row and its target in their own units, and how they are scaled to those of the network.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n_in,)
+    center, scale : ndarray of float64 of shape (n_in,)
+    limit : float
+        ``t = (x - center) / scale`` becomes ``t / sqrt(1 + (t / limit)**2)``.
+    y, target_center, target_scale : ndarray of float64 of shape (n_out,), or None
+        None where targets are classes.
+    """
+
+    x: NDArray[Any]
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    limit: float
+    y: NDArray[Any] | None
+    target_center: NDArray[np.float64] | None
+    target_scale: NDArray[np.float64] | None
+
+    def in_units_of_y(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return outputs of the network, (n_out,), in the units of the targets."""
+        if self.target_scale is None or self.target_center is None:
+            return outputs
+        scaled: NDArray[Any] = outputs * self.target_scale + self.target_center
+        return scaled
+
+
+FAR = 10  # standard deviations from the mean: beyond it a column may have a few values that are
+SQUEEZED = 20  # so large that so many times the spread of its middle half is a standard deviation
+ROWS_LOOKED_AT = 10_000
+NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
+
+
+def scaling_of_columns(
+    X: NDArray[Any], weights: NDArray[np.float64] | None = None, limit: float = LIMIT
+) -> Scaling:
+    """Return the scaling of a table: by `Moments`, of some columns by quartiles.
+
+    Those are columns whose mean and deviation are those of a few huge values.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_columns)
+    weights : ndarray of shape (n,), or None
+    limit : float
+    """
+    moments = Moments.of_nothing(X.shape[1]).updated(X, weights)
+    center, scale = moments.mean.copy(), moments.spread()
+    farthest = np.maximum(moments.high - center, center - moments.low)
+    some = np.linspace(0, len(X) - 1, min(len(X), ROWS_LOOKED_AT)).astype(np.intp)
+    of_some = None if weights is None else weights[some]
+    for column in np.flatnonzero(farthest > FAR * scale):
+        lower, median, upper = quantiles(X[some, column], (0.25, 0.5, 0.75), of_some)
+        middle = (upper - lower) / NORMAL_QUARTILES
+        if 0 < SQUEEZED * middle < scale[column]:
+            center[column], scale[column] = median, middle
+    return Scaling(center, scale, limit)
+
+
+def quantiles(
+    values: NDArray[Any], shares: tuple[float, ...], weights: NDArray[np.float64] | None = None
+) -> list[float]:
+    """Return the smallest values (n,) that these shares of the weight do not exceed."""
+    order = np.argsort(values)
+    total = np.arange(1.0, len(values) + 1) if weights is None else np.cumsum(weights[order])
+    places = np.searchsorted(total, np.multiply(shares, total[-1] * (1 - 1e-12)))
+    return [float(value) for value in values[order[places]]]

@@ -1,0 +1,141 @@
+"""Rows that are scaled where they are read train and predict as scaled copies of them do."""
+
+import numpy as np
+import pytest
+from cases import parameters_of
+from scipy import sparse
+
+from fastbp import Network, _core
+from fastbp.network.runner import Epochs
+from fastbp.network.scaling import Moments, Scaling, quantiles, scaling_of_columns
+from fastbp.network.solver import Solver
+
+RANDOM = np.random.default_rng(0)
+N = 3000
+LIMITS = [3.0, np.inf]
+NETWORKS = {
+    "registers": ((7, 5, 1), {}),
+    "several outputs": ((7, 6, 3), {}),
+    "blocks": ((7, 40, 12, 2), {}),
+    "rows": ((7, 20, 1), {"solver": "adagrad"}),
+    "momentum": ((7, 33, 1), {"momentum": 0.5}),
+    "batches": ((7, 16, 1), {"batch_size": 32}),
+    "one batch": ((7, 16, 1), {"batch_size": 10**6}),
+    "dropout": ((7, 16, 1), {"dropout": 0.2}),
+}
+
+
+def scaled(X, center, factor, limit):
+    t = (X - center) * factor
+    return t if np.isinf(limit) else t / np.sqrt(1 + (t / limit) ** 2)
+
+
+def data(dtype, n_outputs):
+    X = (10 * RANDOM.normal(size=(N, 7)) + 5).astype(dtype)
+    center, factor = X.mean(axis=0).astype(dtype), (1 / X.std(axis=0)).astype(dtype)
+    return X, RANDOM.normal(size=(N, n_outputs)).astype(dtype), center, factor
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_training_is_that_of_a_scaled_copy(name, limit):
+    sizes, options = NETWORKS[name]
+    X, y, center, factor = data("float64", sizes[-1])
+    weights = RANDOM.uniform(0.5, 2, N)
+    network = Network(sizes, random_state=0)
+    other = network.copy()
+    rows = network._rows(X, y, weights, needs_y=True).scaled(center, factor, limit)
+    copies = other._rows(scaled(X, center, factor, limit), y, weights, needs_y=True)
+    order = RANDOM.integers(0, N, 2 * N)
+    for _ in range(2):
+        losses = [
+            one._run_epoch(Epochs(of, order, Solver(0.01, **options)))
+            for one, of in ((network, rows), (other, copies))
+        ]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-10)
+    for own, expected in zip(parameters_of(network), parameters_of(other), strict=True):
+        np.testing.assert_allclose(own, expected, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_outputs_losses_and_single_rows_are_those_of_a_scaled_copy(isa, dtype):
+    X, y, center, factor = data(dtype, 2)
+    network = Network((7, 12, 2), random_state=0, dtype=dtype)
+    rows = network._rows(X, y).scaled(center, factor, 3.0)
+    copies = scaled(X, center, factor, 3.0)
+    close = {"rtol": 1e-10, "atol": 1e-12} if dtype == "float64" else {"rtol": 1e-4, "atol": 1e-5}
+    np.testing.assert_allclose(network._forward_rows(rows, N), network.forward(copies), **close)
+    assert network._loss_of(rows) == pytest.approx(network.loss(copies, y), rel=close["rtol"])
+    np.testing.assert_allclose(_core.scaled(X, center, factor, 3.0), copies, **close)
+    np.testing.assert_allclose(_core.scaled(X[5], center, factor, 3.0), copies[5], **close)
+    np.testing.assert_allclose(_core.scaled(X[::-2], center, factor, 3.0), copies[::-2], **close)
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_of_a_csr_matrix_zeros_stay_and_factors_count(limit):
+    X = sparse.random(200, 30, 0.2, format="csr", random_state=0)
+    factor = RANDOM.uniform(0.5, 2, 30)
+    network = Network((30, 4, 1), random_state=0)
+    y = RANDOM.normal(size=200)
+    rows = network._rows(X, y).scaled(np.ones(30), factor, limit)
+    dense = scaled(X.toarray(), 0, factor, limit)
+    assert network._loss_of(rows.plain(0, 200)) == pytest.approx(network.loss(dense, y))
+    part = rows.part(50, 120).plain(10, 60)
+    assert network._loss_of(part) == pytest.approx(network.loss(dense[60:110], y[60:110]))
+
+
+def test_what_is_huge_is_as_good_as_the_limit():
+    x = np.array([1e308, -1e308, 1e200, 0.0, 1e20])
+    found = _core.scaled(x, np.zeros(5), np.array([1.0, 1.0, 1e-150, 0.0, 1.0]), 3.0)
+    np.testing.assert_allclose(found, [3, -3, 3, 0, 3])
+
+
+def test_moments_in_pieces_are_those_of_all_rows():
+    X = RANDOM.normal(size=(500, 4)) * [1, 1e-8, 1e6, 1] + [0, 1, -1e6, 1e9]
+    weights = RANDOM.integers(0, 4, 500).astype(float)
+    copies = np.repeat(X, weights.astype(int), axis=0)
+    moments = Moments.of_nothing(4)
+    for start in range(0, 500, 7):
+        moments = moments.updated(X[start : start + 7], weights[start : start + 7])
+    assert moments.weight == len(copies)
+    np.testing.assert_allclose(moments.mean, copies.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(moments.deviation(), copies.std(axis=0), rtol=1e-6)
+    np.testing.assert_array_equal(moments.low, copies.min(axis=0))
+
+
+def test_the_spread_of_two_values_is_how_far_apart_they_are():
+    pair = RANDOM.integers(0, 2, 300)
+    X = np.column_stack([pair * 6.0, pair + 1e6, np.full(300, 0.1), RANDOM.normal(size=300)])
+    spread = Moments.of_nothing(4).updated(X).spread()
+    np.testing.assert_allclose(spread, [6, 1, np.inf, X[:, 3].std()], rtol=1e-6)
+
+
+def test_columns_whose_squares_overflow_are_scaled_by_their_size():
+    X = RANDOM.normal(size=(100, 2)) * [1e200, 1e-200]
+    scaling = scaling_of_columns(X)
+    found = scaling.transform(X)
+    assert np.isfinite(found).all()
+    assert np.abs(found).max(axis=0).min() > 0.1
+
+
+def test_a_single_huge_value_leaves_a_column_its_spread():
+    X = RANDOM.normal(size=(1000, 2))
+    X[17, 0] = 1e9
+    scaling = scaling_of_columns(X)
+    assert 0.8 < scaling.scale[0] < 1.2
+    assert np.median(np.abs(scaling.transform(X)[:, 0])) > 0.5
+
+
+def test_slopes_are_the_derivatives_of_the_scaling():
+    scaling = Scaling(np.array([1.0, -2.0]), np.array([2.0, 0.5]), 3.0)
+    x, step = RANDOM.normal(size=(6, 2)) * 5, 1e-6
+    expected = (scaling.transform(x + step) - scaling.transform(x - step)) / (2 * step)
+    np.testing.assert_allclose(scaling.slopes(x), expected, rtol=1e-7)
+
+
+def test_quantiles_count_weights_as_copies():
+    values, weights = RANDOM.normal(size=40), RANDOM.integers(0, 5, 40).astype(float)
+    copies = np.repeat(values, weights.astype(int))
+    shares = (0.25, 0.5, 0.9)
+    expected = np.quantile(copies, shares, method="inverted_cdf")
+    np.testing.assert_array_equal(quantiles(values, shares, weights), expected)
