@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from cases import HIDDEN_ACTIVATIONS, PAIRS, pairwise, parameters_of, random_case, worst_difference
 from numpy.testing import assert_allclose, assert_array_equal
+from plain_models import BackpropClassifier, BackpropRegressor
 from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
+from fastbp import DivergenceWarning, Network
 from fastbp.network import Solver
 from fastbp.network.runner import EpochRunner, Epochs
 from fastbp.training import restarts as restarts_module
@@ -159,7 +160,8 @@ def one_by_one(model, X, y, n_init):
             self.singles = draw_restarts(first, n_init, self._random_state)
             for single in self.singles:
                 train_epochs(
-                    single.network, data.rows, data.order, self._solver(), single.history,
+                    single.network, data.rows, data.members[0].order, self._solver(),
+                    single.history,
                     max_iter=self.max_iter, stopping=single.stopping,
                     shuffle=copy.deepcopy(self._random_state) if self.shuffle else None,
                 )  # fmt: skip

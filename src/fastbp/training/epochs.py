@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from .. import _core
 from ..network import Network, Solver
 from ..network.runner import Epochs
+from ..network.solver import Rates
 from .run import History
 from .schedule import Schedule
 from .stopping import BestEpoch, EarlyStopping, Ending, Validation
@@ -82,9 +84,9 @@ def train_epochs(
         finite, all epochs were made, or ``notifier`` said so; divergence also where it did.
     """
     hook = EPOCH_HOOK.get()
-    is_observed = validation is not None or notifier is not None or verbose or hook is not None
+    is_observed = notifier is not None or verbose or hook is not None
     pace = schedule or Schedule("constant", solver.learning_rate)
-    left = max_iter
+    left, next_look = max_iter, 1
     judged_by_score = validation is not None and validation.stops
     best = BestEpoch(network, rows) if max_iter > 1 and not judged_by_score else None
     try:
@@ -96,8 +98,11 @@ def train_epochs(
                 solver = dataclasses.replace(solver, learning_rate=rates.at(0))
             epochs = Epochs(rows, order, solver, rates, shuffle, n_threads=n_threads)
             max_epochs = left if stopping is None else int(min(left, stopping.epochs_left))
+            if validation is not None:
+                max_epochs = min(max_epochs, next_look - (max_iter - left))
             if best is not None:
                 best.begin(epochs)
+            begin = time.perf_counter()
             if hook is not None:
                 losses = [hook(network, epochs.shuffled())]
             else:
@@ -108,10 +113,17 @@ def train_epochs(
                 network.reset_solver()
                 if best is not None:
                     best.restore_best()
-            _note_epochs(history, losses, len(order), is_call)  # at once: before another Ctrl-C
+            seconds = time.perf_counter() - begin
+            # At once: before another Ctrl-C.
+            if is_call:
+                history.add_call(losses[0], len(order))
+            else:
+                history.add(losses, len(order), _rates_of(rates, losses, len(order)), seconds)
             left -= len(losses)
-            if validation is not None:
+            is_look = left == 0 or max_iter - left >= next_look
+            if validation is not None and is_look:
                 history.add_validation(*validation.evaluate(network, n_threads))
+                next_look = validation.next_look(max_iter - left)
             if verbose:
                 print(history.last_line(), flush=True)
             is_stopped = notifier is not None and notifier.end()
@@ -121,7 +133,7 @@ def train_epochs(
                 return "stopped"
             if stopping is not None:
                 is_over = [stopping.update(_judged(loss, validation, history)) for loss in losses]
-                if is_over[-1]:  # no sooner: see `max_epochs`
+                if is_over[-1] and (is_look or not judged_by_score):  # no sooner: see `max_epochs`
                     if verbose:
                         print(_why_stopped(stopping, pace, validation), flush=True)
                     if not pace.lower():
@@ -133,16 +145,14 @@ def train_epochs(
             validation.restore_best(network)
 
 
-def _note_epochs(history: History, losses: list[float], n_rows: int, is_call: bool) -> None:
-    if is_call:
-        history.add_call(losses[0], n_rows)
-    else:
-        history.add(losses, n_rows)
+def _rates_of(rates: Rates, losses: list[float], n_rows: int) -> list[float]:
+    """Return the learning rates that these epochs began with."""
+    return [rates.of(k * n_rows) for k in range(len(losses))]
 
 
 def _judged(loss: float, validation: Validation | None, history: History) -> float:
     """Return the quantity that early stopping minimises."""
-    if validation is None or not validation.stops:
+    if validation is None or not validation.stops or not history.validation_scores:
         return loss
     return -history.validation_scores[-1]
 

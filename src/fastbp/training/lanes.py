@@ -79,7 +79,7 @@ def _lanes_pay(n: int, network: Network, rows: _core.Rows, solver: Solver) -> bo
     n_lanes = _core.lanes(_isa_for(n, network), network.dtype)
     return (
         n > 1
-        and not rows.sparse
+        and not (rows.sparse or rows.is_scaled)
         and solver.batch_size == 1
         and solver.rule.is_linear
         and not solver.drops_units

@@ -35,6 +35,9 @@ class History:
         Losses at the beginning of the curve that stay: up to the last epoch of `fit`.
     gaps : dict of int to int
         How many losses are no longer in the curve, by the position that they were left out at.
+    rates, seconds : list of float
+        Learning rate at the beginning of each epoch of `fit`, and how long it took: one of several
+        that ran together its share. NaN where that is not known.
     validation_losses, validation_scores : list of float
         After each epoch for which there were held-out rows, on these.
     validation_epochs : list of int
@@ -48,6 +51,8 @@ class History:
     best_loss: float = math.nan
     n_kept: int = 0
     gaps: dict[int, int] = dataclasses.field(default_factory=dict)
+    rates: list[float] = dataclasses.field(default_factory=list, compare=False)
+    seconds: list[float] = dataclasses.field(default_factory=list, compare=False)
     validation_losses: list[float] = dataclasses.field(default_factory=list)
     validation_scores: list[float] = dataclasses.field(default_factory=list)
     validation_epochs: list[int] = dataclasses.field(default_factory=list)
@@ -65,9 +70,18 @@ class History:
         """Note that another call goes on from here."""
         self.n_before = self.n_epochs
 
-    def add(self, losses: list[float], n_rows: int) -> None:
-        """Note epochs of so many rows each."""
+    def add(
+        self,
+        losses: list[float],
+        n_rows: int,
+        rates: list[float] | None = None,
+        seconds: float = math.nan,
+    ) -> None:
+        """Note epochs of so many rows each, which took so long together."""
         self.loss_curve += losses
+        n = len(losses)
+        self.rates += rates or [math.nan] * n
+        self.seconds += [seconds / max(n, 1)] * n
         self.n_kept = len(self.loss_curve)
         self._count(losses, n_rows)
 
@@ -101,6 +115,20 @@ class History:
         self.validation_scores.append(score)
         self.validation_epochs.append(self.n_epochs)
 
+    def table(self) -> dict[str, list[Any]]:
+        """Return the epochs of `fit` as columns: what `Fitted.history_` promises."""
+        n = len(self.rates)
+        looks = dict(zip(self.validation_epochs, range(len(self.validation_epochs)), strict=True))
+        at = [looks.get(epoch) for epoch in range(1, n + 1)]
+        return {
+            "epoch": list(range(1, n + 1)),
+            "loss": self.loss_curve[:n],
+            "validation_loss": [math.nan if k is None else self.validation_losses[k] for k in at],
+            "validation_score": [math.nan if k is None else self.validation_scores[k] for k in at],
+            "learning_rate": list(self.rates),
+            "seconds": list(self.seconds),
+        }
+
     def last_line(self) -> str:
         """Return the last epoch as a line to print."""
         line = f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}"
@@ -125,6 +153,8 @@ class Restart:
         What shuffles its rows; where its training ended, for going on from there.
     ending : str or None
         Why training ended, see `train_epochs`; None while it has not.
+    n_slower : int
+        How often its learning rate was lowered because it diverged.
     """
 
     network: Network
@@ -134,6 +164,7 @@ class Restart:
     validation: Validation | None = None
     shuffle: Any = None
     ending: Ending | None = None
+    n_slower: int = 0
 
     @property
     def loss(self) -> float:

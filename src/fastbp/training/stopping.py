@@ -148,6 +148,9 @@ class Validation:
         None is minus the loss.
     stops : bool
         Training ends by the score, and with the parameters that had the best.
+    looks : int or None
+        Rows are looked at after each of the first so many epochs, and then after a share of 1 in so
+        many epochs more; None is after every epoch.
     best_score : float
     best : State or None
         The parameters that had it, where they are to be kept.
@@ -156,8 +159,13 @@ class Validation:
     rows: _core.Rows
     score: Score | None = None
     stops: bool = True
+    looks: int | None = None
     best_score: float = -math.inf
     best: State | None = None
+
+    def next_look(self, n_epochs: int) -> int:
+        """Return the number of the epoch, of those after so many, that the next look follows."""
+        return n_epochs + (1 if self.looks is None else max(1, n_epochs // self.looks))
 
     def evaluate(self, network: Network, n_threads: int = 1) -> tuple[float, float]:
         """Return the mean loss of the rows, and the score."""

@@ -1,0 +1,62 @@
+"""Networks that are joined give the mean of what each of them gives."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from fastbp import Network
+from fastbp.training.ensemble import joined_history, joined_network
+from fastbp.training.run import History
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(20, 4))
+
+
+def networks(n_outputs=2, **options):
+    return [Network((4, 5, 3, n_outputs), random_state=seed, **options) for seed in range(3)]
+
+
+def test_outputs_are_the_mean():
+    own = networks()
+    expected = np.mean([one.forward(X) for one in own], axis=0)
+    joined = joined_network(own)
+    assert joined.layer_sizes == (4, 15, 9, 2)
+    np.testing.assert_allclose(joined.forward(X), expected, atol=1e-12)
+
+
+def test_of_a_linear_model_too():
+    own = [Network((4, 1), random_state=seed) for seed in range(2)]
+    expected = np.mean([one.forward(X) for one in own], axis=0)
+    np.testing.assert_allclose(joined_network(own).forward(X), expected, atol=1e-12)
+
+
+def test_probabilities_are_geometric_means():
+    own = networks(3, loss="log_loss", out_activation="softmax", dtype="float32")
+    logs = np.mean([np.log(one.forward(X)) for one in own], axis=0)
+    joined = joined_network(own)
+    assert joined.dtype == np.float32
+    np.testing.assert_allclose(joined.forward(X), softmax(logs, axis=1), rtol=1e-5)
+
+
+def test_one_network_stays_what_it_is():
+    (own, *_) = networks()
+    assert joined_network([own]) is own
+
+
+def test_losses_are_means_and_of_what_has_ended_its_last():
+    short, long = History.of_curve([4.0, 2.0], n_rows=10), History.of_curve([2.0, 2.0, 1.0])
+    short.validation_losses, short.validation_scores = [3.0], [-3.0]
+    short.validation_epochs = [2]
+    joined = joined_history([short, long])
+    assert joined.loss_curve == [3.0, 2.0, 1.5]
+    assert joined.n_epochs == 3
+    assert joined.best_loss == 1.5
+    assert joined.validation_losses == [3.0]
+    assert joined.validation_epochs == [2]
+
+
+@pytest.mark.parametrize("loss", ["huber", "quantile"])
+def test_parameters_of_the_loss_are_kept(loss):
+    own = networks(1, loss=loss, huber_delta=0.3, quantile=0.8)
+    joined = joined_network(own)
+    assert (joined.huber_delta, joined.quantile) == (own[0].huber_delta, own[0].quantile)
