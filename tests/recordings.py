@@ -2,9 +2,10 @@
 
 import pytest
 from cases import random_case
+from plain_models import BackpropRegressor
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropRegressor, record
+from fastbp import record
 
 
 def recorded_schedule(**options):

@@ -57,7 +57,9 @@ def level_of_caller() -> int:
 
 
 def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == __name__.partition(".")[0]
+    # Methods that scikit-learn's callbacks follow are called by a function of theirs.
+    own = __name__.partition(".")[0], "sklearn.callback"
+    return module.partition(".")[0] == own[0] or module.startswith(own[1])
 
 
 def advice_on(

@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from plain_models import BackpropClassifier, BackpropRegressor
 from sklearn.compose import (
     TransformedTargetRegressor,
     make_column_selector,
@@ -26,7 +27,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from fastbp import BackpropClassifier, BackpropRegressor, Network, trace_step
+import fastbp
+from fastbp import Network, trace_step
 from fastbp.__main__ import main
 from fastbp.cli.explain import command
 from fastbp.cli.explain.salaries import STUDENTS, salaries
@@ -261,6 +263,16 @@ def test_labels_are_matched_as_text_where_the_file_has_numbers(capsys):
 def test_without_data_the_row_is_all_zeros(capsys, model):
     page = explained(capsys, model)
     assert not any(frame_of(page)["x"])
+
+
+@pytest.mark.parametrize("kind", [fastbp.BackpropClassifier, fastbp.BackpropRegressor])
+def test_without_data_the_row_has_the_centers_of_inputs_that_the_model_scales(capsys, kind):
+    model = kind(**SETTINGS).fit(IRIS.data, IRIS.target)
+    page = explained(capsys, model)
+    assert not any(frame_of(page)["x"])
+    assert "standardized" in page["note"]
+    if kind is fastbp.BackpropRegressor:
+        assert frame_of(page)["y"] == [0]
 
 
 def test_without_data_inputs_are_called_what_the_pipeline_was_fitted_with(capsys):

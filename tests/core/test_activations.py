@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 from cases import copy_on, pairwise, parameters_of, random_case, worst_difference
+from plain_models import BackpropClassifier, BackpropRegressor
 from reference import ACTIVATIONS, BACK_THROUGH, Reference
 from scipy.sparse import csr_array
 
-from fastbp import (
-    BackpropClassifier,
-    BackpropRegressor,
-    Network,
-    _core,
-    check_gradients,
-    trace_step,
-)
+from fastbp import Network, _core, check_gradients, trace_step
 from fastbp.network import Solver
 from fastbp.network.catalogue import HIDDEN_ACTIVATIONS
 

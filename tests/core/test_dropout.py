@@ -6,11 +6,12 @@ import pickle
 import numpy as np
 import pytest
 from cases import copy_on, parameters_of, random_case, worst_difference
+from plain_models import BackpropRegressor
 from reference import Reference
 from scipy.sparse import csr_array
 
 import fastbp
-from fastbp import BackpropRegressor, _core
+from fastbp import _core
 from fastbp.network import Solver, threads
 from fastbp.network.runner import Epochs
 

@@ -7,8 +7,9 @@ import textwrap
 
 import numpy as np
 import pytest
+from plain_models import BackpropClassifier, BackpropRegressor
 
-from fastbp import BackpropClassifier, BackpropRegressor, Network
+from fastbp import Network
 from fastbp.network.arrays import BLOCK_BYTES, check_finite
 from fastbp.network.data import as_targets
 
@@ -37,7 +38,6 @@ def files(tmp_path_factory):
 PROGRAM = """
     import re, resource, sys, warnings
     import numpy as np
-    from fastbp import BackpropClassifier, BackpropRegressor
 
     file, dtype, task, calls, n_features, beside = sys.argv[1:]
     warnings.simplefilter("ignore")

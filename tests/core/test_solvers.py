@@ -5,10 +5,11 @@ import pickle
 import numpy as np
 import pytest
 from cases import SOLVERS, copy_on, parameters_of, random_case, worst_difference
+from plain_models import BackpropClassifier, BackpropRegressor
 from reference import Reference
 from scipy.sparse import csr_array, random_array
 
-from fastbp import BackpropClassifier, BackpropRegressor, Network, _core, trace_step
+from fastbp import Network, _core, trace_step
 from fastbp.network import Solver, solvers
 
 KINDS = ("adam", "adamw", "adagrad", "rmsprop")

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import parameters_of
+from plain_models import BackpropClassifier, BackpropRegressor
 from scipy.sparse import coo_array, csc_array, csr_array
 
-from fastbp import BackpropClassifier, BackpropRegressor, Network
+from fastbp import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -60,7 +61,7 @@ PARAMETERS = [
     ("hidden_layer_sizes", (8, -3), r"hidden_layer_sizes\[1\] must be at least 1; got -3"),
     ("hidden_layer_sizes", 2.5, "hidden_layer_sizes must be a whole number or a sequence.*got 2.5"),
     ("hidden_layer_sizes", (2.5,), r"hidden_layer_sizes\[0\] must be a whole number; got 2.5"),
-    ("hidden_layer_sizes", "10", "hidden_layer_sizes must be a whole number or a.*got '10'"),
+    ("hidden_layer_sizes", "10", "hidden_layer_sizes must be \"auto\", or the sizes of.*got '10'"),
     ("hidden_layer_sizes", None, "hidden_layer_sizes must be a whole number or a.*got None"),
     ("hidden_layer_sizes", True, "hidden_layer_sizes must be a whole number; got True"),
     ("hidden_layer_sizes", (2**62,), "layer_sizes .* too large to address"),
@@ -89,7 +90,7 @@ PARAMETERS = [
     ("learning_rate_init", np.nan, "learning_rate_init must be greater than 0; got nan"),
     ("learning_rate_init", np.inf, "learning_rate_init must be greater than 0.*; got inf"),
     ("learning_rate_init", HUGE, "learning_rate_init must be greater than 0.*; got 1000"),
-    ("learning_rate_init", "fast", "learning_rate_init must be a number; got 'fast'"),
+    ("learning_rate_init", "fast", "learning_rate_init must be \"auto\", or a number.*got 'fast'"),
     ("learning_rate_init", 1j, "learning_rate_init must be a number; got 1j"),
     ("learning_rate_init", None, "learning_rate_init must be a number; got None"),
     ("max_iter", 0, "max_iter must be at least 1; got 0"),

@@ -5,12 +5,13 @@ import warnings
 
 import numpy as np
 import pytest
+from plain_models import BackpropClassifier, BackpropRegressor
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning
+from fastbp import DivergenceWarning
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks since 1.9")
 pytestmark = [

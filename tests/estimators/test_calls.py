@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import pairwise, parameters_of
+from plain_models import BackpropClassifier, BackpropRegressor
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor
 from fastbp.estimators.base import Backprop
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn.neural_network
+from plain_models import BackpropClassifier, BackpropRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from fastbp import BackpropClassifier, BackpropRegressor, patch_sklearn, unpatch_sklearn
+from fastbp import patch_sklearn, unpatch_sklearn
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from plain_models import BackpropRegressor
 from scipy.sparse import issparse
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropRegressor
 from fastbp.estimators import csr
 from fastbp.estimators.csr import to_csr_if_sparse
 from fastbp.network.arrays import BLOCK_BYTES

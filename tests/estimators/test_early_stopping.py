@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from plain_models import BackpropClassifier, BackpropRegressor
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -18,7 +19,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_class_weight
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor
 from fastbp.estimators.holdout import held_out_rows
 from fastbp.training.order import canonical_order
 
@@ -416,7 +416,7 @@ def test_names_of_features_must_agree():
         (slice(0, 60), {"validation_fraction": 0.01}, "validation_fraction=0.01 of 60 rows"),
         (slice(None), {"validation_fraction": 0}, "validation_fraction must be greater than 0"),
         (slice(None), {"validation_fraction": 1.0}, "greater than 0 and below 1; got 1.0"),
-        (slice(None), {"early_stopping": "yes"}, "early_stopping must be True or False"),
+        (slice(None), {"early_stopping": "yes"}, 'early_stopping must be "auto", or True or False'),
     ],
 )
 def test_too_few_rows_and_shares_that_cannot_be(rows, options, message):

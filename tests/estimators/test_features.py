@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from plain_models import BackpropClassifier, BackpropRegressor
 from sklearn.exceptions import NotFittedError
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, Network
+from fastbp import Network
 from fastbp.estimators import base, features, fitted
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from plain_models import BackpropRegressor
 from scipy.sparse import coo_array, issparse
 from sklearn.model_selection import train_test_split
 
-from fastbp import BackpropRegressor
 from fastbp.estimators.holdout import checked_like, held_out_rows, named_as_held_out
 
 ROWS = np.arange(100, 160)

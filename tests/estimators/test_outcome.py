@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import sklearn
+from plain_models import BackpropClassifier, BackpropRegressor
 from scipy.sparse import csr_array
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import (
@@ -26,7 +27,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
+from fastbp import DivergenceWarning, Network
 from fastbp.estimators.holdout import warn_of_other_units
 
 RANDOM = np.random.default_rng(0)

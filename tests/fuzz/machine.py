@@ -24,12 +24,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from plain_models import BackpropClassifier, BackpropRegressor
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils import check_random_state
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
+from fastbp import DivergenceWarning, Network
 from fastbp.network.catalogue import HIDDEN_ACTIVATIONS
 from fastbp.network.solver import SOLVERS
 

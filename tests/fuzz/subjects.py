@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from plain_models import BackpropClassifier, BackpropRegressor
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, Network, neural_network
+from fastbp import Network, neural_network
 
 from .values import state_of
 

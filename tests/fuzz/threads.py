@@ -13,9 +13,10 @@ import warnings
 
 import numpy as np
 import scipy.sparse as sp
+from plain_models import BackpropClassifier, BackpropRegressor
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network
+from fastbp import DivergenceWarning, Network
 
 from .values import state_of
 

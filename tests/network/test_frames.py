@@ -9,12 +9,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from cases import parameters_of
+from plain_models import BackpropClassifier, BackpropRegressor
 from scipy.sparse import coo_array, csr_array
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, Network, measured, plot
+from fastbp import Network, measured, plot
 from fastbp.network import frames
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

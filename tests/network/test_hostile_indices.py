@@ -7,9 +7,10 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from plain_models import BackpropClassifier, BackpropRegressor
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, Network, neural_network
+from fastbp import Network, neural_network
 from fastbp.network.data import as_order, as_rows, as_targets, indicators
 
 TOP = 2**31 - 1

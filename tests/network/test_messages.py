@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from plain_models import BackpropClassifier, BackpropRegressor
 
-from fastbp import BackpropClassifier, BackpropRegressor, Network
+from fastbp import Network
 from fastbp._messages import ALIASES, counted
 from fastbp.network.catalogue import LOSSES, OUT_ACTIVATIONS
 from fastbp.network.solver import SOLVERS

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import sklearn.neural_network as host
 from fuzz import drop_in
+from plain_models import BackpropRegressor
 
 import fastbp.neural_network as fast
-from fastbp import BackpropRegressor, Network, record, trace_step
+from fastbp import Network, record, trace_step
 from fastbp.neural_network import calls, perceptrons
 from fastbp.neural_network import solver as solver_module
 

@@ -11,15 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import random_case
+from plain_models import BackpropClassifier
 from recordings import recorded_schedule
 
-from fastbp import (
-    BackpropClassifier,
-    DivergenceWarning,
-    Network,
-    record,
-    trace_step,
-)
+from fastbp import DivergenceWarning, Network, record, trace_step
 from fastbp.measured import ChainTuner, Knob, Stage
 from fastbp.page.data import MAX_OF_CURVE, MAX_UNITS, _shown
 from fastbp.trace.to_json import jsonable

@@ -15,17 +15,12 @@ import pandas as pd
 import pytest
 from cases import random_case
 from chromium import missing
+from plain_models import BackpropClassifier
 from recordings import recorded_schedule
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import (
-    BackpropClassifier,
-    DivergenceWarning,
-    Network,
-    record,
-    trace_step,
-)
+from fastbp import DivergenceWarning, Network, record, trace_step
 from fastbp.measured import ChainTuner, Knob, Stage
 from fastbp.page.document import program
 

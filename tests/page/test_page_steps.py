@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import HIDDEN_ACTIVATIONS, PAIRS, SOLVERS, random_case
+from plain_models import BackpropClassifier
 from recordings import recorded_schedule
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
-from fastbp import BackpropClassifier, record, trace_step
+from fastbp import record, trace_step
 from fastbp.network.catalogue import HIDDEN_ACTIVATIONS as ALL_ACTIVATIONS
 from fastbp.page import data as page_data
 

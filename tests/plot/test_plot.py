@@ -10,19 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import parameters_of
+from plain_models import BackpropClassifier, BackpropRegressor
 from sklearn.exceptions import NotFittedError
 
-from fastbp import (
-    BackpropClassifier,
-    BackpropRegressor,
-    DivergenceWarning,
-    Network,
-    record,
-    sensitivity_of_loss,
-)
+from fastbp import DivergenceWarning, Network, record, sensitivity_of_loss
 from fastbp._printable import printable
 from fastbp.plot import (
     GradientFlowDisplay,
+    LearningRateDisplay,
     LossCurveDisplay,
     LossSurfaceDisplay,
     NetworkDisplay,
@@ -380,3 +375,40 @@ def test_a_network_of_zeros_can_be_drawn():
     SensitivityDisplay.from_estimator(network, [[1.0]]).figure_.canvas.draw()
     curve = LossSurfaceDisplay.from_estimator(network, [[0.0]], [0.0], parameters=[(1, 0, 0)] * 2)
     curve.figure_.canvas.draw()
+
+
+# -- learning rates --------------------------------------------------------------------------------
+
+
+def test_rates_are_too_small_right_and_too_large():
+    model = BackpropRegressor(**{**SMALL, "max_iter": 20}, early_stopping=True)
+    display = LearningRateDisplay.from_estimator(model, X, Y, rates=[1e-4, 0.03, 1e3, 0.01])
+    assert not hasattr(model, "network_")
+    np.testing.assert_array_equal(display.rates, [1e-4, 0.01, 0.03, 1e3])
+    assert display.best_rate in (0.01, 0.03)
+    assert display.losses[0] > 1.05 * display.losses.min()
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert "too small" in texts
+    assert "too large" in texts
+    assert display.ax_.get_ylabel() == "loss of held-out rows"
+    assert "0.001, its own" in display.ax_.get_legend().get_texts()[0].get_text()
+
+
+def test_the_loss_of_a_rate_is_that_of_a_fit_at_this_rate():
+    model = BackpropClassifier(**SMALL)
+    display = LearningRateDisplay.from_estimator(model, X, LABELS, rates=[0.01])
+    assert display.losses[0] == model.set_params(learning_rate_init=0.01).fit(X, LABELS).loss_
+    assert display.ax_.get_ylabel() == "loss in the last epoch"
+
+
+def test_rates_at_which_training_diverges_are_crosses():
+    display = LearningRateDisplay(rates=[0.1, 10], losses=[0.5, np.inf]).plot()
+    assert display.best_rate == 0.1
+    assert [line.get_marker() for line in display.ax_.lines] == ["o", "x"]
+    LearningRateDisplay(rates=[0.1], losses=[np.nan]).plot()
+
+
+@pytest.mark.parametrize("rates", [[0.0], [-1], ["x"]])
+def test_rates_that_are_none_are_refused(rates):
+    with pytest.raises((TypeError, ValueError), match=r"rates\[0\]"):
+        LearningRateDisplay.from_estimator(BackpropRegressor(**SMALL), X, Y, rates=rates)

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import parameters_of, random_case, worst_difference
+from plain_models import BackpropClassifier, BackpropRegressor
 from scipy.sparse import csr_array
 
 import fastbp
-from fastbp import BackpropClassifier, BackpropRegressor, DivergenceWarning, Network, record
+from fastbp import DivergenceWarning, Network, record
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -54,7 +54,8 @@ def run_page(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "n_outputs"), [("guide.md", 6), ("measured.md", 5), ("explain.md", 0), ("index.md", 0)]
+    ("name", "n_outputs"),
+    [("guide.md", 6), ("defaults.md", 1), ("measured.md", 5), ("explain.md", 0), ("index.md", 1)],
 )
 def test_the_page_prints_what_it_says(name, n_outputs):
     pairs = run_page(name)
@@ -82,6 +83,42 @@ def test_there_is_an_example_for_every_display():
 def test_the_story_the_example_and_explain_have_the_same_students(path):
     namespace = runpy.run_path(str(DOCS.parent / path))
     np.testing.assert_array_equal(namespace["students"], STUDENTS)
+
+
+def test_the_page_on_defaults_has_the_numbers_of_the_code():
+    from fastbp.estimators import defaults
+
+    page = (DOCS / "defaults.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| \S+ \| (.*) \|$", page, re.MULTILINE))
+    assert rows["max_iter"].startswith(
+        f"{defaults.VISITS:,} divided by the number of rows, at least {defaults.MIN_EPOCHS}, at "
+        f"most {defaults.MAX_EPOCHS};"
+    )
+    assert rows["ensemble"].startswith(
+        f"{defaults.N_NETWORKS_OF_SMALL} networks on fewer than {defaults.SMALL:,} rows, else "
+        f"{defaults.N_NETWORKS};"
+    )
+    assert rows["hidden_layer_sizes"] == (
+        f"`{defaults.HIDDEN_LAYER_SIZES}` for each of several networks, "
+        f"`{defaults.HIDDEN_LAYER_SIZES_OF_ONE}` for one"
+    )
+    assert f"from {defaults.MIN_ROWS_TO_HOLD_OUT} rows on" in rows["early_stopping"]
+    few = round(defaults.MOST_RATE_TIMES_INPUTS / defaults.RATE)
+    few_of_calls = round(defaults.MOST_RATE_OF_CALLS_TIMES_INPUTS / defaults.RATE_OF_CALLS)
+    assert rows["learning_rate_init"].startswith(
+        f"for SGD: {defaults.RATE:g}, from {few} inputs on {defaults.MOST_RATE_TIMES_INPUTS:g} "
+        f"divided by their number; in `partial_fit` {defaults.RATE_OF_CALLS:g}, from "
+        f"{few_of_calls} inputs on {defaults.MOST_RATE_OF_CALLS_TIMES_INPUTS:g} divided by their "
+        f"number; with `standardize=False` {defaults.RATE_IN_RAW_UNITS:g};"
+    )
+
+
+@pytest.mark.slow
+def test_the_pictures_of_the_defaults_are_drawn(tmp_path):
+    script = runpy.run_path(str(DOCS / "pictures" / "defaults.py"))
+    script["main"](tmp_path)
+    drawn = sorted(path.name for path in tmp_path.iterdir())
+    assert drawn == sorted(path.name for path in (DOCS / "pictures").glob("defaults_*.svg"))
 
 
 def test_every_file_that_a_page_points_to_exists():

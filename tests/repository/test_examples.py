@@ -77,8 +77,8 @@ def test_readme_code_runs(capsys):
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
     out = capsys.readouterr().out
-    assert float(re.search(r"(\S+) of the held-out digits", out)[1]) > 0.95
-    assert float(re.search(r"R2 (\S+) on held-out rows", out)[1]) > 0.9
+    for said in re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL):
+        assert said in out
 
 
 def test_readme_has_the_two_commands():

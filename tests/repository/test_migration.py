@@ -48,9 +48,10 @@ def test_the_old_settings_train_as_scikit_learn_by_default():
 
     X, y = load_iris(return_X_y=True)
     shared = {"solver": "adam", "alpha": 0.0001, "shuffle": False, "random_state": 0, "max_iter": 9}
+    plain = {"standardize": False, "learning_rate": "constant", "early_stopping": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        ours = fastbp.BackpropClassifier(batch_size=200, **shared).fit(X, y)
+        ours = fastbp.BackpropClassifier(batch_size=200, **plain, **shared).fit(X, y)
         theirs = MLPClassifier(**shared).fit(X, y)
     for W, expected in zip(ours.coefs_, theirs.coefs_, strict=True):
         assert np.allclose(W, expected, rtol=1e-9, atol=1e-11)

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from cases import HIDDEN_ACTIVATIONS, PAIRS, pairwise, parameters_of, random_case, worst_difference
+from plain_models import BackpropClassifier, BackpropRegressor
 from reference import ACTIVATIONS, Reference
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
-from fastbp import BackpropClassifier, BackpropRegressor, Network, sensitivity_of_loss
+from fastbp import Network, sensitivity_of_loss
 from fastbp.network import jacobian as jacobian_module
 
 SIZES = [(3, 2), (3, 5, 2), (20, 17, 9, 33), (1, 4, 2), (4, 1, 3)]

@@ -18,19 +18,14 @@ from cases import (
     random_case,
     worst_difference,
 )
+from plain_models import BackpropClassifier, BackpropRegressor
 from reference import BACK_THROUGH, LOSS_DERIVATIVES, Reference
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fastbp import (
-    BackpropClassifier,
-    BackpropRegressor,
-    DivergenceWarning,
-    Network,
-    trace_step,
-)
+from fastbp import DivergenceWarning, Network, trace_step
 from fastbp.network import Solver
 
 SIZES = [(3, 2), (3, 5, 2), (7, 20, 6, 3), (1, 1, 2)]

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import dataclasses
 import functools
+import math
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -14,10 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._core import Rows, all_finite
 from ..network import Network
+from ..network.arrays import check_finite
 from ..network.catalogue import hidden_activations
 from ..network.data import as_matrix_of_row, as_weights
 from ..network.network import warn_of_divergence
+from ..network.scaling import LIMIT, UnitsTrace
+from ..training.ensemble import joined_history, joined_network, train_in_step
 from ..training.epochs import train_epochs
 from ..training.order import (
     SampleRepeats,
@@ -30,6 +35,7 @@ from ..training.run import History, Restart
 from ..training.stopping import Score, Validation
 from .callbacks import CallbackNotifier, CallbackSupport, notified_fit, with_callbacks
 from .csr import to_csr_if_sparse
+from .defaults import MIN_ROWS_TO_HOLD_OUT, Settings, settings_of
 from .features import has_one_row, named_features, plain_features
 from .fitted import Fitted
 from .holdout import (
@@ -45,11 +51,13 @@ from .parameters import Parameters
 from .prepared import (
     EncodedTargets,
     FitRequest,
+    Member,
     PreparedCall,
     TrainingData,
     ValidationSet,
     parameters_of,
 )
+from .units import Units, check_numbers, running_units, units_of
 
 # Parameters that only assigning to them changes, and lists, of which copies are kept.
 CONSTANTS = (int, float, str, tuple, list, np.generic, np.random.RandomState, type(None))
@@ -111,7 +119,7 @@ class Backprop(Parameters, CallbackSupport, Fitted):
             )
             run = self._run_fit(data, warm_start, X, y, sample_weight)
         if run is not None:
-            warn_of_outcome(self, run, data.X, data.targets)
+            warn_of_outcome(self, run, data)
         return self
 
     @with_callbacks
@@ -119,51 +127,67 @@ class Backprop(Parameters, CallbackSupport, Fitted):
         self, data: TrainingData, warm_start: bool, X: Any, y: Any, sample_weight: Any
     ) -> Restart | None:
         """Run the epochs of `fit`, and notify scikit-learn's callbacks, if there are any."""
-        first = Restart(
-            self.network_,
-            self._history,
-            self._stopping(),
-            self._schedule_of_fit(len(data.order)),
-            data.validation,
-        )
-        restarts = draw_restarts(first, 1 if warm_start else int(self.n_init), self._random_state)
-        if warm_start and data.validation is not None:
-            data.validation.evaluate(self.network_, self.n_threads)  # to end with nothing worse
-        max_epochs = int(self.max_iter) * len(restarts)
-        fitted = functools.partial(self._fitted_so_far, restarts)
+        groups = [self._restarts_of(member, data.settings, warm_start) for member in data.members]
+        max_epochs = data.settings.max_iter * sum(map(len, groups))
+        fitted = functools.partial(self._fitted_so_far, [one for group in groups for one in group])
         with notified_fit(self, max_epochs, fitted, X, y, sample_weight) as notifier:
             observer = notifier if hasattr(self, "_skl_callbacks") else None
-            return self._train(restarts, data, warm_start, observer)
+            return self._train(groups, data, warm_start, observer)
+
+    def _restarts_of(self, member: Member, settings: Settings, warm_start: bool) -> list[Restart]:
+        """Return the initialisations that a network of the ensemble is trained from."""
+        history = self._history if member.network is self.network_ else History()
+        validation = member.validation
+        schedule = self._schedule_of_fit(len(member.order), settings)
+        stopping = self._stopping(settings, validation is not None and validation.stops)
+        first = Restart(member.network, history, stopping, schedule, validation)
+        if warm_start and validation is not None:
+            validation.evaluate(member.network, self.n_threads)  # to end with nothing worse
+        return draw_restarts(first, 1 if warm_start else int(self.n_init), self._random_state)
 
     def _train(
         self,
-        restarts: list[Restart],
+        groups: list[list[Restart]],
         data: TrainingData,
         warm_start: bool,
         notifier: CallbackNotifier | None,
     ) -> Restart:
-        """Run the epochs of `fit`, from one initialisation or several; return the best."""
+        """Run the epochs of `fit`; return what is kept: one network, or several joined to one."""
+        options: dict[str, Any] = {
+            "max_iter": data.settings.max_iter,
+            "shuffle": self._random_state if self.shuffle else None,
+            "notifier": notifier,
+            "verbose": bool(self.verbose),
+            "n_threads": self.n_threads,
+        }
+        rows, orders = data.rows, [member.order for member in data.members]
         try:
-            train_restarts(
-                restarts,
-                data.rows,
-                data.order,
-                self._solver(),
-                max_iter=int(self.max_iter),
-                shuffle=self._random_state if self.shuffle else None,
-                notifier=notifier,
-                verbose=bool(self.verbose),
-                n_threads=self.n_threads,
-            )
+            if len(groups) == 1:
+                train_restarts(groups[0], rows, orders[0], self._solver(), **options)
+            else:
+                train_in_step(
+                    [group[0] for group in groups], rows, orders, self._solver(), **options
+                )
         finally:
-            best = best_of(restarts)
-            self.network_, self._history = restarts[best].network, restarts[best].history
-            schedule = restarts[best].schedule
-            self._rate_factor = 1.0 if schedule is None else schedule.factor
+            best = [group[best_of(group)] for group in groups]
+            run = self._join([one for one in best if one.history.loss_curve] or best[:1])
             if not warm_start:
+                restarts = [one for group in groups for one in group]
                 self.init_losses_ = np.array([restart.loss for restart in restarts])
-                self.best_init_ = best
-        return restarts[best]
+                self.best_init_ = best_of(restarts)
+        return run
+
+    def _join(self, best: list[Restart]) -> Restart:
+        """Keep the networks that were trained, joined into one."""
+        network = joined_network([one.network for one in best])
+        history = joined_history([one.history for one in best])
+        run = dataclasses.replace(best[0], network=network, history=history)
+        if any(one.ending == "diverged" for one in best):
+            run.ending = "diverged"
+        self.network_, self._history, self._ending = network, history, run.ending
+        self._n_joined = len(best)
+        self._rate_factor = 1.0 if run.schedule is None else run.schedule.factor
+        return run
 
     def _fitted_so_far(self, restarts: list[Restart]) -> dict[str, Any]:
         """Return what makes a copy of this estimator one whose fit ends here; see `notified_fit`.
@@ -173,6 +197,7 @@ class Backprop(Parameters, CallbackSupport, Fitted):
         running = next((one for one in restarts if one.ending is None), restarts[-1])
         return {
             "network_": running.network.copy(),
+            "_units": self._units,
             "_history": copy.deepcopy(running.history),
             "_random_state": copy.deepcopy(self._random_state),
         }
@@ -194,7 +219,7 @@ class Backprop(Parameters, CallbackSupport, Fitted):
         ending = train_epochs(
             self.network_,
             data.rows,
-            data.order,
+            data.members[0].order,
             prepared.solver,
             self._history,
             max_iter=1,
@@ -205,7 +230,7 @@ class Backprop(Parameters, CallbackSupport, Fitted):
             is_call=True,
         )
         if ending == "diverged":
-            warn_of_divergence("learning_rate_init", self.learning_rate_init)
+            warn_of_divergence("learning_rate_init", self._rate)
         return self
 
     def _try_row(self, prepared: PreparedCall, X: Any, y: Any) -> bool:
@@ -227,10 +252,17 @@ class Backprop(Parameters, CallbackSupport, Fitted):
         target = self._target_of_one(y, prepared)
         if target is None:
             return False
-        rate = prepared.schedule.rate(self._history.n_rows)
+        rate, units = prepared.schedule.rate(self._history.n_rows), self._units
+        if units is not None:
+            fits = row.dtype == prepared.network.dtype and row.shape == units.inputs.center.shape
+            if not (fits and all_finite(row)):
+                return False
+            units = units.with_row(row, target)
+            row, target = units.row(row), units.target(target)
         loss = prepared.network._run_row(row, target, prepared.solver, rate)
         if loss is None:
             return False
+        self._units = units
         self._history.begin_call()
         self._history.add_call(loss, 1)
         return True
@@ -272,10 +304,10 @@ class Backprop(Parameters, CallbackSupport, Fitted):
         leaves it usable: all attributes are set, and training changes them in place.
         """
         if request.prepared:
-            hidden = self.network_.layer_sizes[1:-1]
+            hidden: tuple[int, ...] | None = self.network_.layer_sizes[1:-1]
         else:
             hidden = self._check_parameters(request.incremental)
-            if request.incremental and self.early_stopping:
+            if request.incremental and self.early_stopping is True:
                 raise ValueError(
                     "partial_fit does not support early_stopping=True: one call is one epoch, and "
                     "the next one has other rows. Set early_stopping=False, hold rows out yourself "
@@ -283,22 +315,34 @@ class Backprop(Parameters, CallbackSupport, Fitted):
                     "which makes all epochs"
                 )
         checked_X, encoded = self._encoded(X, y, sample_weight, request)
+        if request.warm_start and self._units is not None:
+            checked_X = self._units.as_seen(checked_X)
         if encoded.sample_weight is not None and not request.incremental:
             warn_of_small_weights(encoded.sample_weight)
-        layer_sizes = (checked_X.shape[1], *hidden, encoded.n_outputs)
+        units, in_own_units = self._units_for(checked_X, encoded, request), encoded.targets
+        if units is not None:
+            encoded = dataclasses.replace(encoded, targets=units.scaled_targets(encoded.targets))
+        settings = self._settings_for(hidden, checked_X, request)
+        layer_sizes = (checked_X.shape[1], *settings.hidden_layer_sizes, encoded.n_outputs)
         if request.warm_start:
             network, seed = self._network_to_continue(layer_sizes, encoded), self._seed
         else:
             random = check_random_state(self.random_state)
             network = self._new_network(layer_sizes, encoded, checked_X.dtype, random)
             seed = copy.deepcopy(random).randint(2**31 - 1)  # random itself goes on as ever
-        data = self._training_data(network, checked_X, encoded, request, seed)
+        data = self._training_data(network, checked_X, encoded, request, seed, units, settings)
         if request.held_out is not None:
-            validation = self._explicit_validation(network, X, request.held_out, encoded)
-            data = dataclasses.replace(data, validation=validation)
+            validation = self._explicit_validation(
+                network, X, request.held_out, encoded, units, settings
+            )
+            members = [
+                dataclasses.replace(one, validation=dataclasses.replace(validation))
+                for one in data.members
+            ]
+            data = dataclasses.replace(data, members=tuple(members))
             warn_of_other_units(self, X, checked_X, request.held_out.X)
             if encoded.classes is None:
-                warn_of_other_targets(encoded.targets, request.held_out.y)
+                warn_of_other_targets(in_own_units, request.held_out.y)
 
         if not request.warm_start:
             validate_data(self, X, skip_check_array=True)  # sets n_features_in_, feature_names_in_
@@ -306,21 +350,93 @@ class Backprop(Parameters, CallbackSupport, Fitted):
                 self.classes_ = encoded.classes
             self._random_state, self._history, self.network_ = random, History(), network
             self._seed = seed
+            self._n_joined = 1
+        self._units, self._settings, self._ending = units, settings, None
+        self._rate = self._initial_rate(is_fit=not request.incremental)
         self._history.begin_call()
         if not request.incremental:
             self._rate_factor, self._prepared = 1.0, None
         return data
 
+    def _settings_for(
+        self, hidden: tuple[int, ...] | None, X: Any, request: FitRequest
+    ) -> Settings:
+        """Return what the parameters that are "auto" stand for in this call."""
+        if request.warm_start and hidden is None:
+            hidden = self.network_.layer_sizes[1:-1]
+        is_needed = self.early_stopping is True
+        can_hold_out = request.held_out is None and (
+            is_needed or X.shape[0] >= MIN_ROWS_TO_HOLD_OUT
+        )
+        return settings_of(
+            self, hidden, X.shape[0], is_fit=not request.incremental, can_hold_out=can_hold_out
+        )
+
+    def _units_for(self, X: Any, encoded: EncodedTargets, request: FitRequest) -> Units | None:
+        """Return the units that the network sees these rows in; None is their own."""
+        units: Units | None = self._units if request.warm_start else None
+        if units is None and (request.warm_start or not self.standardize):
+            return None
+        check_numbers(X)
+        if encoded.classes is None:  # in the dtype of the outputs
+            with np.errstate(over="ignore"):
+                check_finite("y", encoded.targets.astype(X.dtype, copy=False))
+        if units is not None:
+            if request.incremental:
+                units = units.with_rows(X, encoded.targets, encoded.sample_weight)
+            return units
+        begin = running_units if request.incremental else units_of
+        is_linear = not isinstance(self.hidden_layer_sizes, (str, int)) and not len(
+            self.hidden_layer_sizes
+        )
+        limit = math.inf if is_linear else LIMIT
+        return begin(X, encoded.targets, encoded.sample_weight, encoded.loss, limit)
+
     def _training_data(
-        self, network: Network, X: Any, encoded: EncodedTargets, request: FitRequest, seed: int
+        self,
+        network: Network,
+        X: Any,
+        encoded: EncodedTargets,
+        request: FitRequest,
+        seed: int,
+        units: Units | None,
+        settings: Settings,
     ) -> TrainingData:
-        """Return rows as pointers for C, the order of an epoch, and the rows held out."""
+        """Return rows as pointers for C, and for each network their order and the rows held out."""
         repeats = SampleRepeats.of(encoded.sample_weight, X.shape[0])
+        rows = self._checked_rows(network, X, encoded, repeats, request)
+        if units is not None:
+            rows = units.inputs.rows(rows, network.dtype)
+        if self.shuffle and not request.incremental:
+            order = canonical_order(rows, X, encoded.targets)
+        else:
+            order = np.arange(rows.n, dtype=np.int64)
+        members = []
+        for k in range(settings.n_networks):
+            own, left, validation = self._another(network, seed, k), order, None
+            held_out = self._held_out(order, (seed + k) % 2**31, encoded, settings)
+            if held_out is not None:
+                left = order[~np.isin(order, held_out, assume_unique=True)]
+                part = encoded.part(held_out)
+                validation = self._validation(own, X[held_out], part, units, settings)
+            members.append(Member(own, repeats.order(left), validation))
+        rows = rows if units is None else units.kept(rows)
+        return TrainingData(X, encoded.targets, rows, tuple(members), units, settings)
+
+    def _checked_rows(
+        self,
+        network: Network,
+        X: Any,
+        encoded: EncodedTargets,
+        repeats: SampleRepeats,
+        request: FitRequest,
+    ) -> Rows:
+        """Return rows as pointers for C: of a table of mostly zeros its non-zeros, if it pays."""
         rows = network._rows(X, encoded.targets, repeats.weights)
         solver = self._solver()
         # A schedule may lower the rate to nothing, but not begin so.
         if network.dtype != np.float64:
-            initial = dataclasses.replace(solver, learning_rate=self.learning_rate_init)
+            initial = dataclasses.replace(solver, learning_rate=self._initial_rate())
             initial.check_dtype(network.dtype, "learning_rate_init")
         # At every row, zero or not:
         moves_all = solver.drops_units or (solver.n_moments > 0 and not solver.rests)
@@ -328,40 +444,67 @@ class Backprop(Parameters, CallbackSupport, Fitted):
             as_csr = to_csr_if_sparse(X)
             if as_csr is not X:
                 rows = network._rows(as_csr, encoded.targets, repeats.weights)
-        if self.shuffle and not request.incremental:
-            order = canonical_order(rows)
-        else:
-            order = np.arange(rows.n, dtype=np.int64)
-        if request.held_out is not None or not self.early_stopping:
-            return TrainingData(X, encoded.targets, rows, repeats.order(order))
-        held_out = held_out_rows(
-            order,
-            self.validation_fraction,
-            seed,
-            encoded.sample_weight,
-            self._classes_to_divide(encoded),
-        )
-        is_left = np.ones(rows.n, dtype=bool)
-        is_left[held_out] = False
-        validation = self._validation(network, X[held_out], encoded.part(held_out))
-        order = repeats.order(order[is_left[order]])
-        return TrainingData(X, encoded.targets, rows, order, validation)
+        return rows
+
+    def _another(self, network: Network, seed: int, k: int) -> Network:
+        """Return network k of an ensemble, of which this is number 0."""
+        if k == 0:
+            return network
+        other = network.copy()
+        other._initialise(np.random.RandomState((seed + k) % 2**31))
+        return other
+
+    def _held_out(
+        self, order: NDArray[np.int64], seed: int, encoded: EncodedTargets, settings: Settings
+    ) -> NDArray[np.int64] | None:
+        """Return the numbers of the rows to hold out; None where none are, or can be."""
+        if not settings.holds_out:
+            return None
+        classes = self._classes_to_divide(encoded)
+        fraction, weights = self.validation_fraction, encoded.sample_weight
+        try:
+            return held_out_rows(order, fraction, seed, weights, classes)
+        except ValueError:
+            if not settings.by_loss:
+                raise
+        try:  # a class may have a single row
+            return held_out_rows(order, fraction, seed, weights, None)
+        except ValueError:
+            return None
 
     def _explicit_validation(
-        self, network: Network, X: Any, held_out: ValidationSet, encoded: EncodedTargets
+        self,
+        network: Network,
+        X: Any,
+        held_out: ValidationSet,
+        encoded: EncodedTargets,
+        units: Units | None,
+        settings: Settings,
     ) -> Validation:
         """Return the explicit validation set beside the training rows X."""
         X_val = checked_like(self, X, held_out.X, network.dtype)
         with named_as_held_out():
             check_consistent_length(X_val, held_out.y)
             weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
-            return self._validation(
-                network, X_val, self._validation_targets(held_out.y, weights, encoded)
-            )
+            own = self._validation_targets(held_out.y, weights, encoded)
+            if units is not None:
+                own = dataclasses.replace(own, targets=units.scaled_targets(own.targets))
+                X_val = units.as_seen(X_val)
+            return self._validation(network, X_val, own, units, settings)
 
-    def _validation(self, network: Network, X: Any, encoded: EncodedTargets) -> Validation:
+    def _validation(
+        self,
+        network: Network,
+        X: Any,
+        encoded: EncodedTargets,
+        units: Units | None,
+        settings: Settings,
+    ) -> Validation:
         rows = network._rows(X, encoded.targets, encoded.sample_weight, needs_y=True)
-        return Validation(rows, self._score_of(encoded), self.early_stopping)
+        if units is not None:
+            rows = units.kept(units.inputs.rows(rows, network.dtype))
+        score = None if settings.by_loss else self._score_of(encoded)
+        return Validation(rows, score, bool(self.early_stopping), settings.looks)
 
     def _validation_targets(
         self, y: Any, sample_weight: Any, encoded: EncodedTargets
@@ -385,8 +528,8 @@ class Backprop(Parameters, CallbackSupport, Fitted):
 
     def _encoded_again(
         self, X: Any, y: Any, sample_weight: Any = None, *, one_row: bool = False
-    ) -> tuple[Any, EncodedTargets]:
-        """Return X and y as `_encoded` does, for the fitted network, as in partial_fit.
+    ) -> tuple[Any, EncodedTargets, UnitsTrace | None]:
+        """Return X and y as the fitted network takes them, and how a single row was scaled.
 
         One row may have names: see `named_features`.
         """
@@ -397,9 +540,20 @@ class Backprop(Parameters, CallbackSupport, Fitted):
             checked_X = self._checked_X(as_matrix_of_row(X) if one_row else X, True)
         else:
             checked_X = row[np.newaxis]
-        return self._with_targets(
+        checked_X, encoded = self._with_targets(
             checked_X, y, sample_weight, FitRequest(warm_start=True, incremental=True)
         )
+        units = self._units
+        if units is None:
+            return checked_X, encoded, None
+        check_numbers(checked_X)
+        checked_X = units.as_seen(checked_X)
+        if one_row:  # as a call of partial_fit would see it
+            units = units.with_rows(checked_X, encoded.targets, encoded.sample_weight)
+        trace = units.trace(checked_X, encoded.targets) if one_row else None
+        targets = units.scaled_targets(encoded.targets)
+        scaled_X = units.inputs.transform(checked_X)
+        return scaled_X, dataclasses.replace(encoded, targets=targets), trace
 
     def _with_targets(
         self, checked_X: Any, y: Any, sample_weight: Any, request: FitRequest

@@ -32,9 +32,11 @@ from .prepared import EncodedTargets, FitRequest, PreparedCall
 class BackpropClassifier(ClassifierMixin, Convertible):
     """Multilayer perceptron for classification, trained row by row by backpropagation.
 
-    Plain stochastic gradient descent on the cross-entropy, in compiled code: every row's step is
-    taken before the next row is looked at. Momentum, batches of rows and Adam are there for the
-    asking. Two classes, more, or several labels a row.
+    Stochastic gradient descent on the cross-entropy, in compiled code: every row's step is taken
+    before the next row is looked at. Two classes, more, or several labels a row. By default, inputs
+    are standardized, and a few networks are trained until rows held out show no progress, then
+    joined into one. With ``standardize=False, learning_rate="constant", early_stopping=False`` it
+    is the plain algorithm in the units of the data.
 
     Parameters
     ----------
@@ -52,25 +54,22 @@ class BackpropClassifier(ClassifierMixin, Convertible):
     $attributes
     validation_scores_ : list of float, or None
         Accuracy on the rows held out after each epoch: the share of their weight that is
-        predicted right. ``early_stopping`` holds out the same share of every class.
+        predicted right; with ``early_stopping="auto"`` minus their mean loss. Both hold out the
+        same share of every class; "auto" of all rows together where a class has too few.
 
     Notes
     -----
     $notes
-    Training is at its best on inputs of mean 0 and standard deviation 1; see
-    `sklearn.preprocessing.StandardScaler`.
+    Probabilities of an ensemble are the geometric means of those of its networks, scaled to sum up
+    to 1.
 
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from fastbp import BackpropClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = make_pipeline(
-    ...     StandardScaler(), BackpropClassifier(learning_rate_init=0.02, random_state=0)
-    ... )
-    >>> bool(model.fit(X, y).score(X, y) > 0.95)
+    >>> model = BackpropClassifier(random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.95)
     True
     """
 
@@ -80,23 +79,23 @@ class BackpropClassifier(ClassifierMixin, Convertible):
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (100,),
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
         activation: str | Sequence[str] = "relu",
         *,
         solver: str = "sgd",
         alpha: float = 0.0,
         batch_size: int = 1,
-        learning_rate: str | Callable[[float], float] = "constant",
-        learning_rate_init: float = 0.001,
+        learning_rate: str | Callable[[float], float] = "cosine",
+        learning_rate_init: float | str = "auto",
         power_t: float = 0.5,
         learning_rate_options: Mapping[str, Any] | None = None,
-        max_iter: int = 200,
+        max_iter: int | str = "auto",
         shuffle: bool = True,
         random_state: Any = None,
         tol: float = 1e-4,
-        n_iter_no_change: int = 10,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        n_iter_no_change: float | str = "auto",
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.2,
         verbose: bool = False,
         warm_start: bool = False,
         momentum: float = 0.0,
@@ -107,6 +106,8 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         dropout: float | Sequence[float] = 0.0,
         n_threads: int = 1,
         n_init: int = 1,
+        standardize: bool = True,
+        ensemble: int | str = "auto",
         class_weight: Mapping[Any, float] | str | None = None,
     ) -> None:
         self._set_parameters(locals())
@@ -252,7 +253,7 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         is_indicator = y.dtype.kind in "iub" and bool(((y == 0) | (y == 1)).all())
         return as_numbers("y", y[0], network.dtype) if is_indicator else None
 
-    def _check_parameters(self, incremental: bool) -> tuple[int, ...]:
+    def _check_parameters(self, incremental: bool) -> tuple[int, ...] | None:
         check_class_weight(self.class_weight, incremental)
         return super()._check_parameters(incremental)
 

@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Network
+from ..network.scaling import Scaling
 from ..training.run import History
 from ..training.schedule import OF_SCIKIT_LEARN, Schedule
 from ..training.stopping import EarlyStopping
 from .base import Backprop
+from .defaults import AUTO, Settings
+from .prepared import FitRequest
 
 Model = TypeVar("Model", bound="Convertible")
 
@@ -78,22 +81,23 @@ class Convertible(Backprop):
     def to_sklearn(self) -> Any:
         """Return scikit-learn's model that is as this one is, and goes on training from there.
 
-        The opposite of `from_sklearn`. ``n_threads`` and ``n_init`` have no counterpart and are
-        left behind.
+        The opposite of `from_sklearn`. ``n_threads``, ``n_init`` and ``ensemble`` have no
+        counterpart and are left behind; a parameter that is "auto" becomes what `fit` took for
+        it.
 
         Returns
         -------
-        sklearn.neural_network.MLPClassifier or MLPRegressor
-            Fitted if this one is. Nothing is shared with it.
+        sklearn.neural_network.MLPClassifier or MLPRegressor, or Pipeline
+            Fitted if this one is; with ``standardize=True`` then a pipeline that scales the inputs
+            before. Targets stay in their own units. Nothing is shared with it.
 
         Raises
         ------
         ValueError
             For what scikit-learn's model cannot be: ``dropout``, different activations, another
             ``solver`` than "sgd" and "adam", a ``learning_rate`` or options of it that it does not
-            have; for a
-            classifier ``class_weight``, for a regressor another ``loss`` than squared error and
-            poisson.
+            have (but the "cosine" of a fitted model becomes "constant"); for a classifier
+            ``class_weight``, for a regressor another ``loss`` than squared error and poisson.
         """
         return _to_sklearn(self)
 
@@ -121,7 +125,7 @@ def _from_sklearn(kind: type[Model], mlp: Any) -> Model:
         parameters["n_iter_no_change"] = int(np.iinfo(np.int64).max)
     if "loss" in kind._get_param_names():
         parameters["loss"] = getattr(mlp, "loss", LOSSES[0])  # scikit-learn 1.6 has only that one
-    model = kind(**parameters)
+    model = kind(**parameters, standardize=False, ensemble=1)
     if hasattr(mlp, "coefs_"):
         _copy_state_from(model, mlp)
     return model
@@ -139,7 +143,10 @@ def _copy_state_from(model: Backprop, mlp: Any) -> None:
         random_state=0,
     )
     network.weights, network.biases = mlp.coefs_, mlp.intercepts_
-    model.network_ = network
+    model.network_, model._units, model._rate = network, None, model._initial_rate()
+    model._settings = model._settings_for(
+        model._check_parameters(False), np.empty((1, 0)), FitRequest(False)
+    )
     for name in ("classes_", "n_features_in_", "feature_names_in_"):
         if hasattr(mlp, name):
             setattr(model, name, copy.copy(getattr(mlp, name)))
@@ -180,16 +187,52 @@ def _to_sklearn(model: Convertible) -> Any:
     """Return a model of scikit-learn's class for the same task, fitted if this one is."""
     kind = _class_of_scikit_learn(model._counterpart)
     mlp = kind(**_parameters_for(model, kind))
-    if hasattr(model, "network_"):
-        _copy_state_to(model, mlp)
-    return mlp
+    if not hasattr(model, "network_"):
+        return mlp
+    _copy_state_to(model, mlp)
+    units = model._units
+    if units is None:
+        return mlp
+    if units.targets is not None:
+        _fold_targets(mlp, units.targets, model.out_activation_)
+    if units.inputs.is_linear:
+        _fold_inputs(mlp, units.inputs)
+        return mlp
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    vars(mlp).pop("feature_names_in_", None)  # which an array between the two does not have
+    scaler = FunctionTransformer(units.inputs.transform, validate=True, accept_sparse=True)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(model, name):
+            setattr(scaler, name, copy.copy(getattr(model, name)))
+    return Pipeline([("scale", scaler), ("mlp", mlp)])
+
+
+def _fold_inputs(mlp: Any, scaling: Scaling) -> None:
+    """Let the first layer take inputs in their own units: ``(x - center) / scale @ W + b``."""
+    W = mlp.coefs_[0] / scaling.scale[:, np.newaxis]
+    mlp.intercepts_[0][...] -= (scaling.center @ W).astype(W.dtype)
+    mlp.coefs_[0][...] = W
+
+
+def _fold_targets(mlp: Any, scaling: Scaling, out_activation: str) -> None:
+    """Let the last layer give outputs in the units of the targets."""
+    if out_activation == "exp":  # counts
+        mlp.intercepts_[-1][...] += np.log(scaling.scale)
+        return
+    mlp.coefs_[-1][...] *= scaling.scale
+    mlp.intercepts_[-1][...] = mlp.intercepts_[-1] * scaling.scale + scaling.center
 
 
 def _parameters_for(model: Backprop, kind: Any) -> dict[str, Any]:
     parameters = {name: getattr(model, name) for name in SHARED}
+    parameters |= _parameters_that_are_auto(model)
     if model.solver not in SOLVERS:
         _refuse(kind, f"solver={model.solver!r}")
-    if model.learning_rate not in OF_SCIKIT_LEARN:
+    if model.learning_rate == "cosine" and hasattr(model, "network_"):
+        parameters["learning_rate"] = "constant"  # which a fit that is over has no use for
+    elif model.learning_rate not in OF_SCIKIT_LEARN:
         _refuse(kind, f"learning_rate={model.learning_rate!r}")
     if model.learning_rate_options:
         _refuse(kind, f"learning_rate_options={model.learning_rate_options!r}")
@@ -206,6 +249,25 @@ def _parameters_for(model: Backprop, kind: Any) -> dict[str, Any]:
             hint = f"set_params({name}={nothing}) first if only its predictions are wanted"
             _refuse(kind, f"{name}={value!r}: {hint}")
     return parameters
+
+
+def _parameters_that_are_auto(model: Backprop) -> dict[str, Any]:
+    """Return what they stand for: of a fitted model what its fit took, else scikit-learn's own."""
+    taken: dict[str, Any] = {"learning_rate_init": getattr(model, "_rate", 0.001)}
+    if hasattr(model, "network_"):
+        settings = model._settings
+        taken["hidden_layer_sizes"] = model.network_.layer_sizes[1:-1]
+        taken["max_iter"], taken["n_iter_no_change"] = settings.max_iter, _as_whole(settings)
+    else:
+        taken |= {"hidden_layer_sizes": (100,), "max_iter": 200, "n_iter_no_change": 10}
+    taken["early_stopping"] = False
+    return {name: value for name, value in taken.items() if getattr(model, name) == AUTO}
+
+
+def _as_whole(settings: Settings) -> float:
+    """Return the epochs without progress as a number that scikit-learn takes."""
+    n = settings.n_iter_no_change
+    return n if math.isinf(n) else int(n)
 
 
 def _only_activation(model: Backprop, kind: Any) -> str:
@@ -227,7 +289,7 @@ def _copy_state_to(model: Backprop, mlp: Any) -> None:
     mlp.coefs_ = [np.array(W) for W in network.weights]
     mlp.intercepts_ = [np.array(b) for b in network.biases]
     mlp._best_coefs, mlp._best_intercepts = mlp.coefs_, mlp.intercepts_
-    if not model.early_stopping:  # after which scikit-learn leaves them so: the same arrays
+    if model.early_stopping is not True:  # after which scikit-learn leaves both the same arrays
         mlp._best_coefs = [W.copy() for W in mlp.coefs_]
         mlp._best_intercepts = [b.copy() for b in mlp.intercepts_]
     for name in ("n_layers_", "n_outputs_", "out_activation_", "t_", "n_features_in_"):
@@ -241,7 +303,7 @@ def _copy_state_to(model: Backprop, mlp: Any) -> None:
     mlp.loss_curve_ = [np.float64(loss) for loss in history.loss_curve]
     mlp.loss_, mlp.best_loss_ = np.float64(model.loss_), np.float64(model.best_loss_)
     mlp.validation_scores_ = mlp.best_validation_score_ = None
-    if model.early_stopping:
+    if model.early_stopping is True:
         mlp.best_loss_ = None
         mlp.validation_scores_ = list(history.validation_scores)
         mlp.best_validation_score_ = max(history.validation_scores, default=-np.inf)
@@ -253,11 +315,11 @@ def _copy_state_to(model: Backprop, mlp: Any) -> None:
 def _epochs_without_improvement(model: Backprop) -> int:
     """Return what scikit-learn would have counted on the way, which goes on from call to call."""
     history = model._history
-    stopping = EarlyStopping(model.tol, model.n_iter_no_change, counts_equal=False)
-    schedule = Schedule(model.learning_rate, model.learning_rate_init)
+    stopping = EarlyStopping(model.tol, model._settings.n_iter_no_change, counts_equal=False)
+    schedule = Schedule(model.learning_rate, model._rate)
     for judged in (
         [-score for score in history.validation_scores]
-        if model.early_stopping
+        if model.early_stopping is True
         else history.loss_curve
     ):
         if stopping.update(judged) and model.solver == "sgd" and schedule.lower():
@@ -290,15 +352,13 @@ def _optimizer(model: Backprop, mlp: Any) -> Any:
         for name, arena in kept.items()
     }
     if model.solver == "adam":
-        optimizer = AdamOptimizer(
-            arrays, model.learning_rate_init, model.beta_1, model.beta_2, model.epsilon
-        )
+        optimizer = AdamOptimizer(arrays, model._rate, model.beta_1, model.beta_2, model.epsilon)
         optimizer.t = 0 if moments is None else moments.n_steps
         vars(optimizer).update(copies)
         return optimizer
     optimizer = SGDOptimizer(
         arrays,
-        model.learning_rate_init,
+        model._rate,
         model.learning_rate,
         model.momentum,
         model.nesterovs_momentum,

@@ -12,10 +12,16 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from .._core import all_finite
 from ..network import Network
-from ..network.arrays import BLOCK_BYTES, blocks_of, check_finite
+from ..network.arrays import BLOCK_BYTES, as_numbers, blocks_of, check_finite
+from ..network.scaling import Scaling
 from ..training.run import History
+from ..training.stopping import Ending
+from .defaults import Settings
+from .ending import text_of_ending
 from .features import checked_features, named_features, plain_features
+from .units import Units, check_numbers
 
 
 class Fitted(BaseEstimator):
@@ -23,6 +29,10 @@ class Fitted(BaseEstimator):
 
     network_: Network
     _history: History
+    _units: Units | None = None
+    _rate: float
+    _settings: Settings
+    _ending: Ending | None = None
     n_features_in_: int
 
     def _checked_X(self, X: Any, fitted: bool) -> Any:
@@ -64,7 +74,9 @@ class Fitted(BaseEstimator):
         """
         network = self._fitted_network()
         checked_X = self._checked_X(X, fitted=True)
-        return network.sensitivity(checked_X, summary=summary, relative=relative)
+        if self._units is not None:
+            checked_X = self._units.as_seen(checked_X)
+        return network._sensitivity(checked_X, summary, relative, self._units)
 
     def _predictions(
         self, X: Any, of_outputs: Callable[[NDArray[Any]], NDArray[Any]]
@@ -82,12 +94,12 @@ class Fitted(BaseEstimator):
         n_bytes = max(X.shape[0] * row_bytes, getattr(X, "nbytes", 0))
         if n_bytes <= BLOCK_BYTES:
             checked = X if is_checked else self._checked_X(X, True)
-            return of_outputs(network.forward(checked, self.n_threads))
+            return of_outputs(self._outputs(checked))
         result = None
         for start, stop in blocks_of(X.shape[0], n_bytes):
             block = X[start:stop] if is_checked else self._checked_X(X[start:stop], True)
             try:
-                part = of_outputs(network.forward(block, self.n_threads))
+                part = of_outputs(self._outputs(block))
             except ValueError:
                 if not issparse(block):
                     check_finite("X", block, start)  # with the number of the row in X
@@ -98,17 +110,43 @@ class Fitted(BaseEstimator):
         assert result is not None  # X has at least a row
         return result
 
+    def _outputs(self, X: Any) -> NDArray[Any]:
+        """Return the outputs for checked rows, a block of them, in the units of the targets."""
+        if self._units is None:
+            return self.network_.forward(X, self.n_threads)
+        check_numbers(X)
+        row_bytes = X.shape[1] * self.network_.dtype.itemsize if issparse(X) else 0
+        parts = []
+        for start, stop in blocks_of(X.shape[0], X.shape[0] * row_bytes):
+            scaled = self._units.inputs.transform(X[start:stop])
+            parts.append(self.network_.forward(scaled, self.n_threads))
+        outputs = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._units.outputs(outputs)
+
     def _outputs_of_one(self, x: Any) -> NDArray[Any]:
         """Return the activations of the output layer for one row, (n_outputs,)."""
         network = self._fitted_network()
         row = x if type(x) is np.ndarray else named_features(self, x)
-        outputs = network.forward(x if row is None else row)
+        outputs = network.forward(self._row_as_seen(x if row is None else row))
         if outputs.ndim != 1:
             raise ValueError(
                 f"x must be one row, of shape ({self.n_features_in_},); got {np.shape(x)}. For "
                 "several rows there is predict."
             )
-        return outputs
+        return outputs if self._units is None else self._units.outputs(outputs)
+
+    def _row_as_seen(self, x: Any) -> Any:
+        """Return one row in the units of the network; what is no row is left for it to refuse."""
+        if self._units is None:
+            return x
+        network = self.network_
+        if type(x) is not np.ndarray or x.dtype != network.dtype:
+            x = as_numbers("X", x, network.dtype)
+        if x.shape[-1:] != network.layer_sizes[:1] or x.ndim > 2:
+            return x
+        if not all_finite(x):
+            check_finite("X", x)
+        return self._units.inputs.transform(x)
 
     def _fitted_network(self) -> Network:
         """Return the network, or raise the NotFittedError of scikit-learn."""
@@ -137,6 +175,18 @@ class Fitted(BaseEstimator):
         self._fitted_network().biases = values
 
     @property
+    def input_scaling_(self) -> Scaling | None:
+        """Centers and scales of the inputs; None with ``standardize=False``."""
+        self._fitted_network()
+        return None if self._units is None else self._units.inputs
+
+    @property
+    def target_scaling_(self) -> Scaling | None:
+        """Those of the targets; None for classes, and with ``standardize=False``."""
+        self._fitted_network()
+        return None if self._units is None else self._units.targets
+
+    @property
     def loss_curve_(self) -> list[float]:
         """Loss of each epoch since the weights were drawn, or call of partial_fit.
 
@@ -144,6 +194,30 @@ class Fitted(BaseEstimator):
         """
         check_is_fitted(self)
         return self._history.loss_curve
+
+    @property
+    def history_(self) -> dict[str, list[Any]]:
+        """Epochs of `fit` since the weights were drawn, as columns that a DataFrame takes.
+
+        ``epoch``, from 1; ``loss``; ``validation_loss`` and ``validation_score`` of held-out rows,
+        NaN where they were not looked at; ``learning_rate`` at its beginning; ``seconds`` that it
+        took. Losses are those of standardized targets. Of an ensemble means, and the sum of the
+        seconds.
+        """
+        check_is_fitted(self)
+        return self._history.table()
+
+    @property
+    def convergence_(self) -> str:
+        """Why the last `fit` ended, and of which epoch the weights are."""
+        check_is_fitted(self)
+        return text_of_ending(self._ending, self._settings, self._history)
+
+    @property
+    def learning_rate_(self) -> float:
+        """What ``learning_rate_init`` stood for in training."""
+        check_is_fitted(self)
+        return self._rate
 
     @property
     def loss_(self) -> float:

@@ -20,6 +20,7 @@ from ..network.arrays import blocks_of
 from ..network.data import as_rows, dense_rows
 from ..training.run import Restart
 from ..training.schedule import TO_THE_END
+from .prepared import TrainingData
 
 ROWS_LOOKED_AT = 1000
 ALIKE = 0.01  # of the standard deviation of the targets: outputs that differ by less are one answer
@@ -38,7 +39,7 @@ LARGE_MOMENTUM = 0.9
 HARDLY_BETTER = 0.9  # of the loss of a constant prediction, or more: the model is of no use
 
 
-def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> None:
+def warn_of_outcome(model: Any, run: Restart, data: TrainingData) -> None:
     """Give the warning that a fit deserves, if any, on behalf of the method that called `fit`.
 
     Parameters
@@ -46,11 +47,12 @@ def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> 
     model : estimator
     run : Restart
         The one that is kept.
-    X, targets : array or CSR matrix, ndarray
+    data : TrainingData
         What it was trained on.
     """
+    X, targets = data.X, data.targets
     if run.ending == "diverged":
-        _warn_of_divergence(model, run, X, targets)
+        _warn_of_divergence(model, run, data)
     elif _has_grown(run, *(constants := _losses_of_constants(run.network, targets))):
         first, last = _losses_of_fit(run)
         _warn(
@@ -58,9 +60,9 @@ def warn_of_outcome(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> 
             f"constant prediction has {constants[0]:.3g}.",
             _advice(model, run.network, X, targets),
         )
-    elif _answers_alike(run.network, X, targets):
+    elif _answers_alike(run.network, data):
         others = (
-            f"another learning_rate_init than {model.learning_rate_init:g}",
+            f"another learning_rate_init than {model._rate:g}",
             "a smaller tol or a larger n_iter_no_change",
             f"activations other than {model.activation!r}",
         )
@@ -128,21 +130,21 @@ def _warn(*sentences: str, category: type[Warning] = DivergenceWarning) -> None:
     warnings.warn(" ".join(filter(None, sentences)), category, stacklevel=level_of_caller())
 
 
-def _warn_of_divergence(model: Any, run: Restart, X: Any, targets: NDArray[Any]) -> None:
+def _warn_of_divergence(model: Any, run: Restart, data: TrainingData) -> None:
     best = "of the best validation score" if run.stopping.judges_scores else "of the best epoch"
     _warn(
-        f"Training diverged with learning_rate_init={model.learning_rate_init:g}: the loss has "
+        f"Training diverged with learning_rate_init={model._rate:g}: the loss has "
         "grown beyond all bounds, or a weight is no longer finite. It stopped, and the weights "
         f"{best} (or, if they are better, the initial ones) are kept.",
-        _verdict_on_kept(run.network, X, targets),
-        _advice(model, run.network, X, targets),
+        _verdict_on_kept(run.network, data),
+        _advice(model, run.network, data.X, data.targets),
     )
 
 
-def _verdict_on_kept(network: Network, X: Any, targets: NDArray[Any]) -> str:
+def _verdict_on_kept(network: Network, data: TrainingData) -> str:
     """Say if the weights that are kept after divergence are of no use."""
-    constant, _ = _losses_of_constants(network, targets)
-    loss = network.loss(X, targets)
+    constant, _ = _losses_of_constants(network, data.targets)
+    loss = network._loss_of(data.rows)
     if loss < HARDLY_BETTER * constant or not math.isfinite(constant):
         return ""
     return (
@@ -155,14 +157,16 @@ def _advice(
     model: Any, network: Network, X: Any, targets: NDArray[Any], others: tuple[str, ...] = ()
 ) -> str:
     """Say what to try: first to scale what is large, then other parameters."""
-    large_X = _largest_size(X) > LARGE
+    large_X = not model.standardize and _largest_size(X) > LARGE
     has_scale = network.loss_name not in ("log_loss", "poisson")  # classes and counts have none
-    large_y = has_scale and _largest_size(targets) > LARGE
-    tries = list(others or (f"a smaller learning_rate_init than {model.learning_rate_init:g}",))
+    large_y = has_scale and not model.standardize and _largest_size(targets) > LARGE
+    tries = list(others or (f"a smaller learning_rate_init than {model._rate:g}",))
     if _penalty_is_large(model, network, len(targets), targets):
         tries.append(f"a smaller alpha than {model.alpha:g}, whose penalty is large here")
     if model.solver == "sgd" and model.momentum > LARGE_MOMENTUM:
         tries.append(f"a smaller momentum than {model.momentum:g}")
+    if model.standardize:
+        return f"Try {', or '.join(tries)}."
     if not (large_X or large_y):
         return f"Try {', '.join([*tries, ''])}and {SCALE}."
     names = [name for name, is_large in (("inputs", large_X), ("targets", large_y)) if is_large]
@@ -186,10 +190,10 @@ def _penalty_is_large(model: Any, network: Network, n_rows: int, targets: NDArra
     """Whether the penalty may well be what pulls the weights to 0, or makes them oscillate."""
     penalty = model.alpha / min(model.batch_size, n_rows)  # beside the mean gradient of a row
     if model.solver == "adamw":  # whose penalty is apart from the gradient
-        return bool(model.alpha > 1 or model.learning_rate_init * model.alpha > LARGE_DECAY)
+        return bool(model.alpha > 1 or model._rate * model.alpha > LARGE_DECAY)
     with np.errstate(over="ignore"):  # of targets that are huge
         beside_targets = LARGE_PENALTY * np.max(_spread(targets, network))
-    return bool(penalty > beside_targets or model.learning_rate_init * penalty > LARGE_DECAY)
+    return bool(penalty > beside_targets or model._rate * penalty > LARGE_DECAY)
 
 
 def _ends_as_planned(run: Restart) -> bool:
@@ -203,15 +207,15 @@ def _ends_as_planned(run: Restart) -> bool:
     return callable(kind) or kind in TO_THE_END or bool(schedule.options.get("warmup"))
 
 
-def _answers_alike(network: Network, X: Any, targets: NDArray[Any]) -> bool:
+def _answers_alike(network: Network, data: TrainingData) -> bool:
     """Whether a network gives all rows one answer, though rows and targets differ."""
-    spread = _spread(targets, network)  # of all, a few of which may be alike
+    X, spread = data.X, _spread(data.targets, network)  # of all, a few of which may be alike
     differ = spread > 0
     if X.shape[0] < 2 or not differ.any():
         return False
     low, high = np.inf, -np.inf
     for numbers in _more_and_more(X.shape[0], 8 * max(network.layer_sizes)):
-        outputs = network.forward(X[numbers])
+        outputs = network.forward(data.inputs(numbers))
         low, high = np.minimum(low, outputs.min(axis=0)), np.maximum(high, outputs.max(axis=0))
         with np.errstate(invalid="ignore"):  # of outputs that overflow
             if np.any((high - low)[differ] > (ALIKE * spread)[differ]):
@@ -255,14 +259,16 @@ def _differ(X: Any, network: Network) -> bool:
 
 
 def _warn_of_max_iter(model: Any, run: Restart) -> None:
+    settings = model._settings
+    n_epochs, patience = settings.max_iter, settings.n_iter_no_change
     judged = "validation score" if run.stopping.judges_scores else "loss"
     n = run.stopping.n_without
     still = f"in the last one, the {judged} still improved by more than tol={model.tol:g}"
     stood = f"it has not improved by more than tol={model.tol:g} for {counted(n, 'epoch')} so far"
     _warn(
-        f"Training ended after max_iter={model.max_iter} {noun_for(model.max_iter, 'epoch')}, "
+        f"Training ended after max_iter={n_epochs} {noun_for(n_epochs, 'epoch')}, "
         f"before the {judged} had stopped improving for n_iter_no_change="
-        f"{model.n_iter_no_change} {noun_for(model.n_iter_no_change, 'epoch')}: "
+        f"{patience:g} {noun_for(int(patience), 'epoch')}: "
         f"{stood if n else still}. Raise max_iter, or choose a larger learning_rate_init or tol.",
         category=ConvergenceWarning,
     )

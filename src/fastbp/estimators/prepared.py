@@ -14,6 +14,8 @@ from .. import _core
 from ..network import Network, Solver
 from ..training.schedule import Schedule
 from ..training.stopping import Validation
+from .defaults import Settings
+from .units import Units
 
 if TYPE_CHECKING:
     from .base import Backprop
@@ -51,17 +53,33 @@ class ValidationSet:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingData:
-    """What an epoch trains on: rows, their order, and rows held out.
+class Member:
+    """A network to be trained, the order of its rows and those that it leaves out."""
 
-    ``rows`` are of ``X`` and ``targets``.
+    network: Network
+    order: NDArray[np.int64]
+    validation: Validation | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData:
+    """What is trained on what.
+
+    ``rows`` are of ``X`` and ``targets``, in the units given; ``targets`` are in these already.
     """
 
     X: Any
     targets: NDArray[Any]
     rows: _core.Rows
-    order: NDArray[np.int64]
-    validation: Validation | None = None
+    members: tuple[Member, ...]
+    units: Units | None
+    settings: Settings
+
+    def inputs(self, numbers: Any) -> Any:
+        """Return some rows of X, by a slice or their numbers, as the network sees them."""
+        return (
+            self.X[numbers] if self.units is None else self.units.inputs.transform(self.X[numbers])
+        )
 
 
 @dataclasses.dataclass(frozen=True)

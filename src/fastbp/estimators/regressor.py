@@ -31,8 +31,11 @@ LOSSES_ELSEWHERE = {"log_loss": "For classes there is BackpropClassifier, which 
 class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
     """Multilayer perceptron for regression, trained row by row by backpropagation.
 
-    Plain stochastic gradient descent, in compiled code: every row's step is taken before the next
-    row is looked at. Momentum, batches of rows and Adam are there for the asking.
+    Stochastic gradient descent, in compiled code: every row's step is taken before the next row is
+    looked at. By default, inputs and targets are standardized, and a few networks are trained until
+    rows held out show no progress, then joined into one. With ``standardize=False,
+    learning_rate="constant", early_stopping=False`` it is the plain algorithm in the units of the
+    data.
 
     Parameters
     ----------
@@ -44,7 +47,8 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         be negative.
     huber_delta : float, > 0, default=1.0
         With ``loss="huber"``: an error r counts ``1/2 r**2`` up to this size, and beyond it only
-        ``huber_delta |r| - 1/2 huber_delta**2`` (Huber, 1964). In units of y.
+        ``huber_delta |r| - 1/2 huber_delta**2`` (Huber, 1964). In the units of the network's
+        targets: with ``standardize=True`` those of ``target_scaling_``, else those of y.
     quantile : float in (0, 1), default=0.5
         With ``loss="quantile"``: which quantile of y to predict; the loss is
         ``quantile (y - a)`` where a is too small and ``(1 - quantile) (a - y)`` where it is too
@@ -55,26 +59,27 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
     ----------
     $attributes
     validation_scores_ : list of float, or None
-        R2 of the rows held out after each epoch; with another loss than squared error minus their
-        mean loss.
+        R2 of the rows held out after each epoch; minus their mean loss with another loss than
+        squared error, and with ``early_stopping="auto"``.
 
     Notes
     -----
     $notes
-    Training is at its best on inputs and targets of mean 0 and standard deviation 1; see
-    `sklearn.preprocessing.StandardScaler` and `sklearn.compose.TransformedTargetRegressor`.
+    Targets are scaled by their mean and standard deviation for the squared error, each output by
+    its own. The losses by absolute values ("absolute_error", "huber", "quantile") take the median,
+    and ``sqrt(pi / 2)`` times the mean absolute difference from it, which is the standard deviation
+    of a normal distribution; "poisson" divides by the mean. These use one scale for all outputs.
 
     Examples
     --------
-    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
     >>> from fastbp import BackpropRegressor
-    >>> X = np.linspace(-2, 2, 200).reshape(-1, 1)
-    >>> y = np.sin(2 * X).ravel()
-    >>> model = BackpropRegressor(
-    ...     hidden_layer_sizes=20, activation="tanh", learning_rate_init=0.05, random_state=0
-    ... )
-    >>> bool(model.fit(X, y).score(X, y) > 0.99)
+    >>> X, y = load_diabetes(return_X_y=True, scaled=False)
+    >>> model = BackpropRegressor(random_state=0).fit(X, y)
+    >>> bool(model.score(X, y) > 0.5)
     True
+    >>> round(float(model.input_scaling_.center[0]), 1)  # the mean age
+    48.5
     """
 
     loss: str
@@ -84,7 +89,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] = (100,),
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
         activation: str | Sequence[str] = "relu",
         *,
         loss: str = "squared_error",
@@ -93,17 +98,17 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         solver: str = "sgd",
         alpha: float = 0.0,
         batch_size: int = 1,
-        learning_rate: str | Callable[[float], float] = "constant",
-        learning_rate_init: float = 0.001,
+        learning_rate: str | Callable[[float], float] = "cosine",
+        learning_rate_init: float | str = "auto",
         power_t: float = 0.5,
         learning_rate_options: Mapping[str, Any] | None = None,
-        max_iter: int = 200,
+        max_iter: int | str = "auto",
         shuffle: bool = True,
         random_state: Any = None,
         tol: float = 1e-4,
-        n_iter_no_change: int = 10,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        n_iter_no_change: float | str = "auto",
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.2,
         verbose: bool = False,
         warm_start: bool = False,
         momentum: float = 0.0,
@@ -114,6 +119,8 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         dropout: float | Sequence[float] = 0.0,
         n_threads: int = 1,
         n_init: int = 1,
+        standardize: bool = True,
+        ensemble: int | str = "auto",
     ) -> None:
         self._set_parameters(locals())
 
@@ -177,7 +184,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
             return None
         return as_numbers("y", y[0], network.dtype)
 
-    def _check_parameters(self, incremental: bool) -> tuple[int, ...]:
+    def _check_parameters(self, incremental: bool) -> tuple[int, ...] | None:
         check_choice("loss", self.loss, LOSSES, elsewhere=LOSSES_ELSEWHERE)
         check_number("huber_delta", self.huber_delta, above=0)
         check_number("quantile", self.quantile, above=0, below=1)

@@ -5,6 +5,7 @@ again, ``ax_`` and ``figure_`` are what was drawn on.
 """
 
 from .gradient_flow import GradientFlowDisplay
+from .learning_rate import LearningRateDisplay
 from .loss_curve import LossCurveDisplay
 from .loss_surface import LossSurfaceDisplay
 from .network import NetworkDisplay
@@ -12,6 +13,7 @@ from .sensitivity import SensitivityDisplay
 
 __all__ = [
     "GradientFlowDisplay",
+    "LearningRateDisplay",
     "LossCurveDisplay",
     "LossSurfaceDisplay",
     "NetworkDisplay",

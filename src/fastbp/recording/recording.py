@@ -336,6 +336,11 @@ def _fit(model: Any, X: Any, y: Any, sample_weight: Any, options: dict[str, Any]
                 f"{name} is an option for networks; an estimator is trained as it was made: see "
                 "its parameters, and set_params"
             )
+    if model._joins_networks():
+        raise ValueError(
+            "A recording follows one network, but this estimator trains several and joins them: "
+            "choose ensemble=1"
+        )
     model.fit(X, y, sample_weight)
 
 
@@ -384,6 +389,7 @@ def _recording(
         gradient_norms=np.array([one.norms() for one in measured]),
         probe_X=probe.X,
         probe_y=probe.y,
+        note=inspected.note,
         rows=[snapshot.rows for snapshot in snapshots],
         _snapshots=snapshots,
         _next=[table.rows(s.rows[:1].tolist()) if len(s.rows) else None for s in snapshots],

@@ -18,6 +18,7 @@ from ..network.checks import check_whole
 from ..network.data import as_matrix_of_row, as_rows, dense_rows
 from ..network.frames import names_of_columns
 from ..network.parameters import Arena
+from ..network.scaling import UnitsTrace
 
 Pair = tuple[NDArray[Any], NDArray[Any]]  # of W and of b
 
@@ -36,6 +37,10 @@ class InspectedModel:
     solver : Solver, or None
         The estimator's; a network alone has none.
     names : Names
+    units : UnitsTrace, or None
+        How X and y of an estimator's row were scaled to these.
+    note : str
+        What a reader of the page should know of their units.
     """
 
     network: Network
@@ -44,6 +49,8 @@ class InspectedModel:
     sample_weight: NDArray[np.float64] | None
     solver: Solver | None
     names: Names
+    units: UnitsTrace | None = None
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,9 +117,25 @@ def inspected_model(
     if network is model:
         X = as_matrix_of_row(X) if one_row else X
         return InspectedModel(network, X, y, sample_weight, None, names)
-    X, encoded = model._encoded_again(X, y, sample_weight, one_row=one_row)
-    solver = model._solver()
-    return InspectedModel(network, X, encoded.targets, encoded.sample_weight, solver, names)
+    X, encoded, units = model._encoded_again(X, y, sample_weight, one_row=one_row)
+    return InspectedModel(
+        network,
+        X,
+        encoded.targets,
+        encoded.sample_weight,
+        model._solver(),
+        names,
+        units,
+        _note_on_units(model),
+    )
+
+
+def _note_on_units(model: Any) -> str:
+    """Return what was done to the rows of an estimator that standardizes."""
+    if model.input_scaling_ is None:
+        return ""
+    what = "Inputs" if model.target_scaling_ is None else "Inputs and targets"
+    return f"{what} are shown as the network sees them: standardized, not in their own units."
 
 
 class RowSubset:

@@ -14,6 +14,7 @@ from .._html import HtmlMixin
 from ..network import Network, Solver
 from ..network.network import warn_of_divergence
 from ..network.runner import Epochs
+from ..network.scaling import UnitsTrace
 from ..network.tables import loss_derivative
 from ..training.order import SampleRepeats
 from .chain_rule import Factors, chain_rule
@@ -74,6 +75,9 @@ class StepTrace(HtmlMixin):
         none of its units is dropped.
     note : str
         What else a reader of the page should know.
+    units : UnitsTrace, or None
+        Of an estimator with ``standardize=True``: the row and its target in their own units, and
+        the scaling to ``x`` and ``y``.
     """
 
     layer_sizes: tuple[int, ...]
@@ -92,6 +96,7 @@ class StepTrace(HtmlMixin):
     layers: tuple[LayerTrace, ...]
     dropout_off: bool = False
     note: str = ""
+    units: UnitsTrace | None = None
 
     def factors(self, layer: int, i: int | None, j: int) -> Factors:
         """Return the chain-rule product that is the gradient of one parameter.
@@ -131,6 +136,7 @@ class StepTrace(HtmlMixin):
         plain = {
             "solver": dataclasses.asdict(self.solver),
             "names": dataclasses.asdict(self.names),
+            "units": None if self.units is None else dataclasses.asdict(self.units),
             "layers": [layer.to_dict() for layer in self.layers],
         }
         result: dict[str, Any] = jsonable({"format": "fastbp.step/1", **fields, **plain})
@@ -254,7 +260,7 @@ def trace_step(
     inspected = inspected_model(model, x, _as_targets(y), one_row=True)
     step = solver_of(inspected, learning_rate, solver)
     if learning_rate is None and "learning_rate" not in solver and inspected.solver is not None:
-        begun = dataclasses.replace(step, learning_rate=model.learning_rate_init)
+        begun = dataclasses.replace(step, learning_rate=model._initial_rate())
         begun.check_dtype(inspected.network.dtype, "learning_rate_init")  # a schedule may lower it
     else:
         step.check_dtype(inspected.network.dtype)
@@ -311,6 +317,8 @@ def trace_of(inspected: InspectedModel, solver: Solver) -> StepTrace:
             network, network_copy, solver, x, y[0], z, [delta for _, delta in deltas], gradients
         ),
         dropout_off=dropout_off,
+        note=inspected.note,
+        units=inspected.units,
     )
 
 

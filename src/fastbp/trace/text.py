@@ -20,11 +20,12 @@ MAX_UNITS, MAX_PARAMETERS, MAX_VALUES = 8, 25, 10  # that are printed, of a laye
 
 def derivation(trace: Any) -> str:
     """Return the text of a `StepTrace`."""
-    parts = [_head(trace), "\nForward: z = x @ W + b, a = f(z)"]
+    parts = [_head(trace), *_scaling(trace), "\nForward: z = x @ W + b, a = f(z)"]
     for layer in trace.layers:
         parts += _units(layer, ["z", "a"])
     loss = LOSSES[trace.loss_name]
     parts.append(f"\nLoss: E = {loss.formula}, summed over outputs = {number(trace.loss)}")
+    parts += _prediction(trace)
     parts.append("\nBackward: delta = dE/dz = dE/da x f'(z)")
     for layer in reversed(trace.layers):
         last = layer is trace.layers[-1]
@@ -50,6 +51,45 @@ def _head(trace: Any) -> str:
         f"One step on one row: {sizes}, {_loss_name(trace)}, {trace.dtype}{dropout}\n"
         f"x = {_values(trace.x)}  y = {_values(trace.y)}{weight}"
     )
+
+
+def _scaling(trace: Any) -> list[str]:
+    """Return how the row was scaled, where it was."""
+    units = trace.units
+    if units is None:
+        return []
+    bounded = "" if np.isinf(units.limit) else f", t / sqrt(1 + (t / {number(units.limit)})^2)"
+    shown = range(min(len(units.x), MAX_VALUES))
+    table = {
+        "input": [trace.names.features[i] for i in shown],
+        "value": [number(units.x[i]) for i in shown],
+        "center": [number(units.center[i]) for i in shown],
+        "scale": [number(units.scale[i]) for i in shown],
+        "x": [number(trace.x[i]) for i in shown],
+    }
+    more = f": the first {MAX_VALUES} of {len(units.x)}" if len(units.x) > MAX_VALUES else ""
+    parts = [f"\nScaling: t = (value - center) / scale{bounded}{more}", *_table(table)]
+    if units.y is not None:
+        parts.append(f"  y = (target - center) / scale: {_scaled_targets(units, trace.y)}")
+    return parts
+
+
+def _scaled_targets(units: Any, y: NDArray[Any]) -> str:
+    numbers = zip(units.y, units.target_center, units.target_scale, y, strict=True)
+    lines = [
+        f"({number(value)} - {number(center)}) / {number(scale)} = {number(scaled)}"
+        for value, center, scale, scaled in numbers
+    ]
+    return ", ".join(lines[:MAX_VALUES])
+
+
+def _prediction(trace: Any) -> list[str]:
+    """Return the outputs in the units of the targets, where these were scaled."""
+    units = trace.units
+    if units is None or units.y is None:
+        return []
+    outputs = _values(units.in_units_of_y(trace.layers[-1].a))
+    return [f"  prediction = a x scale + center = {outputs}, of {_values(units.y)}"]
 
 
 def _loss_name(trace: Any) -> str:

@@ -17,6 +17,8 @@ from .task import Task
 PROBE_ROWS = 1000  # enough to tell a library's speed
 STEADY_SECONDS = 0.1  # of training are timed at least
 BUDGET_SECONDS = 40.0  # for scikit-learn on one data set; beyond that only its speed is measured
+# What scikit-learn's perceptron does: steps in the units of the rows, at one rate, of all rows.
+PLAIN: dict[str, Any] = {"standardize": False, "learning_rate": "constant", "early_stopping": False}
 ABSURD_LOSS = 1000.0  # of an epoch; guessing classes or a scaled target has a few at most
 
 
@@ -84,7 +86,7 @@ def fastbp_estimator(task: Task, epochs: int, seed: int) -> Any:
     from ... import BackpropClassifier, BackpropRegressor
 
     kind = BackpropClassifier if task.is_classification else BackpropRegressor
-    return kind(**_settings(task, epochs, seed))
+    return kind(**_settings(task, epochs, seed), **PLAIN)
 
 
 def scikit_learn_model(task: Task, epochs: int, seed: int) -> Any:

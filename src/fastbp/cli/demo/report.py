@@ -38,8 +38,10 @@ def remarks(comparison: Comparison, default_learning_rate: float) -> list[str]:
 def in_python(task: Task, seed: int) -> list[str]:
     """Return how to make the demo's network in a program."""
     model = repr(fastbp_model(task, task.epochs, seed)).splitlines()
+    kind = "BackpropClassifier" if task.is_classification else "BackpropRegressor"
     return [
-        "In Python, behind a pipeline that encodes and scales the inputs (see the README):",
+        f"Begin a model of your own with {kind}(), which scales by itself. That of the comparison",
+        "in Python, behind a pipeline that encodes and scales the inputs (see the README):",
         *(f"    {line}" for line in model),
     ]
 

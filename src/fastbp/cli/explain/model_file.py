@@ -38,7 +38,7 @@ def step_of_model(options: argparse.Namespace) -> Any:
     try:
         _check(model, options.model)
         if options.data is None:
-            model, row = _row_of_zeros(model)
+            model, row = _row_in_the_middle(model)
         else:
             model, row = descend(model, row_of_file(options, model))
         model = _without_balance(model)
@@ -116,14 +116,18 @@ def _label(model: Any, row: Row, path: Path) -> Any:
     raise UserError(f"the target in {path} is {value!r}, but the model knows {known}")
 
 
-def _row_of_zeros(model: Any) -> tuple[Any, Row]:
-    """Return the model inside, and a row for it: zeros, which standardised inputs are on average.
+def _row_in_the_middle(model: Any) -> tuple[Any, Row]:
+    """Return the model inside, and a row for it: its inputs' centers, or zeros without scaling.
 
-    The target is the class that the model takes it for, or 0.
+    Zeros are what inputs that were standardized before are on average. The target is the class that
+    the model takes the row for, or the targets' center, or 0.
     """
     model, names_inside = descend_without_row(model)
     of_network = isinstance(model, Network)
-    x: Any = np.zeros((1, model.layer_sizes[0] if of_network else model.n_features_in_))
+    inputs = getattr(model, "input_scaling_", None)
+    targets = getattr(model, "target_scaling_", None)
+    n_in = model.layer_sizes[0] if of_network else model.n_features_in_
+    x: Any = np.zeros((1, n_in)) if inputs is None else inputs.center[np.newaxis]
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         import pandas as pd
@@ -134,6 +138,11 @@ def _row_of_zeros(model: Any) -> tuple[Any, Row]:
         y = output == output.max() if len(output) > 1 else output > 0.5
     else:
         y = output if hasattr(model, "classes_") else np.zeros_like(output)
-    target = ", ".join(f"{value}" for value in np.atleast_1d(y))
-    say(f"No --data: the row is all zeros, as standardised inputs are on average, target {target}.")
+        y = y if targets is None else targets.center
+    target = ", ".join(
+        f"{value:.5g}" if isinstance(value, np.floating) else f"{value}"
+        for value in np.atleast_1d(y)
+    )
+    what = "all zeros, as standardized inputs are on average" if inputs is None else "their means"
+    say(f"No --data: the inputs are {what}, the target is {target}.")
     return model, Row(x, list(np.atleast_1d(y)), names_inside)

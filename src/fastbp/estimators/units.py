@@ -1,0 +1,196 @@
+"""`Units`: the units in which an estimator's network sees rows and targets, and their way back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from .. import _core
+from ..network.arrays import check_finite
+from ..network.scaling import (
+    LIMIT,
+    Moments,
+    NonzeroMoments,
+    Scaling,
+    UnitsTrace,
+    quantiles,
+    scaling_of_columns,
+)
+from .csr import to_csr_if_sparse
+
+MAX_KEPT = 2**21  # values of scaled rows that are kept, since each epoch reads them
+AnyMoments = Moments | NonzeroMoments
+NORMAL_DEVIATION = math.sqrt(math.pi / 2)  # standard deviations in a mean absolute deviation
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Units:
+    """How inputs are scaled, and targets, if they are.
+
+    Attributes
+    ----------
+    inputs : Scaling
+    targets : Scaling or None
+        None: they are classes.
+    loss : str
+    limit : float
+        Of the inputs: infinity for a linear model.
+    moments : pair of Moments and (Moments or None), or None
+        Of inputs and targets, where partial_fit keeps them up.
+    """
+
+    inputs: Scaling
+    targets: Scaling | None = None
+    loss: str = "log_loss"
+    limit: float = LIMIT
+    moments: tuple[AnyMoments, Moments | None] | None = None
+
+    def as_seen(self, X: Any) -> Any:
+        """Return X as an array, if it is a CSR matrix whose zeros do not stay zeros."""
+        return X.toarray() if issparse(X) and self.inputs.has_centers else X
+
+    def kept(self, rows: _core.Rows) -> _core.Rows:
+        """Return scaled rows: a copy of few ones, others as they are scaled when they are read."""
+        n_values = rows.n * rows.values_per_row
+        return rows.plain(0, rows.n) if rows.sparse or n_values <= MAX_KEPT else rows
+
+    def row(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return one row, (n_features,), as the network sees it."""
+        row: NDArray[Any] = self.inputs.transform(x)
+        return row
+
+    def target(self, y: Any) -> Any:
+        """Return the target of one row, a number or (n_outputs,), as the network takes it."""
+        if self.targets is None:
+            return y
+        scaled = (y - self.targets.center) / self.targets.scale
+        return scaled if isinstance(y, np.ndarray) else float(scaled[0])
+
+    def trace(self, X: Any, targets: NDArray[Any]) -> UnitsTrace:
+        """Return how the only row of X and its targets are scaled."""
+        x = (X.toarray() if issparse(X) else X)[0]
+        y = center = scale = None
+        if self.targets is not None:
+            y = np.asarray(targets, np.float64).reshape(1, -1)[0]
+            center, scale = self.targets.center, self.targets.scale
+        own = self.inputs
+        return UnitsTrace(x, own.center, own.scale, own.limit, y, center, scale)
+
+    def with_row(self, x: NDArray[Any], y: Any) -> Units:
+        """Return the units with one row more, (n_features,), and its target: in microseconds."""
+        if self.moments is None:
+            return self
+        inputs, of_targets = self.moments
+        inputs = inputs.with_row(x)
+        if of_targets is not None:
+            y = y if type(y) is np.ndarray else np.array([y])
+            of_targets = of_targets.with_row(y.astype(np.float64, copy=False))
+        return _running(inputs, of_targets, self.loss, self.limit)
+
+    def with_rows(
+        self, X: Any, targets: NDArray[Any], weights: NDArray[np.float64] | None = None
+    ) -> Units:
+        """Return the units with more rows, for partial_fit; after `fit` they stay as they are."""
+        if self.moments is None:
+            return self
+        inputs, of_targets = self.moments
+        inputs = inputs.updated(X, weights)
+        if of_targets is not None:
+            columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
+            of_targets = of_targets.updated(columns, weights)
+        return _running(inputs, of_targets, self.loss, self.limit)
+
+    def scaled_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Return targets, (n,) or (n, n_outputs), as the network takes them."""
+        if self.targets is None:
+            return targets
+        columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
+        center, scale = self.targets.center, self.targets.scale
+        return ((columns - center) / scale).reshape(targets.shape)
+
+    def outputs(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Return outputs, (n, n_outputs) or (n_outputs,), in the units of the targets."""
+        return outputs if self.targets is None else self.targets.inverse(outputs)
+
+
+def check_numbers(X: Any) -> None:
+    """Refuse what is not finite, which `Scaling` would bound."""
+    if issparse(X):
+        check_finite("X.data", X.data)
+    else:
+        check_finite("X", X)
+
+
+def units_of(
+    X: Any,
+    targets: NDArray[Any],
+    weights: NDArray[np.float64] | None,
+    loss: str,
+    limit: float = LIMIT,
+) -> Units:
+    """Return the units for a fit on these rows."""
+    as_csr = X if issparse(X) else to_csr_if_sparse(X)  # one model for both forms of a table
+    if issparse(as_csr):
+        inputs = NonzeroMoments.of_nothing(X.shape[1]).updated(as_csr).scaling(limit)
+    else:
+        inputs = scaling_of_columns(X, weights, limit)
+    return Units(inputs, scaling_of_targets(targets, weights, loss), loss, limit)
+
+
+def running_units(
+    X: Any,
+    targets: NDArray[Any],
+    weights: NDArray[np.float64] | None,
+    loss: str,
+    limit: float = LIMIT,
+) -> Units:
+    """Return the units for the first call of partial_fit, which those that follow keep up."""
+    n_outputs = 1 if targets.ndim == 1 else targets.shape[1]
+    of_targets = None if loss == "log_loss" else Moments.of_nothing(n_outputs)
+    kind = NonzeroMoments if issparse(X) else Moments
+    of_inputs: AnyMoments = kind.of_nothing(X.shape[1])
+    nothing = Scaling(*np.zeros((2, X.shape[1])))
+    begin = Units(nothing, None, loss, limit, (of_inputs, of_targets))
+    return begin.with_rows(X, targets, weights)
+
+
+def _running(inputs: AnyMoments, of_targets: Moments | None, loss: str, limit: float) -> Units:
+    scaling, moments = inputs.scaling(limit), (inputs, of_targets)
+    if of_targets is None:
+        return Units(scaling, None, loss, limit, moments)
+    center, scale = of_targets.mean, _without_infinities(of_targets.deviation())
+    if loss == "poisson":
+        center, scale = np.zeros(len(center)), np.where(center > 0, center, 1.0)
+    return Units(scaling, Scaling(center, scale), loss, limit, moments)
+
+
+def scaling_of_targets(
+    targets: NDArray[Any], weights: NDArray[np.float64] | None, loss: str
+) -> Scaling | None:
+    """Return the scaling of a regressor's targets, (n,) or (n, n_outputs), by its loss.
+
+    Counts are divided by their mean. Losses by absolute values take the median and the mean
+    absolute difference from it. Each output has its own.
+    """
+    if loss == "log_loss":
+        return None
+    y = np.asarray(targets, np.float64).reshape(len(targets), -1)
+    if loss == "squared_error":
+        moments = Moments.of_nothing(y.shape[1]).updated(y, weights)
+        return Scaling(moments.mean, _without_infinities(moments.deviation()))
+    if loss == "poisson":
+        mean = np.average(y, axis=0, weights=weights)
+        return Scaling(np.zeros(y.shape[1]), np.where(mean > 0, mean, 1.0))
+    center = np.array([quantiles(column, (0.5,), weights)[0] for column in y.T])
+    spread = np.average(np.abs(y - center), axis=0, weights=weights) * NORMAL_DEVIATION
+    return Scaling(center, np.where(spread > 0, spread, 1.0))
+
+
+def _without_infinities(scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 1 for the scale of constant targets, which the network then is to predict as 0."""
+    return np.where(np.isinf(scale), 1.0, scale)
