@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from plain import plain
 from scipy.sparse import csr_array
 
 import fastbp
@@ -63,7 +64,8 @@ def outcomes():
             parts += [*grads[1], *grads[2], np.array(grads[0]), network.sensitivity(X[:3])]
             yield name, hashlib.sha256(b"".join(map(bytes, map(np.ascontiguousarray, parts))))
     for n_init, momentum in itertools.product((1, 5), (0.0, 0.9)):
-        model = fastbp.BackpropRegressor(
+        model = plain(
+            fastbp.BackpropRegressor,
             hidden_layer_sizes=(5,),
             n_init=n_init,
             momentum=momentum,

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import data
 from ..measure import Case, Sample, timed
+from ..plain import plain
 from ..task import Task
 from . import Options
 
@@ -37,7 +38,8 @@ def fit(n_rows: int, most: int) -> Sample:
     import fastbp
 
     n_epochs = max(5, min(10**6, most) // n_rows)
-    model = fastbp.BackpropRegressor(
+    model = plain(
+        fastbp.BackpropRegressor,
         hidden_layer_sizes=16,
         max_iter=n_epochs,
         n_iter_no_change=n_epochs,

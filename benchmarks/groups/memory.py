@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..measure import BYTES, Case, Sample
+from ..plain import plain
 from . import Options
 
 TITLE = "Memory: training on a file, and bytes above the data"
@@ -67,8 +68,12 @@ def in_a_process(kind: str, argument: str) -> float:
 def model(max_iter: int) -> Any:
     import fastbp
 
-    return fastbp.BackpropClassifier(
-        hidden_layer_sizes=N_HIDDEN, max_iter=max_iter, shuffle=max_iter > 1, random_state=0
+    return plain(
+        fastbp.BackpropClassifier,
+        hidden_layer_sizes=N_HIDDEN,
+        max_iter=max_iter,
+        shuffle=max_iter > 1,
+        random_state=0,
     )
 
 

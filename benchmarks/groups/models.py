@@ -12,6 +12,7 @@ import fastbp
 
 from .. import data
 from ..measure import Case, Sample, timed
+from ..plain import plain
 from ..task import name_of
 from . import Options
 
@@ -58,7 +59,8 @@ def restarts(sizes: tuple[int, ...], options: Options) -> dict[str, Sample]:
     y = y.ravel()
 
     def fit(n_init: int) -> Sample:
-        model = fastbp.BackpropRegressor(
+        model = plain(
+            fastbp.BackpropRegressor,
             hidden_layer_sizes=sizes[1:-1],
             max_iter=20,
             n_iter_no_change=20,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..plain import plain
 from .digits import Digits
 
 
@@ -37,7 +38,7 @@ class Fastbp:
         from fastbp import BackpropClassifier
 
         self.digits = digits.of(setting.dtype, sparse=True)
-        self.model = BackpropClassifier(hidden_layer_sizes=setting.units, random_state=seed)
+        self.model = plain(BackpropClassifier, hidden_layer_sizes=setting.units, random_state=seed)
 
     def train(self, rows: slice, rate: float) -> None:
         X, y = self.digits.X_train[rows], self.digits.y_train[rows]

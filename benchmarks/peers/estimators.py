@@ -1,5 +1,6 @@
 """Estimators with scikit-learn's interface, trained epoch by epoch through `partial_fit`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from ..task import Task
 
 
-def given(kind: type, task: Task, **more: Any) -> Any:
+def given(kind: Callable[..., Any], task: Task, **more: Any) -> Any:
     """Return an unfitted estimator for the task; raises TypeError for parameters it lacks."""
     more = {"alpha": 0.0, "momentum": 0.0} | more
     more |= {"epsilon": task.epsilon} if task.solver != "sgd" else {}

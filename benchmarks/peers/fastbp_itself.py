@@ -1,5 +1,6 @@
-"""fastbp: its estimators, which every user meets first."""
+"""fastbp: its estimators, as the plain algorithm that its peers run."""
 
+import functools
 import inspect
 import itertools
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 
 import fastbp
 
+from ..plain import plain
 from ..task import Task
 from .estimators import EstimatorTrainer, given
 
@@ -64,4 +66,4 @@ def estimator(task: Task, **more: Any) -> Any:
     }
     if "n_threads" in inspect.signature(classes[task.loss]).parameters:
         more = {"n_threads": task.n_threads} | more
-    return given(classes[task.loss], task, **more)
+    return given(functools.partial(plain, classes[task.loss]), task, **more)
