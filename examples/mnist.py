@@ -70,7 +70,9 @@ X_train, y_train, X_test, y_test = digits(options.data)
 X_train, X_test = non_zeros(X_train), non_zeros(X_test)
 preparing = time.perf_counter() - began
 
-model = fastbp.BackpropClassifier(hidden_layer_sizes=options.units, random_state=options.seed)
+model = fastbp.BackpropClassifier(
+    hidden_layer_sizes=options.units, standardize=False, random_state=options.seed
+)
 n_rows, n_all = len(y_train), options.epochs * len(y_train)
 print(
     f"784-{options.units}-10, float32, row by row, one core; right on {len(y_test):,} test digits:"

@@ -26,8 +26,11 @@ def failures(n_init):
             hidden_layer_sizes=2,
             activation="tanh",
             learning_rate_init=0.2,
+            learning_rate="constant",
             max_iter=400,
             tol=0,
+            standardize=False,  # the plain algorithm, on all four rows
+            early_stopping=False,
             random_state=seed,
             n_init=n_init,
         )

@@ -11,7 +11,6 @@ from pathlib import Path
 from PIL import Image
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import StandardScaler
 
 from fastbp import BackpropClassifier, record
 
@@ -20,14 +19,15 @@ STEPS = 11  # to the gradients of layer 1
 
 warnings.simplefilter("ignore", ConvergenceWarning)  # forty epochs are enough for a picture
 iris = load_iris(as_frame=True)
-X = StandardScaler().set_output(transform="pandas").fit_transform(iris.data)
+X = iris.data.copy()
 X.columns = [name.removesuffix(" (cm)") for name in X.columns]
 model = BackpropClassifier(
     hidden_layer_sizes=(5,),
     activation="tanh",
-    learning_rate_init=0.02,
+    learning_rate="constant",
     tol=0,
     max_iter=40,
+    early_stopping=False,
     random_state=0,
 )
 recording = record(model, X, iris.target_names[iris.target])

@@ -2,9 +2,9 @@
 A table with text and missing values: a pipeline
 ================================================
 
-A network needs numeric inputs of similar scale. Tables contain text, missing values, and columns
-in different units. A pipeline of scikit-learn converts a table to such inputs, and is fitted,
-searched and saved as one estimator.
+A network needs numbers, without gaps. Tables contain text and missing values. A pipeline of
+scikit-learn converts a table to such inputs, and is fitted, searched and saved as one estimator.
+Columns may stay in their units: the estimators of fastbp scale them.
 
 The data are made up for this page: penguins of three kinds, with some missing values.
 """
@@ -17,7 +17,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder
 
 from fastbp import BackpropClassifier
 from fastbp.plot import LossCurveDisplay, SensitivityDisplay
@@ -41,16 +41,14 @@ penguins.loc[random.random(600) < 0.05, "bill_mm"] = np.nan
 penguins.head()
 
 # %%
-# Numeric columns are imputed and scaled, text is one-hot encoded:
+# Gaps in numeric columns are filled with the median, text is one-hot encoded:
 
-numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
 prepare = make_column_transformer(
-    (numbers, make_column_selector(dtype_include="number")),
+    (SimpleImputer(strategy="median"), make_column_selector(dtype_include="number")),
     (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["island"]),
     verbose_feature_names_out=False,
 ).set_output(transform="pandas")
-network = BackpropClassifier(learning_rate_init=0.01, tol=1e-3, random_state=0)
-model = make_pipeline(prepare, network)
+model = make_pipeline(prepare, BackpropClassifier(random_state=0))
 
 X_train, X_test, y_train, y_test = train_test_split(penguins, kind, stratify=kind, random_state=0)
 settings = {
@@ -79,4 +77,6 @@ best = search.best_estimator_
 LossCurveDisplay.from_estimator(best[-1])
 
 # %%
-SensitivityDisplay.from_estimator(best[-1], best[:-1].transform(X_test))
+# Elasticities: by how many per cent a probability changes if an input grows by one per cent.
+
+SensitivityDisplay.from_estimator(best[-1], best[:-1].transform(X_test), relative=True)

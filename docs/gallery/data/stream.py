@@ -39,8 +39,9 @@ ax.set(xlabel="rows", ylabel="mean error of the last 200", ylim=(0, None))
 ax.legend()
 
 # %%
-# With a constant learning rate, the model never stops learning. A larger learning rate adapts to
-# the change sooner; if it is too large, the error does not converge.
+# ``partial_fit`` keeps the learning rate constant, so the model never stops learning. It also keeps
+# running means and variances of the inputs and the target, by which it scales them. A larger
+# learning rate adapts to the change sooner; if it is too large, the error does not converge.
 #
 # ``partial_fit`` of one row and ``predict_one`` take some ten microseconds each, with validation.
 # If rows arrive in groups, ``partial_fit`` still trains on them one by one.

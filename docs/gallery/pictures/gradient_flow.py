@@ -8,19 +8,18 @@ the loss hardly changes. It grows until all layers learn.
 """
 
 from sklearn.datasets import load_iris
-from sklearn.preprocessing import StandardScaler
 
 from fastbp import BackpropClassifier, record
 from fastbp.plot import GradientFlowDisplay
 
 X, y = load_iris(return_X_y=True)
-X = StandardScaler().fit_transform(X)
 model = BackpropClassifier(
     hidden_layer_sizes=(8, 8, 8),
     activation="logistic",
-    learning_rate_init=0.02,
+    learning_rate="constant",
     max_iter=40,
     tol=0,
+    early_stopping=False,  # all rows, and all epochs
     random_state=0,
 )
 recording = record(model, X, y)  # model.fit(X, y), with snapshots on the way

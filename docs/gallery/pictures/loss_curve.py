@@ -7,19 +7,18 @@ for twenty epochs, then it falls. :ref:`sphx_glr_auto_gallery_pictures_gradient_
 """
 
 from sklearn.datasets import load_iris
-from sklearn.preprocessing import StandardScaler
 
 from fastbp import BackpropClassifier
 from fastbp.plot import LossCurveDisplay
 
 X, y = load_iris(return_X_y=True)
-X = StandardScaler().fit_transform(X)
 model = BackpropClassifier(
     hidden_layer_sizes=(8, 8, 8),
     activation="logistic",
-    learning_rate_init=0.02,
+    learning_rate="constant",
     max_iter=40,
     tol=0,
+    early_stopping=False,  # all rows, and all epochs
     random_state=0,
 )
 model.fit(X, y)

@@ -8,15 +8,18 @@ gradient descent goes against the slope of the tangent, which is still steep aft
 
 import numpy as np
 from sklearn.datasets import load_iris
-from sklearn.preprocessing import StandardScaler
 
 from fastbp import BackpropClassifier, record, sensitivity_of_loss
 from fastbp.plot import LossSurfaceDisplay
 
 X, y = load_iris(return_X_y=True)
-X = StandardScaler().fit_transform(X)
 model = BackpropClassifier(
-    hidden_layer_sizes=(5,), activation="tanh", learning_rate_init=0.02, tol=0, random_state=0
+    hidden_layer_sizes=(5,),
+    activation="tanh",
+    learning_rate="constant",
+    tol=0,
+    early_stopping=False,
+    random_state=0,
 )
 early = model.set_params(max_iter=1).fit(X, y)
 slopes = np.abs(sensitivity_of_loss(early, X, y).weights[1])

@@ -7,21 +7,19 @@ its bias. ``figure_.savefig("network.svg")`` writes a vector graphic, sharp at a
 """
 
 from sklearn.datasets import load_digits, load_iris
-from sklearn.preprocessing import StandardScaler
 
 from fastbp import BackpropClassifier
 from fastbp.plot import NetworkDisplay
 
 iris = load_iris(as_frame=True)
-X = StandardScaler().set_output(transform="pandas").fit_transform(iris.data)
 y = iris.target_names[iris.target]
-common = {"learning_rate_init": 0.02, "max_iter": 40, "tol": 0, "random_state": 0}
-model = BackpropClassifier(hidden_layer_sizes=(5,), activation="tanh", **common).fit(X, y)
+model = BackpropClassifier(hidden_layer_sizes=(5,), activation="tanh", random_state=0)
+model.fit(iris.data, y)
 NetworkDisplay.from_estimator(model)
 
 # %%
 # For a large network, the figure shows the strongest units of each layer, and says so:
 
 X, y = load_digits(return_X_y=True)
-model = BackpropClassifier(hidden_layer_sizes=(32,), **common).fit(X / 16, y)
+model = BackpropClassifier(hidden_layer_sizes=(32,), random_state=0).fit(X, y)
 NetworkDisplay.from_estimator(model)

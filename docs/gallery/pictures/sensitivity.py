@@ -7,39 +7,28 @@ the chain rule. Dark bars are the mean; pale bars are the mean of the absolute v
 is much longer than the dark one, the input increases the output for some rows and decreases it for
 others.
 
-Sensitivity of disease progression in the diabetes data:
+The derivatives are in the units of the table: disease progression per year of age, per unit of
+blood pressure, and so on. ``relative=True`` makes them comparable, as elasticities: by how many per
+cent the output changes if an input grows by one per cent. Elasticities of disease progression in
+the diabetes data:
 """
 
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.preprocessing import StandardScaler, scale
 
 from fastbp import BackpropClassifier, BackpropRegressor
 from fastbp.plot import SensitivityDisplay
 
-standardise = StandardScaler().set_output(transform="pandas")  # keeps the columns' names
 diabetes = load_diabetes(as_frame=True, scaled=False)
-X = standardise.fit_transform(diabetes.data)
-model = BackpropRegressor(
-    hidden_layer_sizes=(16,), learning_rate_init=0.005, max_iter=40, tol=0, random_state=0
-)
-model.fit(X, scale(diabetes.target))
-SensitivityDisplay.from_estimator(model, X)
+model = BackpropRegressor(random_state=0).fit(diabetes.data, diabetes.target)
+SensitivityDisplay.from_estimator(model, diabetes.data, relative=True)
 
 # %%
-# With several outputs the figure is a table, here for the three classes of the iris data:
+# With several outputs the figure is a table, here for the three classes of the iris data, whose
+# inputs are all in centimetres, so that derivatives compare as they are:
 
 iris = load_iris(as_frame=True)
-X, y = standardise.fit_transform(iris.data), iris.target_names[iris.target]
-model = BackpropClassifier(
-    hidden_layer_sizes=(5,),
-    activation="tanh",
-    learning_rate_init=0.02,
-    max_iter=40,
-    tol=0,
-    random_state=0,
-)
-model.fit(X, y)
-SensitivityDisplay.from_estimator(model, X)
+model = BackpropClassifier(random_state=0).fit(iris.data, iris.target_names[iris.target])
+SensitivityDisplay.from_estimator(model, iris.data)
 
 # %%
 # To measure how much a feature contributes to a score, use ``permutation_importance`` of

@@ -211,13 +211,16 @@ ax.legend(title="learning rate")
 # %%
 # No number is right for every network. With scaled inputs, 0.01 is a good first try with the rows
 # one by one. If the loss jumps about, take a tenth; if it creeps, take three times as much.
+# (``BackpropRegressor`` scales its inputs, begins with 0.02, and lets the rate fall to 0;
+# :ref:`sphx_glr_auto_gallery_pictures_learning_rate.py` shows where a rate is right for a table.)
 #
 # Convergence
 # -----------
 #
 # Near the bottom the slopes are close to 0, so the steps are too, and ``w_new`` is about ``w_old``.
 # Training has converged. In practice one fixes a number of epochs, or stops when the loss no longer
-# falls: ``BackpropRegressor`` does both, with ``max_iter`` and ``tol``.
+# falls, best that of rows held out of training: ``BackpropRegressor`` does both. :doc:`/defaults`
+# has pictures.
 
 recording = record(network, X, y, epochs=200, learning_rate=0.1)
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
