@@ -44,8 +44,9 @@ learning_rate : $schedules or callable, default="cosine"
 learning_rate_init : float or "auto", default="auto"
     Length of a step relative to the gradient. If training diverges, try a tenth. "auto" depends
     on the solver. For "sgd" it is ``1 - momentum`` times 0.02 in `fit`, or 10 divided by the number
-    of features if that is less; 0.01 in `partial_fit`, or 1 divided by this number; and 0.001 with
-    ``standardize=False``. For "adagrad" it is 0.01, for the others 0.001.
+    of features if that is less; 0.01 in `partial_fit`, or 1 divided by this number, and divided by
+    the number of networks that `fit` has joined; and 0.001 with ``standardize=False``. For
+    "adagrad" it is 0.01, for the others 0.001.
 power_t : float, default=0.5
     See ``learning_rate``.
 learning_rate_options : dict, default=None

@@ -65,10 +65,10 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
     Notes
     -----
     $notes
-    Targets are scaled by their mean and standard deviation for the squared error, each output by
-    its own. The losses by absolute values ("absolute_error", "huber", "quantile") take the median,
-    and ``sqrt(pi / 2)`` times the mean absolute difference from it, which is the standard deviation
-    of a normal distribution; "poisson" divides by the mean. These use one scale for all outputs.
+    Targets are scaled by their mean and standard deviation for the squared error. The losses by
+    absolute values ("absolute_error", "huber", "quantile") take the median, and ``sqrt(pi / 2)``
+    times the mean absolute difference from it, which is the standard deviation of a normal
+    distribution; "poisson" divides by the mean. Each output has its own.
 
     Examples
     --------
