@@ -38,6 +38,7 @@ def files(tmp_path_factory):
 PROGRAM = """
     import re, resource, sys, warnings
     import numpy as np
+    from fastbp import BackpropClassifier, BackpropRegressor
 
     file, dtype, task, calls, n_features, beside = sys.argv[1:]
     warnings.simplefilter("ignore")
@@ -50,7 +51,7 @@ PROGRAM = """
     if task == "two classes":
         X = X[:, :-3]  # rows with a gap between them
     kind = BackpropRegressor if task == "regression" else BackpropClassifier
-    model = kind(hidden_layer_sizes=(4,), max_iter=1, learning_rate_init=1e-3, random_state=0)
+    model = kind(hidden_layer_sizes=(4,), max_iter=1, early_stopping=False, random_state=0)
     model.fit(X[:100], y[:100]).score(X[:100], y[:100])  # whatever is imported late
 
     with open("/proc/self/status") as status:
