@@ -109,7 +109,8 @@ def test_the_page_on_defaults_has_the_numbers_of_the_code():
         f"for SGD: {defaults.RATE:g}, from {few} inputs on {defaults.MOST_RATE_TIMES_INPUTS:g} "
         f"divided by their number; in `partial_fit` {defaults.RATE_OF_CALLS:g}, from "
         f"{few_of_calls} inputs on {defaults.MOST_RATE_OF_CALLS_TIMES_INPUTS:g} divided by their "
-        f"number; with `standardize=False` {defaults.RATE_IN_RAW_UNITS:g};"
+        f"number, and divided by the number of joined networks; with `standardize=False` "
+        f"{defaults.RATE_IN_RAW_UNITS:g};"
     )
 
 
