@@ -218,7 +218,7 @@ def check_estimator_state(random, case):
 
 def short(model):
     """Whether its parameters do not ask for hours."""
-    numbers = [getattr(model, name, 1) for name in ("max_iter", "n_init")]
+    numbers = [getattr(model, name, 1) for name in ("max_iter", "n_init", "ensemble")]
     return all(isinstance(n, int) and n < 100 for n in numbers) and model.hidden_layer_sizes == 6
 
 
