@@ -594,3 +594,20 @@ def test_what_a_call_and_rows_held_out_by_hand_leave_is_said_as_well():
     model.fit(X[:300], Y[:300], X_val=X[300:], y_val=Y[300:])
     best = model._history.validation_epochs[int(np.argmin(model.validation_loss_curve_))]
     assert f"The weights are those of epoch {best}," in model.convergence_
+
+
+def test_an_ensemble_keeps_the_epoch_of_the_best_score_where_that_decides(monkeypatch):
+    model = classifier(ensemble=3, early_stopping=True, max_iter=30).fit(X, LABELS)
+    best = model._history.validation_epochs[int(np.argmax(model.validation_scores_))]
+    assert best != model._history.validation_epochs[int(np.argmin(model.validation_loss_curve_))]
+    shorter = classifier(
+        ensemble=3, early_stopping=True, max_iter=best, learning_rate=_cosine_of_30_epochs(best)
+    )
+    monkeypatch.setattr("fastbp.training.ensemble._BestLook.restore", lambda _: None)
+    shorter.fit(X, LABELS)  # which ends there, and keeps its last epoch
+    np.testing.assert_allclose(model.predict_proba(X), shorter.predict_proba(X), atol=1e-6)
+    assert f"of epoch {best}, which had the best score" in model.convergence_
+
+
+def _cosine_of_30_epochs(n_epochs):
+    return lambda done: 0.5 * (1 + np.cos(np.pi * done * n_epochs / 30))

@@ -37,10 +37,11 @@ def train_in_step(
 ) -> None:
     """Train networks for up to ``max_iter`` epochs, in place, some epochs of each at a time.
 
-    All keep the parameters of the same epoch: that of the least mean loss of the rows that each
-    has held out, if they have. One that diverges goes on from its best epoch at a lower rate.
-    Parameters are those of `train_epochs`; an interrupt leaves every network as it was in the best
-    epoch so far, or else as far as it has come.
+    All keep the parameters of the same epoch: that of the best mean score of the rows that each
+    has held out, if they have; where there is no other score it is minus the loss. One that
+    diverges goes on from its best epoch at a lower rate. Parameters are those of `train_epochs`; an
+    interrupt leaves every network as it was in the best epoch so far, or else as far as it has
+    come.
     """
     first, best, done = restarts[0], _BestLook(restarts), 0
     try:
@@ -77,26 +78,26 @@ def train_in_step(
 
 
 class _BestLook:
-    """Where the mean loss of held-out rows was least, and the parameters there."""
+    """Where the mean score of held-out rows was best, and the parameters there."""
 
     def __init__(self, restarts: Sequence[Restart]) -> None:
         self._restarts = restarts
         self._states: list[State | None] = [None] * len(restarts)
-        self._loss, self._epoch = math.inf, 0
+        self._score, self._epoch = -math.inf, 0
         self.is_over = False
 
     def look(self, n_epochs: int) -> None:
         """Look at the rows held out after so many epochs; note whether training is over."""
-        losses = []
+        scores = []
         for restart in self._restarts:
             if restart.validation is None:
                 return
-            found = restart.validation.evaluate(restart.network)
-            restart.history.add_validation(*found)
-            losses.append(found[0])
-        loss = float(np.mean(losses))
-        if loss < self._loss:
-            self._loss, self._epoch = loss, n_epochs
+            loss, score = restart.validation.measure(restart.network)
+            restart.history.add_validation(loss, score)
+            scores.append(score)
+        score = float(np.mean(scores))
+        if score > self._score:
+            self._score, self._epoch = score, n_epochs
             for k, restart in enumerate(self._restarts):
                 self._states[k] = restart.network._state.save_parameters(self._states[k])
         elif n_epochs - self._epoch > self._restarts[0].stopping.n_iter_no_change:

@@ -168,15 +168,17 @@ class Validation:
         return n_epochs + (1 if self.looks is None else max(1, n_epochs // self.looks))
 
     def evaluate(self, network: Network, n_threads: int = 1) -> tuple[float, float]:
-        """Return the mean loss of the rows, and the score."""
-        loss = network._loss_of(self.rows)
-        score = -loss
-        if self.score is not None:
-            score = self._score(self.score, network, n_threads)
+        """Return the mean loss of the rows, and the score; keep the parameters of the best."""
+        loss, score = self.measure(network, n_threads)
         if score > self.best_score:
             self.best_score = score
             self.best = network._state.save_parameters() if self.stops else None
         return loss, score
+
+    def measure(self, network: Network, n_threads: int = 1) -> tuple[float, float]:
+        """Return the mean loss of the rows, and the score."""
+        loss = network._loss_of(self.rows)
+        return loss, -loss if self.score is None else self._score(self.score, network, n_threads)
 
     def _score(self, score: Score, network: Network, n_threads: int) -> float:
         """Return the score, for which no more than a block of outputs is held at a time."""
