@@ -58,7 +58,7 @@ def text_of_cost(figures: list[Any], peaks: list[Any], rounds: int) -> str:
 
 
 def renew(docs: Path, made: dict[str, str], found: dict[str, Any]) -> None:
-    """Put the texts into tables.md, each between its marks, and draw the picture anew."""
+    """Put the texts into tables.md, each between its marks, and draw the picture again."""
     page = docs / "tables.md"
     text = page.read_text(encoding="utf-8")
     for part, new in made.items():

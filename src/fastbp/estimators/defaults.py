@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from ..training.schedule import TO_THE_END
+from ..training.schedule import goes_to_the_end
 
 AUTO = "auto"
 # A fit that holds out rows: several small networks, joined into one.
@@ -83,7 +83,7 @@ def settings_of(
     """
     by_loss = model.early_stopping == AUTO
     holds_out = is_fit and can_hold_out and bool(model.early_stopping)
-    ends = callable(model.learning_rate) or model.learning_rate in TO_THE_END
+    ends = goes_to_the_end(model.learning_rate)
     n_networks = 1
     if is_fit and not model.warm_start:
         n_networks = n_networks_of(model, n_rows)

@@ -57,7 +57,7 @@ learning_rate_options : dict, default=None
 max_iter : int or "auto", default="auto"
     Most epochs (passes over the rows) that `fit` makes. "auto" is 200; with "cosine", "one_cycle"
     and a callable as ``learning_rate`` it is 100,000 divided by the number of rows, but at least 12
-    and at most 200.
+    (down to 3 from 400,000 rows on) and at most 200.
 shuffle : bool, default=True
     Take the rows in a new random order in every epoch. The model that `fit` makes then does
     not depend on the order of the rows in ``X``.

@@ -19,7 +19,7 @@ from ..network import Network
 from ..network.arrays import blocks_of
 from ..network.data import as_rows, dense_rows
 from ..training.run import Restart
-from ..training.schedule import TO_THE_END
+from ..training.schedule import goes_to_the_end
 from .prepared import TrainingData
 
 ROWS_LOOKED_AT = 1000
@@ -204,7 +204,7 @@ def _ends_as_planned(run: Restart) -> bool:
     if schedule is None:
         return False
     kind = schedule.kind
-    return callable(kind) or kind in TO_THE_END or bool(schedule.options.get("warmup"))
+    return goes_to_the_end(kind) or bool(schedule.options.get("warmup"))
 
 
 def _answers_alike(network: Network, data: TrainingData) -> bool:

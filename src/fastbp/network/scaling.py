@@ -15,6 +15,10 @@ from .arrays import blocks_of_rows
 
 TINY = 1e-150  # numbers that are smaller have no squares
 LIMIT = 3.0  # of scaled inputs: RealMLP's (Holzmüller, Grinsztajn and Steinwart, 2024)
+FAR = 10  # standard deviations from the mean: beyond it a column may have a few values that are
+SQUEEZED = 20  # so large that so many times the spread of its middle half is a standard deviation
+ROWS_LOOKED_AT = 10_000
+NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,13 +62,9 @@ class Scaling:
         if hasattr(values, "tocsr"):
             if self.has_centers:
                 return self.transform(values.toarray())
-            factors = (1 / self.scale).astype(values.dtype)
-            scaled = type(values)(
-                (values.data * factors[values.indices], values.indices, values.indptr),
-                shape=values.shape,
-            )
-            scaled.data = self._bounded(scaled.data)
-            return scaled
+            center, factor = (one[values.indices] for one in self._arrays(values.dtype))
+            data = _core.scaled(values.data, center, factor, self.limit)
+            return type(values)((data, values.indices, values.indptr), shape=values.shape)
         return _core.scaled(values, *self._arrays(values.dtype), self.limit)
 
     def inverse(self, values: NDArray[Any]) -> NDArray[Any]:
@@ -105,13 +105,6 @@ class Scaling:
     @functools.cached_property
     def _of_dtype(self) -> dict[Any, tuple[NDArray[Any], NDArray[Any]]]:
         return {}
-
-    def _bounded(self, t: NDArray[Any]) -> NDArray[Any]:
-        if self.is_linear:
-            return t
-        share = np.clip(t / self.limit, -1e9, 1e9).astype(t.dtype)
-        bounded: NDArray[Any] = (self.limit * (share / np.sqrt(1 + share * share))).astype(t.dtype)
-        return bounded
 
     @functools.cached_property
     def _finite_scale(self) -> NDArray[np.float64]:
@@ -263,12 +256,6 @@ class UnitsTrace:
             return outputs
         scaled: NDArray[Any] = outputs * self.target_scale + self.target_center
         return scaled
-
-
-FAR = 10  # standard deviations from the mean: beyond it a column may have a few values that are
-SQUEEZED = 20  # so large that so many times the spread of its middle half is a standard deviation
-ROWS_LOOKED_AT = 10_000
-NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
 
 
 def scaling_of_columns(

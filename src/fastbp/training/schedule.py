@@ -189,6 +189,11 @@ def factor_of(function: Callable[[float], Any], done: float) -> float:
         ) from None
 
 
+def goes_to_the_end(kind: str | Callable[[float], Any]) -> bool:
+    """Whether a schedule counts on all epochs being made."""
+    return callable(kind) or kind in TO_THE_END
+
+
 def check_schedule(kind: Any, options: Any) -> None:
     """Check ``learning_rate`` and ``learning_rate_options`` of an estimator."""
     if callable(kind):
