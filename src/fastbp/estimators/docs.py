@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import string
-from typing import TypeVar
 
+from .._docstrings import Class, fill_docstring
 from ..network.solvers import part_of_docs
 from ..training.schedule import about_schedules, choices
-
-Class = TypeVar("Class", bound=type)
 
 PARTS = {
     "layers": """
@@ -216,15 +213,13 @@ epoch.
 
 
 def with_shared_parts(one: Class) -> Class:
-    """Put the parts that a class's docstring names, such as ``$layers``, into it."""
-    if one.__doc__ is not None:  # python -OO leaves none
-        solver = part_of_docs("learning_rate_init").rstrip()
-        schedules = "\n    ".join(about_schedules())
-        parts = {
-            name: string.Template(text.strip()).substitute(
-                solver=solver, schedules=choices(), about_schedules=schedules
-            )
-            for name, text in PARTS.items()
-        }
-        one.__doc__ = string.Template(inspect.cleandoc(one.__doc__)).substitute(parts)
-    return one
+    """Put the parts that an estimator's docstring names, such as ``$layers``, into it."""
+    solver = part_of_docs("learning_rate_init").rstrip()
+    schedules = "\n    ".join(about_schedules())
+    parts = {
+        name: string.Template(text).substitute(
+            solver=solver, schedules=choices(), about_schedules=schedules
+        )
+        for name, text in PARTS.items()
+    }
+    return fill_docstring(one, parts)
