@@ -57,13 +57,14 @@ from .prepared import (
     ValidationSet,
     parameters_of,
 )
+from .stream import Streaming
 from .units import Units, check_numbers, running_units, units_of
 
 # Parameters that only assigning to them changes, and lists, of which copies are kept.
 CONSTANTS = (int, float, str, tuple, list, np.generic, np.random.RandomState, type(None))
 
 
-class Backprop(Parameters, CallbackSupport, Fitted):
+class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
     """What the regressor and the classifier share: training, parameters, fitted attributes."""
 
     _random_state: np.random.RandomState

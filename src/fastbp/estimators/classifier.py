@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 
 from ..network.arrays import as_numbers, only_item
+from ..network.blocks import Blocks
+from ..network.frames import as_array_like
 from ..training.stopping import Score
 from .conversion import Convertible
 from .docs import with_shared_parts
@@ -142,6 +144,21 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         self
         """
         return self._partial_fit(X, y, sample_weight, classes)
+
+    def _classes_of_stream(self, source: Blocks, classes: Any) -> Any:
+        if classes is not None:
+            return np.unique(np.asarray(classes))
+        if not source.can_repeat:
+            raise ValueError(
+                "classes must list all labels where blocks is an iterator, which gives one pass"
+            )
+        labels: set[Any] = set()
+        for _, y, _ in source.read_ahead():
+            found = np.asarray(as_array_like(y))
+            if found.ndim == 2:  # several labels a row need no list
+                return None
+            labels.update(np.unique(found).tolist())
+        return np.array(sorted(labels))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class of each row.

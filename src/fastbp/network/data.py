@@ -124,9 +124,12 @@ def _class_numbers(values: NDArray[Any], n_outputs: int) -> NDArray[np.int32]:
 
 
 def as_weights(
-    sample_weight: Any, n_rows: int, name: str = "sample_weight"
+    sample_weight: Any, n_rows: int, name: str = "sample_weight", *, may_be_zero: bool = False
 ) -> NDArray[np.float64] | None:
-    """Return the weights as float64 (n_rows,), finite, none negative, not all zero; or None."""
+    """Return the weights as float64 (n_rows,), finite, none negative, or None.
+
+    All of them ``may_be_zero``, or that is an error.
+    """
     if sample_weight is None:
         return None
     weights = as_numbers(name, sample_weight, np.dtype(np.float64))
@@ -141,7 +144,7 @@ def as_weights(
             f"{name} must not be negative; {name}[{int(np.argmax(weights < 0))}] is "
             f"{weights[weights < 0][0]}"
         )
-    if not weights.any():
+    if not (may_be_zero or weights.any()):
         raise ValueError(f"Every {name} is zero: there is nothing to learn from")
     return weights
 

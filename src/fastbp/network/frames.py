@@ -82,6 +82,20 @@ def frame_of(data: Any) -> Frame | None:
     if is_pandas_frame(data):
         columns = lambda: (column.to_numpy() for _, column in data.items())  # noqa: E731
         return Frame(list(data.columns), len(data), columns, data.to_numpy)
+    frame = as_narwhals(data)
+    if frame is None:
+        return None
+    return Frame(list(frame.columns), len(frame), lambda: map(_values, frame.iter_columns()))
+
+
+def as_narwhals(data: Any) -> Any:
+    """Return a frame of any library as one of narwhals, or None for what is none.
+
+    Raises
+    ------
+    TypeError
+        For a lazy frame.
+    """
     narwhals = _narwhals()
     if narwhals is None:
         return None
@@ -91,9 +105,7 @@ def frame_of(data: Any) -> Frame | None:
             f"A lazy frame ({type(data).__name__}) has no values yet: pass what its collect() "
             "returns"
         )
-    if not isinstance(frame, narwhals.DataFrame):
-        return None
-    return Frame(list(frame.columns), len(frame), lambda: map(_values, frame.iter_columns()))
+    return frame if isinstance(frame, narwhals.DataFrame) else None
 
 
 def as_array_like(data: Any) -> Any:

@@ -162,9 +162,9 @@ class Network:
 
     # -- memory ------------------------------------------------------------------------------
 
-    def _allocate(self) -> None:
-        """Make room for the parameters and open it for the kernels."""
-        self._state = State(self.layer_sizes, self.dtype)
+    def _allocate(self, state: State | None = None) -> None:
+        """Make room for the parameters, or take that of a state, and open it for the kernels."""
+        self._state = state or State(self.layer_sizes, self.dtype)
         self._arena = self._state.parameters
         self._rates = LIMITS[self.dtype]
         self._layers = _core.Layers(
@@ -576,6 +576,18 @@ class Network:
         """Return an independent network with the same parameters and solver state."""
         other = type(self).__new__(type(self))
         other.__setstate__(self.__getstate__())
+        return other
+
+    def _grown(self, layer_sizes: tuple[int, ...]) -> Network:
+        """Return a network with larger layers; each number stays where its unit is, others are 0.
+
+        What solvers keep is there, too.
+        """
+        other = type(self).__new__(type(self))
+        for name in MADE_WITH:
+            setattr(other, f"_{name}", getattr(self, name))
+        other._layer_sizes = check_layer_sizes(layer_sizes, self.dtype.itemsize)
+        other._allocate(self._state.grown(other.layer_sizes))
         return other
 
     def __getstate__(self) -> dict[str, Any]:

@@ -138,11 +138,12 @@ class Arena:
         rows = aligned_zeros(n * self.values.size, self.dtype).reshape(n, -1)
         return rows, [Arena(self.layer_sizes, self.dtype, row) for row in rows]
 
-    def copy_into(self, larger: Arena) -> None:
-        """Copy each array into the first rows and columns of its counterpart."""
-        for ours, theirs in ((self.weights, larger.weights), (self.biases, larger.biases)):
+    def copy_into(self, other: Arena) -> None:
+        """Copy the rows and columns that both have, into arrays that are larger or smaller."""
+        for ours, theirs in ((self.weights, other.weights), (self.biases, other.biases)):
             for array, place in zip(ours, theirs, strict=True):
-                place[tuple(map(slice, array.shape))] = array
+                both = tuple(map(slice, map(min, array.shape, place.shape)))
+                place[both] = array[both]
 
     def arrays(self) -> list[NDArray[Any]]:
         """Return copies of W and b, layer by layer: what is saved of an arena."""

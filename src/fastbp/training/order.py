@@ -95,7 +95,7 @@ def canonical_order(
     by the weight of a repeat. Rows that are equal in all of this are equal to training, too. Where
     they are scaled, those that are rounded alike are ordered by ``X`` and ``targets`` themselves.
     """
-    hashes = _hashes(rows)
+    hashes = hashes_of(rows)
     if rows.is_scaled and targets is not None:
         _tell_apart(hashes, rows, X, targets)
     if rows.sample_weight is None:
@@ -103,7 +103,8 @@ def canonical_order(
     return np.lexsort((rows.sample_weight, hashes))
 
 
-def _hashes(rows: _core.Rows) -> NDArray[np.uint64]:
+def hashes_of(rows: _core.Rows) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of the contents of each row."""
     hashes = np.empty(rows.n, dtype=np.uint64)
     size = 1 + int(HASHED_AT_ONCE / (1 + rows.values_per_row))
     for start in range(0, rows.n, size):
@@ -120,7 +121,7 @@ def _tell_apart(
         return
     _, groups, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(sizes[groups] > 1)
-    exact = _hashes(rows.unscaled())
+    exact = hashes_of(rows.unscaled())
     first = np.zeros(len(sizes), np.uint64)
     first[groups[shared]] = exact[shared]
     differs = np.zeros(len(sizes), bool)
