@@ -27,7 +27,7 @@ COMPILER_VARIABLES = ("ARCHFLAGS", "CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHA
 
 # Levels of optimisation: of the kernels, in `isa`, and of modules with loops over rows and layers.
 # Of the others less to compile is worth more: docs/decisions/0022-levels.md.
-LEVELS = {"isa": 2, "backprop": 3, "batches": 3}
+LEVELS = {"isa": 2, "backprop": 3, "batches": 3, "columns": 2, "experts": 2, "online": 2}
 given = os.environ.get("FASTBP_OPT", "/O2" if MSVC else "")
 
 

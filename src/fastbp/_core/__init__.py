@@ -6,6 +6,8 @@ calls.
 
 from . import isa
 from .batches import BatchWorkspace
+from .columns import RowReader, Table, draw_uniform
+from .experts import Expert
 from .interleaved import Lanes
 from .isa import (
     ACTIVATIONS,
@@ -26,7 +28,9 @@ from .isa import (
     isa_for,
     lanes,
 )
+from .kept_rows import KeptRows
 from .layers import Layers
+from .online import OnlineLoop
 from .rows import Rows, can_shuffle, shuffle, unlock_generators
 from .scaling import moments_with_row, scaled, spread_of
 from .training import CompiledSolver, EpochRun, forward_all
@@ -44,9 +48,14 @@ __all__ = [
     "BatchWorkspace",
     "CompiledSolver",
     "EpochRun",
+    "Expert",
+    "KeptRows",
     "Lanes",
     "Layers",
+    "OnlineLoop",
+    "RowReader",
     "Rows",
+    "Table",
     "Workspace",
     "all_finite",
     "apply_activation",
@@ -56,6 +65,7 @@ __all__ = [
     "can_shuffle",
     "compiler",
     "default_isa",
+    "draw_uniform",
     "forward_all",
     "isa",
     "isa_for",

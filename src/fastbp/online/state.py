@@ -1,0 +1,318 @@
+"""`OnlineState`: the networks, names and rows of a model of a stream, and how they are saved."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import math
+import secrets
+import threading
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from .. import _core
+from ..network import Solver
+from ..network.catalogue import hidden_activations
+from ..network.checks import check_choice, check_number, check_whole
+from ..network.solvers import SOLVERS
+from .experts import EXPERTS, Experts, Kind
+from .labels import Labels
+from .names import Names
+from .rows import PlainRow, plain_row
+
+AUTO = "auto"
+BUFFERS = ("last", "sample", "both")
+MEMORY = 1000.0  # rows that means and variances are of
+LIMIT = 4.0  # standard deviations from the mean: no scaled input is further
+
+
+class OnlineState:
+    """Parameters, and what a model has come to."""
+
+    hidden_layer_sizes: Any
+    activation: Any
+    solver: str
+    learning_rate_init: float | str
+    alpha: float
+    replay: int | str
+    buffer: str
+    buffer_size: int
+    max_features: int | None
+    hashed_features: int | None
+    missing: str
+    random_state: Any
+
+    _names: Names
+    _experts: Experts
+    _labels: Labels | None
+    _n_targets: int = 1
+    _min_target: float = -math.inf  # 0 of counts, which are scaled by their mean
+    _loop: Any  # _core.OnlineLoop, or None before the first row
+    _past: _core.KeptRows
+    _reader: _core.RowReader
+
+    # -- parameters and state ----------------------------------------------------------------
+
+    def _set_parameters(self, parameters: dict[str, Any]) -> None:
+        self._lock = threading.RLock()
+        self._loop = None
+        self._labels = self._no_labels()
+        self._parameters = [name for name in parameters if name not in ("self", "__class__")]
+        for name in self._parameters:
+            setattr(self, name, parameters[name])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; of a model that learns, the learning rate may change at any time."""
+        if name == "learning_rate_init" and self.__dict__.get("_loop") is not None:
+            self._change_rate(value)
+        super().__setattr__(name, value)
+
+    def _change_rate(self, rate: Any) -> None:
+        if len(self._experts.all) > 1:
+            raise ValueError(
+                "This model mixes networks with rates of their own: choose a solver, a "
+                "learning_rate_init or a replay for one network when it is made"
+            )
+        with self._lock:
+            self._experts.all[0].change_rate(check_number("learning_rate_init", rate, above=0))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name, as scikit-learn's estimators do."""
+        return {name: getattr(self, name) for name in self._parameters}
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({given})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock, self._detached():
+            state = {key: value for key, value in self.__dict__.items() if key not in NOT_SAVED}
+            if self._loop is not None:
+                state["_state_of_loop"] = (
+                    self._loop.n_rows,
+                    self._loop.random,
+                    self._past.to_dict(),
+                )
+            return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state_of_loop = state.get("_state_of_loop")
+        self.__dict__.update({key: state[key] for key in state if key != "_state_of_loop"})
+        self._lock = threading.RLock()
+        self._loop = None
+        if state_of_loop is not None:
+            self._make_loop()
+            self._loop.n_rows, self._loop.random, past = state_of_loop
+            self._past.load(past)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        other = type(self).__new__(type(self))
+        memo[id(self)] = other
+        other.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return other
+
+    @contextlib.contextmanager
+    def _detached(self) -> Iterator[None]:
+        """Have the network's numbers in its arrays meanwhile, where they may be changed."""
+        if self._loop is None:
+            yield
+            return
+        self._experts.detach(self._loop)
+        try:
+            yield
+        finally:
+            self._experts.attach(self._loop)
+
+    def _start(self, n_outputs: int, **options: Any) -> None:
+        """Make the networks, at the first row."""
+        hidden = self.hidden_layer_sizes
+        hidden = tuple(hidden) if np.iterable(hidden) else (hidden,)
+        hidden = tuple(check_whole("hidden_layer_sizes", size) for size in hidden)
+        for name in ("max_features", "hashed_features"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+        if self.max_features is not None and self.hashed_features is not None:
+            raise ValueError("hashed_features has no names to forget: max_features must be None")
+        check_choice("missing", self.missing, ("error", "mean"))
+        check_choice("buffer", self.buffer, BUFFERS)
+        check_whole("buffer_size", self.buffer_size, at_least=0)
+        experts = Experts(
+            self._kinds(),
+            hidden,
+            n_outputs,
+            _seed_of(self.random_state),
+            hidden_activations(self.activation, len(hidden)),
+            **options,
+        )
+        self._names, self._experts = Names(self.hashed_features), experts
+        if self.hashed_features is not None:
+            experts.grow(self.hashed_features, n_outputs)
+            for column in range(self.hashed_features):
+                experts.begin_input(column, (column, None))
+        self._make_loop()
+
+    def _kinds(self) -> tuple[Kind, ...]:
+        """Return how the networks learn: one as the parameters say, or those that are mixed."""
+        given = self.solver, self.learning_rate_init, self.replay
+        replay = 0 if given[2] == AUTO else check_whole("replay", self.replay, at_least=0)
+        margin = self._replay_margin()
+        if given[:2] == (AUTO, AUTO) and given[2] != 0:
+            return tuple(
+                dataclasses.replace(
+                    kind,
+                    solver=dataclasses.replace(kind.solver, alpha=self.alpha),
+                    replay=replay or kind.replay if kind.replay else 0,
+                    margin=margin,
+                )
+                for kind in EXPERTS
+            )
+        name = "adagrad" if self.solver == AUTO else check_choice("solver", self.solver, SOLVERS)
+        given_rate: Any = RATES[name] if given[1] == AUTO else given[1]
+        rate = check_number("learning_rate_init", given_rate, above=0)
+        solver = Solver(rate, solver=name, alpha=self.alpha)
+        return (Kind("one", solver, replay=replay, margin=margin),)
+
+    def _make_loop(self) -> None:
+        names, labels, size = self._names, self._labels, self.buffer_size
+        n_sampled = {"last": 0, "sample": size, "both": size // 2}[self.buffer]
+        self._reader = _core.RowReader(names.numbers, names.texts, self.missing == "mean")
+        self._reader.set_numbered(names.numbered())
+        self._past = _core.KeptRows(size - n_sampled, n_sampled, self._n_targets)
+        options = {
+            "memory": MEMORY,
+            "limit": LIMIT,
+            "is_hashed": names.n_hashed is not None,
+            "min_target": self._min_target,
+            "scales_by_mean": self._min_target == 0,
+            "quantile": self._quantile(),
+        }
+        self._loop = _core.OnlineLoop(
+            tuple(expert.compiled for expert in self._experts.all),
+            self._reader,
+            self._past,
+            None if labels is None else labels.numbers,
+            self._n_targets,
+            options,
+            self._experts.seed,
+        )
+        self._experts.attach(self._loop)
+
+    # -- what a row needs --------------------------------------------------------------------
+
+    def _plain_row(self, x: Any) -> PlainRow:
+        return plain_row(x, skips_gaps=self.missing == "mean")
+
+    def _prepare(self, row: PlainRow, target: Any) -> None:
+        """Have an input for all that a row has, and an output for its target."""
+        if self.max_features is not None and len(row) > self.max_features:
+            raise ValueError(f"x has {len(row)} features, and max_features is {self.max_features}")
+        if self._loop is None:
+            self._start_with(target)
+        self._add_names(row)
+        self._add_target(target)
+
+    def _add_names(self, row: PlainRow) -> None:
+        """Have an input for all that a row has."""
+        names, experts = self._names, self._experts
+        names.forget_hashed()
+        new = names.unlisted(row)
+        if not new:
+            return
+        if names.n_hashed is not None:
+            for key in new:
+                names.add_hashed(key)
+        else:
+            self._make_way(len(new), row)
+            n_inputs = len(names.keys) + max(0, len(new) - len(names.free))
+            if n_inputs > len(experts.inputs):
+                with self._detached():
+                    experts.grow(n_inputs, len(experts.outputs))
+            for key in new:
+                column = names.next_column()
+                experts.begin_input(column, key)
+                names.add(key, column)
+        self._reader.set_numbered(names.numbered())
+
+    def _make_way(self, n_new: int, row: PlainRow) -> None:
+        """Forget the names that occurred least recently, some at a time, if there are too many."""
+        names, most = self._names, self.max_features
+        if most is None or len(names) + n_new <= most:
+            return
+        keys = [(name, value if isinstance(value, str) else None) for name, value in row.items()]
+        needed = {column for column in map(names.column, keys) if column is not None}
+        n = max(len(names) + n_new - most, most // 16)
+        forgotten = self._experts.longest_unseen(n, len(names.keys), needed | set(names.free))
+        names.remove(forgotten)
+        is_forgotten = np.zeros(len(self._experts.inputs), np.uint8)
+        is_forgotten[forgotten] = 1
+        self._past.forget_columns(is_forgotten)
+
+    def _list_hashed(self, row: PlainRow) -> None:
+        """List the hashed names of a row, which the loop finds in dicts."""
+        names = self._names
+        if names.n_hashed is not None:
+            names.forget_hashed()
+            for key in names.unlisted(row):
+                names.add_hashed(key)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether a row was learned."""
+        return self._loop is not None
+
+    # -- for subclasses ----------------------------------------------------------------------
+
+    def _start_with(self, target: Any) -> None:
+        """Make the network for a first target."""
+        raise NotImplementedError
+
+    def _plain_target(self, y: Any) -> Any:
+        """Return the target of one row, checked."""
+        raise NotImplementedError
+
+    def _add_target(self, target: Any) -> None:
+        """Have an output for a target."""
+
+    def _no_labels(self) -> Labels | None:
+        """Return where labels are listed, or None of a regression."""
+        return None
+
+    def _scaled_target(self, y: Any) -> Any:
+        """Return a target as the networks see it."""
+        raise NotImplementedError
+
+    def _output_names(self, n: int) -> tuple[str, ...]:
+        """Return what the first n outputs are called."""
+        raise NotImplementedError
+
+    def _replay_margin(self) -> float:
+        """Return how small the error of a row of the past is that is not learned again."""
+        return 0.7  # of the typical error of new rows
+
+    def _quantile(self) -> float:
+        """Return the quantile that is predicted."""
+        return 0.5
+
+    def _n_outputs(self) -> int:
+        """Return how many outputs have a target."""
+        return self._n_targets
+
+
+NOT_SAVED = ("_lock", "_loop", "_reader", "_past")
+RATES = {  # of one network
+    name: {"sgd": 0.01, "adagrad": 0.1, "rmsprop": 0.005}.get(name, 0.001) for name in SOLVERS
+}
+
+
+def _seed_of(random_state: Any) -> int:
+    """Return 64 random bits, or those that follow from a number or generator."""
+    if random_state is None:
+        return secrets.randbits(63)
+    if hasattr(random_state, "integers"):
+        return int(random_state.integers(2**63))
+    if hasattr(random_state, "randint"):
+        return int(random_state.randint(2**31))
+    return check_whole("random_state", random_state, at_least=0) % 2**64
