@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .gradient_check import check_gradients
     from .network import Network
     from .patch import patch_sklearn, unpatch_sklearn
-    from .recording import record
+    from .recording import record, record_stream
     from .sensitivity import sensitivity_of_loss
     from .trace import trace_step
 
@@ -29,6 +29,7 @@ __all__ = [
     "check_gradients",
     "patch_sklearn",
     "record",
+    "record_stream",
     "sensitivity_of_loss",
     "show_config",
     "trace_step",
@@ -44,6 +45,7 @@ _HOME = {
     "check_gradients": "gradient_check",
     "patch_sklearn": "patch",
     "record": "recording",
+    "record_stream": "recording",
     "sensitivity_of_loss": "sensitivity",
     "show_config": "cli.config",
     "trace_step": "trace",

@@ -27,10 +27,12 @@ LAYERS = {
     "_printable": set(),
     "_messages": set(),
     "_html": set(),
+    "_docstrings": set(),
     "_core": NUMPY,
-    "network": {*NUMPY, "narwhals"},  # the latter for frames, when there are any
+    "network": {*NUMPY, "narwhals", "pyarrow"},  # the others for frames and files, if there are any
     "gradient_check": NUMPY,
     "training": NUMPY,
+    "online": NUMPY,
     "estimators": SCIKIT_LEARN,
     "trace": {*NUMPY, "pandas"},  # the latter for `to_frame`
     "sensitivity": NUMPY,
@@ -40,6 +42,7 @@ LAYERS = {
     "neural_network": SCIKIT_LEARN,
     "patch": SCIKIT_LEARN,
     "page": {*NUMPY, "anywidget", "traitlets"},  # the last two for widgets, when asked
+    "river": {*NUMPY, "narwhals", "river"},
     "plot": {*NUMPY, "sklearn", "matplotlib"},
     "cli": {*SCIKIT_LEARN, "pandas", "matplotlib", "joblib"},
     "__main__": set(),

@@ -55,7 +55,14 @@ def run_page(name):
 
 @pytest.mark.parametrize(
     ("name", "n_outputs"),
-    [("guide.md", 6), ("defaults.md", 1), ("measured.md", 5), ("explain.md", 0), ("index.md", 1)],
+    [
+        ("guide.md", 6),
+        ("defaults.md", 1),
+        ("measured.md", 5),
+        ("explain.md", 0),
+        ("index.md", 1),
+        ("streams.md", 2),
+    ],
 )
 def test_the_page_prints_what_it_says(name, n_outputs):
     pairs = run_page(name)
@@ -129,10 +136,10 @@ def test_every_file_that_a_page_points_to_exists():
 
 
 def test_every_public_name_is_in_the_reference():
-    from fastbp import measured, plot
+    from fastbp import measured, online, plot
 
     page = (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
-    names = {*fastbp.__all__, *measured.__all__, *plot.__all__} - {"__version__"}
+    names = {*fastbp.__all__, *measured.__all__, *online.__all__, *plot.__all__} - {"__version__"}
     assert [name for name in sorted(names) if not re.search(rf"^   {name}$", page, re.M)] == []
 
 

@@ -10,6 +10,7 @@ from .loss_curve import LossCurveDisplay
 from .loss_surface import LossSurfaceDisplay
 from .network import NetworkDisplay
 from .sensitivity import SensitivityDisplay
+from .stream import StreamDisplay
 
 __all__ = [
     "GradientFlowDisplay",
@@ -18,4 +19,5 @@ __all__ = [
     "LossSurfaceDisplay",
     "NetworkDisplay",
     "SensitivityDisplay",
+    "StreamDisplay",
 ]

@@ -325,7 +325,7 @@ def record(
         EPOCH_HOOK.reset(token)
     recorder = runs.of(network_of(model))
     inspected = inspected_model(model, X, y, sample_weight)
-    return _recording(recorder, inspected, inspected.solver or own, n_probe)
+    return recording_of(recorder, inspected, inspected.solver or own, n_probe)
 
 
 def _fit(model: Any, X: Any, y: Any, sample_weight: Any, options: dict[str, Any]) -> None:
@@ -359,7 +359,7 @@ def _train_network(
         warn_of_divergence("learning_rate", solver.learning_rate, kept)
 
 
-def _recording(
+def recording_of(
     recorder: Recorder, inspected: InspectedModel, solver: Solver, n_probe: int
 ) -> Recording:
     """Put together what was recorded, with the losses and gradients of the snapshots."""
