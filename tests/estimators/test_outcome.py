@@ -476,7 +476,7 @@ class TestHeldOutUnits:
             (train, scaler.transform(held_out)) if swapped else (scaler.transform(train), held_out)
         )
         with pytest.warns(UserWarning, match=r"X_val lies far outside"):
-            warn_of_other_units(BackpropClassifier(), given[0], *given)
+            warn_of_other_units(given[0], *given)
 
     @pytest.mark.parametrize(
         "load",
@@ -493,7 +493,7 @@ class TestHeldOutUnits:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             for train, held_out in halves + splits:
-                warn_of_other_units(BackpropClassifier(), train, train, held_out)
+                warn_of_other_units(train, train, held_out)
 
     @pytest.mark.parametrize("kinds", ["dense, sparse", "sparse, sparse", "sparse, dense"])
     def test_sparse_rows_that_were_not_scaled_are_warned_of_too(self, kinds):
@@ -532,7 +532,7 @@ class TestHeldOutUnits:
         given = np.asfortranarray(rows[:1000] * 1e3)
         tracemalloc.start()
         with pytest.warns(UserWarning, match="from 0 to 1000 in X_val"):
-            warn_of_other_units(BackpropRegressor(), rows, rows, given)
+            warn_of_other_units(rows, rows, given)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < rows.nbytes / 2

@@ -38,6 +38,7 @@ from .csr import to_csr_if_sparse
 from .defaults import MIN_ROWS_TO_HOLD_OUT, Settings, settings_of
 from .features import has_one_row, named_features, plain_features
 from .fitted import Fitted
+from .gaps import INDICATOR, Gaps, gaps_of, running_gaps
 from .holdout import (
     checked_like,
     held_out_rows,
@@ -73,6 +74,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.missing == INDICATOR
         return tags
 
     def fit(
@@ -199,6 +201,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         return {
             "network_": running.network.copy(),
             "_units": self._units,
+            "_gaps": self._gaps,
             "_history": copy.deepcopy(running.history),
             "_random_state": copy.deepcopy(self._random_state),
         }
@@ -254,6 +257,12 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         if target is None:
             return False
         rate, units = prepared.schedule.rate(self._history.n_rows), self._units
+        gaps = self._gaps
+        if gaps is not None:
+            if row.dtype != prepared.network.dtype or row.shape != gaps.means.shape:
+                return False
+            gaps = gaps.with_row(row)
+            row = gaps.filled(row)
         if units is not None:
             fits = row.dtype == prepared.network.dtype and row.shape == units.inputs.center.shape
             if not (fits and all_finite(row)):
@@ -263,7 +272,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         loss = prepared.network._run_row(row, target, prepared.solver, rate)
         if loss is None:
             return False
-        self._units = units
+        self._units, self._gaps = units, gaps
         self._history.begin_call()
         self._history.add_call(loss, 1)
         return True
@@ -316,6 +325,9 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
                     "which makes all epochs"
                 )
         checked_X, encoded = self._encoded(X, y, sample_weight, request)
+        gaps = self._gaps_for(checked_X, encoded, request)
+        if gaps is not None:
+            checked_X = gaps.filled(checked_X)
         if request.warm_start and self._units is not None:
             checked_X = self._units.as_seen(checked_X)
         if encoded.sample_weight is not None and not request.incremental:
@@ -333,15 +345,19 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             seed = copy.deepcopy(random).randint(2**31 - 1)  # random itself goes on as ever
         data = self._training_data(network, checked_X, encoded, request, seed, units, settings)
         if request.held_out is not None:
+            X_val = checked_like(self, X, request.held_out.X, network.dtype, gaps)
             validation = self._explicit_validation(
-                network, X, request.held_out, encoded, units, settings
+                network, X_val, request.held_out, encoded, units, settings
             )
             members = [
                 dataclasses.replace(one, validation=dataclasses.replace(validation))
                 for one in data.members
             ]
             data = dataclasses.replace(data, members=tuple(members))
-            warn_of_other_units(self, X, checked_X, request.held_out.X)
+            both = checked_X, X_val
+            if gaps is not None:  # marks have no units
+                both = tuple(rows[:, : len(gaps.means)] for rows in both)
+            warn_of_other_units(X, *both)
             if encoded.classes is None:
                 warn_of_other_targets(in_own_units, request.held_out.y)
 
@@ -353,6 +369,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             self._seed = seed
             self._n_joined = 1
         self._units, self._settings, self._ending = units, settings, None
+        self._gaps = gaps
         self._rate = self._initial_rate(is_fit=not request.incremental)
         self._history.begin_call()
         if not request.incremental:
@@ -372,6 +389,15 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         return settings_of(
             self, hidden, X.shape[0], is_fit=not request.incremental, can_hold_out=can_hold_out
         )
+
+    def _gaps_for(self, X: Any, encoded: EncodedTargets, request: FitRequest) -> Gaps | None:
+        """Return what stands for missing values in these rows; None where none may be."""
+        gaps, weights = self._gaps, encoded.sample_weight
+        if not request.warm_start:
+            if self.missing != INDICATOR:
+                return None
+            return (running_gaps if request.incremental else gaps_of)(X, weights)
+        return gaps.with_rows(X, weights) if gaps is not None and request.incremental else gaps
 
     def _units_for(self, X: Any, encoded: EncodedTargets, request: FitRequest) -> Units | None:
         """Return the units that the network sees these rows in; None is their own."""
@@ -476,14 +502,13 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
     def _explicit_validation(
         self,
         network: Network,
-        X: Any,
+        X_val: Any,
         held_out: ValidationSet,
         encoded: EncodedTargets,
         units: Units | None,
         settings: Settings,
     ) -> Validation:
-        """Return the explicit validation set beside the training rows X."""
-        X_val = checked_like(self, X, held_out.X, network.dtype)
+        """Return the explicit validation set, whose rows are X_val as an array."""
         with named_as_held_out():
             check_consistent_length(X_val, held_out.y)
             weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
@@ -544,6 +569,10 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         checked_X, encoded = self._with_targets(
             checked_X, y, sample_weight, FitRequest(warm_start=True, incremental=True)
         )
+        gaps = self._gaps
+        if gaps is not None:
+            gaps = gaps.with_rows(checked_X, encoded.sample_weight) if one_row else gaps
+            checked_X = gaps.filled(checked_X)
         units = self._units
         if units is None:
             return checked_X, encoded, None

@@ -110,6 +110,7 @@ class BackpropClassifier(ClassifierMixin, Convertible):
         n_init: int = 1,
         standardize: bool = True,
         ensemble: int | str = "auto",
+        missing: str = "error",
         class_weight: Mapping[Any, float] | str | None = None,
     ) -> None:
         self._set_parameters(locals())

@@ -21,6 +21,7 @@ from ..training.schedule import OF_SCIKIT_LEARN, Schedule
 from ..training.stopping import EarlyStopping
 from .base import Backprop
 from .defaults import AUTO, Settings
+from .gaps import Gaps
 from .prepared import FitRequest
 
 Model = TypeVar("Model", bound="Convertible")
@@ -89,7 +90,8 @@ class Convertible(Backprop):
         -------
         sklearn.neural_network.MLPClassifier or MLPRegressor, or Pipeline
             Fitted if this one is; with ``standardize=True`` then a pipeline that scales the inputs
-            before. Targets stay in their own units. Nothing is shared with it.
+            before, with ``missing="indicator"`` one that first fills them. Targets stay in their
+            own units. Nothing is shared with it.
 
         Raises
         ------
@@ -190,23 +192,46 @@ def _to_sklearn(model: Convertible) -> Any:
     if not hasattr(model, "network_"):
         return mlp
     _copy_state_to(model, mlp)
-    units = model._units
-    if units is None:
-        return mlp
-    if units.targets is not None:
+    units, steps = model._units, []
+    if model._gaps is not None:
+        steps.append(("impute", _imputer(model, model._gaps)))
+    if units is not None and units.targets is not None:
         _fold_targets(mlp, units.targets, model.out_activation_)
-    if units.inputs.is_linear:
+    if units is not None and units.inputs.is_linear:
         _fold_inputs(mlp, units.inputs)
+    elif units is not None:
+        steps.append(("scale", _scaler(units.inputs)))
+    if not steps:
         return mlp
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import FunctionTransformer
 
+    mlp.n_features_in_ = model.network_.layer_sizes[0]
     vars(mlp).pop("feature_names_in_", None)  # which an array between the two does not have
-    scaler = FunctionTransformer(units.inputs.transform, validate=True, accept_sparse=True)
     for name in ("n_features_in_", "feature_names_in_"):
         if hasattr(model, name):
-            setattr(scaler, name, copy.copy(getattr(model, name)))
-    return Pipeline([("scale", scaler), ("mlp", mlp)])
+            setattr(steps[0][1], name, copy.copy(getattr(model, name)))
+    return Pipeline([*steps, ("mlp", mlp)])
+
+
+def _scaler(scaling: Scaling) -> Any:
+    """Return scikit-learn's transformer that scales as the model does."""
+    from sklearn.preprocessing import FunctionTransformer
+
+    scaler = FunctionTransformer(scaling.transform, validate=True, accept_sparse=True)
+    scaler.n_features_in_ = len(scaling.center)
+    return scaler
+
+
+def _imputer(model: Backprop, gaps: Gaps) -> Any:
+    """Return scikit-learn's imputer that fills and marks as the model does.
+
+    Two rows make it: one of the means, and one with the gaps that are marked.
+    """
+    from sklearn.impute import SimpleImputer
+
+    rows = np.array([gaps.means, gaps.means], dtype=model.network_.dtype)
+    rows[1, gaps.features] = np.nan
+    return SimpleImputer(add_indicator=True, keep_empty_features=True).fit(rows)
 
 
 def _fold_inputs(mlp: Any, scaling: Scaling) -> None:

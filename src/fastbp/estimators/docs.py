@@ -120,6 +120,11 @@ ensemble : int or "auto", default="auto"
     side, and z of the last layer the mean of theirs. "auto" is 8 for fewer than 1,000 rows and 4
     for more, where ``hidden_layer_sizes`` and ``early_stopping`` are "auto", ``n_init`` is 1 and
     `fit` draws new weights; elsewhere 1. Not together with ``n_init``.
+missing : {"error", "indicator"}, default="error"
+    What is done where values of ``X`` are missing (NaN, None, ``pandas.NA``). "error" refuses them.
+    "indicator" takes the mean of the column's other values, and gives the network a column of 0 and
+    1 more for each feature that was missing somewhere in `fit`: see ``missing_features_``. In a
+    model that begins with `partial_fit` every feature has one, and means are running ones.
 """,
     "attributes": """
 network_ : Network
@@ -135,6 +140,9 @@ input_scaling_ : Scaling, or None
     ``standardize=False``.
 target_scaling_ : Scaling, or None
     How the targets are (``center``, ``scale``, ``inverse``); None for classes as well.
+missing_features_ : ndarray of int of shape (n_marked,), or None
+    Numbers of the features with a column that says where they are missing, in the order of these
+    columns, which follow the others in the network; None with ``missing="error"``.
 loss_curve_ : list of float
     Loss of each epoch since the weights were drawn: the mean over the epoch's rows of the
     row's loss just before its own step, a sum over outputs, in the units of the network; of an
@@ -194,6 +202,11 @@ that no value is beyond 3. `fit` takes the numbers from all rows, held out or no
 warm starts and later calls of `partial_fit`. A model that begins with `partial_fit` keeps running
 means and variances instead, of CSR matrices root mean squares. `fit` makes no scaled copy of more
 than two million values: rows are scaled where they are read.
+
+With ``missing="indicator"`` a gap counts as the mean of its column, also one in a feature that had
+none in `fit`; of CSR matrices zeros belong to it. A feature without any value is 0. Missing values
+are filled before anything is scaled, in a copy of ``X``. `sensitivity` has the features of ``X``
+only; traces and figures also show the columns of marks.
 
 Rows may be dense or sparse. float32 is computed in float32, everything else in float64; an
 array of either whose rows are contiguous is not copied, but for the rows held out. So ``X`` may be

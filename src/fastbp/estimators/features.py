@@ -29,7 +29,9 @@ NUMBERS = (float, int, np.floating, np.integer, np.bool_)  # bool is an int
 OPTIONS: dict[str, Any] = {"accept_sparse": "csr", "ensure_all_finite": False}
 
 
-def checked_features(estimator: Any, X: Any, dtype: np.dtype[Any] | None = None) -> Any:
+def checked_features(
+    estimator: Any, X: Any, dtype: np.dtype[Any] | None = None, *, allow_nan: bool = False
+) -> Any:
     """Return X as a float array or CSR matrix, without a copy where it is one.
 
     Parameters
@@ -39,6 +41,7 @@ def checked_features(estimator: Any, X: Any, dtype: np.dtype[Any] | None = None)
     X : array-like, frame or sparse matrix
     dtype : dtype, default=None
         That of the network of a fitted estimator; None takes float32 or float64 from X.
+    allow_nan : bool, default=False
 
     Raises
     ------
@@ -55,7 +58,7 @@ def checked_features(estimator: Any, X: Any, dtype: np.dtype[Any] | None = None)
         X = with_private_indices(X)
     frame = frame_of(X)
     if frame is not None:
-        return _checked_frame(estimator, X, frame, dtype)
+        return _checked_frame(estimator, X, frame, dtype, allow_nan)
     try:
         if dtype is not None:
             return validate_data(estimator, X, reset=False, dtype=dtype, **OPTIONS)
@@ -73,7 +76,9 @@ def checked_features(estimator: Any, X: Any, dtype: np.dtype[Any] | None = None)
         ) from error
 
 
-def _checked_frame(estimator: Any, X: Any, frame: Frame, dtype: np.dtype[Any] | None) -> Any:
+def _checked_frame(
+    estimator: Any, X: Any, frame: Frame, dtype: np.dtype[Any] | None, allow_nan: bool
+) -> Any:
     if dtype is not None:  # names first: without them nothing else in it means anything
         validate_data(estimator, X, reset=False, skip_check_array=True)
     is_pandas = is_pandas_frame(X)
@@ -85,8 +90,13 @@ def _checked_frame(estimator: Any, X: Any, frame: Frame, dtype: np.dtype[Any] | 
     except (TypeError, ValueError):
         checked = check_array(frame.numbers("X"), **options)  # which names the column
     if frame.has_names and not issparse(checked):
-        check_finite("X", checked, columns=frame.names)
+        check_finite("X", checked, columns=frame.names, allow_nan=allow_nan)
     return checked
+
+
+def takes_gaps(model: Any) -> bool:
+    """Whether a fitted model takes rows with NaN."""
+    return model._gaps is not None
 
 
 def has_one_row(X: Any) -> bool:
@@ -120,10 +130,10 @@ def plain_features(model: Any, X: Any) -> NDArray[Any] | None:
         names = None if names is None else names.tolist()
         array = plain_numbers(X, names, network.dtype)
         if array is not None:
-            check_finite("X", array, columns=names)
+            check_finite("X", array, columns=names, allow_nan=takes_gaps(model))
     if array is None or array.ndim != 2 or not len(array):
         return None
-    if array.shape[1] != network.layer_sizes[0]:
+    if array.shape[1] != model.n_features_in_:
         return None
     return array if array.dtype == network.dtype else as_numbers("X", array, network.dtype)
 
@@ -152,7 +162,7 @@ def named_features(model: Any, x: Any) -> NDArray[Any] | None:
         return None
     plain = plain_features(model, x)
     if plain is None and frame_of(x) is not None:
-        plain = checked_features(model, x, model.network_.dtype)
+        plain = checked_features(model, x, model.network_.dtype, allow_nan=takes_gaps(model))
     return None if plain is None else plain[0]
 
 
@@ -166,7 +176,8 @@ def _row_of_series(model: Any, x: Any) -> NDArray[Any] | None:
             return _finite_row(model, values, names)
     if found.inferred_type == "integer":  # numbers of the columns, which are no names
         return None
-    row: NDArray[Any] = checked_features(model, x.to_frame().T, model.network_.dtype)[0]
+    dtype, allow_nan = model.network_.dtype, takes_gaps(model)
+    row: NDArray[Any] = checked_features(model, x.to_frame().T, dtype, allow_nan=allow_nan)[0]
     return row
 
 
@@ -191,7 +202,7 @@ def _finite_row(model: Any, values: NDArray[Any], names: Sequence[str]) -> NDArr
     """Return a row as the network takes it."""
     with np.errstate(over="ignore"):  # infinity is found as such
         row = np.ascontiguousarray(values, dtype=model.network_.dtype)
-    check_finite("x", row[np.newaxis], columns=names)
+    check_finite("x", row[np.newaxis], columns=names, allow_nan=takes_gaps(model))
     return row
 
 

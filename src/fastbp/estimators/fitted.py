@@ -20,7 +20,8 @@ from ..training.run import History
 from ..training.stopping import Ending
 from .defaults import Settings
 from .ending import text_of_ending
-from .features import checked_features, named_features, plain_features
+from .features import checked_features, named_features, plain_features, takes_gaps
+from .gaps import INDICATOR, Gaps
 from .units import Units, check_numbers
 
 
@@ -30,6 +31,8 @@ class Fitted(BaseEstimator):
     network_: Network
     _history: History
     _units: Units | None = None
+    _gaps: Gaps | None = None
+    missing: str
     _rate: float
     _settings: Settings
     _ending: Ending | None = None
@@ -38,12 +41,19 @@ class Fitted(BaseEstimator):
     def _checked_X(self, X: Any, fitted: bool) -> Any:
         """Return X as a float array or CSR matrix, without a copy where it is one.
 
-        Whether its values are finite is left to the network.
+        Whether its values are finite is left to the network. Gaps are still NaN.
         """
         if not fitted:
-            return checked_features(self, X)
+            return _with_gaps_once(checked_features(self, X, allow_nan=self.missing == INDICATOR))
         plain = plain_features(self, X)
-        return checked_features(self, X, self.network_.dtype) if plain is None else plain
+        if plain is not None:
+            return plain
+        dtype, allow_nan = self.network_.dtype, takes_gaps(self)
+        return _with_gaps_once(checked_features(self, X, dtype, allow_nan=allow_nan))
+
+    def _filled(self, X: Any) -> Any:
+        """Return checked rows, or one, without gaps: with the columns of the network."""
+        return X if self._gaps is None else self._gaps.filled(X)
 
     def sensitivity(
         self, X: Any, *, summary: str | None = None, relative: bool = False
@@ -73,10 +83,11 @@ class Fitted(BaseEstimator):
         Network.sensitivity : The same without an estimator.
         """
         network = self._fitted_network()
-        checked_X = self._checked_X(X, fitted=True)
+        checked_X = self._filled(self._checked_X(X, fitted=True))
         if self._units is not None:
             checked_X = self._units.as_seen(checked_X)
-        return network._sensitivity(checked_X, summary, relative, self._units)
+        found = network._sensitivity(checked_X, summary, relative, self._units)
+        return found if self._gaps is None else found[..., : self.n_features_in_].copy()
 
     def _predictions(
         self, X: Any, of_outputs: Callable[[NDArray[Any]], NDArray[Any]]
@@ -101,8 +112,8 @@ class Fitted(BaseEstimator):
             try:
                 part = of_outputs(self._outputs(block))
             except ValueError:
-                if not issparse(block):
-                    check_finite("X", block, start)  # with the number of the row in X
+                if not issparse(block):  # with the number of the row in X
+                    check_finite("X", block, start, allow_nan=takes_gaps(self))
                 raise
             if result is None:
                 result = np.empty((X.shape[0], *part.shape[1:]), dtype=part.dtype)
@@ -112,6 +123,7 @@ class Fitted(BaseEstimator):
 
     def _outputs(self, X: Any) -> NDArray[Any]:
         """Return the outputs for checked rows, a block of them, in the units of the targets."""
+        X = self._filled(X)
         if self._units is None:
             return self.network_.forward(X, self.n_threads)
         check_numbers(X)
@@ -137,16 +149,19 @@ class Fitted(BaseEstimator):
 
     def _row_as_seen(self, x: Any) -> Any:
         """Return one row in the units of the network; what is no row is left for it to refuse."""
-        if self._units is None:
+        if self._units is None and self._gaps is None:
             return x
         network = self.network_
         if type(x) is not np.ndarray or x.dtype != network.dtype:
             x = as_numbers("X", x, network.dtype)
-        if x.shape[-1:] != network.layer_sizes[:1] or x.ndim > 2:
+        if x.ndim > 2 or not x.ndim:
+            return x
+        x = self._filled(x)
+        if x.shape[-1:] != network.layer_sizes[:1]:
             return x
         if not all_finite(x):
             check_finite("X", x)
-        return self._units.inputs.transform(x)
+        return x if self._units is None else self._units.inputs.transform(x)
 
     def _fitted_network(self) -> Network:
         """Return the network, or raise the NotFittedError of scikit-learn."""
@@ -185,6 +200,12 @@ class Fitted(BaseEstimator):
         """Those of the targets; None for classes, and with ``standardize=False``."""
         self._fitted_network()
         return None if self._units is None else self._units.targets
+
+    @property
+    def missing_features_(self) -> NDArray[np.intp] | None:
+        """Numbers of the inputs with a column that says where they are missing; None without."""
+        self._fitted_network()
+        return None if self._gaps is None else self._gaps.features
 
     @property
     def loss_curve_(self) -> list[float]:
@@ -278,3 +299,12 @@ class Fitted(BaseEstimator):
     def out_activation_(self) -> str:
         """Name of the activation of the output layer."""
         return self._fitted_network().out_activation
+
+
+def _with_gaps_once(X: Any) -> Any:
+    """Return X, of a CSR matrix with NaN one that has each value once."""
+    if not issparse(X) or X.has_canonical_format or not np.isnan(X.data).any():
+        return X
+    X = X.copy()
+    X.sum_duplicates()
+    return X

@@ -18,6 +18,7 @@ from .._messages import counted, level_of_caller
 from ..network.arrays import as_numbers, blocks_of, blocks_of_rows
 from ..network.frames import names_of_columns
 from .features import checked_features
+from .gaps import Gaps
 
 FAR = 10  # standard deviations of the rows trained on,
 FAR_SHARE = 0.1  # which so many of the rows held out are away in a column
@@ -84,7 +85,7 @@ def named_as_held_out() -> Iterator[None]:
         raise (TypeError if isinstance(error, TypeError) else ValueError)(text) from error
 
 
-def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> None:
+def warn_of_other_units(X: Any, checked_X: Any, held_out: Any) -> None:
     """Warn where rows held out are far from those trained on: they were not scaled alike.
 
     A pipeline scales the X that it hands on to `fit`, but not what it does not know of. Where X is
@@ -93,13 +94,11 @@ def warn_of_other_units(estimator: Any, X: Any, checked_X: Any, X_val: Any) -> N
 
     Parameters
     ----------
-    estimator : estimator
-    X, X_val : array-like
-        As `fit` was given them.
-    checked_X : ndarray or CSR matrix
-        X as an array.
+    X : array-like
+        As `fit` was given it.
+    checked_X, held_out : ndarray or CSR matrix
+        X as an array, and X_val.
     """
-    held_out = checked_like(estimator, X, X_val, checked_X.dtype)
     if not held_out.shape[0]:
         return
     with np.errstate(over="ignore", invalid="ignore"):
@@ -218,8 +217,12 @@ def _range(X: Any, column: int) -> tuple[float, float]:
     return values.min(), values.max()
 
 
-def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> Any:
+def checked_like(
+    estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any], gaps: Gaps | None = None
+) -> Any:
     """Return X_val as an array or CSR matrix, with the features of X, which `fit` was given.
+
+    Filled, if there are gaps.
 
     Whether its values are finite is left to the network.
     """
@@ -228,7 +231,8 @@ def checked_like(estimator: Any, X: Any, X_val: Any, dtype: np.dtype[Any]) -> An
     validate_data(fitted, X, skip_check_array=True)
     try:
         with named_as_held_out():
-            return checked_features(fitted, X_val, dtype)
+            checked = checked_features(fitted, X_val, dtype, allow_nan=gaps is not None)
+            return checked if gaps is None else gaps.filled(checked)
     except ValueError as error:
         text = re.sub(r"^X_val or y_val: ", "X_val: ", str(error))
         raise ValueError(text) from error

@@ -17,6 +17,7 @@ from ..training.run import History
 from ..training.schedule import OF_SCIKIT_LEARN, Schedule, check_schedule
 from ..training.stopping import EarlyStopping
 from .defaults import AUTO, Settings, n_networks_of, rate_of
+from .gaps import MISSING
 
 # Parameters that have "auto" as a value, and what else they are.
 MAY_BE_AUTO = {
@@ -60,6 +61,7 @@ class Parameters:
     n_init: int
     standardize: bool
     ensemble: int | str
+    missing: str
 
     _history: History
     _seed: int = 0  # of which units are dropped and which rows are held out
@@ -113,6 +115,7 @@ class Parameters:
                 "the two must be 1"
             )
         check_flag("standardize", self.standardize)
+        check_choice("missing", self.missing, MISSING)
         if not isinstance(self.verbose, bool):
             check_whole("verbose", self.verbose, at_least=0)
         check_flag("warm_start", self.warm_start)

@@ -121,6 +121,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         n_init: int = 1,
         standardize: bool = True,
         ensemble: int | str = "auto",
+        missing: str = "error",
     ) -> None:
         self._set_parameters(locals())
 

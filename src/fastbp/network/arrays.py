@@ -81,9 +81,14 @@ def only_item(values: Any) -> Any:
 
 
 def check_finite(
-    name: str, values: NDArray[Any], first: int = 0, columns: Sequence[Any] | None = None
+    name: str,
+    values: NDArray[Any],
+    first: int = 0,
+    columns: Sequence[Any] | None = None,
+    *,
+    allow_nan: bool = False,
 ) -> None:
-    """Raise a ValueError that names the first value that is NaN or infinite.
+    """Raise a ValueError that names the first value that is infinite, or NaN unless allowed.
 
     Reads a block of rows after the other: no temporary is larger than one, and Ctrl-C is honoured
     in between. ``first`` is what row 0 is called; ``columns`` are the names of columns, if any.
@@ -94,7 +99,8 @@ def check_finite(
             finite = _core.all_finite(block)
         else:
             finite = bool(np.isfinite(block).all())
-        odd = [] if finite else np.argwhere(~np.isfinite(block)).tolist()
+        is_odd = np.isinf if allow_nan else lambda values: ~np.isfinite(values)
+        odd = [] if finite else np.argwhere(is_odd(block)).tolist()
         if odd:  # or another thread has written numbers there in the meantime
             where, value = odd[0], block[tuple(odd[0])]
             if where:
@@ -106,7 +112,10 @@ def check_finite(
             if columns is not None:
                 column = columns[where[1]]
                 found_there = f"{value}{or_too_large} in column {column!r}, row {where[0]}"
-            way = " (for instance with sklearn.impute.SimpleImputer)" if name[0] == "X" else ""
+            way = ""
+            if name[0] in "Xx":
+                way = " (for instance with sklearn.impute.SimpleImputer)"
+                way += '; the estimators take NaN with missing="indicator"' * bool(np.isnan(value))
             raise ValueError(
                 f"{name} has NaN or infinity: {found_there}. Remove or fill such values first{way}."
             )

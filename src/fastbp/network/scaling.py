@@ -52,16 +52,17 @@ class Scaling:
 
         Parameters
         ----------
-        values : ndarray of shape (n_columns,) or (n, n_columns), or CSR matrix
+        values : ndarray of shape (n_columns,) or (n, n_columns), or sparse matrix
             Of float64 or float32.
 
         Returns
         -------
-        The same kind, of the same dtype; an array if there are centers, where zeros do not stay
+        Array or CSR matrix of the same dtype; an array if there are centers: zeros do not stay
         """
         if hasattr(values, "tocsr"):
             if self.has_centers:
                 return self.transform(values.toarray())
+            values = values.tocsr()
             center, factor = (one[values.indices] for one in self._arrays(values.dtype))
             data = _core.scaled(values.data, center, factor, self.limit)
             return type(values)((data, values.indices, values.indptr), shape=values.shape)

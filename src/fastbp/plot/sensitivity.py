@@ -86,10 +86,13 @@ class SensitivityDisplay(Display):
         """
         network_of(estimator)
         names = names_of(estimator)
+        n_features = getattr(estimator, "n_features_in_", len(names.features))  # without marks
         display = cls(
             mean=estimator.sensitivity(X, summary="mean", relative=relative),
             mean_absolute=estimator.sensitivity(X, summary="mean_absolute", relative=relative),
-            feature_names=[name_of_feature(name, k) for k, name in enumerate(names.features)],
+            feature_names=[
+                name_of_feature(name, k) for k, name in enumerate(names.features[:n_features])
+            ],
             output_names=_outputs(estimator, names.outputs),
             relative=relative,
             max_features=max_features,

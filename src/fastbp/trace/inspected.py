@@ -183,11 +183,21 @@ class RowSubset:
 def names_of(model: Any) -> Names:
     """Return the names of a model's inputs and outputs."""
     sizes = network_of(model).layer_sizes
-    features = getattr(model, "feature_names_in_", range(sizes[0]))
+    numbers = range(getattr(model, "n_features_in_", sizes[0]))
+    features = [*getattr(model, "feature_names_in_", numbers), *_names_of_marks(model)]
     outputs = getattr(model, "classes_", range(sizes[-1]))
     if len(outputs) > sizes[-1]:  # one output for two classes: the probability of the second
         outputs = outputs[-1:]
     return Names(tuple(map(str, features)), tuple(map(str, outputs)))
+
+
+def _names_of_marks(model: Any) -> list[str]:
+    """Return what the columns of an estimator that say where values are missing are called."""
+    marked = getattr(model, "missing_features_", None)
+    if marked is None:
+        return []
+    known = getattr(model, "feature_names_in_", None)
+    return [f"{f'x[{k}]' if known is None else known[k]} missing" for k in marked]
 
 
 def _with_names_of_targets(names: Names, y: Any) -> Names:

@@ -127,7 +127,7 @@ def _row_in_the_middle(model: Any) -> tuple[Any, Row]:
     inputs = getattr(model, "input_scaling_", None)
     targets = getattr(model, "target_scaling_", None)
     n_in = model.layer_sizes[0] if of_network else model.n_features_in_
-    x: Any = np.zeros((1, n_in)) if inputs is None else inputs.center[np.newaxis]
+    x: Any = np.zeros((1, n_in)) if inputs is None else inputs.center[np.newaxis, :n_in]
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         import pandas as pd
