@@ -32,7 +32,7 @@ from .kept_rows import KeptRows
 from .layers import Layers
 from .online import OnlineLoop
 from .rows import Rows, can_shuffle, shuffle, unlock_generators
-from .scaling import moments_with_row, scaled, spread_of
+from .scaling import bounded_row, moments_with_row, scaled, spread_of
 from .training import CompiledSolver, EpochRun, forward_all
 from .workspaces import Workspace
 
@@ -61,6 +61,7 @@ __all__ = [
     "apply_activation",
     "apply_derivative",
     "available_isas",
+    "bounded_row",
     "built_isas",
     "can_shuffle",
     "compiler",

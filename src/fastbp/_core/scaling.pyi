@@ -14,6 +14,15 @@ def moments_with_row(
     high: NDArray[np.float64],
     x: NDArray[Any],
 ) -> NDArray[np.float64]: ...
+def bounded_row(
+    weight: float,
+    mean: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    x: NDArray[Any],
+    most: float,
+) -> NDArray[Any]: ...
 def spread_of(
     weight: float,
     mean: NDArray[np.float64],

@@ -70,6 +70,38 @@ def moments_with_row(double weight, cnp.ndarray mean not None, cnp.ndarray squar
     return out
 
 
+def bounded_row(double weight, cnp.ndarray mean not None, cnp.ndarray squares not None,
+                cnp.ndarray low not None, cnp.ndarray high not None, cnp.ndarray x not None,
+                double most):
+    """A row x, in which values farther from the rows before than all of them come nearer.
+
+    No value is more than ``most`` standard deviations from the mean of these rows, whose moments
+    are those of `moments_with_row`, unless one of them was as far; a column of one value is left
+    alone. Returns x itself if there are none, else a new array of float64.
+    """
+    cdef Py_ssize_t i, n = mean.shape[0]
+    cdef const double *mean_at = <const double *> cnp.PyArray_DATA(mean)
+    cdef const double *squares_at = <const double *> cnp.PyArray_DATA(squares)
+    cdef const double *low_at = <const double *> cnp.PyArray_DATA(low)
+    cdef const double *high_at = <const double *> cnp.PyArray_DATA(high)
+    cdef cnp.ndarray out = x
+    cdef double value, spread, nearest
+    for i in range(n):
+        value = real_at(cnp.PyArray_DATA(x), i, x.itemsize)
+        if low_at[i] <= value <= high_at[i]:
+            continue
+        spread = spread_of_column(squares_at[i] / weight, mean_at[i], low_at[i], high_at[i], False)
+        if spread == INFINITY:
+            continue
+        nearest = max(min(value, max(high_at[i], mean_at[i] + most * spread)),
+                      min(low_at[i], mean_at[i] - most * spread))
+        if nearest != value:
+            if out is x:
+                out = x.astype(np.float64)
+            (<double *> cnp.PyArray_DATA(out))[i] = nearest
+    return out
+
+
 def spread_of(double weight, cnp.ndarray mean not None, cnp.ndarray squares not None,
               cnp.ndarray low not None, cnp.ndarray high not None, bint looks_for_pairs):
     """Standard deviation of each column; of one that has two values only how far apart they are.

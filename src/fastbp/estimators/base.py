@@ -183,6 +183,9 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
     def _join(self, best: list[Restart]) -> Restart:
         """Keep the networks that were trained, joined into one."""
         network = joined_network([one.network for one in best])
+        constant = None if self._units is None else self._units.constant
+        if constant is not None and not self.warm_start:  # met exactly: z is 0
+            network.weights[-1][:, constant] = network.biases[-1][constant] = 0
         history = joined_history([one.history for one in best])
         run = dataclasses.replace(best[0], network=network, history=history)
         if any(one.ending == "diverged" for one in best):
@@ -268,7 +271,9 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             if not (fits and all_finite(row)):
                 return False
             units = units.with_row(row, target)
-            row, target = units.row(row), units.target(target)
+            network = prepared.network
+            target = units.within_reach(network, row, units.target(target))
+            row = units.row(row)
         loss = prepared.network._run_row(row, target, prepared.solver, rate)
         if loss is None:
             return False
@@ -333,8 +338,6 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         if encoded.sample_weight is not None and not request.incremental:
             warn_of_small_weights(encoded.sample_weight)
         units, in_own_units = self._units_for(checked_X, encoded, request), encoded.targets
-        if units is not None:
-            encoded = dataclasses.replace(encoded, targets=units.scaled_targets(encoded.targets))
         settings = self._settings_for(hidden, checked_X, request)
         layer_sizes = (checked_X.shape[1], *settings.hidden_layer_sizes, encoded.n_outputs)
         if request.warm_start:
@@ -343,6 +346,11 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             random = check_random_state(self.random_state)
             network = self._new_network(layer_sizes, encoded, checked_X.dtype, random)
             seed = copy.deepcopy(random).randint(2**31 - 1)  # random itself goes on as ever
+        if units is not None:
+            targets = units.targets_of_fit(encoded.targets)
+            if request.incremental:
+                targets = units.within_reach(network, checked_X, units.scaled_targets(in_own_units))
+            encoded = dataclasses.replace(encoded, targets=targets)
         data = self._training_data(network, checked_X, encoded, request, seed, units, settings)
         if request.held_out is not None:
             X_val = checked_like(self, X, request.held_out.X, network.dtype, gaps)
@@ -514,7 +522,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
             own = self._validation_targets(held_out.y, weights, encoded)
             if units is not None:
-                own = dataclasses.replace(own, targets=units.scaled_targets(own.targets))
+                own = dataclasses.replace(own, targets=units.targets_of_fit(own.targets))
                 X_val = units.as_seen(X_val)
             return self._validation(network, X_val, own, units, settings)
 
@@ -582,6 +590,8 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             units = units.with_rows(checked_X, encoded.targets, encoded.sample_weight)
         trace = units.trace(checked_X, encoded.targets) if one_row else None
         targets = units.scaled_targets(encoded.targets)
+        if one_row:
+            targets = units.within_reach(self.network_, checked_X, targets)
         scaled_X = units.inputs.transform(checked_X)
         return scaled_X, dataclasses.replace(encoded, targets=targets), trace
 

@@ -200,8 +200,9 @@ mean square of the values that are not zero, without a mean. A constant column b
 of this is bounded by ``t / sqrt(1 + (t / 3)**2)`` (Holzmüller, Grinsztajn and Steinwart, 2024), so
 that no value is beyond 3. `fit` takes the numbers from all rows, held out or not, and they stay for
 warm starts and later calls of `partial_fit`. A model that begins with `partial_fit` keeps running
-means and variances instead, of CSR matrices root mean squares. `fit` makes no scaled copy of more
-than two million values: rows are scaled where they are read.
+means and variances instead, of CSR matrices root mean squares; in means and variances a value more
+than 20 standard deviations beyond all rows before counts as just that far. `fit` makes no scaled
+copy of more than two million values: rows are scaled where they are read.
 
 With ``missing="indicator"`` a gap counts as the mean of its column, also one in a feature that had
 none in `fit`; of CSR matrices zeros belong to it. A feature without any value is 0. Missing values

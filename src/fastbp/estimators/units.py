@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,12 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from .. import _core
+from .._messages import counted, level_of_caller
+from ..network import Network
 from ..network.arrays import check_finite
 from ..network.scaling import (
+    FAR,
+    FEW,
     LIMIT,
     Moments,
     NonzeroMoments,
@@ -20,9 +25,15 @@ from ..network.scaling import (
     UnitsTrace,
     quantiles,
     scaling_of_columns,
+    squeezed_by_few,
 )
 from .csr import to_csr_if_sparse
 
+# Losses whose steps grow with the error. In scaled units: what a target, or in a stream an error,
+# counts as at most, where a few are so much larger that they, or their steps, would ruin the rest.
+GROWING = ("squared_error", "poisson")
+MOST_ERROR = float(FAR)
+RUINOUS = 50.0  # standard deviations from the mean, where the others have not lost their spread
 MAX_KEPT = 2**21  # values of scaled rows that are kept, since each epoch reads them
 AnyMoments = Moments | NonzeroMoments
 NORMAL_DEVIATION = math.sqrt(math.pi / 2)  # standard deviations in a mean absolute deviation
@@ -42,6 +53,10 @@ class Units:
         Of the inputs: infinity for a linear model.
     moments : pair of Moments and (Moments or None), or None
         Of inputs and targets, where partial_fit keeps them up.
+    most : ndarray of float64 of shape (n_outputs,), or None
+        What a scaled target of a fit counts as at most; None for no limit.
+    constant : ndarray of bool of shape (n_outputs,), or None
+        Of which outputs all targets of a fit are equal.
     """
 
     inputs: Scaling
@@ -49,6 +64,8 @@ class Units:
     loss: str = "log_loss"
     limit: float = LIMIT
     moments: tuple[AnyMoments, Moments | None] | None = None
+    most: NDArray[np.float64] | None = None
+    constant: NDArray[np.bool_] | None = None
 
     def as_seen(self, X: Any) -> Any:
         """Return X as an array, if it is a CSR matrix whose zeros do not stay zeros."""
@@ -99,10 +116,11 @@ class Units:
         if self.moments is None:
             return self
         inputs, of_targets = self.moments
-        inputs = inputs.updated(X, weights)
+        update = inputs.updated if isinstance(inputs, NonzeroMoments) else inputs.updated_by_call
+        inputs = update(X, weights)
         if of_targets is not None:
             columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
-            of_targets = of_targets.updated(columns, weights)
+            of_targets = of_targets.updated_by_call(columns, weights)
         return _running(inputs, of_targets, self.loss, self.limit)
 
     def scaled_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
@@ -112,6 +130,42 @@ class Units:
         columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
         center, scale = self.targets.center, self.targets.scale
         return ((columns - center) / scale).reshape(targets.shape)
+
+    def targets_of_fit(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Return `scaled_targets`, those far beyond all others as far as `most` says."""
+        scaled = self.scaled_targets(targets)
+        if self.most is None:
+            return scaled
+        return np.clip(scaled, *(side if scaled.ndim > 1 else side[0] for side in self._sides()))
+
+    def _sides(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        assert self.most is not None
+        return -self.most, self.most
+
+    def within_reach(self, network: Network, X: Any, targets: Any) -> Any:
+        """Return scaled targets of a stream, of which errors, and so steps, are not beyond all.
+
+        Parameters
+        ----------
+        network : Network
+            As it is before the step.
+        X : ndarray of shape (n_features,) or (n, n_features), or CSR matrix
+            One row for one target; not scaled.
+        targets : float, or ndarray of shape (n_outputs,), (n,) or (n, n_outputs)
+        """
+        if self.targets is None or self.loss not in GROWING:
+            return targets
+        if isinstance(targets, float):
+            if abs(targets) <= MOST_ERROR:
+                return targets
+            output = float(network.forward(self.inputs.transform(X))[0])
+            return min(max(targets, output - MOST_ERROR), output + MOST_ERROR)
+        far = np.abs(targets) > MOST_ERROR
+        if not far.any():
+            return targets
+        outputs = network.forward(self.inputs.transform(X)).reshape(targets.shape)
+        near = np.clip(targets, outputs - MOST_ERROR, outputs + MOST_ERROR)
+        return np.where(far, near, targets)
 
     def outputs(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return outputs, (n, n_outputs) or (n_outputs,), in the units of the targets."""
@@ -139,7 +193,14 @@ def units_of(
         inputs = NonzeroMoments.of_nothing(X.shape[1]).updated(as_csr).scaling(limit)
     else:
         inputs = scaling_of_columns(X, weights, limit)
-    return Units(inputs, scaling_of_targets(targets, weights, loss), loss, limit)
+    scaling = scaling_of_targets(targets, weights, loss)
+    if scaling is None:
+        return Units(inputs, None, loss, limit)
+    columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
+    counted = columns if weights is None else columns[weights > 0]
+    constant = (counted == counted[:1]).all(axis=0)
+    most = _most_of_targets(columns, weights, scaling, warns=loss in GROWING)
+    return Units(inputs, scaling, loss, limit, None, most, constant)
 
 
 def running_units(
@@ -180,15 +241,64 @@ def scaling_of_targets(
     if loss == "log_loss":
         return None
     y = np.asarray(targets, np.float64).reshape(len(targets), -1)
-    if loss == "squared_error":
+    if loss in GROWING:
         moments = Moments.of_nothing(y.shape[1]).updated(y, weights)
-        return Scaling(moments.mean, _without_infinities(moments.deviation()))
+        center, scale = moments.mean.copy(), _without_infinities(moments.deviation())
+    else:
+        center = np.array([quantiles(column, (0.5,), weights)[0] for column in y.T])
+        spread = np.average(np.abs(y - center), axis=0, weights=weights) * NORMAL_DEVIATION
+        scale = np.where(spread > 0, spread, 1.0)
+    for k, column in enumerate(y.T):
+        middle = squeezed_by_few(column, scale[k], weights)
+        if middle is not None:
+            center[k], scale[k] = middle
+            if loss == "poisson":
+                near = np.abs(column - center[k]) <= RUINOUS * scale[k]
+                own = None if weights is None else weights[near]
+                center[k] = np.average(column[near], weights=own)
+        if (column == column[0]).all():
+            center[k] = column[0]  # to the bit
     if loss == "poisson":
-        mean = np.average(y, axis=0, weights=weights)
-        return Scaling(np.zeros(y.shape[1]), np.where(mean > 0, mean, 1.0))
-    center = np.array([quantiles(column, (0.5,), weights)[0] for column in y.T])
-    spread = np.average(np.abs(y - center), axis=0, weights=weights) * NORMAL_DEVIATION
-    return Scaling(center, np.where(spread > 0, spread, 1.0))
+        return Scaling(np.zeros(y.shape[1]), np.where(center > 0, center, 1.0))
+    return Scaling(center, scale)
+
+
+def _most_of_targets(
+    y: NDArray[np.float64], weights: NDArray[np.float64] | None, scaling: Scaling, *, warns: bool
+) -> NDArray[np.float64] | None:
+    """Return what scaled targets, of y (n, n_outputs), count as at most: the largest other one."""
+    most = np.full(y.shape[1], math.inf)
+    for k, column in enumerate(y.T):
+        center, scale = scaling.center[k], scaling.scale[k]
+        sizes = np.abs(column - center) / scale
+        far = sizes > RUINOUS
+        if not far.any() or np.count_nonzero(far) > max(1, FEW * len(y)):
+            continue
+        most[k] = sizes[~far].max(initial=1)
+        if weights is not None:
+            far &= weights > 0
+        if warns and far.any():
+            sizes = np.where(far, sizes, 0)
+            row, n_others = int(sizes.argmax()), int(np.count_nonzero(far)) - 1
+            counts_as = center + math.copysign(most[k] * scale, y[row, k] - center)
+            _warn_of_huge_target(y[:, k], row, k if y.shape[1] > 1 else None, n_others, counts_as)
+    return most if np.isfinite(most).any() else None
+
+
+def _warn_of_huge_target(
+    y: NDArray[np.float64], row: int, output: int | None, n_others: int, counts_as: float
+) -> None:
+    where = f"y[{row}]" if output is None else f"y[{row}, {output}]"
+    others = f" (and {counted(n_others, 'other target')} are as far away)" if n_others else ""
+    lower, upper = quantiles(y, (0.25, 0.75))
+    warnings.warn(
+        f"{where} is {y[row]:.4g}{others}, but half of all targets lie between {lower:.4g} and "
+        f"{upper:.4g}. It would decide the units and the steps of all others, so it counts as "
+        f"{counts_as:.4g} in training. If it is an error, correct it or leave the row out. If not, "
+        "train on a function of y, such as its logarithm "
+        '(sklearn.compose.TransformedTargetRegressor), or with loss="absolute_error".',
+        stacklevel=level_of_caller(),
+    )
 
 
 def _without_infinities(scale: NDArray[np.float64]) -> NDArray[np.float64]:

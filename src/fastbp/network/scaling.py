@@ -17,6 +17,9 @@ TINY = 1e-150  # numbers that are smaller have no squares
 LIMIT = 3.0  # of scaled inputs: RealMLP's (Holzmüller, Grinsztajn and Steinwart, 2024)
 FAR = 10  # standard deviations from the mean: beyond it a column may have a few values that are
 SQUEEZED = 20  # so large that so many times the spread of its middle half is a standard deviation
+FEW = 0.01  # share of the rows, or one row
+ENOUGH = 10  # rows, from which on one more that is far from them all counts as less far
+FARTHEST = 20  # standard deviations from the mean, which it counts as
 ROWS_LOOKED_AT = 10_000
 NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
 
@@ -146,6 +149,25 @@ class Moments:
             moments = moments._with_block(values[start:stop], part)
         return moments
 
+    def updated_by_call(
+        self, values: NDArray[Any], weights: NDArray[np.float64] | None = None
+    ) -> Moments:
+        """Return `updated`, but a few values that are huge beside those before count as less.
+
+        Else one of them makes all others alike for as long as the stream lasts.
+        """
+        if self.weight < ENOUGH:
+            bounds = _bounds_of_few(values, weights)
+        else:
+            reach = FARTHEST * self.deviation()
+            bounds = self.mean - reach, self.mean + reach
+        low, high = np.minimum(bounds[0], self.low), np.maximum(bounds[1], self.high)
+        far = (values < low) | (values > high)
+        few = far.sum(axis=0) <= max(1, FEW * len(values))
+        if (far & few).any():
+            values = np.where(far & few, np.clip(values, low, high), values)
+        return self.updated(values, weights)
+
     def _with_block(self, block: NDArray[Any], weights: NDArray[np.float64] | None) -> Moments:
         if weights is not None:
             block, weights = block[weights > 0], weights[weights > 0]
@@ -169,6 +191,8 @@ class Moments:
     def with_row(self, x: NDArray[Any]) -> Moments:
         """Return the moments with one row more, (n_columns,), of weight 1: in a microsecond."""
         own = self.weight, self.mean, self.squares, self.low, self.high
+        if self.weight >= ENOUGH:
+            x = _core.bounded_row(*own, x, FARTHEST)
         return Moments(self.weight + 1, *_core.moments_with_row(*own, x))
 
     def deviation(self) -> NDArray[np.float64]:
@@ -275,14 +299,57 @@ def scaling_of_columns(
     moments = Moments.of_nothing(X.shape[1]).updated(X, weights)
     center, scale = moments.mean.copy(), moments.spread()
     farthest = np.maximum(moments.high - center, center - moments.low)
-    some = np.linspace(0, len(X) - 1, min(len(X), ROWS_LOOKED_AT)).astype(np.intp)
-    of_some = None if weights is None else weights[some]
-    for column in np.flatnonzero(farthest > FAR * scale):
-        lower, median, upper = quantiles(X[some, column], (0.25, 0.5, 0.75), of_some)
-        middle = (upper - lower) / NORMAL_QUARTILES
+    far = min(FAR, 0.5 * math.sqrt(len(X)))  # one of n is at most the root of n - 1 away
+    for column in np.flatnonzero(farthest > far * moments.deviation()):
+        median, middle = middle_of(X[:, column], weights)
         if 0 < SQUEEZED * middle < scale[column]:
             center[column], scale[column] = median, middle
     return Scaling(center, scale, limit)
+
+
+def middle_of(
+    values: NDArray[Any], weights: NDArray[np.float64] | None = None
+) -> tuple[float, float]:
+    """Return the median of values (n,), of some of them, and the deviation of their middle half."""
+    some = np.linspace(0, len(values) - 1, min(len(values), ROWS_LOOKED_AT)).astype(np.intp)
+    of_some = None if weights is None else weights[some]
+    if of_some is not None and not of_some.any():
+        return 0.0, 0.0
+    lower, median, upper = quantiles(values[some], (0.25, 0.5, 0.75), of_some)
+    return median, (upper - lower) / NORMAL_QUARTILES
+
+
+def squeezed_by_few(
+    values: NDArray[np.float64], scale: float, weights: NDArray[np.float64] | None = None
+) -> tuple[float, float] | None:
+    """Return `middle_of` values (n,) if a few huge ones, and no more, make their scale; else None.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+    scale : float
+        By which they would be divided.
+    weights : ndarray of shape (n,), or None
+    """
+    median, middle = middle_of(values, weights)
+    if not 0 < SQUEEZED * middle < scale:
+        return None
+    n_far = np.count_nonzero(np.abs(values - median) > FAR * middle)
+    return (median, middle) if n_far <= max(1, FEW * len(values)) else None
+
+
+def _bounds_of_few(
+    values: NDArray[Any], weights: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the least and the most that values (n, n_columns) count as: infinite for most."""
+    low, high = np.full((2, values.shape[1]), math.inf)
+    if len(values) >= ENOUGH:
+        scaling = scaling_of_columns(values, weights)
+        moments = Moments.of_nothing(values.shape[1]).updated(values, weights)
+        squeezed = scaling.scale < moments.spread() / SQUEEZED
+        reach = np.where(squeezed, FARTHEST * scaling.scale, math.inf)
+        return scaling.center - reach, scaling.center + reach
+    return -low, high
 
 
 def quantiles(
