@@ -151,7 +151,8 @@ loss_curve_ : list of float
     some more: a stream does not make the model grow.
 history_ : dict of str to list
     Of the epochs of `fit`, as columns that a DataFrame takes: ``epoch``, ``loss``,
-    ``validation_loss``, ``validation_score``, ``learning_rate`` and ``seconds``.
+    ``validation_loss``, ``validation_score``, ``learning_rate``, ``gradient_norm`` (of the mean
+    gradient that the epoch's steps followed) and ``seconds``.
 learning_rate_ : float
     What ``learning_rate_init`` stood for.
 convergence_ : str

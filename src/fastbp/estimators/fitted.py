@@ -221,9 +221,16 @@ class Fitted(BaseEstimator):
         """Epochs of `fit` since the weights were drawn, as columns that a DataFrame takes.
 
         ``epoch``, from 1; ``loss``; ``validation_loss`` and ``validation_score`` of held-out rows,
-        NaN where they were not looked at; ``learning_rate`` at its beginning; ``seconds`` that it
-        took. Losses are those of standardized targets. Of an ensemble means, and the sum of the
-        seconds.
+        NaN where they were not looked at; ``learning_rate`` at its beginning; ``gradient_norm``;
+        ``seconds`` that it took. Losses are those of standardized targets. Of an ensemble means,
+        and the sum of the seconds.
+
+        ``gradient_norm`` is the Euclidean norm of the change of all parameters in the epoch,
+        divided by the sum of the learning rates of its steps. With SGD that is the norm of the mean
+        of the gradients that the steps followed, each at the weights of its step, penalty included;
+        with momentum it is multiplied by ``1 - momentum``; with the other solvers it is the norm of
+        the mean step at a rate of 1. Short epochs that ran together have that of all of them.
+        It is NaN where networks of ``n_init`` were trained side by side, and where one diverged.
         """
         check_is_fitted(self)
         return self._history.table()

@@ -68,11 +68,11 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
     Targets are scaled by their mean and standard deviation for the squared error. The losses by
     absolute values ("absolute_error", "huber", "quantile") take the median, and ``sqrt(pi / 2)``
     times the mean absolute difference from it, which is the standard deviation of a normal
-    distribution; "poisson" divides by the mean. Each output has its own. Where a few huge targets (1 %
-    at most, or one) make the deviation more than 20 times that of the middle half, the median and
-    quartiles are taken, and the huge ones count as the largest of the others: `fit` warns and names
-    the row. In `partial_fit` a target of more than 10 deviations takes a step as if the error were
-    10. Constant targets are predicted exactly.
+    distribution; "poisson" divides by the mean. Each output has its own. Where a few huge targets
+    (1 % at most, or one) make the deviation more than 20 times that of the middle half, the median
+    and quartiles are taken, and the huge ones count as the largest of the others: `fit` warns and
+    names a row. In `partial_fit` a target of more than 10 deviations takes a step as if the error
+    were 10. Constant targets are predicted exactly.
 
     Examples
     --------

@@ -185,6 +185,8 @@ def joined_history(histories: Sequence[History]) -> History:
     joined.rates, joined.seconds = list(longest.rates), list(longest.seconds)
     if all(len(one.seconds) == n_epochs for one in histories):
         joined.seconds = np.sum([one.seconds for one in histories], axis=0).tolist()
+    if all(len(one.gradient_norms) == n_epochs for one in histories):
+        joined.gradient_norms = np.mean([one.gradient_norms for one in histories], axis=0).tolist()
     looks = [history for history in histories if history.validation_epochs]
     if looks:
         most = max(looks, key=lambda history: len(history.validation_epochs))

@@ -102,11 +102,15 @@ def train_epochs(
                 max_epochs = min(max_epochs, next_look - (max_iter - left))
             if best is not None:
                 best.begin(epochs)
+            parameters = None if is_call else network._arena.values.copy()
             begin = time.perf_counter()
             if hook is not None:
                 losses = [hook(network, epochs.shuffled())]
             else:
                 losses = network._runner.run(epochs, 1 if is_observed else max_epochs)
+            norm = math.nan
+            if parameters is not None and math.isfinite(losses[-1]):
+                norm = gradient_norm(network._arena.values - parameters, epochs, len(losses))
             if best is not None:
                 best.note(losses)
             if not math.isfinite(losses[-1]):
@@ -118,7 +122,7 @@ def train_epochs(
             if is_call:
                 history.add_call(losses[0], len(order))
             else:
-                history.add(losses, len(order), _rates_of(rates, losses, len(order)), seconds)
+                history.add(losses, len(order), _rates_of(rates, losses, len(order)), seconds, norm)
             left -= len(losses)
             is_look = left == 0 or max_iter - left >= next_look
             if validation is not None and is_look:
@@ -148,6 +152,30 @@ def train_epochs(
 def _rates_of(rates: Rates, losses: list[float], n_rows: int) -> list[float]:
     """Return the learning rates that these epochs began with."""
     return [rates.of(k * n_rows) for k in range(len(losses))]
+
+
+def gradient_norm(change: NDArray[Any], epochs: Epochs, n_epochs: int) -> float:
+    """Return the norm of the mean gradient that the steps of some epochs have followed.
+
+    Of their change of all parameters, divided by the sum of the learning rates of all steps. So it
+    costs next to nothing; gradients are those of each step at its own parameters, penalty included.
+    With momentum, whose steps are that much longer, times ``1 - momentum``. Of solvers that scale
+    each gradient it is the norm of the mean step at a rate of 1.
+
+    Parameters
+    ----------
+    change : ndarray
+        Of all parameters, in these epochs.
+    epochs : Epochs
+    n_epochs : int
+    """
+    n_rows, solver = len(epochs.order), epochs.solver
+    every = n_rows if epochs.rates is None else min(epochs.rates.every, n_rows)
+    rows = np.full(-(-n_rows // every), every)
+    rows[-1] = n_rows - every * (len(rows) - 1)
+    total = float((epochs.learning_rates(n_epochs) @ -(-rows // solver.batch_size)).sum())
+    momentum = solver.momentum if solver.rule.is_linear else 0.0
+    return float(np.linalg.norm(change.astype(np.float64))) / total * (1 - momentum)
 
 
 def _judged(loss: float, validation: Validation | None, history: History) -> float:

@@ -38,6 +38,8 @@ class History:
     rates, seconds : list of float
         Learning rate at the beginning of each epoch of `fit`, and how long it took: one of several
         that ran together its share. NaN where that is not known.
+    gradient_norms : list of float
+        Of these epochs, see `gradient_norm`; those that ran together have one.
     validation_losses, validation_scores : list of float
         After each epoch for which there were held-out rows, on these.
     validation_epochs : list of int
@@ -53,6 +55,7 @@ class History:
     gaps: dict[int, int] = dataclasses.field(default_factory=dict)
     rates: list[float] = dataclasses.field(default_factory=list, compare=False)
     seconds: list[float] = dataclasses.field(default_factory=list, compare=False)
+    gradient_norms: list[float] = dataclasses.field(default_factory=list, compare=False)
     validation_losses: list[float] = dataclasses.field(default_factory=list)
     validation_scores: list[float] = dataclasses.field(default_factory=list)
     validation_epochs: list[int] = dataclasses.field(default_factory=list)
@@ -76,12 +79,14 @@ class History:
         n_rows: int,
         rates: list[float] | None = None,
         seconds: float = math.nan,
+        gradient_norm: float = math.nan,
     ) -> None:
         """Note epochs of so many rows each, which took so long together."""
         self.loss_curve += losses
         n = len(losses)
         self.rates += rates or [math.nan] * n
         self.seconds += [seconds / max(n, 1)] * n
+        self.gradient_norms += [gradient_norm] * n
         self.n_kept = len(self.loss_curve)
         self._count(losses, n_rows)
 
@@ -126,6 +131,7 @@ class History:
             "validation_loss": [math.nan if k is None else self.validation_losses[k] for k in at],
             "validation_score": [math.nan if k is None else self.validation_scores[k] for k in at],
             "learning_rate": list(self.rates),
+            "gradient_norm": list(self.gradient_norms),
             "seconds": list(self.seconds),
         }
 
