@@ -35,6 +35,7 @@ from ..training.run import History, Restart
 from ..training.stopping import Score, Validation
 from .callbacks import CallbackNotifier, CallbackSupport, notified_fit, with_callbacks
 from .csr import to_csr_if_sparse
+from .dead import dead_units
 from .defaults import MIN_ROWS_TO_HOLD_OUT, Settings, settings_of
 from .features import has_one_row, named_features, plain_features
 from .fitted import Fitted
@@ -173,6 +174,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
                 )
         finally:
             best = [group[best_of(group)] for group in groups]
+            self._dead = dead_units([one.network for one in best], data)
             run = self._join([one for one in best if one.history.loss_curve] or best[:1])
             if not warm_start:
                 restarts = [one for group in groups for one in group]
@@ -377,6 +379,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             self._seed = seed
             self._n_joined = 1
         self._units, self._settings, self._ending = units, settings, None
+        self._dead = []
         self._gaps = gaps
         self._rate = self._initial_rate(is_fit=not request.incremental)
         self._history.begin_call()

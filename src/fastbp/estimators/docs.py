@@ -156,7 +156,11 @@ history_ : dict of str to list
 learning_rate_ : float
     What ``learning_rate_init`` stood for.
 convergence_ : str
-    Why the last `fit` ended, and of which epoch the weights are.
+    Why the last `fit` ended, and of which epoch the weights are; whether the loss still fell as it
+    did at first, and a tenth or more of a layer's units are dead.
+dead_units_ : list of int
+    How many units of each hidden layer gave 0 for all of up to 500 rows after `fit`; of layers of
+    ReLU, up to the first other one. `fit` warns where these are more than nine tenths of a layer.
 diverged_ : bool
     Whether training diverged in the last epoch. `fit` then keeps the weights of the best epoch, or
     the initial ones if those are better (with ``early_stopping``, those of the best score), and

@@ -9,9 +9,19 @@ from ..training.run import History
 from ..training.stopping import Ending
 from .defaults import Settings
 
+WORTH_SAYING = 0.1  # share of a layer's units that are dead
 
-def text_of_ending(ending: Ending | None, settings: Settings, history: History) -> str:
-    """Return why a fit ended, and of which epoch the weights are, as a sentence or two."""
+
+def text_of_ending(
+    ending: Ending | None,
+    settings: Settings,
+    history: History,
+    dead: list[tuple[int, int]] | None = None,
+) -> str:
+    """Return why a fit ended, and of which epoch the weights are, as a few sentences.
+
+    ``dead`` has, layer by layer, how many of how many units are.
+    """
     n_epochs = history.n_epochs - history.n_before
     if ending is None and settings.is_fit:
         return f"Training was interrupted after {counted(n_epochs, 'epoch')}."
@@ -26,7 +36,16 @@ def text_of_ending(ending: Ending | None, settings: Settings, history: History) 
         "stopped": f"A callback ended training after {counted(n_epochs, 'epoch')}.",
         "diverged": f"Training diverged in epoch {n_epochs}.",
     }
-    return f"{reasons[ending]} {_kept(ending, settings, history)}"
+    sentences = [reasons[ending], _kept(ending, settings, history)]
+    if ending == "max_iter" and history.falls_as_at_first:
+        sentences.append(
+            "The loss still fell as it did at first: a larger learning rate, or more epochs, "
+            "would have led further."
+        )
+    for layer, (n_dead, n) in enumerate(dead or [], start=1):
+        if n_dead >= WORTH_SAYING * n:
+            sentences.append(f"{n_dead} of {counted(n, 'unit')} of hidden layer {layer} are dead.")
+    return " ".join(sentences)
 
 
 def _judged(settings: Settings) -> str:

@@ -36,6 +36,7 @@ class Fitted(BaseEstimator):
     _rate: float
     _settings: Settings
     _ending: Ending | None = None
+    _dead: list[tuple[int, int]] = []  # noqa: RUF012  # units of each layer, and all of it
     n_features_in_: int
 
     def _checked_X(self, X: Any, fitted: bool) -> Any:
@@ -239,7 +240,13 @@ class Fitted(BaseEstimator):
     def convergence_(self) -> str:
         """Why the last `fit` ended, and of which epoch the weights are."""
         check_is_fitted(self)
-        return text_of_ending(self._ending, self._settings, self._history)
+        return text_of_ending(self._ending, self._settings, self._history, self._dead)
+
+    @property
+    def dead_units_(self) -> list[int]:
+        """How many ReLU units of each hidden layer were 0 for all rows looked at after `fit`."""
+        check_is_fitted(self)
+        return [n_dead for n_dead, _ in self._dead]
 
     @property
     def learning_rate_(self) -> float:

@@ -20,6 +20,7 @@ from ..network.arrays import blocks_of
 from ..network.data import as_rows, dense_rows
 from ..training.run import Restart
 from ..training.schedule import goes_to_the_end
+from .defaults import AUTO
 from .prepared import TrainingData
 
 ROWS_LOOKED_AT = 1000
@@ -29,6 +30,7 @@ LARGE_TOL = 0.01  # of the loss of a constant prediction
 # as far away. The other losses grow as that, not as its square.
 GROWN = {"squared_error": 1e6, "poisson": 1e6}
 GROWN_OTHERS = 1e3
+UP_TO_THE_END = ("constant", "cosine")  # schedules with which a rate counts in most epochs
 SCALE_X = "sklearn.preprocessing.StandardScaler"
 SCALE_Y = "sklearn.compose.TransformedTargetRegressor"
 SCALE = f"scale inputs and targets (for instance with {SCALE_X} and {SCALE_Y})"
@@ -36,6 +38,7 @@ LARGE = 10.0  # root mean square of a column, or of targets, from which on scali
 LARGE_PENALTY = 0.1  # beside the targets: then it is much of what moves the weights
 LARGE_DECAY = 0.1  # share of a weight that the penalty takes off it in a step
 LARGE_MOMENTUM = 0.9
+MOSTLY_DEAD = 0.9  # share of a layer's units
 HARDLY_BETTER = 0.9  # of the loss of a constant prediction, or more: the model is of no use
 
 
@@ -72,6 +75,10 @@ def warn_of_outcome(model: Any, run: Restart, data: TrainingData) -> None:
         )
     elif run.ending == "max_iter" and not _ends_as_planned(run):
         _warn_of_max_iter(model, run)
+    elif run.ending == "max_iter" and _rate_is_too_small(model, run):
+        _warn_of_small_rate(model, run)
+    elif any(n_dead > MOSTLY_DEAD * n for n_dead, n in model._dead):
+        _warn_of_dead_units(model)
     elif run.ending == "converged" and not run.stopping.judges_scores:
         _warn_of_large_tol(model, run.network, targets)
 
@@ -270,6 +277,35 @@ def _warn_of_max_iter(model: Any, run: Restart) -> None:
         f"before the {judged} had stopped improving for n_iter_no_change="
         f"{patience:g} {noun_for(int(patience), 'epoch')}: "
         f"{stood if n else still}. Raise max_iter, or choose a larger learning_rate_init or tol.",
+        category=ConvergenceWarning,
+    )
+
+
+def _rate_is_too_small(model: Any, run: Restart) -> bool:
+    """Whether all epochs have not led far, because of the learning rate that was asked for."""
+    is_own_rate = model.learning_rate_init != AUTO and model.learning_rate in UP_TO_THE_END
+    return is_own_rate and run.history.falls_as_at_first
+
+
+def _warn_of_small_rate(model: Any, run: Restart) -> None:
+    first, last = _losses_of_fit(run)
+    n_epochs = run.history.n_epochs - run.history.n_before
+    _warn(
+        f"The loss fell from {first:.4g} to {last:.4g} in {counted(n_epochs, 'epoch')}, and at the "
+        f"end as it did at first: learning_rate_init={model._rate:g} is too small for so few "
+        "epochs. Choose a larger one (ten times as large), or raise max_iter.",
+        category=ConvergenceWarning,
+    )
+
+
+def _warn_of_dead_units(model: Any) -> None:
+    shares = [n_dead / n for n_dead, n in model._dead]
+    layer = int(np.argmax(shares))
+    n_dead, n = model._dead[layer]
+    _warn(
+        f"{n_dead} of {counted(n, 'unit')} of hidden layer {layer + 1} are dead: they give 0 for "
+        "every row, and no longer learn. Try a smaller learning_rate_init than "
+        f'{model._rate:g}, or activation="leaky_relu".',
         category=ConvergenceWarning,
     )
 

@@ -13,6 +13,7 @@ from ..network import Network
 from .schedule import Schedule
 from .stopping import EarlyStopping, Ending, Validation
 
+LEAST_EPOCHS, MOSTLY, STEADY, LEFT = 5, 0.9, 0.4, 1 / 3  # see History.falls_as_at_first
 MAX_CALLS = 1000  # of partial_fit, whose losses a history keeps at least
 
 
@@ -134,6 +135,26 @@ class History:
             "gradient_norm": list(self.gradient_norms),
             "seconds": list(self.seconds),
         }
+
+    @property
+    def falls_as_at_first(self) -> bool:
+        """Whether the loss of the last call's epochs fell on to the end as it did in the beginning.
+
+        By the steps made, which a schedule may shorten: at least two fifths of the fall were in the
+        second half of the sum of the learning rates, and a third of the loss is left. Of a loss
+        that nears its end exponentially that is less than one time constant.
+        """
+        n = self.n_epochs - self.n_before
+        losses = np.array(self.loss_curve[len(self.loss_curve) - n :])
+        rates = np.array(self.rates[len(self.rates) - n :])
+        if n < LEAST_EPOCHS or len(rates) < n or not np.isfinite([*losses, *rates]).all():
+            return False
+        falls = losses[:-1] > losses[1:]
+        if falls.mean() < MOSTLY or losses[-1] < LEFT * losses[0]:
+            return False
+        done = np.cumsum(rates) - rates[0]
+        middle = np.interp(done[-1] / 2, done, losses)
+        return bool(middle - losses[-1] >= STEADY * (losses[0] - losses[-1]))
 
     def last_line(self) -> str:
         """Return the last epoch as a line to print."""
