@@ -8,8 +8,13 @@ import pandas as pd
 import pytest
 import sklearn.neural_network
 from plain_models import BackpropClassifier, BackpropRegressor
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+import fastbp
 from fastbp import patch_sklearn, unpatch_sklearn
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -373,3 +378,73 @@ def test_a_model_of_one_class_is_refused():
     mlp = MLPClassifier((3,), max_iter=2).fit(X, np.zeros(90))
     with pytest.raises(ValueError, match="only one class"):
         BackpropClassifier.from_sklearn(mlp)
+
+
+# -- pipelines -----------------------------------------------------------------------------------
+
+
+def with_gaps(rows):
+    return np.where(np.random.default_rng(1).uniform(size=rows.shape) < 0.1, np.nan, rows)
+
+
+@pytest.mark.parametrize("missing", ["error", "indicator"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_pipeline_comes_back_as_the_model_that_made_it(target, missing):
+    is_regression = target.endswith(("output", "outputs"))
+    kind = fastbp.BackpropRegressor if is_regression else fastbp.BackpropClassifier
+    rows = 5 + 10 * X
+    rows = with_gaps(rows) if missing == "indicator" else rows
+    options = {"hidden_layer_sizes": (7,), "max_iter": 4, "random_state": 0, "missing": missing}
+    model = kind(**options).fit(pd.DataFrame(rows, columns=list("abcd")), TARGETS[target])
+    back = kind.from_sklearn(model.to_sklearn())
+    given = pd.DataFrame(rows, columns=list("abcd"))
+    predict = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    expected = getattr(model, predict)(given)
+    np.testing.assert_allclose(getattr(back, predict)(given), expected, rtol=1e-9)
+    assert back.feature_names_in_.tolist() == list("abcd")
+    assert back.missing == missing
+    np.testing.assert_allclose(getattr(back.to_sklearn(), predict)(given), expected, rtol=1e-9)
+    back.partial_fit(given, TARGETS[target])
+
+
+@pytest.mark.parametrize("options", [{}, {"with_mean": False}, {"with_std": False}])
+def test_a_standard_scaler_before_the_mlp_goes_across(options):
+    rows = 5 + 10 * X
+    pipeline = make_pipeline(
+        StandardScaler(**options),
+        MLPRegressor(hidden_layer_sizes=(7,), max_iter=20, random_state=0),
+    ).fit(rows, TARGETS["one output"])
+    model = BackpropRegressor.from_sklearn(pipeline)
+    np.testing.assert_allclose(model.predict(rows), pipeline.predict(rows), rtol=1e-9)
+    assert model.standardize
+    slopes = model.sensitivity(rows[:3])[:, 0]
+    steps = 1e-6 * np.eye(4)
+    for k, step in enumerate(steps):
+        difference = (pipeline.predict(rows[:3] + step) - pipeline.predict(rows[:3])) / 1e-6
+        np.testing.assert_allclose(slopes[:, k], difference, atol=1e-3)
+
+
+def test_a_pipeline_that_is_not_fitted_becomes_a_model_that_scales():
+    pipeline = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(7,)))
+    model = BackpropRegressor.from_sklearn(pipeline)
+    assert model.standardize
+    assert model.hidden_layer_sizes == (7,)
+    assert not hasattr(model, "n_features_in_")
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([PCA()], "this one has PCA"),
+        ([StandardScaler(), PCA()], "this one has StandardScaler, PCA"),
+        ([SimpleImputer(strategy="median")], "Of SimpleImputer only"),
+        ([FunctionTransformer()], "the one that to_sklearn makes"),
+    ],
+)
+def test_other_steps_are_refused(steps, message):
+    pipeline = make_pipeline(*steps, MLPRegressor(hidden_layer_sizes=(7,), max_iter=2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pipeline.fit(X, TARGETS["one output"])
+    with pytest.raises(ValueError, match=message):
+        BackpropRegressor.from_sklearn(pipeline)

@@ -331,9 +331,9 @@ def test_verbose_says_what_the_held_out_rows_show(capsys):
     model = regressor(early_stopping=True, verbose=True, n_iter_no_change=2, tol=0.1).fit(X, y)
     *lines, last = capsys.readouterr().out.splitlines()
     assert len(lines) == model.n_iter_
-    pattern = r"Iteration \d+, loss = [\d.]+, validation loss = [\d.]+, score = -?[\d.]+"
+    pattern = r"Epoch \d+ of \d+, loss = [\d.]+, validation loss = [\d.]+, score = -?[\d.]+"
     assert all(re.fullmatch(pattern, line) for line in lines)
-    assert last.startswith("Validation score did not improve more than tol=0.1")
+    assert last == model.convergence_
 
 
 def test_running_out_of_epochs_speaks_of_the_score():

@@ -669,9 +669,12 @@ def test_the_loss_falls(kind):
 
 def test_verbose_prints_a_line_an_epoch(capsys):
     X, y = regression()
-    regressor(verbose=True).fit(X, y).partial_fit(X, y)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(",")[0] for line in lines] == [f"Iteration {i}" for i in range(1, 7)]
+    model = regressor(verbose=True).fit(X, y)
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.split(",")[0] for line in lines] == [f"Epoch {i} of 5" for i in range(1, 6)]
+    assert last == model.convergence_
+    model.partial_fit(X, y)
+    assert capsys.readouterr().out.startswith("Epoch 6, loss = ")
 
 
 @pytest.mark.parametrize("kind", [BackpropClassifier, BackpropRegressor])

@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+import re
 import tracemalloc
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_diabetes
@@ -612,3 +614,63 @@ def test_an_ensemble_keeps_the_epoch_of_the_best_score_where_that_decides(monkey
 
 def _cosine_of_30_epochs(n_epochs):
     return lambda done: 0.5 * (1 + np.cos(np.pi * done * n_epochs / 30))
+
+
+# -- what is said --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ensemble", [1, 3])
+@pytest.mark.parametrize("early_stopping", ["auto", False])
+def test_verbose_has_one_format_for_one_network_and_for_several(ensemble, early_stopping, capsys):
+    model = regressor(ensemble=ensemble, early_stopping=early_stopping, verbose=True).fit(X, Y)
+    *lines, last = capsys.readouterr().out.splitlines()
+    held_out = r", validation loss = \d\.\d{8}" if early_stopping else ""
+    assert len(lines) == (model.n_iter_ if early_stopping or ensemble == 1 else 1)
+    for line in lines:
+        assert re.fullmatch(rf"Epoch \d+ of 10, loss = \d\.\d{{8}}{held_out}", line)
+    assert f"loss = {model.loss_:.8f}" in lines[-1]
+    assert last == model.convergence_
+
+
+def test_a_row_with_names_has_sensitivities():
+    frame = pd.DataFrame(X, columns=[f"c{k}" for k in range(10)])
+    model = regressor().fit(frame, Y)
+    expected = model.sensitivity(frame[3:4])
+    for row in (frame.iloc[3], frame.iloc[3].to_dict()):
+        np.testing.assert_array_equal(model.sensitivity(row), expected)
+
+
+def test_whole_weights_are_copies_for_what_is_auto_too():
+    weights = np.full(300, 4.0)
+    model = BackpropRegressor(random_state=0).fit(X[:300], Y[:300], sample_weight=weights)
+    copies = BackpropRegressor(random_state=0).fit(
+        np.repeat(X[:300], 4, axis=0), np.repeat(Y[:300], 4)
+    )
+    assert model._settings == copies._settings
+
+
+@pytest.mark.parametrize("weight", [0.01, 1.0, 1e9])
+def test_large_weights_take_no_more_steps(weight):
+    expected = BackpropRegressor(random_state=0, n_iter_no_change=np.inf).fit(X, Y).t_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = BackpropRegressor(random_state=0, n_iter_no_change=np.inf)
+        model.fit(X, Y, sample_weight=np.full(len(X), weight))
+    assert model.t_ < 1.4 * expected
+
+
+def test_a_sparse_matrix_too_large_to_center_says_what_to_do():
+    wide = sparse.random(50, 10, 0.2, format="csr", random_state=0)
+    model = regressor().fit(X, Y)
+
+    class TooLarge(sparse.csr_matrix):
+        def toarray(self, *arguments, **options):
+            raise MemoryError
+
+    with pytest.raises(MemoryError, match=r"begun with dense rows.*Pass fewer rows"):
+        model.input_scaling_.transform(TooLarge(wide))
+
+
+def test_a_recording_of_several_networks_says_how_to_record_one():
+    with pytest.raises(ValueError, match=r"set_params\(ensemble=1, hidden_layer_sizes=\(64, 64\)"):
+        fastbp.record(BackpropRegressor(random_state=0), X, Y)

@@ -390,7 +390,7 @@ def test_groups_of_lanes_that_run_empty_are_closed(isa, monkeypatch):
         assert worst_difference(parameters_of(models[k]), parameters_of(network)) < 1e-9
 
 
-@pytest.mark.parametrize(("hidden", "line"), [(4, "best loss = "), (300, "Restart 2 of 8")])
+@pytest.mark.parametrize(("hidden", "line"), [(4, "the best of 8"), (300, "Restart 2 of 8")])
 def test_verbose_says_how_restarts_are_doing(hidden, line, capsys):
     X, y = regression()
     options = {"hidden_layer_sizes": hidden, "max_iter": 2, "n_init": 8, "verbose": True}

@@ -122,6 +122,8 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
                 X, y, sample_weight, FitRequest(warm_start, held_out=held_out)
             )
             run = self._run_fit(data, warm_start, X, y, sample_weight)
+        if self.verbose:
+            print(self.convergence_, flush=True)
         if run is not None:
             warn_of_outcome(self, run, data)
         return self
@@ -340,7 +342,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         if encoded.sample_weight is not None and not request.incremental:
             warn_of_small_weights(encoded.sample_weight)
         units, in_own_units = self._units_for(checked_X, encoded, request), encoded.targets
-        settings = self._settings_for(hidden, checked_X, request)
+        settings = self._settings_for(hidden, checked_X, request, encoded.sample_weight)
         layer_sizes = (checked_X.shape[1], *settings.hidden_layer_sizes, encoded.n_outputs)
         if request.warm_start:
             network, seed = self._network_to_continue(layer_sizes, encoded), self._seed
@@ -388,7 +390,11 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         return data
 
     def _settings_for(
-        self, hidden: tuple[int, ...] | None, X: Any, request: FitRequest
+        self,
+        hidden: tuple[int, ...] | None,
+        X: Any,
+        request: FitRequest,
+        sample_weight: NDArray[np.float64] | None = None,
     ) -> Settings:
         """Return what the parameters that are "auto" stand for in this call."""
         if request.warm_start and hidden is None:
@@ -397,8 +403,12 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         can_hold_out = request.held_out is None and (
             is_needed or X.shape[0] >= MIN_ROWS_TO_HOLD_OUT
         )
+        n_rows = X.shape[0]
+        if sample_weight is not None and not request.incremental:  # copies of rows are rows
+            total = SampleRepeats.of(sample_weight, n_rows).total
+            n_rows = max(round(total), np.count_nonzero(sample_weight), 1)
         return settings_of(
-            self, hidden, X.shape[0], is_fit=not request.incremental, can_hold_out=can_hold_out
+            self, hidden, n_rows, is_fit=not request.incremental, can_hold_out=can_hold_out
         )
 
     def _gaps_for(self, X: Any, encoded: EncodedTargets, request: FitRequest) -> Gaps | None:

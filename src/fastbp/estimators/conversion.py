@@ -21,8 +21,9 @@ from ..training.schedule import OF_SCIKIT_LEARN, Schedule
 from ..training.stopping import EarlyStopping
 from .base import Backprop
 from .defaults import AUTO, Settings
-from .gaps import Gaps
+from .gaps import INDICATOR, Gaps
 from .prepared import FitRequest
+from .units import Units
 
 Model = TypeVar("Model", bound="Convertible")
 
@@ -64,7 +65,11 @@ class Convertible(Backprop):
         Parameters
         ----------
         mlp : sklearn.neural_network.MLPClassifier for a classifier, MLPRegressor for a regressor
-            Or of a subclass; fitted or not. It is not changed, and nothing is shared with it.
+            Or of a subclass; fitted or not. Or a Pipeline that ends with one, after what
+            `to_sklearn` puts there: a ``SimpleImputer`` of means with ``add_indicator=True``, and a
+            ``StandardScaler`` or the transformer of its own. The model then fills and scales so
+            itself; of a pipeline that is not fitted it is one with ``standardize=True``, which
+            scales targets, too. It is not changed, and nothing is shared with it.
 
         Returns
         -------
@@ -75,7 +80,7 @@ class Convertible(Backprop):
         TypeError
             For anything else.
         ValueError
-            For ``solver="lbfgs"``, which there is not here.
+            For ``solver="lbfgs"``, which there is not here, and other steps of a pipeline.
         """
         return _from_sklearn(cls, mlp)
 
@@ -110,10 +115,12 @@ class Convertible(Backprop):
 def _from_sklearn(kind: type[Model], mlp: Any) -> Model:
     """Return a model of this class that is as the ``mlp`` is, fitted if it is."""
     expected = kind._counterpart
+    if hasattr(mlp, "steps"):
+        return _from_pipeline(kind, mlp)
     if not isinstance(mlp, _class_of_scikit_learn(expected)):
         raise TypeError(
-            f"{kind.__name__}.from_sklearn takes a sklearn.neural_network.{expected}; got "
-            f"{type(mlp).__name__}"
+            f"{kind.__name__}.from_sklearn takes a sklearn.neural_network.{expected}, or a "
+            f"pipeline that ends with one; got {type(mlp).__name__}"
         )
     if mlp.solver not in SOLVERS:
         raise ValueError(
@@ -131,6 +138,60 @@ def _from_sklearn(kind: type[Model], mlp: Any) -> Model:
     if hasattr(mlp, "coefs_"):
         _copy_state_from(model, mlp)
     return model
+
+
+def _from_pipeline(kind: type[Model], pipeline: Any) -> Model:
+    """Return a model that does what the steps before the MLP do, too."""
+    *before, mlp = [step for _, step in pipeline.steps if step not in (None, "passthrough")]
+    model = _from_sklearn(kind, mlp)
+    names = [type(step).__name__ for step in before]
+    if names[:1] == ["SimpleImputer"]:
+        model.missing, names = INDICATOR, names[1:]
+    if names not in ([], ["StandardScaler"], ["FunctionTransformer"]):
+        raise ValueError(
+            f"{kind.__name__}.from_sklearn takes pipelines of a SimpleImputer, a StandardScaler "
+            f"and the MLP, each but the last optional; this one has {', '.join(names)}. Convert "
+            "its last step, pipeline[-1], and put that into the pipeline"
+        )
+    model.standardize = bool(names)
+    if not hasattr(mlp, "coefs_"):
+        return model
+    if model.missing == INDICATOR:
+        model._gaps = _gaps_from(before[0])
+    if names:
+        inputs = _scaling_from(before[-1], len(model.coefs_[0]))
+        targets = None
+        if not hasattr(model, "classes_"):  # the last layer has their units
+            targets = Scaling(np.zeros(model.n_outputs_), np.ones(model.n_outputs_))
+        model._units = Units(inputs, targets, model.network_.loss_name, inputs.limit)
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(before[0] if before else mlp, name):
+            setattr(model, name, copy.copy(getattr(before[0] if before else mlp, name)))
+    return model
+
+
+def _gaps_from(imputer: Any) -> Gaps:
+    if not (imputer.strategy == "mean" and imputer.add_indicator and imputer.keep_empty_features):
+        raise ValueError(
+            'Of SimpleImputer only strategy="mean", with add_indicator=True and '
+            'keep_empty_features=True, is what missing="indicator" does'
+        )
+    means = np.array(imputer.statistics_, np.float64)
+    return Gaps(np.array(imputer.indicator_.features_, np.intp), means)
+
+
+def _scaling_from(scaler: Any, n: int) -> Scaling:
+    """Return the scaling that a step of a pipeline makes of n columns."""
+    if type(scaler).__name__ == "StandardScaler":
+        mean = np.zeros(n) if scaler.mean_ is None or not scaler.with_mean else scaler.mean_
+        scale = np.ones(n) if scaler.scale_ is None else scaler.scale_
+        return Scaling(np.array(mean, np.float64), np.array(scale, np.float64))
+    scaling = getattr(scaler.func, "__self__", None)
+    if not isinstance(scaling, Scaling):
+        raise ValueError(
+            "Of FunctionTransformer only the one that to_sklearn makes can be converted"
+        )
+    return copy.deepcopy(scaling)
 
 
 def _copy_state_from(model: Backprop, mlp: Any) -> None:

@@ -80,7 +80,8 @@ validation_fraction : float in (0, 1), default=0.2
     Share of the rows to hold out, unless `fit` is given ``X_val`` and ``y_val``. A warm start
     holds out the same rows of the same data.
 verbose : bool, default=False
-    Print the loss of each epoch, and of rows held out.
+    Print the loss of each epoch, and of rows held out, of several networks the means; and, when
+    `fit` ends, ``convergence_``.
 warm_start : bool, default=False
     `fit` goes on from the weights of the call before.
 momentum : float in [0, 1), default=0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._core import all_finite
 from ..network import Network
 from ..network.arrays import BLOCK_BYTES, as_numbers, blocks_of, check_finite
+from ..network.frames import is_pandas_series
 from ..network.scaling import Scaling
 from ..training.run import History
 from ..training.stopping import Ending
@@ -67,6 +68,7 @@ class Fitted(BaseEstimator):
         Parameters
         ----------
         X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            Or one row that has names, a Series or a mapping.
         summary : {"mean", "mean_absolute"}, default=None
             None returns the derivatives of every row. "mean" returns their mean over the rows,
             with its sign, "mean_absolute" the mean of their sizes: how much a feature matters,
@@ -84,7 +86,9 @@ class Fitted(BaseEstimator):
         Network.sensitivity : The same without an estimator.
         """
         network = self._fitted_network()
-        checked_X = self._filled(self._checked_X(X, fitted=True))
+        row = named_features(self, X) if _is_named_row(X) else None
+        rows = self._checked_X(X, fitted=True) if row is None else row[np.newaxis]
+        checked_X = self._filled(rows)
         if self._units is not None:
             checked_X = self._units.as_seen(checked_X)
         found = network._sensitivity(checked_X, summary, relative, self._units)
@@ -313,6 +317,10 @@ class Fitted(BaseEstimator):
     def out_activation_(self) -> str:
         """Name of the activation of the output layer."""
         return self._fitted_network().out_activation
+
+
+def _is_named_row(X: Any) -> bool:
+    return isinstance(X, Mapping) or is_pandas_series(X)
 
 
 def _with_gaps_once(X: Any) -> Any:

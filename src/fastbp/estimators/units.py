@@ -23,6 +23,7 @@ from ..network.scaling import (
     NonzeroMoments,
     Scaling,
     UnitsTrace,
+    as_dense,
     quantiles,
     scaling_of_columns,
     squeezed_by_few,
@@ -69,7 +70,7 @@ class Units:
 
     def as_seen(self, X: Any) -> Any:
         """Return X as an array, if it is a CSR matrix whose zeros do not stay zeros."""
-        return X.toarray() if issparse(X) and self.inputs.has_centers else X
+        return as_dense(X) if issparse(X) and self.inputs.has_centers else X
 
     def kept(self, rows: _core.Rows) -> _core.Rows:
         """Return scaled rows: a copy of few ones, others as they are scaled when they are read."""

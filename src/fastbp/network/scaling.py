@@ -64,7 +64,7 @@ class Scaling:
         """
         if hasattr(values, "tocsr"):
             if self.has_centers:
-                return self.transform(values.toarray())
+                return self.transform(as_dense(values))
             values = values.tocsr()
             center, factor = (one[values.indices] for one in self._arrays(values.dtype))
             data = _core.scaled(values.data, center, factor, self.limit)
@@ -113,6 +113,20 @@ class Scaling:
     @functools.cached_property
     def _finite_scale(self) -> NDArray[np.float64]:
         return np.where(np.isinf(self.scale), 0, self.scale)
+
+
+def as_dense(X: Any) -> NDArray[Any]:
+    """Return a sparse matrix as an array, or say why it had to be one, and what to do."""
+    try:
+        array: NDArray[Any] = X.toarray()
+    except MemoryError as error:
+        size = X.shape[0] * X.shape[1] * X.dtype.itemsize / 2**30
+        raise MemoryError(
+            "This model was begun with dense rows: it subtracts a mean from each column, so zeros "
+            f"do not stay zeros, and X would take {size:.3g} GiB as an array. Pass fewer rows at a "
+            "time, or train a model from the beginning on CSR matrices, which have no means."
+        ) from error
+    return array
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

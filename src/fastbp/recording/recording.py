@@ -338,8 +338,8 @@ def _fit(model: Any, X: Any, y: Any, sample_weight: Any, options: dict[str, Any]
             )
     if model._joins_networks():
         raise ValueError(
-            "A recording follows one network, but this estimator trains several and joins them: "
-            "choose ensemble=1"
+            "A recording follows one network, but this estimator trains several and joins them. "
+            "For one of them: model.set_params(ensemble=1, hidden_layer_sizes=(64, 64))"
         )
     model.fit(X, y, sample_weight)
 

@@ -17,7 +17,7 @@ from ..exceptions import DivergenceWarning
 from ..network import Network, Solver
 from ..network.state import State
 from .epochs import train_epochs
-from .run import History, Restart
+from .run import History, Restart, line_of_epoch
 
 SLOWER = 4  # divides the learning rate of a network that diverges, which then goes on,
 MOST_SLOWER = 3  # at most so many times
@@ -127,9 +127,14 @@ def _slow_down(restart: Restart) -> None:
 
 def _line(restarts: Sequence[Restart], done: int, max_iter: int) -> str:
     """Return how far networks are, as a line to print."""
-    line = f"Epoch {done} of {max_iter}, loss = {np.mean([one.loss for one in restarts]):.6f}"
-    losses = [one.history.validation_losses[-1:] for one in restarts]
-    return line + f", validation loss = {np.mean(losses):.6f}" if all(losses) else line
+    held_out = [one.history for one in restarts if one.history.validation_epochs[-1:] == [done]]
+    return line_of_epoch(
+        done,
+        max_iter,
+        float(np.mean([one.loss for one in restarts])),
+        [one.validation_losses[-1] for one in held_out],
+        [one.validation_scores[-1] for one in held_out],
+    )
 
 
 def joined_network(networks: Sequence[Network]) -> Network:

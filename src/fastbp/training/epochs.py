@@ -86,7 +86,7 @@ def train_epochs(
     hook = EPOCH_HOOK.get()
     is_observed = notifier is not None or verbose or hook is not None
     pace = schedule or Schedule("constant", solver.learning_rate)
-    left, next_look = max_iter, 1
+    left, next_look, n_epochs = max_iter, 1, history.n_epochs + max_iter
     judged_by_score = validation is not None and validation.stops
     best = BestEpoch(network, rows) if max_iter > 1 and not judged_by_score else None
     try:
@@ -129,7 +129,7 @@ def train_epochs(
                 history.add_validation(*validation.evaluate(network, n_threads))
                 next_look = validation.next_look(max_iter - left)
             if verbose:
-                print(history.last_line(), flush=True)
+                print(history.last_line(math.inf if is_call else n_epochs), flush=True)
             is_stopped = notifier is not None and notifier.end()
             if not math.isfinite(losses[-1]):
                 return "diverged"
@@ -138,11 +138,11 @@ def train_epochs(
             if stopping is not None:
                 is_over = [stopping.update(_judged(loss, validation, history)) for loss in losses]
                 if is_over[-1] and (is_look or not judged_by_score):  # no sooner: see `max_epochs`
-                    if verbose:
-                        print(_why_stopped(stopping, pace, validation), flush=True)
                     if not pace.lower():
                         return "converged"
                     stopping.n_without = 0
+                    if verbose:
+                        print("A fifth of the learning rate from here on.", flush=True)
         return "max_iter"
     finally:
         if validation is not None:
@@ -183,13 +183,3 @@ def _judged(loss: float, validation: Validation | None, history: History) -> flo
     if validation is None or not validation.stops or not history.validation_scores:
         return loss
     return -history.validation_scores[-1]
-
-
-def _why_stopped(stopping: EarlyStopping, pace: Schedule, validation: Validation | None) -> str:
-    what = "Validation score" if validation is not None and validation.stops else "Training loss"
-    lowers = dataclasses.replace(pace).lower()
-    then = "A fifth of the learning rate from here on." if lowers else "Stopping."
-    return (
-        f"{what} did not improve more than tol={stopping.tol:f} for "
-        f"{stopping.n_iter_no_change} consecutive epochs. {then}"
-    )

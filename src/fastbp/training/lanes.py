@@ -64,7 +64,8 @@ def train_in_lanes(
             if verbose:
                 best = min(restart.loss for restart in restarts)
                 print(
-                    f"Iteration {epoch}, best loss = {best:.8f} of {len(restarts)} restarts, "
+                    f"Epoch {epoch} of {max_iter}, loss = {best:.8f}, "
+                    f"the best of {len(restarts)} restarts, "
                     f"{len(running)} still training",
                     flush=True,
                 )

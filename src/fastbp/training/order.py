@@ -56,6 +56,14 @@ class SampleRepeats:
         whole = bool(np.all(each[counts > 0] == 1))
         return cls(counts.astype(np.int64), None if whole else each)
 
+    @property
+    def total(self) -> float:
+        """Sum of the weights as they are taken: a whole weight is that many rows; NaN for none."""
+        if self.counts is None:
+            return math.nan
+        each = 1.0 if self.weights is None else self.weights
+        return float(np.sum(self.counts * each))
+
     def order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows given, each as often as it is repeated."""
         return rows if self.counts is None else np.repeat(rows, self.counts[rows])

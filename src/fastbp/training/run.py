@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -156,13 +157,33 @@ class History:
         middle = np.interp(done[-1] / 2, done, losses)
         return bool(middle - losses[-1] >= STEADY * (losses[0] - losses[-1]))
 
-    def last_line(self) -> str:
-        """Return the last epoch as a line to print."""
-        line = f"Iteration {self.n_epochs}, loss = {self.loss_curve[-1]:.8f}"
-        if self.validation_losses:
-            line += f", validation loss = {self.validation_losses[-1]:.8f}"
-            line += f", score = {self.validation_scores[-1]:.6f}"
-        return line
+    def last_line(self, n_epochs: float = math.inf) -> str:
+        """Return the last epoch, of so many, as a line to print."""
+        held_out = self.validation_losses[-1:], self.validation_scores[-1:]
+        if self.validation_epochs[-1:] != [self.n_epochs]:
+            held_out = [], []
+        return line_of_epoch(self.n_epochs, n_epochs, self.loss_curve[-1], *held_out)
+
+
+def line_of_epoch(
+    number: int,
+    n_epochs: float,
+    loss: float,
+    validation_losses: Sequence[float],
+    validation_scores: Sequence[float],
+) -> str:
+    """Return an epoch as a line to print; of several networks the means of what they have.
+
+    A score that is minus the loss is left out; so is the number of epochs if it is not known.
+    """
+    line = f"Epoch {number}"
+    line += f" of {n_epochs}" if n_epochs < math.inf else ""
+    line += f", loss = {loss:.8f}"
+    if len(validation_losses):
+        validation_loss, score = np.mean(validation_losses), np.mean(validation_scores)
+        line += f", validation loss = {validation_loss:.8f}"
+        line += f", score = {score:.6f}" if score != -validation_loss else ""
+    return line
 
 
 @dataclasses.dataclass
