@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 
 import fastbp
 from fastbp import BackpropRegressor
@@ -192,3 +193,20 @@ def test_many_far_values_of_a_call_are_no_exception():
     moments = Moments.of_nothing(1).updated(X[:, :1])
     found = moments.updated_by_call(X[:500, :1] + 1000)
     np.testing.assert_allclose(found.mean, np.concatenate([X[:, 0], X[:500, 0] + 1000]).mean())
+
+
+# -- skewed targets --------------------------------------------------------------------------------
+
+
+def test_the_logarithm_of_skewed_targets_helps_where_relative_errors_matter():
+    y = np.exp(3 + 2 * X[:, 0] + X[:, 1])
+    model = regressor()
+    logarithm = TransformedTargetRegressor(model, func=np.log1p, inverse_func=np.expm1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        plain, other = (
+            np.median(abs(one.fit(X[:700], y[:700]).predict(X[700:]) / y[700:] - 1))
+            for one in (model, logarithm)
+        )
+    assert other < 0.3 * plain
+    assert model.target_scaling_.center[0] == pytest.approx(y[:700].mean())  # nothing is done

@@ -56,7 +56,7 @@ def run_page(name):
 @pytest.mark.parametrize(
     ("name", "n_outputs"),
     [
-        ("guide.md", 7),
+        ("guide.md", 8),
         ("defaults.md", 1),
         ("measured.md", 5),
         ("explain.md", 0),
