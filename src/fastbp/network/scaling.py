@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -312,13 +313,22 @@ def scaling_of_columns(
     """
     moments = Moments.of_nothing(X.shape[1]).updated(X, weights)
     center, scale = moments.mean.copy(), moments.spread()
-    farthest = np.maximum(moments.high - center, center - moments.low)
-    far = min(FAR, 0.5 * math.sqrt(len(X)))  # one of n is at most the root of n - 1 away
-    for column in np.flatnonzero(farthest > far * moments.deviation()):
-        median, middle = middle_of(X[:, column], weights)
-        if 0 < SQUEEZED * middle < scale[column]:
-            center[column], scale[column] = median, middle
+    for column, median, middle in _squeezed_columns(X, weights, moments):
+        center[column], scale[column] = median, middle
     return Scaling(center, scale, limit)
+
+
+def _squeezed_columns(
+    X: NDArray[Any], weights: NDArray[np.float64] | None, moments: Moments
+) -> Iterator[tuple[int, float, float]]:
+    """Yield the columns whose deviation is that of a few huge values, and `middle_of` them."""
+    spread, deviation = moments.spread(), moments.deviation()
+    farthest = np.maximum(moments.high - moments.mean, moments.mean - moments.low)
+    far = min(FAR, 0.5 * math.sqrt(len(X)))  # one of n is at most the root of n - 1 away
+    for column in np.flatnonzero(farthest > far * deviation).tolist():
+        median, middle = middle_of(X[:, column], weights)
+        if 0 < SQUEEZED * middle < spread[column]:
+            yield column, median, middle
 
 
 def middle_of(
@@ -356,14 +366,13 @@ def _bounds_of_few(
     values: NDArray[Any], weights: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the least and the most that values (n, n_columns) count as: infinite for most."""
-    low, high = np.full((2, values.shape[1]), math.inf)
+    bounds = np.full((2, values.shape[1]), math.inf)
+    bounds[0] *= -1
     if len(values) >= ENOUGH:
-        scaling = scaling_of_columns(values, weights)
         moments = Moments.of_nothing(values.shape[1]).updated(values, weights)
-        squeezed = scaling.scale < moments.spread() / SQUEEZED
-        reach = np.where(squeezed, FARTHEST * scaling.scale, math.inf)
-        return scaling.center - reach, scaling.center + reach
-    return -low, high
+        for column, median, middle in _squeezed_columns(values, weights, moments):
+            bounds[:, column] = median - FARTHEST * middle, median + FARTHEST * middle
+    return bounds[0], bounds[1]
 
 
 def quantiles(
