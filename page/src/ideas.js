@@ -18,9 +18,12 @@ export function ideasOf({ nLayers, data }) {
   const own = loss.own ? `,  ${loss.own} = ${number(data.loss_parameter)}` : "";
   const ofLayers = (make) => Array.from({ length: nLayers }, (_, l) => make(l + 1, data.activation[l]));
   const backwards = ofLayers((layer, activation) => backward(layer, activation, nLayers, loss, own)).reverse();
+  const { units } = data.frames[0];
   return [
+    ...(units ? [scaling(units)] : []),
     ROW,
     ...ofLayers(forward).flat(),
+    ...(units?.y ? [{ ...PREDICTION, layer: nLayers }] : []),
     {
       key: "loss",
       phase: "loss",
@@ -43,6 +46,26 @@ const ROW = {
   says: "The numbers of one row enter the network. Blue is positive and red negative, everywhere on this page.",
   formula: "{forward:x},  and the target {loss:y}",
 };
+
+const PREDICTION = {
+  key: "prediction",
+  phase: "forward",
+  title: "The prediction in your units",
+  says: "The network's answer is scaled back. The loss below compares both as the network sees them.",
+  formula: "prediction = {forward:a} × scale + center",
+};
+
+function scaling({ limit }) {
+  const bounded = Number.isFinite(limit) ? `,  {forward:x} = t / √(1 + (t / ${number(limit)})²)` : "";
+  return {
+    key: "scaling",
+    phase: "forward",
+    layer: 0,
+    title: "Your numbers, scaled",
+    says: "The model scales each number of the row by the center and the scale of its column, so that all of them are of one size.",
+    formula: `t = (value − center) / scale${bounded || ",  which is {forward:x}"}`,
+  };
+}
 
 const AFTER = {
   key: "after",

@@ -27,6 +27,16 @@ export class Quantities {
     return { value: frame.x[i], of: `x.${steps.shown[0][i]}`, role: "forward" };
   }
 
+  /** Scaling is that of the only step of a page, whatever the reader changes. */
+  get units() {
+    return this.steps.frames[0].units;
+  }
+
+  /** A number of the user's, or of how it was scaled. */
+  unit(name, layer, place) {
+    return { value: this.units[name][place], of: `units.${name}.${this.steps.shown[layer][place]}`, role: "forward" };
+  }
+
   target(j) {
     return { value: this.frame.y[j], of: `y.${this.steps.shown.at(-1)[j]}`, role: "loss" };
   }
@@ -73,6 +83,11 @@ export function workedLines(steps, frame, idea, j) {
 
 const LINES = {
   row: () => [],
+  scaling: (q, l, j, steps) => q.units.x.slice(0, MOST_TERMS).map((_, i) => scalingLine(q, i, steps)),
+  prediction: (q, l, j, steps) => [
+    ["prediction = ", q.of(l, "a", "forward", j), " × ", q.unit("target_scale", l, j), " + ", ...inBrackets(q.unit("target_center", l, j)), " = ", inUnitsOfY(q, l, j)],
+    [`target = `, q.unit("y", l, j)],
+  ],
   z: (q, l, j, steps) => [[`{forward:${steps.symbol("z", l, j)}} = `, ...weightedSum(q, l, j), " = ", q.of(l, "z", "forward", j)]],
   a: (q, l, j, steps) => [
     [`{forward:${steps.symbol("a", l, j)}} = f(`, q.of(l, "z", "forward", j), ") = ", q.of(l, "a", "forward", j)],
@@ -104,6 +119,19 @@ const LINES = {
     [{ value: q.frame.new_loss - q.frame.loss, of: null }, q.frame.new_loss <= q.frame.loss ? ": it fell" : ": it rose"],
   ],
 };
+
+function scalingLine(q, i, steps) {
+  const { x, center, scale } = q.units;
+  if (!Number.isFinite(scale[i])) return [`{forward:${steps.symbol("x", 0, i)}}: a constant column, which becomes `, q.input(1, i)];
+  const t = { value: (x[i] - center[i]) / scale[i], of: null };
+  const parts = [`{forward:${steps.symbol("x", 0, i)}}: (`, q.unit("x", 0, i), " − ", ...inBrackets(q.unit("center", 0, i)), ") / ", q.unit("scale", 0, i), " = ", t];
+  return Number.isFinite(q.units.limit) ? [...parts, ",  bounded: ", q.input(1, i)] : parts;
+}
+
+function inUnitsOfY(q, l, j) {
+  const { target_center: center, target_scale: scale } = q.units;
+  return { value: q.frame.layers[l - 1].a[j] * scale[j] + center[j], of: null };
+}
 
 function weightedSum(q, l, j) {
   const { W, b, z } = q.frame.layers[l - 1];
@@ -171,6 +199,7 @@ function times(a, b, isLater = false) {
 export function tableOf(steps, frame, idea) {
   const q = new Quantities(steps, frame);
   if (idea.key === "row") return rowTable(q, steps);
+  if (idea.key === "scaling") return scalingTable(q, steps);
   if (idea.key === "gradient" || idea.key === "update") return parameterTable(q, steps, idea);
   const columns = COLUMNS[idea.key];
   if (!columns) return null;
@@ -200,6 +229,14 @@ function rowTable(q, steps) {
   const inputs = steps.shown[0].map((_, i) => ({ title: steps.unitName(0, i), cells: [q.input(1, i)] }));
   const targets = steps.shown.at(-1).map((_, j) => ({ title: `target: ${steps.unitName(steps.nLayers, j)}`, cells: [q.target(j)] }));
   return { head: ["name", "value"], rows: [...inputs, ...targets], more: leftOut(inputs.length, steps.sizes[0], "inputs") };
+}
+
+function scalingTable(q, steps) {
+  const rows = steps.shown[0].map((_, i) => ({
+    title: steps.unitName(0, i),
+    cells: [...["x", "center", "scale"].map((name) => q.unit(name, 0, i)), q.input(1, i)],
+  }));
+  return { head: ["name", "value", "center", "scale", "x"], rows, more: leftOut(rows.length, steps.sizes[0], "inputs") };
 }
 
 function parameterTable(q, steps, idea) {

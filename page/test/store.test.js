@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Store } from "../src/store.js";
+import { tableOf, workedLines } from "../src/worked.js";
 import { onePage } from "./pages.js";
 
 const keys = (store) => store.ideas.map(({ key }) => key);
@@ -8,6 +9,27 @@ const keys = (store) => store.ideas.map(({ key }) => key);
 test("the ideas of a step go forward, then to the loss, back, and to the update", () => {
   const store = new Store(onePage());
   assert.deepEqual(keys(store), ["row", "z", "a", "loss", "slope", "delta", "gradient", "update", "after"]);
+});
+
+test("a row that was scaled has ideas of its own, first, and after the prediction", () => {
+  const page = onePage();
+  const units = { x: [12], center: [8], scale: [2], limit: null, y: [7], target_center: [1], target_scale: [2] };
+  const store = new Store(onePage({ frames: [{ ...page.frames[0], units }] }));
+  assert.deepEqual(keys(store), ["scaling", "row", "z", "a", "prediction", "loss", "slope", "delta", "gradient", "update", "after"]);
+  const text = (idea) => workedLines(store.steps, store.step, store.ideas[idea], 0).map((line) => line.map((part) => part.value ?? part).join(""));
+  assert.deepEqual(text(0), ["{forward:x[0]}: (12 − 8) / 2 = 2"]);
+  assert.deepEqual(text(4), ["prediction = 1 × 2 + 1 = 3", "target = 7"]);
+  assert.deepEqual(tableOf(store.steps, store.step, store.ideas[0]).rows.map(({ cells }) => cells.map(({ value }) => value)), [[12, 8, 2, 2]]);
+  store.setParameter({ layer: 1, i: 0, j: 0 }, 1);
+  assert.deepEqual(text(4), ["prediction = 2 × 2 + 1 = 5", "target = 7"]);
+});
+
+test("scaled values that are bounded say so, and classes have no prediction in units", () => {
+  const page = onePage();
+  const units = { x: [12], center: [8], scale: [1], limit: 3, y: null, target_center: null, target_scale: null };
+  const store = new Store(onePage({ frames: [{ ...page.frames[0], units }] }));
+  assert.deepEqual(keys(store).slice(0, 5), ["scaling", "row", "z", "a", "loss"]);
+  assert.match(store.ideas[0].formula, /√\(1 \+ \(t \/ 3\)²\)/);
 });
 
 test("after the last idea comes the next recorded step, and before the first the one before", () => {

@@ -161,6 +161,7 @@ def test_a_trace_of_a_huge_target_is_the_step_of_partial_fit(n_outputs):
     for layer, W in zip(trace.layers, model.coefs_, strict=True):
         np.testing.assert_allclose(layer.new_W, W, rtol=1e-12)
     assert np.abs(trace.y).max() < 20
+    assert "so far off that it is taken as" in str(trace)
 
 
 def test_a_stream_follows_targets_that_move_to_another_level():

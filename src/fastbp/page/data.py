@@ -32,6 +32,7 @@ def step_page_data(trace: Any) -> dict[str, Any]:
     shown = _shown([trace])
     frame = _frame(trace, shown)
     whole = None if _is_all(shown, trace) else _packed(trace)
+    frame["units"] = _units(trace.units, shown)
     frame["whole"] = whole if whole is not None and len(whole) <= MAX_BYTES else None
     return {**_head("step", trace, shown), "note": trace.note, "frames": [frame]}
 
@@ -165,6 +166,18 @@ def _frame(trace: Any, shown: DrawnUnits) -> Frame:
         }
     )
     return frame
+
+
+def _units(units: Any, shown: DrawnUnits) -> dict[str, Any] | None:
+    """Return how the row and its target were scaled, of the inputs and outputs that are drawn."""
+    if units is None:
+        return None
+    inputs = {name: getattr(units, name)[shown[0]] for name in ("x", "center", "scale")}
+    targets = dict.fromkeys(("y", "target_center", "target_scale"))
+    if units.y is not None:
+        targets = {name: getattr(units, name)[shown[-1]] for name in targets}
+    scaled: dict[str, Any] = jsonable({**inputs, **targets, "limit": units.limit})
+    return scaled
 
 
 def _part(layer: LayerTrace, inputs: list[int], units: list[int]) -> dict[str, Any]:

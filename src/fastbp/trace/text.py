@@ -77,10 +77,18 @@ def _scaling(trace: Any) -> list[str]:
 def _scaled_targets(units: Any, y: NDArray[Any]) -> str:
     numbers = zip(units.y, units.target_center, units.target_scale, y, strict=True)
     lines = [
-        f"({number(value)} - {number(center)}) / {number(scale)} = {number(scaled)}"
+        f"({number(value)} - {number(center)}) / {number(scale)} = "
+        f"{_as_taken((value - center) / scale, scaled)}"
         for value, center, scale, scaled in numbers
     ]
     return ", ".join(lines[:MAX_VALUES])
+
+
+def _as_taken(exact: float, taken: float) -> str:
+    """Return a scaled target, and what it was taken as where a huge one was brought nearer."""
+    if np.isclose(exact, taken, rtol=1e-3):
+        return number(taken)
+    return f"{number(exact)}, so far off that it is taken as {number(taken)}"
 
 
 def _prediction(trace: Any) -> list[str]:
