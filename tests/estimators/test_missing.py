@@ -316,3 +316,13 @@ def test_figures_of_sensitivities_name_the_columns_of_the_user():
     rows = pd.DataFrame(X, columns=NAMES)
     display = plot.SensitivityDisplay.from_estimator(regressor().fit(rows, Y), rows)
     assert list(display.feature_names) == list(NAMES)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "CSR"])
+def test_blocks_of_a_stream_may_have_gaps(make):
+    model = BackpropRegressor(missing="indicator", random_state=0)
+    blocks = [(make(X[k : k + 100]), Y[k : k + 100]) for k in range(0, 400, 100)]
+    model.fit_stream(blocks, n_epochs=2, held_out=0.2)
+    assert model.missing_features_.tolist() == list(range(10))
+    assert np.isfinite(model.stream_history_["score"]).all()
+    assert np.isfinite(model.predict(make(X))).all()

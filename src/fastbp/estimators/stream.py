@@ -101,7 +101,7 @@ class Streaming:
         """Drop what `fit` has set."""
         for name in [name for name in vars(self) if name.endswith("_") and name[:1] != "_"]:
             delattr(self, name)
-        for name in ("_history", "_units"):
+        for name in ("_history", "_units", "_gaps"):
             vars(self).pop(name, None)
 
     def _classes_of_stream(self, source: Blocks, classes: Any) -> Any:
@@ -184,7 +184,11 @@ def split_block(block: Block, held_out: float) -> tuple[Block, Block]:
     if not held_out or not n_rows_of(X):
         return (X, y, weights), (X[:0], y, None)
     check_consistent_length(X, y, weights)
-    values = X if hasattr(X, "tocsr") else np.nan_to_num(as_numbers("X", X, FLOAT64))
+    if hasattr(X, "tocsr"):
+        values = X.tocsr(copy=True)
+        values.data = np.nan_to_num(values.data)
+    else:
+        values = np.nan_to_num(as_numbers("X", X, FLOAT64))
     hashes = hashes_of(_core.Rows(as_rows(values, X.shape[1], FLOAT64), X.shape[1], None, None))
     # Their upper bits, as a share of the largest.
     is_held_out = (hashes >> np.uint64(11)) * 2.0**-53 < held_out
