@@ -69,6 +69,7 @@ class MLPClassifier(_OfRiver, OnlineClassifier, base.MiniBatchClassifier):  # ty
         max_classes: int | None = None,
         hashed_features: int | None = None,
         missing: str = "error",
+        drift_detector: Any = None,
         seed: int | None = None,
     ) -> None:
         self._set_parameters(locals())
@@ -103,6 +104,7 @@ class MLPRegressor(_OfRiver, OnlineRegressor, base.MiniBatchRegressor):  # type:
         max_features: int | None = None,
         hashed_features: int | None = None,
         missing: str = "error",
+        drift_detector: Any = None,
         seed: int | None = None,
     ) -> None:
         self._set_parameters(locals())

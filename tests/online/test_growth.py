@@ -212,3 +212,40 @@ def test_network_of_now():
     assert OnlineRegressor().feature_names_ == []
     with pytest.raises(AttributeError, match="has learned nothing"):
         _ = OnlineRegressor().network_
+
+
+class Detector:
+    """Detects drift at certain rows, as river's detectors do."""
+
+    def __init__(self, rows):
+        self.rows, self.errors = rows, []
+
+    def update(self, error):
+        self.errors.append(error)
+
+    @property
+    def drift_detected(self):
+        return len(self.errors) in self.rows
+
+
+def test_detected_drift_empties_the_buffer():
+    rows = list(stream(200))
+    detector = Detector({100})
+    model = OnlineClassifier(random_state=0, drift_detector=detector)
+    for n, (x, y) in enumerate(rows, start=1):
+        model.learn_one(x, y)
+        assert len(model._past.to_dict()["weights"]) == (n if n < 100 else n - 100)
+    assert set(detector.errors) == {0.0, 1.0}
+    many = OnlineClassifier(random_state=0, drift_detector=Detector({100}), missing="mean")
+    columns = {name: [x.get(name) for x, _ in rows] for name in rows[-1][0] | rows[0][0]}
+    loop = OnlineClassifier(random_state=0, drift_detector=Detector({100}), missing="mean")
+    for i, (_, y) in enumerate(rows):
+        loop.learn_one({name: column[i] for name, column in columns.items()}, y)
+    many.learn_many(columns, [y for _, y in rows])
+    assert bits(many, rows) == bits(loop, rows)
+    regression = OnlineRegressor(random_state=0, drift_detector=Detector(set()))
+    regression.learn_one([1.0], {"u": 3.0, "v": -1.0})
+    regression.learn_one([1.0], {"v": 3.0, "u": -1.0})
+    assert regression.drift_detector.errors == [2.0, 4.0]
+    with pytest.raises(TypeError, match="drift_detector must have update"):
+        OnlineClassifier(drift_detector=3).learn_one([1.0], "x")

@@ -38,7 +38,7 @@ cdef class KeptRows:
     def __dealloc__(self):
         cdef Py_ssize_t slot
         if self.rows != NULL:
-            for slot in range(self.n):
+            for slot in range(self.n_last + self.n_sampled):
                 free(self.rows[slot].entries)
         free(self.rows)
 
@@ -72,6 +72,10 @@ cdef class KeptRows:
         memcpy(kept.targets, targets, self.n_targets * sizeof(double))
         kept.n, kept.weight = n, weight
         self.n = max(self.n, slot + 1)
+
+    def clear(self):
+        """Forget all rows."""
+        self.n = 0
 
     def forget_columns(self, cnp.ndarray forgotten not None):
         """Take columns out of all rows: where the array of uint8 is not 0."""

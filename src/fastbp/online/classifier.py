@@ -38,6 +38,7 @@ class OnlineClassifier(OnlineModel):
         max_classes: int | None = None,
         hashed_features: int | None = None,
         missing: str = "error",
+        drift_detector: Any = None,
         random_state: Any = None,
     ) -> None:
         self._set_parameters(locals())
@@ -97,6 +98,9 @@ class OnlineClassifier(OnlineModel):
         if len(codes) != n:
             raise ValueError(f"X has {counted(n, 'row')}, and y has {counted(len(codes), 'label')}")
         return LabelsOfRows(codes, labels)
+
+    def _error(self, predicted: Label | None, target: Label) -> float:
+        return float(predicted != target)
 
     def _scaled_target(self, y: Any) -> int:
         return self._labels.numbers[self._labels.plain(y)]

@@ -38,6 +38,10 @@ hashed_features : int, default=None
     Give every name one of so many inputs, by its hash, which others may share: memory is fixed.
 missing : {"error", "mean"}, default="error"
     Whether None and NaN are refused, or count as left out.
+drift_detector : object with ``update(error)`` and ``drift_detected``, default=None
+    Such as ``river.drift.ADWIN()``. It sees the error of each row's prediction (0 or 1 for labels);
+    where it detects drift, the rows of the past are forgotten. None is needed: the mixture of
+    networks adapts by itself. With one, rows are learned one by one in Python.
 random_state : int, RandomState, Generator or None, default=None
     Draws the initial weights, by the names of features and classes, and chooses the rows that are
     kept and replayed. The same int gives the same bits from the same stream.

@@ -48,10 +48,23 @@ class OnlineModel(Inspection):
             _check_weight(sample_weight)
             if not sample_weight:
                 return self
+        if self.drift_detector is not None:
+            return self._learn_watched(x, y, sample_weight)
         if self._loop is None or not self._loop.learn(x, y, sample_weight):
             row, target = self._plain_row(x), self._plain_target(y)
             with self._lock:
                 self._learn_plain(row, target, sample_weight)
+        return self
+
+    def _learn_watched(self, x: Any, y: Any, weight: float) -> Self:
+        """Learn a row, and let the drift detector see how it was predicted."""
+        row, target = self._plain_row(x), self._plain_target(y)
+        error = self._error(self.predict_one(row), target)
+        with self._lock:
+            self._learn_plain(row, target, weight)
+            self.drift_detector.update(error)
+            if self.drift_detector.drift_detected:
+                self._past.clear()
         return self
 
     def _learn_plain(self, row: PlainRow, target: Any, weight: float) -> None:
@@ -87,6 +100,11 @@ class OnlineModel(Inspection):
         weights = as_weights(sample_weight, len(table), may_be_zero=True)
         if weights is not None:
             _check_weight(float(weights.max(initial=0)))
+        if self.drift_detector is not None:
+            for r in range(len(table)):
+                weight = 1.0 if weights is None else float(weights[r])
+                self.learn_one(table.row(r), targets[r], weight)
+            return self
         row, compiled, known = 0, None, (0, 0)
         while row < len(table):
             with self._lock:
@@ -176,6 +194,14 @@ class OnlineModel(Inspection):
 
     def _targets(self, y: Any, n: int) -> Any:
         """Return the targets of n rows, checked."""
+        raise NotImplementedError
+
+    def predict_one(self, x: Any) -> Any:
+        """Return what is predicted for a row, and learn nothing."""
+        raise NotImplementedError
+
+    def _error(self, predicted: Any, target: Any) -> float:
+        """Return how far a prediction was from the target."""
         raise NotImplementedError
 
     def _as_learned(self, target: Any) -> Any:

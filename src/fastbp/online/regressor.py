@@ -51,6 +51,7 @@ class OnlineRegressor(OnlineModel):
         max_features: int | None = None,
         hashed_features: int | None = None,
         missing: str = "error",
+        drift_detector: Any = None,
         random_state: Any = None,
     ) -> None:
         self._set_parameters(locals())
@@ -150,6 +151,12 @@ class OnlineRegressor(OnlineModel):
         if self._form is float:
             return "one number"
         return f"{'a list' if self._form is list else 'a dict'} of {self._n_targets} numbers"
+
+    def _error(self, predicted: Any, target: Target) -> float:
+        if isinstance(target, dict) and isinstance(predicted, dict):
+            predicted = [predicted[name] for name in target]
+        values = list(target.values()) if isinstance(target, dict) else target
+        return float(np.abs(np.subtract(predicted, values)).mean())
 
     def _scaled_target(self, y: Any) -> NDArray[np.float64]:
         values = np.atleast_1d(np.asarray(self._as_learned(self._plain_target(y))))

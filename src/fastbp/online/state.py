@@ -43,6 +43,7 @@ class OnlineState:
     max_features: int | None
     hashed_features: int | None
     missing: str
+    drift_detector: Any
     random_state: Any
 
     _names: Names
@@ -138,6 +139,11 @@ class OnlineState:
             raise ValueError("hashed_features has no names to forget: max_features must be None")
         check_choice("missing", self.missing, ("error", "mean"))
         check_choice("buffer", self.buffer, BUFFERS)
+        if self.drift_detector is not None and not hasattr(self.drift_detector, "update"):
+            raise TypeError(
+                "drift_detector must have update(error) and drift_detected, such as "
+                f"river.drift.ADWIN(); got {self.drift_detector!r}"
+            )
         check_whole("buffer_size", self.buffer_size, at_least=0)
         experts = Experts(
             self._kinds(),
