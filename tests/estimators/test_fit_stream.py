@@ -1,6 +1,7 @@
 """`fit_stream`: blocks of every kind, rows held out by a hash, errors on the way, memory."""
 
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -171,7 +172,8 @@ def test_messages(source, target, message):
         OnlineRegressor().fit_stream(source, target=target)
 
 
-def test_two_blocks_are_in_memory_at_most():
+@pytest.mark.parametrize("model", [OnlineRegressor(replay=0), BackpropRegressor()])
+def test_two_blocks_are_in_memory_at_most(model):
     alive, most = [], 0
 
     class Block(np.ndarray):
@@ -187,8 +189,45 @@ def test_two_blocks_are_in_memory_at_most():
             yield block, y
             del block
 
-    OnlineRegressor(random_state=0, replay=0).fit_stream(many())
+    model.fit_stream(many())
     assert most <= 2
+
+
+def test_index_of_pandas_is_no_feature(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    frame = FRAME.sort_values("a").iloc[:500]
+    frame.to_parquet(tmp_path / "a.parquet")
+    model = OnlineClassifier(random_state=0, replay=0)
+    model.fit_stream([tmp_path / "a.parquet", str(tmp_path / "*.parquet")], target="y")
+    assert model.feature_names_ == ["a", "b", "c"]
+    assert model._loop.n_rows == 1000
+    table = pyarrow.Table.from_pandas(frame)
+    assert OnlineClassifier().fit_stream([table], target="y").feature_names_ == ["a", "b", "c"]
+
+
+def test_files_that_are_no_parquet_files(tmp_path):
+    with pytest.raises(ValueError, match=r"Read others in chunks, as in pandas.read_csv"):
+        OnlineRegressor().fit_stream("rows.csv", target="y")
+    with pytest.raises(FileNotFoundError, match="there is no file or folder"):
+        OnlineRegressor().fit_stream(str(tmp_path / "*.parquet"), target="y")
+
+
+def test_interrupt_does_not_wait_for_the_reader():
+    started, release = threading.Event(), threading.Event()
+
+    def slow():
+        yield blocks()[0]
+        started.set()
+        release.wait(20)
+        yield blocks()[1]
+
+    source = Blocks(slow()).read_ahead()
+    next(source)
+    started.wait(5)
+    begin = time.monotonic()
+    source.close()
+    assert time.monotonic() < begin + 5
+    release.set()
 
 
 def test_blocks_are_read_ahead_in_another_thread():

@@ -26,6 +26,7 @@ class Moments:
 
     def __init__(self, memory=1000.0):
         self.memory, self.weight, self.mean, self.squares = memory, 0.0, 0.0, 0.0
+        self.block = []
 
     @property
     def spread(self):
@@ -41,6 +42,18 @@ class Moments:
         if self.weight > self.memory:
             self.squares *= self.memory / self.weight
             self.weight = self.memory
+
+    def update_target(self, value, weight):
+        self.update(value, weight)
+        self.block.append((value, weight))
+        values, weights = np.array(self.block).T
+        if weights.sum() < 32:
+            return
+        self.block = []
+        mean = np.average(values, weights=weights)
+        squares = weights @ (values - mean) ** 2
+        if self.spread**2 > 64**2 * squares / weights.sum() > 0:
+            self.weight, self.mean, self.squares = weights.sum(), mean, squares
 
     def scaled(self, value):
         spread = self.spread
@@ -135,7 +148,7 @@ class Model:
         for moments, value in zip(self.inputs, x, strict=True):
             moments.update(value, weight)
         if self.n_classes is None:
-            self.target.update(y, weight)
+            self.target.update_target(y, weight)
         for e, (net, *_) in enumerate(self.experts):
             error = net.step(self.scaled(x), self.delta(y), weight, 0)
             self.typical[e] += 0.01 * (error - self.typical[e])

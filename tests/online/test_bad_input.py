@@ -96,6 +96,19 @@ def test_targets(y, error, message):
     assert pickle.dumps(model) == before
 
 
+@pytest.mark.parametrize("row", [0, 3, 12, 30, 200])
+@pytest.mark.parametrize("wrong", [99999.0, -999999.0, 1e300])
+def test_one_wrong_target_does_no_lasting_harm(row, wrong):
+    model = OnlineRegressor(random_state=0)
+    rng, error = np.random.default_rng(0), 0.0
+    for i in range(600):
+        a = rng.normal()
+        if i >= 400:
+            error += abs(model.predict_one({"a": a}) - (44 + a)) / 200
+        model.learn_one({"a": a}, wrong if i == row else 44 + a)
+    assert error < 0.3
+
+
 def test_huge_values_are_learned_and_do_no_lasting_harm():
     model, clean = regressor(), regressor()
     model.learn_one({"a": 1e300, "b": -1e200}, 1e300)
@@ -114,6 +127,62 @@ def test_value_that_changes_its_type_has_an_input_for_each():
         model.learn_one({"a": i % 2 if i % 3 else ("even", "odd")[i % 2]}, i % 2)
     assert sorted(map(str, model.feature_names_)) == ["('a', 'even')", "('a', 'odd')", "a"]
     assert model.predict_one({"a": 1}) == model.predict_one({"a": "odd"}) == 1
+
+
+def test_numbers_as_text_are_warned_of():
+    model = OnlineClassifier(random_state=0)
+    with pytest.warns(
+        UserWarning, match=r"x\['carat'\] is the text '0.23', which looks like a num"
+    ):
+        model.learn_one({"carat": "0.23", "cut": "Ideal"}, "x")
+    model.learn_one({"carat": "0.24", "cut": "Good"}, "x")  # once
+
+
+def test_parameters_stay_as_they_are_once_something_was_learned():
+    model = classifier()
+    for name, value in {"loss": "huber", "alpha": 0.1, "buffer_size": 3, "missing": "mean"}.items():
+        if hasattr(model, name):
+            with pytest.raises(ValueError, match=f"{name} is chosen when a model is made"):
+                setattr(model, name, value)
+    with pytest.raises(ValueError, match="mixes networks with rates of their own"):
+        model.learning_rate_init = 0.5
+    assert model.get_params()["buffer_size"] == 1000
+    with pytest.raises(ValueError, match="has no parameter 'alfa'"):
+        OnlineClassifier().set_params(alfa=1)
+    assert OnlineClassifier().set_params(alpha=1.0).alpha == 1.0
+
+
+def test_damaged_state_is_refused():
+    model = classifier()
+    state = model.__getstate__()
+    state["buffer_size"] = 5
+    with pytest.raises(ValueError, match="more rows of the past than the buffer has room for"):
+        OnlineClassifier().__setstate__(state)
+
+
+def test_targets_by_name_are_not_taken_by_position():
+    model = OnlineRegressor(random_state=0)
+    model.learn_one([1.0], {"b": 1.0, "a": 2.0})
+    assert model.target_names_ == ["b", "a"]
+    with pytest.raises(ValueError, match="y was a dict of 2 numbers so far; got list of 2"):
+        model.learn_one([1.0], [1.0, 2.0])
+
+
+def test_labels_that_pandas_made_floats():
+    model = OnlineClassifier(random_state=0).learn_many({"a": [1, 2]}, [0, 1])
+    model.learn_many({"a": [1, 2]}, np.array([0.0, 1.0]))
+    assert model.classes_ == [0, 1]
+    with pytest.raises(ValueError, match="y is missing"):
+        model.learn_many({"a": [1, 2]}, np.array([0.0, NAN]))
+
+
+def test_lists_of_dicts_are_tables():
+    rows = [{"a": 1.0}, {"b": "red"}, {"a": 2.0, "b": "blue"}] * 5
+    loop = OnlineRegressor(random_state=0)
+    for i, x in enumerate(rows):
+        loop.learn_one(x, i % 3)
+    many = OnlineRegressor(random_state=0).learn_many(rows, [i % 3 for i in range(15)])
+    assert many.predict_many(rows).tolist() == [loop.predict_one(x) for x in rows]
 
 
 def test_empty_row_is_one_of_which_nothing_is_known():

@@ -5,7 +5,7 @@ cimport numpy as cnp
 
 
 cdef enum:
-    NUMBERS_A_COLUMN = 8
+    NUMBERS_A_COLUMN = 10
 
 
 cdef struct Column:
@@ -15,7 +15,8 @@ cdef struct Column:
     double center, factor       # scaled value = (value - center) factor, bounded
     double last_seen            # number of the row
     double is_number            # 0: of a text, which is 1 where it occurs, and not scaled
-    double reserved
+    double block_weight         # of a target: the same of the values of late
+    double block_mean, block_squares
 
 
 cdef struct Entry:
@@ -26,6 +27,7 @@ cdef struct Entry:
 
 cdef uint64_t next_random(uint64_t *state) noexcept nogil
 cdef void update_column(Column *column, double value, double weight, double memory) noexcept nogil
+cdef void update_target(Column *column, double value, double weight, double memory) noexcept nogil
 cdef double scaled_value(const Column *column, double value, double limit) noexcept nogil
 cdef Column *columns_of(cnp.ndarray array) except NULL
 

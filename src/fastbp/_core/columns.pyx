@@ -19,6 +19,8 @@ cdef double LARGEST = 1e150     # larger values count as this, so that squares a
 cdef double TINY = 1e-150       # a spread below this has no square
 cdef double FAR = 10            # spreads from the mean: values beyond it count as this far away,
 cdef double FEW = 20            # once there were so many
+cdef double BLOCK = 32          # values that are looked at on their own,
+cdef double SQUEEZED = 64       # and how many times their spread that of all may be
 
 
 cdef void update_column(Column *column, double value, double weight,
@@ -39,9 +41,37 @@ cdef void update_column(Column *column, double value, double weight,
     if column.weight > memory:
         column.squares *= memory / column.weight
         column.weight = memory
-    spread = sqrt(column.squares / column.weight)
+    set_scale(column)
+
+
+cdef void set_scale(Column *column) noexcept nogil:
+    """Scale by the moments of now."""
+    cdef double spread = sqrt(column.squares / column.weight)
     column.center = column.mean
     column.factor = 1 / spread if spread > max(ALIKE * fabs(column.mean), TINY) else 0
+
+
+cdef void update_target(Column *column, double value, double weight,
+                        double memory) noexcept nogil:
+    """`update_column`, but a few huge values among the first do not decide for long.
+
+    Where the spread of all is many times that of a whole block of values, the block's is taken.
+    """
+    cdef double shift
+    update_column(column, value, weight, memory)
+    value = min(max(value, -LARGEST), LARGEST)
+    shift = value - column.block_mean
+    column.block_weight += weight
+    column.block_squares += weight * shift * shift * (1 - weight / column.block_weight)
+    column.block_mean += shift * (weight / column.block_weight)
+    if column.block_weight < BLOCK:
+        return
+    if (column.squares / column.weight > SQUEEZED * SQUEEZED
+            * column.block_squares / column.block_weight > 0):
+        column.weight, column.mean = column.block_weight, column.block_mean
+        column.squares = column.block_squares
+        set_scale(column)
+    column.block_weight = column.block_mean = column.block_squares = 0
 
 
 cdef double scaled_value(const Column *column, double value, double limit) noexcept nogil:

@@ -117,6 +117,8 @@ cdef class KeptRows:
         cdef Py_ssize_t slot, p
         cdef RowReader row = RowReader({}, {}, False)
         starts = saved["starts"].tolist()
+        if len(starts) - 1 > self.n_last + self.n_sampled or len(targets) != len(starts) - 1:
+            raise ValueError("there are more rows of the past than the buffer has room for")
         columns, values = saved["columns"].tolist(), saved["values"].tolist()
         for slot in range(len(starts) - 1):
             row.n = 0

@@ -20,7 +20,8 @@ cimport numpy as cnp
 from .kernels cimport fbp_row
 from .memory cimport place, set_real
 from .columns cimport (
-    Column, Entry, RowReader, Table, columns_of, next_random, scaled_value, update_column
+    Column, Entry, RowReader, Table, columns_of, next_random, scaled_value, update_column,
+    update_target
 )
 from .experts cimport (
     Expert, ExpertNet, move_average, outputs_of, put_label, put_target, take_step
@@ -51,7 +52,7 @@ cdef class OnlineLoop:
     options : dict
         ``memory``: rows that moments remember; ``limit`` of scaled inputs; ``min_target``;
         ``scales_by_mean``: whether targets are; ``quantile``: what is predicted;
-        ``is_hashed``: whether all names have a column.
+        ``is_hashed``: whether all names have a column; ``kind``: type that several targets are in.
     seed : int
         Of which rows are replayed.
     """
@@ -62,7 +63,7 @@ cdef class OnlineLoop:
     cdef RowReader reader
     cdef KeptRows past
     cdef dict labels
-    cdef type kind                      # of labels
+    cdef type kind                      # of labels; of several targets: list or tuple
     cdef Py_ssize_t n_targets, n_known  # n_known: labels so far
     # the columns, while attached
     cdef bint attached
@@ -92,7 +93,7 @@ cdef class OnlineLoop:
         self.n_experts = len(experts)
         for e in range(self.n_experts):
             self.nets[e] = &(<Expert> experts[e]).at
-        self.labels, self.n_targets = labels, n_targets
+        self.labels, self.n_targets, self.kind = labels, n_targets, options["kind"]
         self.memory, self.limit = options["memory"], options["limit"]
         self.min_target, self.scales_by_mean = options["min_target"], options["scales_by_mean"]
         self.quantile, self.must_know = options["quantile"], options["is_hashed"]
@@ -201,10 +202,10 @@ cdef class OnlineLoop:
             return True
         if self.n_targets == 1:
             return self.take_number(0, y)
-        if type(y) is not list or len(<list> y) != self.n_targets:
+        if type(y) is not self.kind or len(y) != self.n_targets:
             return False
         for k in range(self.n_targets):
-            if not self.take_number(k, (<list> y)[k]):
+            if not self.take_number(k, y[k]):
                 return False
         return True
 
@@ -320,7 +321,7 @@ cdef class OnlineLoop:
         if self.labels is None:
             for k in range(self.n_targets):
                 column = self.target_columns + k
-                update_column(column, self.targets[k], weight, self.memory)
+                update_target(column, self.targets[k], weight, self.memory)
                 if self.scales_by_mean:                 # counts stay counts
                     column.center = 0
                     column.factor = 1 / column.mean if column.mean > 0 else 0

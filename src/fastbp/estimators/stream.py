@@ -48,9 +48,10 @@ class Streaming:
         ----------
         blocks : iterable of (X, y), (X, y, sample_weight) or tables; path; dataset; collection
             Tables are chunks of pandas, frames of polars, tables or record batches of pyarrow. A
-            path is that of a Parquet file, or a folder of these; a dataset is one of pyarrow, a
-            collection one of Dask, whose partitions are computed one by one. An iterator, such as a
-            generator, gives one pass only.
+            path is that of a Parquet file, a folder of these, or a pattern such as "day*.parquet";
+            it may also be an item of the iterable. A dataset is one of pyarrow, a collection one of
+            Dask, whose partitions are computed one by one. An iterator, such as a generator, gives
+            one pass only.
         target : str or list of str, default=None
             The column of tables that is y, or the columns.
         classes : array-like, default=None
@@ -156,6 +157,7 @@ class _Passes:
                 score.add(kept[1], model.predict(kept[0]), kept[2])
             if time.monotonic() > self.said + SECONDS_BETWEEN_LINES:
                 self.say(f"Epoch {epoch + 1}, so far", n_rows, loss_sum / n_rows, score.value())
+            del block, left, kept  # before the next one is read
         return n_rows, loss_sum / max(n_rows, 1), score.value()
 
     def set_rate(self, epoch: int, n_rows: int) -> None:

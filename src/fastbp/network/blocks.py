@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
+import os
+import queue
+import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .frames import as_narwhals, is_pandas_frame
@@ -17,8 +20,8 @@ class Blocks:
     Parameters
     ----------
     source : iterable, path, dataset of pyarrow, or collection of Dask
-        Its items are (X, y), (X, y, weights), or tables that have the target among their columns.
-        A path is that of a Parquet file, or of a folder of these.
+        Its items are (X, y), (X, y, weights), tables that have the target among their columns, or
+        paths. A path is that of a Parquet file, of a folder of these, or a pattern with ``*``.
     target : name of a column, or list of names, default=None
         What y is in tables.
     """
@@ -26,8 +29,8 @@ class Blocks:
     def __init__(self, source: Any, target: Any = None) -> None:
         if isinstance(source, (tuple, Mapping)) or _is_table(source):
             raise TypeError(
-                f"blocks must be several: an iterable of (X, y) or of tables; got "
-                f"{type(source).__name__}, which is for fit or partial_fit"
+                "blocks must be several: an iterable of (X, y), of tables or of Parquet files; got "
+                f"one {type(source).__name__}. Pass it in a list, [table], or to fit (learn_many)"
             )
         self.source, self.target = source, target
 
@@ -46,7 +49,11 @@ class Blocks:
 
     def __iter__(self) -> Iterator[Block]:
         for part in _parts_of(self.source):
-            yield as_block(part, self.target)
+            if _is_path(part):
+                for of_file in _parts_of(part):
+                    yield as_block(of_file, self.target)
+            else:
+                yield as_block(part, self.target)
 
     def read_ahead(self) -> Iterator[Block]:
         """Yield the blocks, while a thread gets the next one: two are in memory at most.
@@ -54,22 +61,39 @@ class Blocks:
         An error in reading is raised where the block would be.
         """
         source = iter(self)
-        with ThreadPoolExecutor(1, thread_name_prefix="fastbp-reader") as reader:
-            coming = reader.submit(next, source, None)
-            try:
-                while (block := coming.result()) is not None:
-                    coming = reader.submit(next, source, None)
-                    yield block
-                    del block
-            finally:
-                coming.cancel()
+        coming = _Coming(source)
+        while (block := coming.get()) is not None:
+            coming = _Coming(source)
+            yield block
+            del block
+
+
+class _Coming:
+    """The next item, which a thread gets: Ctrl-C does not wait for it."""
+
+    def __init__(self, source: Iterator[Block]) -> None:
+        self._results: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
+        thread = threading.Thread(target=self._run, args=(source,), name="fastbp-reader")
+        thread.daemon = True
+        thread.start()
+
+    def _run(self, source: Iterator[Block]) -> None:
+        try:
+            self._results.put((next(source, None), None))
+        except BaseException as error:  # raised where the item is asked for
+            self._results.put((None, error))
+
+    def get(self) -> Any:
+        """Return the item, None at the end."""
+        item, error = self._results.get()
+        if error is not None:
+            raise error
+        return item
 
 
 def _parts_of(source: Any) -> Iterable[Any]:
-    if isinstance(source, str) or hasattr(source, "__fspath__"):
-        import pyarrow.dataset
-
-        source = pyarrow.dataset.dataset(source, format="parquet")
+    if _is_path(source):
+        source = _parquet(os.fspath(source))
     if hasattr(source, "to_batches"):
         batches: Iterable[Any] = source.to_batches()
         return batches
@@ -78,6 +102,27 @@ def _parts_of(source: Any) -> Iterable[Any]:
         return partitions
     items: Iterable[Any] = iter(source)
     return items
+
+
+def _is_path(source: Any) -> bool:
+    return isinstance(source, str) or hasattr(source, "__fspath__")
+
+
+def _parquet(path: str) -> Any:
+    """Return a Parquet file, a folder of them, or those that a pattern matches, as a dataset."""
+    if path.lower().endswith((".csv", ".tsv", ".txt", ".gz")):
+        raise ValueError(
+            f"{path!r} is no Parquet file. Read others in chunks, as in "
+            f"pandas.read_csv({path!r}, chunksize=10_000)"
+        )
+    found: Any = path
+    if not os.path.exists(path):
+        found = sorted(glob.glob(path))
+        if not found:
+            raise FileNotFoundError(f"there is no file or folder {path!r}")
+    import pyarrow.dataset
+
+    return pyarrow.dataset.dataset(found, format="parquet")
 
 
 def as_block(part: Any, target: Any = None) -> Block:
@@ -113,12 +158,19 @@ def as_block(part: Any, target: Any = None) -> Block:
         import pyarrow
 
         part = pyarrow.Table.from_batches([part])
-    frame = as_narwhals(part)
+    frame = as_narwhals(_without_index(part))
     if frame is None:
         raise TypeError(f"a block must be (X, y) or a table; got {type(part).__name__}")
     _check_has(names, frame.columns)
     y = frame.select(names) if isinstance(target, (list, tuple)) else frame[target]
     return frame.drop(names).to_native(), y.to_native(), None
+
+
+def _without_index(part: Any) -> Any:
+    """Return a table of pyarrow without what was the index of a frame of pandas."""
+    metadata = getattr(getattr(part, "schema", None), "pandas_metadata", None) or {}
+    names = [name for name in metadata.get("index_columns", []) if isinstance(name, str)]
+    return part.drop_columns(names) if names else part
 
 
 def _computed(part: Any) -> Any:

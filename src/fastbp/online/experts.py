@@ -16,10 +16,11 @@ from ..network.solvers import RULES
 from .names import Key, hash_of
 
 FIRST_COLUMNS = 16
-NUMBERS_A_COLUMN = 8  # of struct Column in _core/columns.pxd; some of them:
+NUMBERS_A_COLUMN = 10  # of struct Column in _core/columns.pxd; some of them:
 CENTER, FACTOR, LAST_SEEN, IS_NUMBER = 3, 4, 5, 6
 INPUT_BOUND = 0.3  # of initial weights, however many inputs there will be
 UNUSED = -1e30  # bias of an output that has no class yet: softmax makes it 0
+UNUSED_IN_COPIES = -30.0  # whose losses are drawn: a probability of 1e-13
 MAX_LOSS = 1e12  # of a row that a step is taken along
 
 
@@ -196,6 +197,7 @@ class Expert:
         if network.out_activation == "softmax":
             other.biases[-1][:] = UNUSED
         network._arena.copy_into(other._arena)
+        other.biases[-1][other.biases[-1] == UNUSED] = UNUSED_IN_COPIES
         for rule, moments in network._state.moments.items():
             kept = other._state.moments_of(RULES[rule])
             assert kept is not None

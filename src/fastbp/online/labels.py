@@ -53,6 +53,8 @@ class Labels:
             raise ValueError("y is missing (NaN or None): a row without a label teaches nothing")
         if not isinstance(value, (str, bool, int, float)):
             raise TypeError(f"a label must be text or a number; got {printable(repr(value))}")
+        if self.kind is int and isinstance(value, float) and value.is_integer():
+            value = int(value)  # of a column that pandas made of whole numbers and a gap
         kind = next(kind for kind in (str, bool, int, float) if isinstance(value, kind))
         if self.kind is not None and kind is not self.kind:
             raise TypeError(
@@ -86,7 +88,11 @@ class Labels:
         ----------
         y : array-like, Series or list of shape (n,)
         """
+        if y is None:
+            raise TypeError("y must be labels, one for each row of X; got None")
         values = as_array_like(y)
+        if getattr(values, "ndim", 1) == 2 and values.shape[1] == 1:
+            values = np.asarray(values)[:, 0]
         if not isinstance(values, (list, tuple)):
             values = np.asarray(values)
             if values.ndim != 1:

@@ -95,6 +95,11 @@ class OnlineModel(Inspection):
         -----
         Ctrl-C ends it between two rows: those before are learned.
         """
+        self._learn_table(X, y, sample_weight)
+        return self
+
+    def _learn_table(self, X: Any, y: Any, sample_weight: Any) -> int:
+        """Learn the rows of a table; return how many it has."""
         table = stream_table(X, skips_gaps=self.missing == "mean")
         targets = self._targets(y, len(table))
         weights = as_weights(sample_weight, len(table), may_be_zero=True)
@@ -104,7 +109,7 @@ class OnlineModel(Inspection):
             for r in range(len(table)):
                 weight = 1.0 if weights is None else float(weights[r])
                 self.learn_one(table.row(r), targets[r], weight)
-            return self
+            return len(table)
         row, compiled, known = 0, None, (0, 0)
         while row < len(table):
             with self._lock:
@@ -119,7 +124,7 @@ class OnlineModel(Inspection):
                         self._learn_plain(table.row(row), targets[row], weight)
                     learned = row + 1
                 row = learned
-        return self
+        return len(table)
 
     def _known(self) -> tuple[int, int]:
         """Return what changes whenever a name or a label gets its place, or loses it."""
@@ -161,9 +166,13 @@ class OnlineModel(Inspection):
         source = Blocks(blocks, target)
         if check_whole("n_epochs", n_epochs) > 1:
             source.check_can_repeat()
+        n_rows = 0
         for _ in range(n_epochs):
-            for X, y, weights in source.read_ahead():
-                self.learn_many(X, y, weights)
+            for block in source.read_ahead():
+                n_rows += self._learn_table(*block)
+                del block  # before the next one is read
+        if not n_rows:
+            raise ValueError("blocks has no rows")
         return self
 
     # -- predictions -------------------------------------------------------------------------

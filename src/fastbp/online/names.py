@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._messages import level_of_caller
 from .rows import Name, PlainRow
 
 Key = tuple[Name, str | None]  # of an input: its name, and for text the text
@@ -128,6 +130,26 @@ class Names:
         while n in self.numbers:
             n += 1
         return np.array([self.numbers[i] for i in range(n)], np.int32)
+
+
+def warn_of_numbers(new: Iterable[Key], names: Names) -> None:
+    """Warn of a feature whose first text is a number: each of them would have its own input."""
+    for name, text in new:
+        if text is not None and name not in names.texts and _is_number(text):
+            warnings.warn(
+                f"x[{name!r}] is the text {text!r}, which looks like a number: each such text gets "
+                "an input of its own. If it is a number, convert it, as in float(value)",
+                UserWarning,
+                stacklevel=level_of_caller(),
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _order(key: Key) -> tuple[str, str, str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import collections
 import dataclasses
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .._messages import counted
 from ..network.checks import check_whole
@@ -77,6 +80,11 @@ def learn_progressively(
     StreamProgress
     """
     window = check_whole("window", window)
+    if hasattr(stream, "columns"):
+        raise TypeError(
+            "stream must yield pairs (x, y), one for each row; got a "
+            f"{type(stream).__name__}. Pass for instance zip(frame.to_dict('records'), y)"
+        )
     every_now = 1 if every is None else check_whole("every", every)
     score = None
     for n, (x, y) in enumerate(stream, start=1):
@@ -107,7 +115,8 @@ class _Scores:
         metric = "accuracy" if classifies else "mean absolute error"
         self.progress = StreamProgress(metric, window)
         self.classifies, self.n = classifies, 0
-        self.total = self.baseline_total = self.window_total = self.mean = 0.0
+        self.total = self.baseline_total = self.window_total = 0.0
+        self.mean: Any = 0.0
         self.last: collections.deque[float] = collections.deque(maxlen=window)
         self.last_label: Any = None
 
@@ -126,9 +135,10 @@ class _Scores:
             baseline = float(y == self.last_label)
             self.last_label = y
             return float(y == predicted), baseline
-        baseline = abs(y - self.mean)
-        self.mean += (y - self.mean) / (self.n + 1)
-        return abs(y - predicted), baseline
+        target, guess = _numbers(y), _numbers(predicted)
+        baseline = float(np.abs(target - self.mean).mean())
+        self.mean = self.mean + (target - self.mean) / (self.n + 1)
+        return float(np.abs(target - guess).mean()), baseline
 
     def note(self, model: Any, n: int) -> None:
         """Keep the scores of now."""
@@ -139,6 +149,13 @@ class _Scores:
         progress.window_score.append(self.window_total / len(self.last))
         progress.n_features.append(getattr(model, "n_features_", 0))
         progress.n_classes.append(len(getattr(model, "classes_", ())))
+
+
+def _numbers(y: Any) -> NDArray[np.float64]:
+    """Return one target or several, by their names in order."""
+    if isinstance(y, Mapping):
+        y = [y[name] for name in sorted(y, key=str)]
+    return np.asarray(y, np.float64)
 
 
 def _thin_out(progress: StreamProgress) -> None:

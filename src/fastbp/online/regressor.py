@@ -103,6 +103,14 @@ class OnlineRegressor(OnlineModel):
         options = {"huber_delta": self.huber_delta, "quantile": self.quantile}
         self._start(self._n_targets, loss=self.loss, **options)
 
+    @property
+    def target_names_(self) -> list[Any] | None:
+        """Names of several targets, as of a dict; None if they have none."""
+        return list(self._form) if isinstance(self._form, tuple) else None
+
+    def _takes_lists(self) -> bool:
+        return self._form is list
+
     def _quantile(self) -> float:
         return float(self.quantile) if self.loss == "quantile" else 0.5
 
@@ -168,16 +176,20 @@ class OnlineRegressor(OnlineModel):
         names = self._form if isinstance(self._form, tuple) else range(n)
         return tuple(map(str, names))
 
-    def _as_learned(self, target: Target) -> float | list[float]:
+    def _as_learned(self, target: Target) -> float | list[float] | tuple[float, ...]:
         if isinstance(target, dict):
             assert isinstance(self._form, tuple)
-            return [target[name] for name in self._form]
+            return tuple(target[name] for name in self._form)
         return target
 
     def _targets(self, y: Any, n: int) -> NumbersOfRows:
+        if y is None:
+            raise TypeError("y must be numbers, one for each row of X; got None")
         names = names_of_columns(y) if getattr(y, "ndim", 2) == 2 else []
         values = np.ascontiguousarray(as_numbers("y", y, np.dtype(np.float64)))
         check_finite("y", values)
+        if values.ndim == 2 and values.shape[1] == 1 and self._form is float:
+            values, names = values[:, 0].copy(), []
         if values.ndim not in (1, 2) or len(values) != n:
             raise ValueError(f"X has {counted(n, 'row')}, and y has the shape {values.shape}")
         if self.loss == "poisson" and values.size and values.min() < 0:

@@ -47,7 +47,9 @@ def _items(x: Any) -> Iterable[tuple[Any, Any]]:
     if isinstance(x, (str, bytes)):
         raise TypeError(f"x must be a mapping of names to values, or a row of them; got {x!r}")
     if hasattr(x, "_asdict"):
-        named: Mapping[str, Any] = x._asdict()
+        named: dict[str, Any] = x._asdict()
+        if type(x).__name__ == "Pandas":  # of itertuples, whose first field is no column
+            named.pop("Index", None)
         return named.items()
     if is_pandas_series(x):
         pairs: Iterable[tuple[Any, Any]] = x.items()
@@ -104,6 +106,6 @@ def plain_value(name: Any, value: Any) -> float | str | None:
 def refuse_gap(name: Any, where: str = "") -> NoReturn:
     """Raise the error of a value that is missing."""
     raise ValueError(
-        f'x[{name!r}]{where} is missing (NaN or None). With missing="mean" it counts as the mean '
-        "of its feature, and missing text as none"
+        f"x[{name!r}]{where} is missing (NaN or None). Leave it out of the row, or choose "
+        'missing="mean", with which it counts as left out'
     )

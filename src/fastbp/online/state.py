@@ -20,7 +20,7 @@ from ..network.checks import check_choice, check_number, check_whole
 from ..network.solvers import SOLVERS
 from .experts import EXPERTS, Experts, Kind
 from .labels import Labels
-from .names import Names
+from .names import Names, warn_of_numbers
 from .rows import PlainRow, plain_row
 
 AUTO = "auto"
@@ -66,9 +66,15 @@ class OnlineState:
             setattr(self, name, parameters[name])
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; of a model that learns, the learning rate may change at any time."""
-        if name == "learning_rate_init" and self.__dict__.get("_loop") is not None:
-            self._change_rate(value)
+        """Set an attribute; once a model has learned, the learning rate alone may change."""
+        if self.__dict__.get("_loop") is not None and name in self._parameters:
+            if name == "learning_rate_init":
+                self._change_rate(value)
+            elif value is not getattr(self, name):
+                raise ValueError(
+                    f"{name} is chosen when a model is made, and this one has learned: make a new "
+                    f"one with {name}={value!r}"
+                )
         super().__setattr__(name, value)
 
     def _change_rate(self, rate: Any) -> None:
@@ -83,6 +89,18 @@ class OnlineState:
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters by name, as scikit-learn's estimators do."""
         return {name: getattr(self, name) for name in self._parameters}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters by name, before anything is learned."""
+        for name in parameters:
+            if name not in self._parameters:
+                raise ValueError(
+                    f"{type(self).__name__} has no parameter {name!r}; it has "
+                    f"{', '.join(self._parameters)}"
+                )
+        for name, value in parameters.items():
+            setattr(self, name, value)
+        return self
 
     def __repr__(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
@@ -108,6 +126,10 @@ class OnlineState:
             self._make_loop()
             self._loop.n_rows, self._loop.random, past = state_of_loop
             self._past.load(past)
+
+    def __copy__(self) -> Self:
+        """Return a copy that learns on its own: a shallow one would share the networks."""
+        return copy.deepcopy(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         other = type(self).__new__(type(self))
@@ -194,6 +216,7 @@ class OnlineState:
             "min_target": self._min_target,
             "scales_by_mean": self._min_target == 0,
             "quantile": self._quantile(),
+            "kind": list if self._takes_lists() else tuple,
         }
         self._loop = _core.OnlineLoop(
             tuple(expert.compiled for expert in self._experts.all),
@@ -236,6 +259,7 @@ class OnlineState:
             if n_inputs > len(experts.inputs):
                 with self._detached():
                     experts.grow(n_inputs, len(experts.outputs))
+            warn_of_numbers(new, names)
             for key in new:
                 column = names.next_column()
                 experts.begin_input(column, key)
@@ -297,6 +321,10 @@ class OnlineState:
     def _replay_margin(self) -> float:
         """Return how small the error of a row of the past is that is not learned again."""
         return 0.7  # of the typical error of new rows
+
+    def _takes_lists(self) -> bool:
+        """Return whether the loop takes lists of several targets, and not tuples made of dicts."""
+        return True
 
     def _quantile(self) -> float:
         """Return the quantile that is predicted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,8 +74,8 @@ def stream_table(X: Any, *, skips_gaps: bool) -> StreamTable:
 
     Parameters
     ----------
-    X : DataFrame of pandas, polars or pyarrow, dict of columns, or array of shape (n, n_features)
-        The columns of an array are named 0, 1, 2 ...
+    X : DataFrame of pandas, polars or pyarrow, dict of columns, list of dicts, or array
+        The columns of an array of shape (n, n_features) are named 0, 1, 2 ...
     skips_gaps : bool
         Whether None and NaN are left out, or refused.
 
@@ -100,7 +100,7 @@ def stream_table(X: Any, *, skips_gaps: bool) -> StreamTable:
         n = len(column)
         _read(name, column, numbers, texts)
         if not skips_gaps:
-            _check_gaps(name, n, numbers, texts)
+            _check_gaps(name, column, numbers, texts)
     values = np.column_stack(list(numbers.values())) if numbers else np.empty((n, 0))
     codes = [column for column, _ in texts.values()]
     return StreamTable(
@@ -112,6 +112,25 @@ def stream_table(X: Any, *, skips_gaps: bool) -> StreamTable:
     )
 
 
+class _LeftOut:
+    """Stands for what a row leaves out, which is no gap."""
+
+
+LEFT_OUT = _LeftOut()
+
+
+def _columns_of_rows(rows: Sequence[Mapping[Any, Any]]) -> list[tuple[Name, NDArray[Any]]]:
+    """Return the columns of a list of dicts."""
+    columns: dict[Name, NDArray[Any]] = {}
+    for r, row in enumerate(rows):
+        for given, value in row.items():
+            name = plain_name(given)
+            if name not in columns:
+                columns[name] = np.full(len(rows), LEFT_OUT, dtype=object)
+            columns[name][r] = value
+    return list(columns.items())
+
+
 def _columns_of(X: Any) -> list[tuple[Name, NDArray[Any]]]:
     if isinstance(X, Mapping):
         return [(plain_name(name), _column(name, values)) for name, values in X.items()]
@@ -121,6 +140,12 @@ def _columns_of(X: Any) -> list[tuple[Name, NDArray[Any]]]:
             (plain_name(name), values)
             for name, values in zip(frame.names, frame.columns(), strict=True)
         ]
+    if isinstance(X, (list, tuple)) and X and all(isinstance(row, Mapping) for row in X):
+        return _columns_of_rows(X)
+    if hasattr(X, "tocsr"):
+        raise TypeError(
+            "X is a sparse matrix: pass rows as dicts of what is not zero, or X.toarray() in parts"
+        )
     if is_pandas_series(X) or isinstance(X, (str, bytes)):
         raise TypeError(
             f"X must be a table; got {type(X).__name__}. One row is for learn_one and predict_one"
@@ -139,7 +164,10 @@ def _column(name: Any, values: Any) -> NDArray[Any]:
     if column.dtype.kind in "US":  # which makes text of numbers beside text
         column = np.array(list(values), dtype=object)
     if column.ndim != 1:
-        raise ValueError(f"column {name!r} must be a list of values; got shape {column.shape}")
+        raise ValueError(
+            f"column {name!r} must be a list of values; got {type(values).__name__} of shape "
+            f"{column.shape}. One row is for learn_one and predict_one"
+        )
     return column
 
 
@@ -160,7 +188,7 @@ def _read(
     found: dict[str, int] = {}
     values, codes = np.full(len(column), np.nan), np.full(len(column), -1, np.int32)
     for row, value in enumerate(column.tolist() if column.dtype.kind in "US" else column):
-        plain = plain_value(name, value)
+        plain = None if value is LEFT_OUT else plain_value(name, value)
         if isinstance(plain, str):
             codes[row] = found.setdefault(plain, len(found))
         elif plain is not None:
@@ -173,11 +201,13 @@ def _read(
 
 def _check_gaps(
     name: Name,
-    n: int,
+    column: NDArray[Any],
     numbers: dict[Name, NDArray[np.float64]],
     texts: dict[Name, tuple[NDArray[np.int32], list[str]]],
 ) -> None:
-    is_gap = np.ones(n, bool)
+    is_gap = np.ones(len(column), bool)
+    if column.dtype.kind == "O":
+        is_gap = np.array([value is not LEFT_OUT for value in column], bool)
     if name in numbers:
         is_gap &= np.isnan(numbers[name])
     if name in texts:

@@ -26,7 +26,8 @@ class StreamDisplay(Display):
     line_, window_line_, baseline_ : matplotlib.lines.Line2D
         Score of all rows so far, of the last ``progress.window``, and of the baseline.
     growth_ax_ : matplotlib axes, or None
-        Of the numbers of features and classes, on the right; None where neither changed.
+        Of the numbers of features and classes, on the right; None where neither changed after the
+        first rows.
     """
 
     line_: Any
@@ -100,6 +101,8 @@ class StreamDisplay(Display):
         )
         options = {"color": POSITIVE, "label": f"{self.name or 'model'}, all rows", **line}
         (self.line_,) = ax.plot(progress.rows, progress.score, **options)
+        if not classifies:
+            ax.set_ylim(0, self._largest_error())
         ax.set_xlabel("row")
         ax.set_ylabel(progress.metric)
         tidy(ax)
@@ -108,11 +111,19 @@ class StreamDisplay(Display):
         ax.legend(handles=lines, frameon=False)
         return self
 
+    def _largest_error(self) -> float:
+        """Return where the axis ends: without the first rows, of which nothing was known."""
+        progress = self.progress
+        first = min(len(progress.rows) - 1, len(progress.rows) // 20 + 1)
+        shown = progress.window_score[first:] + progress.baseline[first:] + progress.score[first:]
+        return 1.1 * max(shown) or 1.0
+
     def _draw_growth(self, ax: Any, lines: list[Any]) -> Any:
         """Draw how many features and classes there were, if that changed; add to the lines."""
         progress = self.progress
         counts = {"features": progress.n_features, "classes": progress.n_classes}
-        changed = {name: values for name, values in counts.items() if len(set(values)) > 1}
+        first = min(len(progress.rows) - 1, len(progress.rows) // 20)  # after the first rows
+        changed = {name: values for name, values in counts.items() if len(set(values[first:])) > 1}
         if not changed:
             return None
         right = ax.twinx()

@@ -53,6 +53,10 @@ def record_stream(
         If there are no rows, or for a single network that replays rows of the past, which takes
         several steps a row: choose ``replay=0``.
     """
+    if not isinstance(model, OnlineModel):
+        raise TypeError(
+            f"model must be an OnlineClassifier or OnlineRegressor; got {type(model).__name__}"
+        )
     check_whole("max_rows", max_rows)
     check_whole("n_probe", n_probe)
     rows = [row for _, row in zip(range(max_rows), stream, strict=False)]
