@@ -52,7 +52,28 @@ class _OfRiver(base.Base):
 
 @with_shared_parts
 class MLPClassifier(_OfRiver, OnlineClassifier, base.MiniBatchClassifier):  # type: ignore[misc]
-    """A network that learns classes row by row; see `fastbp.online.OnlineClassifier`."""
+    """A model that learns classes row by row: `fastbp.online.OnlineClassifier` for river.
+
+    $about
+
+    Parameters
+    ----------
+    $layers
+    $training
+    max_classes : int, default=None
+        More labels than that are refused.
+    seed : int, default=None
+        River's name of ``random_state``.
+
+    Examples
+    --------
+    >>> from river import datasets, evaluate, metrics
+    >>> from fastbp.river import MLPClassifier
+    >>> model = MLPClassifier(seed=0)
+    >>> accuracy = evaluate.progressive_val_score(datasets.Phishing(), model, metrics.Accuracy())
+    >>> accuracy.get() > 0.89
+    True
+    """
 
     def __init__(
         self,
@@ -85,7 +106,28 @@ class MLPClassifier(_OfRiver, OnlineClassifier, base.MiniBatchClassifier):  # ty
 
 @with_shared_parts
 class MLPRegressor(_OfRiver, OnlineRegressor, base.MiniBatchRegressor):  # type: ignore[misc]
-    """A network that learns numbers row by row; see `fastbp.online.OnlineRegressor`."""
+    """A model that learns numbers row by row: `fastbp.online.OnlineRegressor` for river.
+
+    $about
+
+    Parameters
+    ----------
+    $layers
+    loss, huber_delta, quantile
+        As of `OnlineRegressor`.
+    $training
+    seed : int, default=None
+        River's name of ``random_state``.
+
+    Examples
+    --------
+    >>> from river import datasets, evaluate, metrics
+    >>> from fastbp.river import MLPRegressor
+    >>> model = MLPRegressor(seed=0)
+    >>> error = evaluate.progressive_val_score(datasets.TrumpApproval(), model, metrics.MAE())
+    >>> error.get() < 0.4
+    True
+    """
 
     def __init__(
         self,

@@ -61,7 +61,7 @@ def run_page(name):
         ("measured.md", 5),
         ("explain.md", 0),
         ("index.md", 1),
-        ("streams.md", 2),
+        ("streams.md", 3),
     ],
 )
 def test_the_page_prints_what_it_says(name, n_outputs):

@@ -18,7 +18,36 @@ from .tables import stream_table
 
 @with_shared_parts
 class OnlineClassifier(OnlineModel):
-    """A network that learns classes from a stream, one row at a time."""
+    """A model that learns classes from a stream, one row at a time.
+
+    $about
+
+    Parameters
+    ----------
+    $layers
+    $training
+    max_classes : int, default=None
+        More labels than that are refused.
+
+    Attributes
+    ----------
+    classes_ : list
+        Labels so far, in the order in which they came.
+    $attributes
+
+    Notes
+    -----
+    $notes
+
+    Examples
+    --------
+    >>> from fastbp.online import OnlineClassifier
+    >>> model = OnlineClassifier(random_state=0)
+    >>> for i in range(200):
+    ...     model = model.learn_one({"size": i % 7, "color": ("red", "blue")[i % 2]}, i % 7 > 3)
+    >>> model.predict_one({"size": 6, "color": "red", "weight": 3.5})
+    True
+    """
 
     max_classes: int | None
     _labels: Labels
@@ -49,7 +78,17 @@ class OnlineClassifier(OnlineModel):
         return list(self._labels.order)
 
     def predict_one(self, x: Any) -> Label | None:
-        """Return the most probable label of a row; None before any was learned."""
+        """Return the most probable label of a row, and learn nothing.
+
+        Parameters
+        ----------
+        x : mapping of names to values, sequence, array or Series
+            Names that are not known do not count; numbers left out count as their mean.
+
+        Returns
+        -------
+        label, or None before any was learned
+        """
         if self._loop is None:
             return None
         best = self._loop.predict_best(x)
@@ -59,20 +98,47 @@ class OnlineClassifier(OnlineModel):
         return label
 
     def predict_proba_one(self, x: Any) -> dict[Label, float]:
-        """Return the probability of each label so far; an empty dict before any was learned."""
+        """Return the probability of each label so far.
+
+        Parameters
+        ----------
+        x : mapping of names to values, sequence, array or Series
+
+        Returns
+        -------
+        dict of label to float, empty before anything was learned
+        """
         if self._loop is None:
             return {}
         outputs = self._outputs(x).tolist()
         return dict(zip(self._labels.order, outputs, strict=False))
 
     def predict_proba_many(self, X: Any) -> NDArray[np.float64]:
-        """Return the probabilities of the labels of ``classes_``, (n, n_classes), for each row."""
+        """Return the probabilities of the labels so far, for each row of a table.
+
+        Parameters
+        ----------
+        X : DataFrame, dict of columns, list of dicts or array of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of float64 of shape (n, n_classes), in the order of ``classes_``
+        """
         if self._loop is None:
             return np.empty((len(stream_table(X, skips_gaps=True)), 0))
         return self._outputs_of_table(X)[:, : len(self._labels)]
 
     def predict_many(self, X: Any) -> NDArray[Any]:
-        """Return the most probable label of each row, (n,)."""
+        """Return the most probable label of each row of a table.
+
+        Parameters
+        ----------
+        X : DataFrame, dict of columns, list of dicts or array of shape (n, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n,), of None before anything was learned
+        """
         if self._loop is None:
             return np.full(len(stream_table(X, skips_gaps=True)), None)
         best = self._outputs_of_table(X)[:, : len(self._labels)].argmax(axis=1)

@@ -26,7 +26,41 @@ Target = float | list[float] | dict[Any, float]
 
 @with_shared_parts
 class OnlineRegressor(OnlineModel):
-    """A network that learns numbers from a stream, one row at a time."""
+    """A model that learns numbers from a stream, one row at a time.
+
+    $about
+
+    Parameters
+    ----------
+    $layers
+    loss : {"squared_error", "absolute_error", "huber", "quantile", "poisson"}, default="huber"
+        Loss of one row, of targets in units of their standard deviation (of poisson, of their
+        mean); see `Network`.
+    huber_delta : float, > 0, default=1.0
+        Of huber, in standard deviations of the target.
+    quantile : float in (0, 1), default=0.5
+        Of quantile: which one is predicted.
+    $training
+
+    Attributes
+    ----------
+    target_names_ : list or None
+        Names of several targets, as their dict had them.
+    $attributes
+
+    Notes
+    -----
+    $notes
+
+    Examples
+    --------
+    >>> from fastbp.online import OnlineRegressor
+    >>> model = OnlineRegressor(random_state=0)
+    >>> for i in range(500):
+    ...     model = model.learn_one({"items": i % 7, "city": ("Ulm", "Jena")[i % 2]}, 10 * (i % 7))
+    >>> bool(abs(model.predict_one({"items": 5, "city": "Ulm"}) - 50) < 5)
+    True
+    """
 
     loss: str
     huber_delta: float
@@ -84,7 +118,7 @@ class OnlineRegressor(OnlineModel):
 
         Parameters
         ----------
-        X : DataFrame, dict of columns or array of shape (n, n_features)
+        X : DataFrame, dict of columns, list of dicts or array of shape (n, n_features)
 
         Returns
         -------
