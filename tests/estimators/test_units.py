@@ -92,15 +92,34 @@ def test_a_table_that_is_scaled_where_it_is_read_trains_as_a_copy(monkeypatch):
     np.testing.assert_allclose(regressor().fit(X, Y).predict(X), expected, rtol=1e-9)
 
 
-def test_a_large_table_is_not_copied():
-    rng = np.random.default_rng(0)
-    table = rng.normal(size=(150_000, 40))
-    y = table[:, 0]
+def peak_of_a_fit(table, **options):
+    """Return the most bytes that a fit takes besides the table."""
+    y = np.asarray(table[:, [0]].sum(axis=1)).ravel()
     tracemalloc.start()
-    regressor(max_iter=1, shuffle=False, early_stopping=False).fit(table, y)
+    regressor(max_iter=1, **options).fit(table, y)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < table.nbytes / 2
+    return peak
+
+
+def test_a_large_table_is_not_copied():
+    table = np.random.default_rng(0).normal(size=(150_000, 40))
+    options = {"shuffle": False, "early_stopping": False}
+    assert peak_of_a_fit(table, **options) < table.nbytes / 2
+
+
+def test_nor_are_the_rows_that_networks_hold_out():
+    table = np.random.default_rng(0).normal(size=(40_000, 100))
+    of_rows = 80 * len(table)  # their orders, hashes and targets
+    peak = peak_of_a_fit(table, hidden_layer_sizes=(8,), ensemble=4)
+    assert peak < of_rows + 2**23  # a block; a network's rows would be 6.4 MB, and a mask 4
+
+
+def test_of_a_large_csr_matrix_only_the_indices_are_copied():
+    table = sparse.random(100_000, 60, 0.4, format="csr", random_state=0)
+    peak = peak_of_a_fit(table, ensemble=4)
+    of_values = 2 * 4 * table.nnz  # a private copy, and another as kernels read them
+    assert peak < of_values + 80 * table.shape[0] + 2**23  # all values would be 19 MB
 
 
 # -- what is said is in the user's units -----------------------------------------------------------

@@ -32,7 +32,7 @@ from .kept_rows import KeptRows
 from .layers import Layers
 from .online import OnlineLoop
 from .rows import Rows, can_shuffle, shuffle, unlock_generators
-from .scaling import moments_with_row, scaled, spread_of
+from .scaling import add_nonzeros, moments_with_row, scaled, spread_of
 from .training import CompiledSolver, EpochRun, forward_all
 from .workspaces import Workspace
 
@@ -57,6 +57,7 @@ __all__ = [
     "Rows",
     "Table",
     "Workspace",
+    "add_nonzeros",
     "all_finite",
     "apply_activation",
     "apply_derivative",

@@ -181,11 +181,11 @@ cdef class Layers:
             PyMem_Free(block)
         return loss_sum
 
-    def loss_sum(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop):
-        """The weighted sum of the losses of rows start..stop."""
+    def loss_sum(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
+                 double loss_sum=0):
+        """The weighted sum of the losses of rows start..stop, added to that of those before."""
         cdef fbp_net net
         cdef fbp_row x
-        cdef double loss_sum = 0
         cdef Py_ssize_t r
         block = self.begin(&net)
         try:

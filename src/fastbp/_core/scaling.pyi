@@ -6,6 +6,13 @@ from numpy.typing import NDArray
 def scaled(
     X: NDArray[Any], center: NDArray[Any], factor: NDArray[Any], limit: float
 ) -> NDArray[Any]: ...
+def add_nonzeros(
+    columns: NDArray[np.int32],
+    values: NDArray[Any],
+    counts: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    largest: NDArray[np.float64],
+) -> None: ...
 def moments_with_row(
     weight: float,
     mean: NDArray[np.float64],

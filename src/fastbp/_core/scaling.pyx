@@ -2,6 +2,7 @@
 # cython: binding=False, embedsignature=False, freethreading_compatible=True
 """Arrays in units of their own, and the moments of columns that these are made of."""
 from libc.math cimport INFINITY, fabs, isfinite, sqrt
+from libc.stdint cimport int32_t
 
 import numpy as np
 
@@ -68,6 +69,29 @@ def moments_with_row(double weight, cnp.ndarray mean not None, cnp.ndarray squar
         to[2 * n + i] = min(low_at[i], value)
         to[3 * n + i] = max(high_at[i], value)
     return out
+
+
+def add_nonzeros(cnp.ndarray columns not None, cnp.ndarray values not None,
+                 cnp.ndarray counts not None, cnp.ndarray squares not None,
+                 cnp.ndarray largest not None):
+    """Add values, of float64 or float32, and their squares, to the counts of their columns.
+
+    All are contiguous; columns of int32, and the last three of float64, with an item a column.
+    """
+    cdef const int32_t *column = <const int32_t *> cnp.PyArray_DATA(columns)
+    cdef double *counts_at = <double *> cnp.PyArray_DATA(counts)
+    cdef double *squares_at = <double *> cnp.PyArray_DATA(squares)
+    cdef double *largest_at = <double *> cnp.PyArray_DATA(largest)
+    cdef const void *data = cnp.PyArray_DATA(values)
+    cdef int itemsize = values.itemsize
+    cdef Py_ssize_t p, n = cnp.PyArray_SIZE(values)
+    cdef double value
+    with nogil:
+        for p in range(n):
+            value = real_at(data, p, itemsize)
+            counts_at[column[p]] += value != 0
+            squares_at[column[p]] += value * value
+            largest_at[column[p]] = max(largest_at[column[p]], fabs(value))
 
 
 def spread_of(double weight, cnp.ndarray mean not None, cnp.ndarray squares not None,

@@ -19,7 +19,7 @@ from .._core import Rows, all_finite
 from ..network import Network
 from ..network.arrays import check_finite
 from ..network.catalogue import hidden_activations
-from ..network.data import as_matrix_of_row, as_weights
+from ..network.data import as_matrix_of_row, as_summable_weights, as_weights
 from ..network.network import warn_of_divergence
 from ..network.scaling import LIMIT, UnitsTrace
 from ..training.ensemble import joined_history, joined_network, train_in_step
@@ -412,6 +412,8 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             order = canonical_order(rows, X, encoded.targets)
         else:
             order = np.arange(rows.n, dtype=np.int64)
+        if units is not None:
+            rows = units.kept(rows, self.batch_size)
         members = []
         for k in range(settings.n_networks):
             own, left, validation = self._another(network, seed, k), order, None
@@ -419,9 +421,10 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             if held_out is not None:
                 left = order[~np.isin(order, held_out, assume_unique=True)]
                 part = encoded.part(held_out)
-                validation = self._validation(own, X[held_out], part, units, settings)
+                weights = as_summable_weights(part.sample_weight, len(held_out))
+                picked = rows.picked(held_out, weights)
+                validation = self._validation(picked, part, settings)
             members.append(Member(own, repeats.order(left), validation))
-        rows = rows if units is None else units.kept(rows)
         return TrainingData(X, encoded.targets, rows, tuple(members), units, settings)
 
     def _checked_rows(
@@ -491,19 +494,12 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             if units is not None:
                 own = dataclasses.replace(own, targets=units.scaled_targets(own.targets))
                 X_val = units.as_seen(X_val)
-            return self._validation(network, X_val, own, units, settings)
+            rows = network._rows(X_val, own.targets, own.sample_weight, needs_y=True)
+            if units is not None:
+                rows = units.kept(units.inputs.rows(rows, network.dtype))
+            return self._validation(rows, own, settings)
 
-    def _validation(
-        self,
-        network: Network,
-        X: Any,
-        encoded: EncodedTargets,
-        units: Units | None,
-        settings: Settings,
-    ) -> Validation:
-        rows = network._rows(X, encoded.targets, encoded.sample_weight, needs_y=True)
-        if units is not None:
-            rows = units.kept(units.inputs.rows(rows, network.dtype))
+    def _validation(self, rows: Rows, encoded: EncodedTargets, settings: Settings) -> Validation:
         score = None if settings.by_loss else self._score_of(encoded)
         return Validation(rows, score, bool(self.early_stopping), settings.looks)
 

@@ -54,10 +54,14 @@ class Units:
         """Return X as an array, if it is a CSR matrix whose zeros do not stay zeros."""
         return X.toarray() if issparse(X) and self.inputs.has_centers else X
 
-    def kept(self, rows: _core.Rows) -> _core.Rows:
-        """Return scaled rows: a copy of few ones, others as they are scaled when they are read."""
-        n_values = rows.n * rows.values_per_row
-        return rows.plain(0, rows.n) if rows.sparse or n_values <= MAX_KEPT else rows
+    def kept(self, rows: _core.Rows, batch_size: int = 1) -> _core.Rows:
+        """Return scaled rows: a copy of few ones, others as they are scaled when they are read.
+
+        Batches of a CSR matrix are read from a copy.
+        """
+        in_batches = rows.sparse and batch_size > 1
+        is_copied = in_batches or rows.n * rows.values_per_row <= MAX_KEPT
+        return rows.plain(0, rows.n) if is_copied else rows
 
     def row(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return one row, (n_features,), as the network sees it."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .arrays import blocks_of_rows
+from .arrays import blocks_of, blocks_of_rows
 
 TINY = 1e-150  # numbers that are smaller have no squares
 LIMIT = 3.0  # of scaled inputs: RealMLP's (Holzmüller, Grinsztajn and Steinwart, 2024)
@@ -204,17 +205,10 @@ class NonzeroMoments:
 
     def updated(self, X: Any, weights: NDArray[np.float64] | None = None) -> NonzeroMoments:
         """Return the moments with more rows: of an array, or a CSR matrix; weights do not count."""
-        if hasattr(X, "tocsr"):
-            columns, values = X.indices, X.data.astype(np.float64)
-        else:
-            rows, columns = np.nonzero(X)
-            values = X[rows, columns].astype(np.float64)
-        n, largest = len(self.counts), self.largest.copy()
-        np.maximum.at(largest, columns, np.abs(values))
-        with np.errstate(over="ignore"):  # of numbers that are huge
-            squares = np.bincount(columns, np.square(values), minlength=n)
-        counts = np.bincount(columns, values != 0, minlength=n)
-        return NonzeroMoments(self.counts + counts, self.squares + squares, largest)
+        counts, squares, largest = (one.copy() for one in (self.counts, self.squares, self.largest))
+        for columns, values in _nonzeros(X):
+            _core.add_nonzeros(columns, values, counts, squares, largest)
+        return NonzeroMoments(counts, squares, largest)
 
     def with_row(self, x: NDArray[Any]) -> NonzeroMoments:
         """Return the moments with one row more, (n_columns,)."""
@@ -226,6 +220,18 @@ class NonzeroMoments:
         lost = ~np.isfinite(scale) | (scale < TINY)
         scale = np.where(lost, self.largest, scale)
         return Scaling(np.zeros(len(scale)), np.where(scale > 0, scale, math.inf), limit)
+
+
+def _nonzeros(X: Any) -> Iterator[tuple[NDArray[np.int32], NDArray[Any]]]:
+    """Yield the columns and the values of what is not zero, some at a time."""
+    if hasattr(X, "tocsr"):
+        for start, stop in blocks_of(len(X.data), X.data.nbytes):
+            columns = X.indices[start:stop].astype(np.int32, copy=False)
+            yield columns, np.ascontiguousarray(X.data[start:stop])
+        return
+    for start, stop in blocks_of_rows(X):
+        rows, columns = np.nonzero(X[start:stop])
+        yield columns.astype(np.int32), X[start:stop][rows, columns]
 
 
 @dataclasses.dataclass(frozen=True)
