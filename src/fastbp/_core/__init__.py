@@ -32,7 +32,7 @@ from .kept_rows import KeptRows
 from .layers import Layers
 from .online import OnlineLoop
 from .rows import Rows, can_shuffle, shuffle, unlock_generators
-from .scaling import add_nonzeros, moments_with_row, scaled, spread_of
+from .scaling import add_nonzeros, moments_with_row, moments_with_rows, scaled, spread_of
 from .training import CompiledSolver, EpochRun, forward_all
 from .workspaces import Workspace
 
@@ -72,6 +72,7 @@ __all__ = [
     "isa_for",
     "lanes",
     "moments_with_row",
+    "moments_with_rows",
     "scaled",
     "shuffle",
     "spread_of",

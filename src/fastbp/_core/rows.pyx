@@ -3,7 +3,6 @@
 """Rows of data as pointers for C, and orders of rows."""
 cimport cython
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport rint
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
@@ -109,7 +108,8 @@ cdef class Rows:
         """These rows with ``(x - center) * factor`` for x, worked out where they are read.
 
         Bounded to t / sqrt(1 + (t / limit)^2), unless the limit is infinite. Of a CSR matrix the
-        factors alone count. The arrays have an item for each column, of the dtype of X.
+        factors alone count. The arrays have an item for each column, of the dtype of X; where they
+        repeat all columns, so many rows are scaled at once.
         """
         cdef Rows rows = self.part(0, self.n)
         rows.scaling_arrays = center, factor
@@ -148,7 +148,7 @@ cdef class Rows:
             part.data.X = <const char *> cnp.PyArray_DATA(values) - first * self.data.itemsize
         else:
             values = np.empty((n, self.data.n_features), dtype)
-            copy_rows(table_for(dtype, None), &part.data, &self.scaling, NULL, n,
+            copy_rows(table_for(dtype, None), &part.data, &self.scaling, self.repeats(), NULL, n,
                       <char *> cnp.PyArray_DATA(values))
             part.data.X, part.data.X_row_bytes = <const char *> cnp.PyArray_DATA(values), row_bytes
         part.arrays += (values,)
@@ -166,6 +166,12 @@ cdef class Rows:
                 COPIED_BYTES / (1 + self.values_per_row * self.data.itemsize)))
         for first in range(start, stop, size):
             yield first, min(first + size, stop)
+
+    cdef Py_ssize_t repeats(self):
+        """How often its scaling repeats the columns; 1 if there is none."""
+        if self.scaling_arrays is None:
+            return 1
+        return len(self.scaling_arrays[0]) // max(self.data.n_features, 1)
 
     cdef Py_ssize_t longest(self):
         """How many values the longest row of a CSR matrix has."""
@@ -207,7 +213,8 @@ cdef class Rows:
             part.arrays += (columns, starts)
         else:
             values = np.empty((n, data.n_features), dtype)
-            copy_rows(ops, data, scaling, order, n, <char *> cnp.PyArray_DATA(values))
+            copy_rows(ops, data, scaling, self.repeats(), order, n,
+                      <char *> cnp.PyArray_DATA(values))
             data.X_row_bytes = data.n_features * data.itemsize
         data.X = <const char *> cnp.PyArray_DATA(values)
         if data.y_rows != NULL:
@@ -236,61 +243,109 @@ cdef class Rows:
             total = weight_of_rows(&self.data, order_data, 0, n)
         return total
 
-    def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
+    def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None,
+             bint rounds=False):
         """64-bit hashes of x and y of rows start..stop into those items of the uint64 ``out``.
 
-        What is scaled is rounded first, so that units make no difference.
+        ``rounds`` them first, where they are scaled, so that units make no difference.
         """
-        cdef bint single = self.data.itemsize == sizeof(float), rounds = self.is_scaled
-        cdef int itemsize = self.data.itemsize
-        cdef const fbp_ops *ops = table_for(np.float32 if single else np.float64, None)
+        cdef const fbp_ops *ops = table_for(self.dtype(), None)
         cdef uint64_t *hashes = <uint64_t *> cnp.PyArray_DATA(out)
-        cdef Py_ssize_t n_values = max(self.data.n_features, self.n_outputs) if rounds else 0
-        cdef cnp.ndarray rounded = np.empty(n_values * itemsize, np.uint8)
-        cdef void *buffer = cnp.PyArray_DATA(rounded)
-        cdef fbp_row x, y
-        cdef Py_ssize_t r
-        y.columns = NULL
-        y.n = self.n_outputs
-        with nogil:
-            for r in range(start, stop):
-                x = row_of(&self.data, r)
-                if rounds:
-                    ops.scale_row(buffer, &x, &self.scaling)
-                    round_values(buffer, x.n, itemsize)
-                    x.values = buffer
-                hashes[r] = ops.hash_row(&x, 0)
-                y.values = target_of(&self.data, r)
-                if rounds:
-                    memcpy(buffer, y.values, y.n * itemsize)
-                    round_values(buffer, y.n, itemsize)
-                    y.values = buffer
-                hashes[r] += ops.hash_row(&y, self.data.n_features)
+        cdef const fbp_scaling *scaling = &self.scaling if self.is_scaled else NULL
+        cdef Py_ssize_t most = max(self.data.n_features, self.n_outputs) * self.data.itemsize
+        cdef Py_ssize_t n, repeats = self.repeats()
+        cdef cnp.ndarray memory = np.empty(HASHED_ROWS * most, np.uint8)
+        cdef char *buffer = <char *> cnp.PyArray_DATA(memory)
+        while start < stop:
+            n = min(HASHED_ROWS, stop - start)
+            with nogil:
+                hash_inputs(ops, &self.data, scaling, repeats, start, n, rounds, buffer, hashes)
+                add_hashes_of_targets(ops, &self.data, self.n_outputs, start, n, rounds, buffer,
+                                      hashes)
+            start += n
 
 
-cdef void round_values(void *values, Py_ssize_t n, int itemsize) noexcept nogil:
-    """To multiples of 2^-6: far coarser than what rounding adds to scaled values."""
-    cdef Py_ssize_t i
-    for i in range(n):
-        if itemsize == sizeof(float):
-            (<float *> values)[i] = <float> rint((<float *> values)[i] * 64.0)
-        else:
-            (<double *> values)[i] = rint((<double *> values)[i] * 64.0)
+cdef void hash_inputs(const fbp_ops *ops, const fbp_data *data, const fbp_scaling *scaling,
+                      Py_ssize_t repeats, Py_ssize_t start, Py_ssize_t n, bint rounds,
+                      char *buffer, uint64_t *hashes) noexcept nogil:
+    """The hashes of n rows of X from start on."""
+    cdef Py_ssize_t row_bytes = data.n_features * data.itemsize, r
+    cdef fbp_data part = data[0]
+    cdef fbp_row x
+    if data.row_starts == NULL and (rounds or scaling != NULL):
+        part.X += start * data.X_row_bytes
+        copy_rows(ops, &part, scaling, repeats, NULL, n, buffer)
+        if rounds:
+            ops.count_steps(buffer, n * data.n_features)
+    for r in range(start, start + n):
+        x = row_of(data, r)
+        if data.row_starts == NULL:
+            if rounds or scaling != NULL:
+                x.values = buffer + (r - start) * row_bytes
+        elif rounds or scaling != NULL:
+            if scaling != NULL:
+                ops.scale_row(buffer, &x, scaling)
+            else:
+                memcpy(buffer, x.values, x.n * data.itemsize)
+            if rounds:
+                ops.count_steps(buffer, x.n)
+            x.values = buffer
+        hashes[r] = ops.hash_row(&x, 0)
+
+
+cdef void add_hashes_of_targets(const fbp_ops *ops, const fbp_data *data, Py_ssize_t n_outputs,
+                                Py_ssize_t start, Py_ssize_t n, bint rounds, char *buffer,
+                                uint64_t *hashes) noexcept nogil:
+    """And those of their targets."""
+    cdef Py_ssize_t row_bytes = n_outputs * data.itemsize, r
+    cdef fbp_row y
+    y.columns, y.n = NULL, n_outputs
+    if rounds:
+        for r in range(n):
+            memcpy(buffer + r * row_bytes, target_of(data, start + r), row_bytes)
+        ops.count_steps(buffer, n * n_outputs)
+    for r in range(start, start + n):
+        y.values = target_of(data, r)
+        if rounds:
+            y.values = buffer + (r - start) * row_bytes
+        hashes[r] += ops.hash_row(&y, data.n_features)
 
 
 cdef void copy_rows(const fbp_ops *ops, const fbp_data *data, const fbp_scaling *scaling,
-                    const int64_t *order, Py_ssize_t n, char *X) noexcept nogil:
-    """Dense rows order[0..n) of X, or those from 0 on, side by side; scaled, if they are to be."""
+                    Py_ssize_t repeats, const int64_t *order, Py_ssize_t n,
+                    char *X) noexcept nogil:
+    """Dense rows order[0..n) of X, or those from 0 on, side by side; scaled, if they are to be.
+
+    So many of them at once, as one row, as the scaling repeats its columns.
+    """
     cdef Py_ssize_t t, row_bytes = data.n_features * data.itemsize
     cdef fbp_row x
+    if order == NULL and data.X_row_bytes == row_bytes and scaling != NULL:
+        scale_table(ops, scaling, data.n_features, repeats, row_bytes, n, data.X, X)
+        return
     for t in range(n):
         if order != NULL and t + ROWS_AHEAD < n:
             fetch_row(data, order[t + ROWS_AHEAD])
         x = row_of(data, t if order == NULL else order[t])
-        if scaling == NULL:
+        if scaling == NULL or repeats > 1:
             memcpy(X + t * row_bytes, x.values, row_bytes)
         else:
             ops.scale_row(X + t * row_bytes, &x, scaling)
+    if scaling != NULL and repeats > 1:
+        scale_table(ops, scaling, data.n_features, repeats, row_bytes, n, X, X)
+
+
+cdef void scale_table(const fbp_ops *ops, const fbp_scaling *scaling, Py_ssize_t n_features,
+                      Py_ssize_t repeats, Py_ssize_t row_bytes, Py_ssize_t n, const char *X,
+                      char *out) noexcept nogil:
+    """n rows of X, side by side and from 0 on, scaled; ``out`` may be X."""
+    cdef fbp_row x
+    cdef Py_ssize_t t = 0
+    x.columns = NULL
+    while t < n:
+        x.n, x.values = min(repeats, n - t) * n_features, X + t * row_bytes
+        ops.scale_row(out + t * row_bytes, &x, scaling)
+        t += repeats
 
 
 cdef void scale_nonzeros(const fbp_ops *ops, const fbp_data *data, const fbp_scaling *scaling,
@@ -349,7 +404,7 @@ cdef void scale_piece(const fbp_ops *ops, ScaledPiece *piece, const fbp_data *da
     """Rows order[0..n) as rows 0 to n - 1 of the piece, with targets and weights."""
     cdef Py_ssize_t t
     if data.row_starts == NULL:
-        copy_rows(ops, data, scaling, order, n, piece.X)
+        copy_rows(ops, data, scaling, piece.repeats, order, n, piece.X)
     else:
         copy_columns(data, order, n, piece.row_starts, piece.columns)
         scale_nonzeros(ops, data, scaling, order, n, piece.X)
@@ -361,6 +416,7 @@ cdef void scale_piece(const fbp_ops *ops, ScaledPiece *piece, const fbp_data *da
 
 cdef enum:
     ROWS_AHEAD = 8
+    HASHED_ROWS = 64            # side by side
     COPIED_BYTES = 1 << 17      # of rows that are copied at a time,
     COPIED_ROWS = 16            # but so many at least
 

@@ -21,6 +21,12 @@ def moments_with_row(
     high: NDArray[np.float64],
     x: NDArray[Any],
 ) -> NDArray[np.float64]: ...
+def moments_with_rows(
+    weight: float,
+    moments: NDArray[np.float64],
+    X: NDArray[Any],
+    weights: NDArray[np.float64] | None = None,
+) -> float: ...
 def spread_of(
     weight: float,
     mean: NDArray[np.float64],

@@ -3,14 +3,16 @@
 """Arrays in units of their own, and the moments of columns that these are made of."""
 from libc.math cimport INFINITY, fabs, isfinite, sqrt
 from libc.stdint cimport int32_t
+from libc.string cimport memcpy
 
 import numpy as np
 
 cimport numpy as cnp
 
-from .kernels cimport fbp_ops, fbp_row, fbp_scaling
+from .kernels cimport fbp_columns, fbp_ops, fbp_row, fbp_scaling
 from .isa cimport table_for
 from .memory cimport real_at
+from .rows cimport scale_table
 
 cnp.import_array()
 
@@ -20,11 +22,15 @@ cdef double PAIR = 1e-6     # by which the variance of two values may be too sma
 cdef double TINY = 1e-290   # squares that are smaller have lost their digits
 
 
+cdef enum:
+    BLOCK_BYTES = 1 << 15   # of rows whose moments are found together
+
+
 def scaled(cnp.ndarray X not None, cnp.ndarray center not None, cnp.ndarray factor not None,
            double limit):
     """A new array of X, (n_features,) or (n, n_features), scaled as in `Rows.scaled`.
 
-    All arrays have the same dtype, float64 or float32.
+    All arrays have the same dtype, float64 or float32; those of the scaling may repeat the columns.
     """
     cdef fbp_scaling scaling
     cdef fbp_row x
@@ -36,9 +42,15 @@ def scaled(cnp.ndarray X not None, cnp.ndarray center not None, cnp.ndarray fact
     cdef Py_ssize_t stride = 0 if X.ndim == 1 else X.strides[0], row_bytes = n_features * X.itemsize
     cdef const char *values = <const char *> cnp.PyArray_DATA(X)
     cdef char *to = <char *> cnp.PyArray_DATA(out)
+    cdef Py_ssize_t repeats = cnp.PyArray_SIZE(center) // max(1, n_features)
     scaling.center, scaling.factor = cnp.PyArray_DATA(center), cnp.PyArray_DATA(factor)
     scaling.inverse_limit = 1 / limit
     x.columns, x.n = NULL, n_features
+    if stride == row_bytes:
+        with nogil:
+            scale_table(ops, &scaling, n_features, repeats, row_bytes, n,
+                        values, to)
+        return out
     with nogil:
         for t in range(n):
             x.values = values + t * stride
@@ -92,6 +104,66 @@ def add_nonzeros(cnp.ndarray columns not None, cnp.ndarray values not None,
             counts_at[column[p]] += value != 0
             squares_at[column[p]] += value * value
             largest_at[column[p]] = max(largest_at[column[p]], fabs(value))
+
+
+def moments_with_rows(double weight, cnp.ndarray moments not None, cnp.ndarray X not None,
+                      cnp.ndarray weights=None):
+    """Add rows of X, (n, n_columns) of float64 or float32, to moments (4, n_columns), in place.
+
+    Those are mean, squared differences, smallest and largest value of rows of this weight. Returns
+    the new weight. ``weights`` are contiguous; rows of weight 0 do not count. By the formulas of
+    Chan, Golub and LeVeque (1979), for blocks that a cache holds.
+    """
+    cdef fbp_columns columns
+    cdef const fbp_ops *ops = table_for(X.dtype, None)
+    if X.strides[1] != X.itemsize:
+        X = np.ascontiguousarray(X)
+    cdef Py_ssize_t n_rows = X.shape[0], n = X.shape[1], t, block, start
+    cdef Py_ssize_t size = max(16, BLOCK_BYTES // max(1, n * X.itemsize))
+    cdef cnp.ndarray of_block = np.empty((4, n))
+    cdef double *found = <double *> cnp.PyArray_DATA(of_block)
+    cdef double *total = <double *> cnp.PyArray_DATA(moments)
+    cdef const double *weights_at = NULL
+    if weights is not None:
+        weights_at = <const double *> cnp.PyArray_DATA(weights)
+    columns.n_columns, columns.row_bytes = n, X.strides[0]
+    with nogil:
+        for block in range((n_rows + size - 1) // size):
+            start = block * size
+            columns.X = <const char *> cnp.PyArray_DATA(X) + start * columns.row_bytes
+            columns.n_rows, columns.first_row = min(size, n_rows - start), 0
+            columns.weight, columns.weights = columns.n_rows, NULL
+            if weights_at != NULL:
+                columns.weights, columns.weight = weights_at + start, 0
+                for t in range(columns.n_rows):
+                    columns.weight += columns.weights[t]
+                if columns.weight == 0:
+                    continue
+                while columns.weights[columns.first_row] == 0:
+                    columns.first_row += 1
+            ops.column_moments(found, &columns)
+            for t in range(n):
+                if not isfinite(found[t]):              # of values whose difference is not
+                    found[t] = found[2 * n + t] / 2 + found[3 * n + t] / 2
+            merge_moments(total, weight, found, columns.weight, n)
+            weight += columns.weight
+    return weight
+
+
+cdef void merge_moments(double *to, double weight, const double *other, double other_weight,
+                        Py_ssize_t n) noexcept nogil:
+    """Moments (4, n) of rows of two weights as those of all of them."""
+    cdef double total = weight + other_weight, share = other_weight / total, shift
+    cdef Py_ssize_t i
+    if weight == 0:
+        memcpy(to, other, 4 * n * sizeof(double))
+        return
+    for i in range(n):
+        shift = other[i] - to[i]
+        to[i] += shift * share
+        to[n + i] += other[n + i] + shift * shift * (weight * share)
+        to[2 * n + i] = min(to[2 * n + i], other[2 * n + i])
+        to[3 * n + i] = max(to[3 * n + i], other[3 * n + i])
 
 
 def spread_of(double weight, cnp.ndarray mean not None, cnp.ndarray squares not None,

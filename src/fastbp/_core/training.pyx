@@ -115,7 +115,7 @@ cdef class CompiledSolver:
 
 
 cdef enum:
-    SCALED_BYTES = 1 << 17      # of rows that are scaled together: they stay in a cache
+    SCALED_BYTES = 1 << 18      # of rows that are scaled together: they stay in a cache
     SCALED_VALUES = 1 << 18     # of a CSR matrix, of which a piece may be checked for all weights
     SCALED_SPARSE_ROWS = 1 << 14
 
@@ -239,7 +239,7 @@ cdef class EpochRun:
         cdef void **places[6]
         self.at.scaling, self.at.ops = &rows.scaling, self.layers.net.ops
         batch = self.at.batch_size
-        piece.data = rows.data
+        piece.data, piece.repeats = rows.data, rows.repeats()
         if rows.sparse:
             if batch > 1:
                 raise ValueError("batches of a CSR matrix are scaled before training: Rows.plain")

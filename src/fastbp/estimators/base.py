@@ -405,15 +405,13 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
     ) -> TrainingData:
         """Return rows as pointers for C, and for each network their order and the rows held out."""
         repeats = SampleRepeats.of(encoded.sample_weight, X.shape[0])
-        rows = self._checked_rows(network, X, encoded, repeats, request)
+        rows, given = self._checked_rows(network, X, encoded, repeats, request), None
         if units is not None:
-            rows = units.inputs.rows(rows, network.dtype)
+            rows, given = units.kept(units.inputs.rows(rows, network.dtype), self.batch_size), rows
         if self.shuffle and not request.incremental:
-            order = canonical_order(rows, X, encoded.targets)
+            order = canonical_order(rows, given, X, encoded.targets)
         else:
             order = np.arange(rows.n, dtype=np.int64)
-        if units is not None:
-            rows = units.kept(rows, self.batch_size)
         members = []
         for k in range(settings.n_networks):
             own, left, validation = self._another(network, seed, k), order, None

@@ -19,6 +19,7 @@ LIMIT = 3.0  # of scaled inputs: RealMLP's (Holzmüller, Grinsztajn and Steinwar
 FAR = 10  # standard deviations from the mean: beyond it a column may have a few values that are
 SQUEEZED = 20  # so large that so many times the spread of its middle half is a standard deviation
 ROWS_LOOKED_AT = 10_000
+MOST_LANES, WIDE = 16, 64  # of a vector; columns, of which the last vector may be nearly empty
 NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
 
 
@@ -96,11 +97,15 @@ class Scaling:
         return rows.scaled(*self._arrays(dtype), self.limit)
 
     def _arrays(self, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return centers and factors of the dtype, which single rows ask for again and again."""
+        """Return centers and factors of the dtype, which single rows ask for again and again.
+
+        Of few columns they are repeated, so that several rows fill whole vectors.
+        """
         if dtype not in self._of_dtype:
             with np.errstate(over="ignore"):  # of numbers that float32 does not hold
                 arrays = self.center.astype(dtype), (1 / self.scale).astype(dtype)
-            self._of_dtype[dtype] = arrays
+            repeats = 1 if len(self.center) >= WIDE else MOST_LANES
+            self._of_dtype[dtype] = np.tile(arrays[0], repeats), np.tile(arrays[1], repeats)
         return self._of_dtype[dtype]
 
     @functools.cached_property
@@ -140,31 +145,11 @@ class Moments:
 
     def updated(self, values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> Moments:
         """Return the moments with more rows, (n, n_columns); those of weight 0 do not count."""
-        moments = self
+        found, weight = np.stack([self.mean, self.squares, self.low, self.high]), self.weight
         for start, stop in blocks_of_rows(values):
             part = None if weights is None else weights[start:stop]
-            moments = moments._with_block(values[start:stop], part)
-        return moments
-
-    def _with_block(self, block: NDArray[Any], weights: NDArray[np.float64] | None) -> Moments:
-        if weights is not None:
-            block, weights = block[weights > 0], weights[weights > 0]
-        weight = float(len(block) if weights is None else weights.sum())
-        if not weight:
-            return self
-        with np.errstate(all="ignore"):  # of numbers that are huge, or tiny: see `spread_of`
-            mean = np.average(block, axis=0, weights=weights).astype(np.float64)
-            difference = block - mean
-            squares = np.square(difference, out=difference)
-            added = squares.sum(axis=0) if weights is None else weights @ squares
-            total, shift = self.weight + weight, mean - self.mean
-            return Moments(
-                total,
-                self.mean + shift * (weight / total),
-                self.squares + added + shift * shift * (self.weight * weight / total),
-                np.minimum(self.low, block.min(axis=0)),
-                np.maximum(self.high, block.max(axis=0)),
-            )
+            weight = _core.moments_with_rows(weight, found, values[start:stop], part)
+        return Moments(weight, *found)
 
     def with_row(self, x: NDArray[Any]) -> Moments:
         """Return the moments with one row more, (n_columns,), of weight 1: in a microsecond."""
