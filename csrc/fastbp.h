@@ -175,6 +175,7 @@ typedef struct {
                                  * and sums of gradients */
     int64_t state_stride;       /* the second number kept stands so many reals behind V, */
     int64_t layer_state_stride; /* and so many behind the layer's V_W */
+    int64_t *spans;             /* from which input on, and up to which, a panel of W is not all 0; NULL: ask not */
     void *X;                    /* inputs, dense: a block of rows side by side, and then the next block */
     void *to_b;                 /* sums of b's gradients, padded like all that follows */
     void *D;                    /* delta of every row of X */

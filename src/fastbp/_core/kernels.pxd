@@ -127,6 +127,7 @@ cdef extern from "fastbp.h" nogil:
         void *V
         void *G
         int64_t state_stride, layer_state_stride
+        int64_t *spans
         void *X
         void *to_b
         void *D
