@@ -630,3 +630,72 @@ def test_an_ensemble_keeps_the_epoch_of_the_best_score_where_that_decides(monkey
 
 def _cosine_of_30_epochs(n_epochs):
     return lambda done: 0.5 * (1 + np.cos(np.pi * done * n_epochs / 30))
+
+
+STREAMS = {
+    "numbers": (BackpropRegressor, {}, Y),
+    "counts": (BackpropRegressor, {"loss": "poisson"}, np.round(Y)),
+    "two outputs": (BackpropRegressor, {}, np.column_stack([Y, -Y])),
+    "linear": (BackpropRegressor, {"hidden_layer_sizes": ()}, Y),
+    "classes": (BackpropClassifier, {}, LABELS),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", STREAMS)
+def test_single_rows_of_a_stream_are_scaled_like_blocks_of_one(name, dtype, monkeypatch):
+    kind, options, y = STREAMS[name]
+    table = X.astype(dtype)
+    classes = {"classes": np.unique(y)} if kind is BackpropClassifier else {}
+    found, expected = (kind(**{**QUICK, **options}) for _ in range(2))
+    for model in (found, expected):
+        model.partial_fit(table[:20], y[:20], **classes)
+    for row in range(20, 60):
+        found.partial_fit(table[row : row + 1], y[row : row + 1])
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "_try_row", lambda *_: False)
+        for row in range(20, 60):
+            expected.partial_fit(table[row : row + 1], y[row : row + 1])
+    close = {"rtol": 1e-8} if dtype == "float64" else {"rtol": 1e-3}
+    np.testing.assert_allclose(found.input_scaling_.scale, expected.input_scaling_.scale, **close)
+    if found.target_scaling_ is not None:
+        scales = (model.target_scaling_.scale for model in (found, expected))
+        np.testing.assert_allclose(*scales, **close)
+    np.testing.assert_allclose(found.coefs_[0], expected.coefs_[0], atol=1e-4, **close)
+    method = "predict_one" if kind is BackpropRegressor else "predict_proba_one"
+    ones = np.array([getattr(found, method)(row) for row in table[:9]])
+    of_block = getattr(found, method.removesuffix("_one"))(table[:9])
+    np.testing.assert_allclose(ones, of_block, **close)
+
+
+def test_a_copy_of_a_stream_goes_on_by_itself():
+    model = regressor()
+    for row in range(50):
+        model.partial_fit(X[row : row + 1], Y[row : row + 1])
+    other, center = pickle.loads(pickle.dumps(model)), model.input_scaling_.center
+    for one in (model, other):
+        one.partial_fit(X[50:51], Y[50:51])
+    np.testing.assert_array_equal(other.input_scaling_.center, model.input_scaling_.center)
+    assert other.predict_one(X[0]) == model.predict_one(X[0])
+    other.partial_fit(X[51:52], Y[51:52])
+    np.testing.assert_allclose(model.input_scaling_.center, X[:51].mean(axis=0), rtol=1e-12)
+    assert (center != model.input_scaling_.center).any()  # what was asked for before stays
+
+
+@pytest.mark.parametrize("row", [[np.nan] * 10, [1e308] * 10])
+def test_a_row_that_is_refused_or_diverges_does_not_count(row):
+    model = regressor(max_iter=1).partial_fit(X[:30], Y[:30])
+    model.partial_fit(X[30:31], Y[30:31])
+    before, y = model.input_scaling_, [np.nan]
+    with pytest.raises(ValueError, match="NaN"):
+        model.partial_fit(np.array([row]), y)
+    np.testing.assert_array_equal(model.input_scaling_.center, before.center)
+    np.testing.assert_array_equal(model.input_scaling_.scale, before.scale)
+
+
+def test_single_rows_after_a_fit_leave_its_units():
+    model = regressor().fit(X, Y)
+    center, expected = model.input_scaling_.center, model.predict(X[:1])
+    assert model.predict_one(X[0]) == pytest.approx(expected[0], rel=1e-12)
+    model.partial_fit(X[:1] * 10, Y[:1])
+    np.testing.assert_array_equal(model.input_scaling_.center, center)

@@ -32,7 +32,14 @@ from .kept_rows import KeptRows
 from .layers import Layers
 from .online import OnlineLoop
 from .rows import Rows, can_shuffle, shuffle, unlock_generators
-from .scaling import add_nonzeros, moments_with_row, moments_with_rows, scaled, spread_of
+from .scaling import (
+    RowUnits,
+    add_nonzeros,
+    moments_with_row,
+    moments_with_rows,
+    scaled,
+    spread_of,
+)
 from .training import CompiledSolver, EpochRun, forward_all
 from .workspaces import Workspace
 
@@ -54,6 +61,7 @@ __all__ = [
     "Layers",
     "OnlineLoop",
     "RowReader",
+    "RowUnits",
     "Rows",
     "Table",
     "Workspace",

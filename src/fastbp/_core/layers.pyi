@@ -3,6 +3,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .rows import Rows
+from .scaling import RowUnits
 
 class Layers:
     isa: str
@@ -35,4 +36,4 @@ class Layers:
         out: NDArray[Any],
     ) -> None: ...
     def forget_size(self) -> None: ...
-    def forward_one(self, x: object) -> NDArray[Any] | None: ...
+    def forward_one(self, x: object, units: RowUnits | None = None) -> NDArray[Any] | None: ...

@@ -1,6 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: binding=False, embedsignature=False, freethreading_compatible=True
 """Arrays in units of their own, and the moments of columns that these are made of."""
+cimport cython
 from libc.math cimport INFINITY, fabs, isfinite, sqrt
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy
@@ -11,7 +12,7 @@ cimport numpy as cnp
 
 from .kernels cimport fbp_columns, fbp_ops, fbp_row, fbp_scaling
 from .isa cimport table_for
-from .memory cimport real_at
+from .memory cimport real_at, set_real
 from .rows cimport scale_table
 
 cnp.import_array()
@@ -58,29 +59,178 @@ def scaled(cnp.ndarray X not None, cnp.ndarray center not None, cnp.ndarray fact
     return out
 
 
-def moments_with_row(double weight, cnp.ndarray mean not None, cnp.ndarray squares not None,
-                     cnp.ndarray low not None, cnp.ndarray high not None, cnp.ndarray x not None):
-    """Mean, squared differences, smallest and largest value with one row x more, of weight 1.
-
-    In a new array (4, n_columns). ``weight`` is that of the rows before; x is contiguous, of
-    float64 or float32. By the formulas of Welford (1962).
-    """
-    cdef Py_ssize_t i, n = mean.shape[0]
-    cdef cnp.ndarray out = np.empty((4, n))
-    cdef double *to = <double *> cnp.PyArray_DATA(out)
-    cdef const double *mean_at = <const double *> cnp.PyArray_DATA(mean)
-    cdef const double *squares_at = <const double *> cnp.PyArray_DATA(squares)
-    cdef const double *low_at = <const double *> cnp.PyArray_DATA(low)
-    cdef const double *high_at = <const double *> cnp.PyArray_DATA(high)
+cdef void add_row(double *to, const double *of, double weight, const void *x, Py_ssize_t n,
+                  int itemsize) noexcept nogil:
+    """Moments (4, n) with one row x more, of weight 1, by the formulas of Welford (1962)."""
+    cdef Py_ssize_t i
     cdef double value, shift
     for i in range(n):
-        value = real_at(cnp.PyArray_DATA(x), i, x.itemsize)
-        shift = value - mean_at[i]
-        to[i] = mean_at[i] + shift / (weight + 1)
-        to[n + i] = squares_at[i] + shift * (value - to[i])
-        to[2 * n + i] = min(low_at[i], value)
-        to[3 * n + i] = max(high_at[i], value)
+        value = real_at(x, i, itemsize)
+        shift = value - of[i]
+        to[i] = of[i] + shift / (weight + 1)
+        to[n + i] = of[n + i] + shift * (value - to[i])
+        to[2 * n + i] = min(of[2 * n + i], value)
+        to[3 * n + i] = max(of[3 * n + i], value)
+
+
+def moments_with_row(double weight, cnp.ndarray moments not None, cnp.ndarray x not None):
+    """Moments (4, n_columns) of rows of this weight with one row x more, as a new array.
+
+    x is contiguous, of float64 or float32.
+    """
+    cdef cnp.ndarray out = np.empty_like(moments)
+    add_row(<double *> cnp.PyArray_DATA(out), <const double *> cnp.PyArray_DATA(moments), weight,
+            cnp.PyArray_DATA(x), moments.shape[1], x.itemsize)
     return out
+
+
+cdef enum:                      # a `RowUnits` has of inputs and of targets, each in this order:
+    CENTER = 4                  # moments (4, n), center and scale
+    SCALE = 5
+
+
+@cython.final
+cdef class RowUnits:
+    """Scales single rows and their targets; what is running takes each row into its moments.
+
+    Parameters
+    ----------
+    dtype : dtype of rows
+    limit : float
+    counts : bool
+        Targets are divided by their mean.
+    weight : float
+        Sum of the weights of the rows so far.
+    is_running : bool
+        Else center and scale stay, and there need not be moments.
+    inputs : ndarray of float64 of shape (6, n_in)
+        Moments, as `moments_with_rows` has them, center and scale.
+    targets : ndarray of float64 of shape (6, n_out), or None
+        None: they are classes.
+    """
+
+    def __init__(self, dtype, double limit, bint counts, double weight, bint is_running,
+                 cnp.ndarray inputs not None, targets=None):
+        self.dtype, self.limit, self.counts = np.dtype(dtype), limit, counts
+        self.weight, self.is_running = weight, is_running
+        self.ops = table_for(self.dtype, None)
+        self.n_in = inputs.shape[1]
+        self.n_out = 0 if targets is None else targets.shape[1]
+        other = np.empty((6, self.n_out)) if targets is None else np.array(targets, float)
+        with np.errstate(over="ignore"):  # of numbers that float32 does not hold
+            factors = np.stack([inputs[CENTER], 1 / inputs[SCALE]]).astype(self.dtype)
+        first = np.array(inputs, float), other, factors
+        self.slots = first, tuple([one.copy() for one in first])
+        self.row, self.target = np.empty(self.n_in, self.dtype), np.empty(self.n_out)
+        self.now = 0
+
+    def __reduce__(self):
+        inputs, targets, _ = self.slots[self.now]
+        return RowUnits, (self.dtype, self.limit, self.counts, self.weight, self.is_running,
+                          inputs, targets if self.n_out else None)
+
+    def state(self):
+        """The weight of the rows so far, and copies of ``inputs`` and ``targets``."""
+        inputs, targets, _ = self.slots[self.now]
+        return self.weight, inputs.copy(), targets.copy() if self.n_out else None
+
+    cdef double *numbers(self, int slot, int which):
+        return <double *> cnp.PyArray_DATA(<cnp.ndarray> (<tuple> self.slots[slot])[which])
+
+    cdef fbp_scaling scaling(self, int slot):
+        cdef fbp_scaling scaling
+        cdef cnp.ndarray factors = (<tuple> self.slots[slot])[2]
+        scaling.center = cnp.PyArray_DATA(factors)
+        scaling.factor = <const char *> scaling.center + self.n_in * self.ops.itemsize
+        scaling.inverse_limit = 1 / self.limit
+        return scaling
+
+    def seen(self, x, y):
+        """A row (n_in,) and its target as the network sees them, or None where x is no such row.
+
+        The target is a number, or (n_out,). What is running counts the row, once `commit` is
+        called. The arrays are overwritten by the next call.
+        """
+        cdef int slot = self.now
+        cdef fbp_row row
+        cdef fbp_scaling scaling
+        cdef double *own
+        cdef double *of_y
+        cdef Py_ssize_t k
+        if not (type(x) is np.ndarray and (<cnp.ndarray> x).ndim == 1
+                and cnp.PyArray_ISCARRAY_RO(x) and cnp.PyArray_SIZE(x) == self.n_in
+                and (<cnp.ndarray> x).dtype == self.dtype
+                and self.ops.all_finite(cnp.PyArray_DATA(x), self.n_in)):
+            return None
+        if self.n_out:
+            if not (type(y) is np.ndarray and y.shape == self.target.shape
+                    or self.n_out == 1 and isinstance(y, (int, float))):
+                return None
+            self.target[...] = y
+        if self.is_running:
+            slot = 1 - slot
+            own = self.numbers(slot, 0)
+            add_row(own, self.numbers(self.now, 0), self.weight, cnp.PyArray_DATA(x), self.n_in,
+                    self.ops.itemsize)
+            self.rescale_inputs(slot)
+            if self.n_out:
+                add_row(self.numbers(slot, 1), self.numbers(self.now, 1), self.weight,
+                        cnp.PyArray_DATA(<cnp.ndarray> self.target), self.n_out, sizeof(double))
+                self.rescale_targets(slot)
+        scaling = self.scaling(slot)
+        row.values, row.columns, row.n = cnp.PyArray_DATA(x), NULL, self.n_in
+        self.ops.scale_row(cnp.PyArray_DATA(<cnp.ndarray> self.row), &row, &scaling)
+        if not self.n_out:
+            return self.row, y
+        own, of_y = self.numbers(slot, 1), <double *> cnp.PyArray_DATA(<cnp.ndarray> self.target)
+        for k in range(self.n_out):
+            of_y[k] = (of_y[k] - own[CENTER * self.n_out + k]) / own[SCALE * self.n_out + k]
+        if type(y) is not np.ndarray:
+            return self.row, of_y[0]
+        return self.row, self.target.astype(y.dtype)
+
+    def commit(self):
+        """Count the row that was seen last."""
+        if self.is_running:
+            self.now, self.weight = 1 - self.now, self.weight + 1
+
+    cdef rescale_inputs(self, int slot):
+        """Center and scale from the moments of this many rows and one more."""
+        cdef double *own = self.numbers(slot, 0)
+        cdef double spread
+        cdef void *factors = <void *> self.scaling(slot).center
+        cdef Py_ssize_t i, n = self.n_in
+        for i in range(n):
+            spread = spread_of_column(own[n + i] / (self.weight + 1), own[i], own[2 * n + i],
+                                      own[3 * n + i], True)
+            own[CENTER * n + i], own[SCALE * n + i] = own[i], spread
+            set_real(factors, i, own[i], self.ops.itemsize)
+            set_real(factors, n + i, 1 / spread, self.ops.itemsize)
+
+    cdef rescale_targets(self, int slot):
+        cdef double *own = self.numbers(slot, 1)
+        cdef double mean, spread
+        cdef Py_ssize_t k, n = self.n_out
+        for k in range(n):
+            mean = own[k]
+            spread = spread_of_column(own[n + k] / (self.weight + 1), mean, own[2 * n + k],
+                                      own[3 * n + k], False)
+            own[CENTER * n + k] = 0 if self.counts else mean
+            own[SCALE * n + k] = spread if isfinite(spread) else 1
+            if self.counts:
+                own[SCALE * n + k] = mean if mean > 0 else 1
+
+    cdef inverse(self, cnp.ndarray outputs):
+        """Outputs (n_out,) of the network in the units of the targets, in place."""
+        cdef double *own = self.numbers(self.now, 1)
+        cdef void *values = cnp.PyArray_DATA(outputs)
+        cdef Py_ssize_t k, n = self.n_out
+        cdef int itemsize = self.ops.itemsize
+        cdef double scale
+        for k in range(n):
+            scale = own[SCALE * n + k]
+            set_real(values, k, real_at(values, k, itemsize) * (scale if isfinite(scale) else 0)
+                     + own[CENTER * n + k], itemsize)
 
 
 def add_nonzeros(cnp.ndarray columns not None, cnp.ndarray values not None,

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._core import Rows, all_finite
+from .._core import Rows
 from ..network import Network
 from ..network.arrays import check_finite
 from ..network.catalogue import hidden_activations
@@ -253,17 +253,18 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         target = self._target_of_one(y, prepared)
         if target is None:
             return False
-        rate, units = prepared.schedule.rate(self._history.n_rows), self._units
-        if units is not None:
-            fits = row.dtype == prepared.network.dtype and row.shape == units.inputs.center.shape
-            if not (fits and all_finite(row)):
+        rate, units = prepared.schedule.rate(self._history.n_rows), None
+        if self._units is not None:
+            units = self._units.of_row(prepared.network.dtype)
+            seen = None if units is None else units.seen(row, target)
+            if seen is None:
                 return False
-            units = units.with_row(row, target)
-            row, target = units.row(row), units.target(target)
+            row, target = seen
         loss = prepared.network._run_row(row, target, prepared.solver, rate)
         if loss is None:
             return False
-        self._units = units
+        if units is not None:
+            units.commit()
         self._history.begin_call()
         self._history.add_call(loss, 1)
         return True

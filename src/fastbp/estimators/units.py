@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -25,6 +26,7 @@ from .csr import to_csr_if_sparse
 
 MAX_KEPT = 2**21  # values of scaled rows that are kept, since each epoch reads them
 AnyMoments = Moments | NonzeroMoments
+AllMoments = tuple[AnyMoments, Moments | None]  # of inputs and targets
 NORMAL_DEVIATION = math.sqrt(math.pi / 2)  # standard deviations in a mean absolute deviation
 
 
@@ -40,15 +42,29 @@ class Units:
     loss : str
     limit : float
         Of the inputs: infinity for a linear model.
-    moments : pair of Moments and (Moments or None), or None
-        Of inputs and targets, where partial_fit keeps them up.
     """
 
     inputs: Scaling
     targets: Scaling | None = None
     loss: str = "log_loss"
     limit: float = LIMIT
-    moments: tuple[AnyMoments, Moments | None] | None = None
+
+    def of_row(self, dtype: np.dtype[Any]) -> _core.RowUnits | None:
+        """Return what scales single dense rows of the dtype, in a microsecond, if there is that."""
+        if dtype not in self._of_rows:
+            inputs, targets = (
+                None if one is None else np.stack([one.center] * 5 + [one.scale])
+                for one in (self.inputs, self.targets)
+            )
+            assert inputs is not None
+            self._of_rows[dtype] = _core.RowUnits(
+                dtype, self.inputs.limit, self.loss == "poisson", 0.0, False, inputs, targets
+            )
+        return self._of_rows[dtype]
+
+    @functools.cached_property
+    def _of_rows(self) -> dict[np.dtype[Any], _core.RowUnits]:
+        return {}
 
     def as_seen(self, X: Any) -> Any:
         """Return X as an array, if it is a CSR matrix whose zeros do not stay zeros."""
@@ -63,18 +79,6 @@ class Units:
         is_copied = in_batches or rows.n * rows.values_per_row <= MAX_KEPT
         return rows.plain(0, rows.n) if is_copied else rows
 
-    def row(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return one row, (n_features,), as the network sees it."""
-        row: NDArray[Any] = self.inputs.transform(x)
-        return row
-
-    def target(self, y: Any) -> Any:
-        """Return the target of one row, a number or (n_outputs,), as the network takes it."""
-        if self.targets is None:
-            return y
-        scaled = (y - self.targets.center) / self.targets.scale
-        return scaled if isinstance(y, np.ndarray) else float(scaled[0])
-
     def trace(self, X: Any, targets: NDArray[Any]) -> UnitsTrace:
         """Return how the only row of X and its targets are scaled."""
         x = (X.toarray() if issparse(X) else X)[0]
@@ -85,29 +89,11 @@ class Units:
         own = self.inputs
         return UnitsTrace(x, own.center, own.scale, own.limit, y, center, scale)
 
-    def with_row(self, x: NDArray[Any], y: Any) -> Units:
-        """Return the units with one row more, (n_features,), and its target: in microseconds."""
-        if self.moments is None:
-            return self
-        inputs, of_targets = self.moments
-        inputs = inputs.with_row(x)
-        if of_targets is not None:
-            y = y if type(y) is np.ndarray else np.array([y])
-            of_targets = of_targets.with_row(y.astype(np.float64, copy=False))
-        return _running(inputs, of_targets, self.loss, self.limit)
-
     def with_rows(
         self, X: Any, targets: NDArray[Any], weights: NDArray[np.float64] | None = None
     ) -> Units:
         """Return the units with more rows, for partial_fit; after `fit` they stay as they are."""
-        if self.moments is None:
-            return self
-        inputs, of_targets = self.moments
-        inputs = inputs.updated(X, weights)
-        if of_targets is not None:
-            columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
-            of_targets = of_targets.updated(columns, weights)
-        return _running(inputs, of_targets, self.loss, self.limit)
+        return self
 
     def scaled_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
         """Return targets, (n,) or (n, n_outputs), as the network takes them."""
@@ -120,6 +106,75 @@ class Units:
     def outputs(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return outputs, (n, n_outputs) or (n_outputs,), in the units of the targets."""
         return outputs if self.targets is None else self.targets.inverse(outputs)
+
+
+class RunningUnits(Units):
+    """Units of a stream, by the moments of its rows so far: single rows change them in place.
+
+    Parameters
+    ----------
+    moments : pair of Moments or NonzeroMoments, and Moments or None
+        Of inputs and targets.
+    loss : str
+    limit : float
+    dtype : dtype
+        Of rows.
+    """
+
+    def __init__(self, moments: AllMoments, loss: str, limit: float, dtype: np.dtype[Any]) -> None:
+        (of_inputs, of_targets), counts = moments, loss == "poisson"
+        inputs, targets, rows = of_inputs.scaling(limit), None, None
+        if of_targets is not None:
+            center, scale = of_targets.mean, _without_infinities(of_targets.deviation())
+            if counts:
+                center, scale = np.zeros(len(center)), np.where(center > 0, center, 1.0)
+            targets = Scaling(center, scale)
+        if isinstance(of_inputs, Moments):
+            numbers = np.vstack([of_inputs.stacked(), inputs.center, inputs.scale])
+            others = None
+            if of_targets is not None and targets is not None:
+                others = np.vstack([of_targets.stacked(), targets.center, targets.scale])
+            rows = _core.RowUnits(dtype, limit, counts, of_inputs.weight, True, numbers, others)
+        self.__dict__.update(loss=loss, limit=limit, _dtype=dtype, _rows=rows)
+        self.__dict__.update(_moments=moments, _scalings=(inputs, targets))
+
+    @property
+    def inputs(self) -> Scaling:
+        """How inputs are scaled now."""
+        scaling: Scaling = self._now()["_scalings"][0]
+        return scaling
+
+    @property
+    def targets(self) -> Scaling | None:
+        """How targets are scaled now."""
+        scaling: Scaling | None = self._now()["_scalings"][1]
+        return scaling
+
+    def of_row(self, dtype: np.dtype[Any]) -> _core.RowUnits | None:
+        """Return what scales single dense rows and counts them; None after a CSR matrix."""
+        rows: _core.RowUnits | None = self.__dict__["_rows"]
+        return rows if dtype == self.__dict__["_dtype"] else None
+
+    def with_rows(
+        self, X: Any, targets: NDArray[Any], weights: NDArray[np.float64] | None = None
+    ) -> Units:
+        """Return the units with more rows."""
+        own = self._now()
+        moments = _with_rows(own["_moments"], X, targets, weights)
+        return RunningUnits(moments, self.loss, self.limit, own["_dtype"])
+
+    def _now(self) -> dict[str, Any]:
+        """Return the attributes, as the single rows so far have made them."""
+        own, rows = self.__dict__, self.__dict__["_rows"]
+        if rows is not None and rows.weight != own["_moments"][0].weight:
+            weight, inputs, targets = rows.state()
+            of_targets = scaling = None
+            if targets is not None:
+                of_targets = Moments(weight, *targets[:4])
+                scaling = Scaling(targets[4], targets[5])
+            own["_moments"] = Moments(weight, *inputs[:4]), of_targets
+            own["_scalings"] = Scaling(inputs[4], inputs[5], self.limit), scaling
+        return own
 
 
 def check_numbers(X: Any) -> None:
@@ -158,19 +213,20 @@ def running_units(
     of_targets = None if loss == "log_loss" else Moments.of_nothing(n_outputs)
     kind = NonzeroMoments if issparse(X) else Moments
     of_inputs: AnyMoments = kind.of_nothing(X.shape[1])
-    nothing = Scaling(*np.zeros((2, X.shape[1])))
-    begin = Units(nothing, None, loss, limit, (of_inputs, of_targets))
-    return begin.with_rows(X, targets, weights)
+    moments = _with_rows((of_inputs, of_targets), X, targets, weights)
+    return RunningUnits(moments, loss, limit, X.dtype)
 
 
-def _running(inputs: AnyMoments, of_targets: Moments | None, loss: str, limit: float) -> Units:
-    scaling, moments = inputs.scaling(limit), (inputs, of_targets)
-    if of_targets is None:
-        return Units(scaling, None, loss, limit, moments)
-    center, scale = of_targets.mean, _without_infinities(of_targets.deviation())
-    if loss == "poisson":
-        center, scale = np.zeros(len(center)), np.where(center > 0, center, 1.0)
-    return Units(scaling, Scaling(center, scale), loss, limit, moments)
+def _with_rows(
+    moments: AllMoments, X: Any, targets: NDArray[Any], weights: NDArray[np.float64] | None
+) -> AllMoments:
+    """Return the moments of inputs and targets with more rows."""
+    inputs, of_targets = moments
+    inputs = inputs.updated(X, weights)
+    if of_targets is not None:
+        columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
+        of_targets = of_targets.updated(columns, weights)
+    return inputs, of_targets
 
 
 def scaling_of_targets(

@@ -145,16 +145,19 @@ class Moments:
 
     def updated(self, values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> Moments:
         """Return the moments with more rows, (n, n_columns); those of weight 0 do not count."""
-        found, weight = np.stack([self.mean, self.squares, self.low, self.high]), self.weight
+        found, weight = self.stacked(), self.weight
         for start, stop in blocks_of_rows(values):
             part = None if weights is None else weights[start:stop]
             weight = _core.moments_with_rows(weight, found, values[start:stop], part)
         return Moments(weight, *found)
 
     def with_row(self, x: NDArray[Any]) -> Moments:
-        """Return the moments with one row more, (n_columns,), of weight 1: in a microsecond."""
-        own = self.weight, self.mean, self.squares, self.low, self.high
-        return Moments(self.weight + 1, *_core.moments_with_row(*own, x))
+        """Return the moments with one row more, (n_columns,), of weight 1."""
+        return Moments(self.weight + 1, *_core.moments_with_row(self.weight, self.stacked(), x))
+
+    def stacked(self) -> NDArray[np.float64]:
+        """Return mean, squares, low and high as one new array, (4, n_columns)."""
+        return np.stack([self.mean, self.squares, self.low, self.high])
 
     def deviation(self) -> NDArray[np.float64]:
         """Return the standard deviation of each column; infinity for a constant."""
