@@ -95,7 +95,7 @@ def train_epochs(
                 notifier.begin()
             rates = pace.rates(history.n_rows, solver.batch_size)
             if rates.at(0) != solver.learning_rate:
-                solver = dataclasses.replace(solver, learning_rate=rates.at(0))
+                solver = solver.at_rate(rates.at(0))
             epochs = Epochs(rows, order, solver, rates, shuffle, n_threads=n_threads)
             max_epochs = left if stopping is None else int(min(left, stopping.epochs_left))
             if validation is not None:
