@@ -90,6 +90,15 @@ typedef struct {
     double inverse_limit;           /* 0: not bounded */
 } fbp_scaling;
 
+/* Rows of a table whose columns are added up: dense, of these weights (NULL: 1 each), which sum up to `weight`.
+ * Those before first_row, the first of those that count, have weight 0. */
+typedef struct {
+    const void *X;
+    int64_t row_bytes, n_rows, n_columns, first_row;
+    const double *weights;
+    double weight;
+} fbp_columns;
+
 /* Hyperparameters of a step: see step_of in _core/backprop.pyx. Training stops before a row whose loss
  * is above max_loss, or NaN: it has diverged. */
 typedef struct {
@@ -166,6 +175,7 @@ typedef struct {
                                  * and sums of gradients */
     int64_t state_stride;       /* the second number kept stands so many reals behind V, */
     int64_t layer_state_stride; /* and so many behind the layer's V_W */
+    int64_t *spans;             /* from which input on, and up to which, a panel of W is not all 0; NULL: ask not */
     void *X;                    /* inputs, dense: a block of rows side by side, and then the next block */
     void *to_b;                 /* sums of b's gradients, padded like all that follows */
     void *D;                    /* delta of every row of X */
@@ -299,6 +309,10 @@ struct fbp_ops {
 
     /* the row's values, scaled; as many as the row has */
     void (*scale_row)(void *out, const fbp_row *x, const fbp_scaling *scaling);
+    /* values = round(64 values) */
+    void (*count_steps)(void *values, int64_t n);
+    /* mean, squares, least and largest of each column, (4, n_columns): see scaling.inc.h */
+    void (*column_moments)(double *out, const fbp_columns *columns);
 
     /* to = factor * values */
     void (*scale)(void *to, const void *values, double factor, int64_t n);

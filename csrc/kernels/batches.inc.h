@@ -45,17 +45,32 @@ static void copy_panels_of_batch(real *panels, real *W, int64_t n_in, int64_t n_
     }
 }
 
-/* out = X' P (+ b) for n_blocks blocks X[n][BLOCK] of columns and panels P of n rows, n_columns in all */
+/* Rows at both ends of a panel that are all 0 are left out: of networks joined side by side, those of the
+ * others. A NaN is not 0. */
+static void find_span(int64_t *span, const real *panel, int64_t n, int64_t width) {
+    int64_t first = 0, end = n * width;
+    while (end > 0 && panel[end - 1] == 0) end--;
+    while (first < end && panel[first] == 0) first++;
+    span[0] = first / width;
+    span[1] = (end + width - 1) / width;
+}
+
+/* out = X' P (+ b) for n_blocks blocks X[n][BLOCK] of columns and panels P of n rows, n_columns in all; only the
+ * rows of a panel within its span are looked at, unless `spans` is NULL. */
 static void tile_product(real *out, int64_t stride, const real *X, const real *panels, const real *b,
-                         int64_t n, int64_t n_columns, int n_blocks) {
+                         const int64_t *spans, int64_t n, int64_t n_columns, int n_blocks) {
     for (int64_t i = 0; i < n; i += CHUNK) {
-        const int64_t m = n - i < CHUNK ? n - i : CHUNK;
+        const int64_t stop = n - i < CHUNK ? n : i + CHUNK;
         for (int64_t j = 0; j < n_columns; j += DENSE_PANEL) {
             const int64_t width = width_of_panel(n_columns, j);
-            const real *P = panels + j * n + i * width, *b_j = b ? b + j : NULL;
-#define TILES(ROWS, NV)                                                                             \
-    for (int64_t t = 0; t < n_blocks * BLOCK; t += ROWS)                                            \
-        forward_tile(out + t * stride + j, X + (t / BLOCK * n + i) * BLOCK + t % BLOCK, P, stride, \
+            const int64_t *span = spans ? spans + j / DENSE_PANEL * 2 : NULL;
+            const int64_t first = span && span[0] > i ? span[0] : i;
+            const int64_t m = (span && span[1] < stop ? span[1] : stop) - first;
+            if (m <= 0 && i > 0) continue;
+            const real *P = panels + j * n + first * width, *b_j = b ? b + j : NULL;
+#define TILES(ROWS, NV)                                                                                 \
+    for (int64_t t = 0; t < n_blocks * BLOCK; t += ROWS)                                                \
+        forward_tile(out + t * stride + j, X + (t / BLOCK * n + first) * BLOCK + t % BLOCK, P, stride, \
                      m, i == 0, b_j, ROWS, NV)
             if (width == DENSE_PANEL) TILES(ROW_TILE, 2);
             else TILES(BLOCK, 1);
@@ -103,6 +118,10 @@ INLINE void exchange(const fbp_batch *batch, const fbp_layer *layer, int loading
 static void batch_load(fbp_batch *batch, const fbp_layer *layer) {
     if (batch->sparse) return;
     exchange(batch, layer, 1);
+    if (batch->spans)
+        for (int64_t j = 0; j < batch->n_columns; j += DENSE_PANEL)
+            find_span(batch->spans + j / DENSE_PANEL * 2, (const real *)batch->W + j * layer->n_in,
+                      layer->n_in, width_of_panel(batch->n_columns, j));
     if (batch->W_T) transpose_inputs(batch, layer, 0, layer->n_in);
 }
 
@@ -126,7 +145,7 @@ static void batch_forward(fbp_batch *batch, const fbp_layer *layer, const fbp_ba
         for (int r = 0; r < n_rows; r += BLOCK)
             pack_rows(X + r * n_in, x + r, n_in, n_rows - r < BLOCK ? n_rows - r : BLOCK);
     memcpy(batch->b, layer->b, b_bytes);
-    tile_product(Z, stride, X, batch->W, batch->b, n_in, batch->n_columns, blocks_of(n_rows));
+    tile_product(Z, stride, X, batch->W, batch->b, batch->spans, n_in, batch->n_columns, blocks_of(n_rows));
 }
 
 /* D_below = D W', for a group of n_rows rows from row t on; D is zero behind them, to the end of a block. */
@@ -139,7 +158,7 @@ static void batch_backward(const fbp_batch *batch, const fbp_layer *layer, fbp_b
         memset(D + r * stride, 0, (size_t)batch->n_columns * sizeof(real));
     if (!below) return;
     pack_blocks(batch->D_T, D, stride, layer->n_out, n_rows);
-    tile_product((real *)below->D + t * below->stride, below->stride, batch->D_T, batch->W_T, NULL,
+    tile_product((real *)below->D + t * below->stride, below->stride, batch->D_T, batch->W_T, NULL, NULL,
                  layer->n_out, below->n_columns, n_blocks);
 }
 

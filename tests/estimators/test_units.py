@@ -94,15 +94,34 @@ def test_a_table_that_is_scaled_where_it_is_read_trains_as_a_copy(monkeypatch):
     np.testing.assert_allclose(regressor().fit(X, Y).predict(X), expected, rtol=1e-9)
 
 
-def test_a_large_table_is_not_copied():
-    rng = np.random.default_rng(0)
-    table = rng.normal(size=(150_000, 40))
-    y = table[:, 0]
+def peak_of_a_fit(table, **options):
+    """Return the most bytes that a fit takes besides the table."""
+    y = np.asarray(table[:, [0]].sum(axis=1)).ravel()
     tracemalloc.start()
-    regressor(max_iter=1, shuffle=False, early_stopping=False).fit(table, y)
+    regressor(max_iter=1, **options).fit(table, y)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < table.nbytes / 2
+    return peak
+
+
+def test_a_large_table_is_not_copied():
+    table = np.random.default_rng(0).normal(size=(150_000, 40))
+    options = {"shuffle": False, "early_stopping": False}
+    assert peak_of_a_fit(table, **options) < table.nbytes / 2
+
+
+def test_nor_are_the_rows_that_networks_hold_out():
+    table = np.random.default_rng(0).normal(size=(40_000, 100))
+    of_rows = 80 * len(table)  # their orders, hashes and targets
+    peak = peak_of_a_fit(table, hidden_layer_sizes=(8,), ensemble=4)
+    assert peak < of_rows + 2**23  # a block; a network's rows would be 6.4 MB, and a mask 4
+
+
+def test_of_a_large_csr_matrix_only_the_indices_are_copied():
+    table = sparse.random(100_000, 60, 0.4, format="csr", random_state=0)
+    peak = peak_of_a_fit(table, ensemble=4)
+    of_values = 2 * 4 * table.nnz  # a private copy, and another as kernels read them
+    assert peak < of_values + 80 * table.shape[0] + 2**23  # all values would be 19 MB
 
 
 # -- what is said is in the user's units -----------------------------------------------------------
@@ -674,3 +693,72 @@ def test_a_sparse_matrix_too_large_to_center_says_what_to_do():
 def test_a_recording_of_several_networks_says_how_to_record_one():
     with pytest.raises(ValueError, match=r"set_params\(ensemble=1, hidden_layer_sizes=\(64, 64\)"):
         fastbp.record(BackpropRegressor(random_state=0), X, Y)
+
+
+STREAMS = {
+    "numbers": (BackpropRegressor, {}, Y),
+    "counts": (BackpropRegressor, {"loss": "poisson"}, np.round(Y)),
+    "two outputs": (BackpropRegressor, {}, np.column_stack([Y, -Y])),
+    "linear": (BackpropRegressor, {"hidden_layer_sizes": ()}, Y),
+    "classes": (BackpropClassifier, {}, LABELS),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", STREAMS)
+def test_single_rows_of_a_stream_are_scaled_like_blocks_of_one(name, dtype, monkeypatch):
+    kind, options, y = STREAMS[name]
+    table = X.astype(dtype)
+    classes = {"classes": np.unique(y)} if kind is BackpropClassifier else {}
+    found, expected = (kind(**{**QUICK, **options}) for _ in range(2))
+    for model in (found, expected):
+        model.partial_fit(table[:20], y[:20], **classes)
+    for row in range(20, 60):
+        found.partial_fit(table[row : row + 1], y[row : row + 1])
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "_try_row", lambda *_: False)
+        for row in range(20, 60):
+            expected.partial_fit(table[row : row + 1], y[row : row + 1])
+    close = {"rtol": 1e-8} if dtype == "float64" else {"rtol": 1e-3}
+    np.testing.assert_allclose(found.input_scaling_.scale, expected.input_scaling_.scale, **close)
+    if found.target_scaling_ is not None:
+        scales = (model.target_scaling_.scale for model in (found, expected))
+        np.testing.assert_allclose(*scales, **close)
+    np.testing.assert_allclose(found.coefs_[0], expected.coefs_[0], atol=1e-4, **close)
+    method = "predict_one" if kind is BackpropRegressor else "predict_proba_one"
+    ones = np.array([getattr(found, method)(row) for row in table[:9]])
+    of_block = getattr(found, method.removesuffix("_one"))(table[:9])
+    np.testing.assert_allclose(ones, of_block, **close)
+
+
+def test_a_copy_of_a_stream_goes_on_by_itself():
+    model = regressor()
+    for row in range(50):
+        model.partial_fit(X[row : row + 1], Y[row : row + 1])
+    other, center = pickle.loads(pickle.dumps(model)), model.input_scaling_.center
+    for one in (model, other):
+        one.partial_fit(X[50:51], Y[50:51])
+    np.testing.assert_array_equal(other.input_scaling_.center, model.input_scaling_.center)
+    assert other.predict_one(X[0]) == model.predict_one(X[0])
+    other.partial_fit(X[51:52], Y[51:52])
+    np.testing.assert_allclose(model.input_scaling_.center, X[:51].mean(axis=0), rtol=1e-12)
+    assert (center != model.input_scaling_.center).any()  # what was asked for before stays
+
+
+@pytest.mark.parametrize("row", [[np.nan] * 10, [1e308] * 10])
+def test_a_row_that_is_refused_or_diverges_does_not_count(row):
+    model = regressor(max_iter=1).partial_fit(X[:30], Y[:30])
+    model.partial_fit(X[30:31], Y[30:31])
+    before, y = model.input_scaling_, [np.nan]
+    with pytest.raises(ValueError, match="NaN"):
+        model.partial_fit(np.array([row]), y)
+    np.testing.assert_array_equal(model.input_scaling_.center, before.center)
+    np.testing.assert_array_equal(model.input_scaling_.scale, before.scale)
+
+
+def test_single_rows_after_a_fit_leave_its_units():
+    model = regressor().fit(X, Y)
+    center, expected = model.input_scaling_.center, model.predict(X[:1])
+    assert model.predict_one(X[0]) == pytest.approx(expected[0], rel=1e-12)
+    model.partial_fit(X[:1] * 10, Y[:1])
+    np.testing.assert_array_equal(model.input_scaling_.center, center)

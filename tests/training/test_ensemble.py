@@ -60,3 +60,21 @@ def test_parameters_of_the_loss_are_kept(loss):
     own = networks(1, loss=loss, huber_delta=0.3, quantile=0.8)
     joined = joined_network(own)
     assert (joined.huber_delta, joined.quantile) == (own[0].huber_delta, own[0].quantile)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("width", [1, 5, 16, 33, 64, 100])
+def test_leaving_out_zeros_between_networks_changes_no_bit(isa, width, dtype):
+    own = [Network((4, width, width, 2), random_state=k, dtype=dtype) for k in range(3)]
+    joined = joined_network(own)
+    rows = RANDOM.normal(size=(150, 4)).astype(dtype)
+    found = joined.forward(rows)
+    for W in joined.weights:
+        W[W == 0] = 1e-30  # which no sum can see
+    np.testing.assert_array_equal(joined.forward(rows), found)
+    for W in joined.weights:  # a column of zeros, and all of them
+        W[:, 0] = 0
+    np.testing.assert_allclose(joined.forward(rows)[:, 0], joined.biases[-1][0], rtol=1e-6)
+    joined.weights[1][...] = 0
+    expected = np.maximum(joined.biases[1], 0) @ joined.weights[2] + joined.biases[2]
+    np.testing.assert_allclose(joined.forward(rows), [expected] * 150, rtol=1e-4, atol=1e-6)

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.neural_network import MLPRegressor
 
 import fastbp
+from fastbp.network.solver import Solver
 from fastbp.training.lanes import LaneGroup
 from fastbp.training.schedule import OPTIONS, SCHEDULES, Schedule, options_of
 
@@ -517,3 +518,16 @@ def test_scikit_learn_does_not_have_the_others(name):
     for model in models:
         with pytest.raises(ValueError, match=rf"neural_network.MLPRegressor has no {refused}"):
             model.to_sklearn()
+
+
+def test_a_solver_at_another_rate_is_that_solver_made_with_it():
+    solver = Solver(0.1, momentum=0.5, batch_size=3, alpha=0.2)
+    assert not solver.drops_units  # which it remembers
+    first = solver.compiled(1)
+    other = solver.at_rate(np.float64(0.03))
+    assert other == Solver(0.03, momentum=0.5, batch_size=3, alpha=0.2)
+    assert solver.learning_rate == 0.1
+    assert type(other.learning_rate) is float
+    assert other.compiled(1) is not first
+    with pytest.raises(ValueError, match="learning_rate"):
+        solver.at_rate(0.0)

@@ -32,16 +32,27 @@ from .kept_rows import KeptRows
 from .layers import Layers
 from .online import OnlineLoop
 from .rows import Rows, can_shuffle, shuffle, unlock_generators
-from .scaling import bounded_row, moments_with_row, scaled, spread_of
+from .scaling import (
+    ENOUGH,
+    FARTHEST,
+    RowUnits,
+    add_nonzeros,
+    moments_with_row,
+    moments_with_rows,
+    scaled,
+    spread_of,
+)
 from .training import CompiledSolver, EpochRun, forward_all
 from .workspaces import Workspace
 
 __all__ = [
     "ACTIVATIONS",
     "AUTOMATIC",
+    "ENOUGH",
     "FACTS_OF_ACTIVATIONS",
     "FACTS_OF_LOSSES",
     "FACTS_OF_RULES",
+    "FARTHEST",
     "ISAS",
     "LOSSES",
     "RULES",
@@ -54,14 +65,15 @@ __all__ = [
     "Layers",
     "OnlineLoop",
     "RowReader",
+    "RowUnits",
     "Rows",
     "Table",
     "Workspace",
+    "add_nonzeros",
     "all_finite",
     "apply_activation",
     "apply_derivative",
     "available_isas",
-    "bounded_row",
     "built_isas",
     "can_shuffle",
     "compiler",
@@ -72,6 +84,7 @@ __all__ = [
     "isa_for",
     "lanes",
     "moments_with_row",
+    "moments_with_rows",
     "scaled",
     "shuffle",
     "spread_of",

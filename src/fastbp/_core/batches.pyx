@@ -293,6 +293,9 @@ cdef class BatchWorkspace:
                 0 if layer.sparse else n_in * max_rows, max_rows * layer.stride if trains else 0,
                 columns,
             ], ops.itemsize))
+            if not (trains or layer.sparse):
+                layer.spans = <int64_t *> self.zeros(
+                    2 * sizeof(int64_t) * (padded_to(columns, ops.panel_width) // ops.panel_width))
             if n_moments < 1:
                 layer.V = NULL
             if l == 0 or not trains:

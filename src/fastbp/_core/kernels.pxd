@@ -74,6 +74,12 @@ cdef extern from "fastbp.h" nogil:
         const void *factor
         double inverse_limit
 
+    ctypedef struct fbp_columns:
+        const void *X
+        int64_t row_bytes, n_rows, n_columns, first_row
+        const double *weights
+        double weight
+
     ctypedef enum fbp_rule:
         FBP_PLAIN, FBP_MOMENTUM, FBP_ADAM, FBP_ADAMW, FBP_ADAGRAD, FBP_RMSPROP, FBP_N_RULE
 
@@ -121,6 +127,7 @@ cdef extern from "fastbp.h" nogil:
         void *V
         void *G
         int64_t state_stride, layer_state_stride
+        int64_t *spans
         void *X
         void *to_b
         void *D
@@ -236,6 +243,8 @@ cdef extern from "fastbp.h" nogil:
         fbp_output_delta **output_delta
         void (*scale_row)(void *out, const fbp_row *x,
                           const fbp_scaling *scaling) noexcept nogil
+        void (*count_steps)(void *values, int64_t n) noexcept nogil
+        void (*column_moments)(double *out, const fbp_columns *columns) noexcept nogil
         void (*scale)(void *to, const void *values, double factor, int64_t n) noexcept nogil
         void (*take_steps)(void *W, void *V, const void *G, int64_t n, double weight,
                            const fbp_step *step, int biases) noexcept nogil

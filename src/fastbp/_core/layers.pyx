@@ -13,13 +13,14 @@ cimport numpy as cnp
 
 from .kernels cimport (
     FBP_ALIGNMENT, FBP_EXP, FBP_IDENTITY, FBP_SOFTMAX, fbp_activation, fbp_layer, fbp_losses,
-    fbp_net, fbp_ops, fbp_row, row_of, target_of, weight_of
+    fbp_net, fbp_ops, fbp_row, fbp_scaling, row_of, target_of, weight_of
 )
 from .memory cimport (
     padded, padded_copy, padded_to, real_at, scratch_bytes_of, set_real
 )
 from .isa cimport table_for
 from .rows cimport Rows
+from .scaling cimport RowUnits
 from .backprop cimport ArenaBuffers, forward, sum_gradients
 
 from . import isa as instruction_sets
@@ -181,11 +182,11 @@ cdef class Layers:
             PyMem_Free(block)
         return loss_sum
 
-    def loss_sum(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop):
-        """The weighted sum of the losses of rows start..stop."""
+    def loss_sum(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,
+                 double loss_sum=0):
+        """The weighted sum of the losses of rows start..stop, added to that of those before."""
         cdef fbp_net net
         cdef fbp_row x
-        cdef double loss_sum = 0
         cdef Py_ssize_t r
         block = self.begin(&net)
         try:
@@ -301,8 +302,13 @@ cdef class Layers:
             return NULL
         return cnp.PyArray_DATA(array)
 
-    def forward_one(self, x):
-        """a[L] of one row as a new array, or None where x is not a row as the kernels need it."""
+    def forward_one(self, x, RowUnits units=None):
+        """a[L] of one row as a new array, or None where x is not a row as the kernels need it.
+
+        With units, of the scaled row, and in those of the targets.
+        """
+        cdef fbp_scaling scaling
+        cdef fbp_row scaled
         cdef const fbp_layer *last
         cdef fbp_net net
         cdef fbp_row row
@@ -310,14 +316,25 @@ cdef class Layers:
         row.n = self.net.layers.n_in
         row.columns = NULL
         row.values = self.one_row(x, row.n)
-        if row.values == NULL:
+        if row.values == NULL or (units is not None and units.n_in != row.n):
             return None
         out = cnp.PyArray_SimpleNew(1, &n_out, self.type_number)
         block = self.begin(&net)
-        forward(&net, &row, NULL)
+        scaled = row
+        if units is not None:
+            scaled.values = PyMem_Malloc(row.n * net.ops.itemsize)
+            if scaled.values == NULL:
+                PyMem_Free(block)
+                raise MemoryError()
+            scaling = units.scaling(units.now)
+            net.ops.scale_row(<void *> scaled.values, &row, &scaling)
+        forward(&net, &scaled, NULL)
         last = net.layers + net.n_layers - 1
         memcpy(cnp.PyArray_DATA(out), last.a, n_out * net.ops.itemsize)
         PyMem_Free(block)
+        if units is not None:
+            PyMem_Free(<void *> scaled.values)
+            units.inverse(out)
         return out if net.ops.all_finite(cnp.PyArray_DATA(out), n_out) else None
 
     cdef const void *one_target(self, object y, Py_ssize_t n, void *scratch):

@@ -3,7 +3,6 @@
 """Rows of data as pointers for C, and orders of rows."""
 cimport cython
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport rint
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcpy
 
@@ -78,24 +77,39 @@ cdef class Rows:
         part.sparse, part.values_per_row = self.sparse, self.values_per_row
         part.max_loss, part.n_outputs = self.max_loss, self.n_outputs
         part.scaling, part.scaling_arrays = self.scaling, self.scaling_arrays
-        if self.sparse:
+        if self.numbers is not None:
+            part.numbers = self.numbers[start:stop]
+        elif self.sparse:
             part.data.row_starts += start
         else:
             part.data.X += start * self.data.X_row_bytes
-        if self.data.y_rows != NULL:
+        if self.numbers is None and self.data.y_rows != NULL:
             part.data.y_rows += start
-        elif self.data.y != NULL:
+        elif self.numbers is None and self.data.y != NULL:
             part.data.y += start * self.data.y_row_bytes
         if self.sample_weight is not None:
-            part.data.weights += start
             part.sample_weight = self.sample_weight[start:stop]
+            part.data.weights += start
         return part
+
+    def picked(self, cnp.ndarray numbers not None, sample_weight=None):
+        """The rows of these numbers, an int64 array, with weights of their own: without a copy.
+
+        `plain` copies some of them; kernels cannot read them as they are.
+        """
+        cdef Rows picked = self.part(0, self.n)
+        picked.numbers, picked.n, picked.sample_weight = numbers, len(numbers), sample_weight
+        picked.data.weights = NULL
+        if sample_weight is not None:
+            picked.data.weights = <const double *> cnp.PyArray_DATA(sample_weight)
+        return picked
 
     def scaled(self, cnp.ndarray center not None, cnp.ndarray factor not None, double limit):
         """These rows with ``(x - center) * factor`` for x, worked out where they are read.
 
         Bounded to t / sqrt(1 + (t / limit)^2), unless the limit is infinite. Of a CSR matrix the
-        factors alone count. The arrays have an item for each column, of the dtype of X.
+        factors alone count. The arrays have an item for each column, of the dtype of X; where they
+        repeat all columns, so many rows are scaled at once.
         """
         cdef Rows rows = self.part(0, self.n)
         rows.scaling_arrays = center, factor
@@ -116,27 +130,100 @@ cdef class Rows:
         return rows
 
     def plain(self, Py_ssize_t start, Py_ssize_t stop):
-        """Rows start..stop, as X is read: where that is scaled, with a copy."""
+        """Rows start..stop as kernels read them: where X is scaled, or rows are picked, a copy."""
+        if self.numbers is not None:
+            return self.gathered(start, stop)
         cdef Rows part = self.part(start, stop)
         if self.scaling_arrays is None:
             return part
         cdef Py_ssize_t n = stop - start, row_bytes = self.data.itemsize * self.data.n_features
         cdef int64_t first
         cdef cnp.ndarray values
-        dtype = np.float32 if self.data.itemsize == sizeof(float) else np.float64
+        dtype = self.dtype()
         if self.sparse:
             first = part.data.row_starts[0]
             values = np.empty(part.data.row_starts[n] - first, dtype)
-            scale_nonzeros(table_for(dtype, None), &part.data, &self.scaling, n,
+            scale_nonzeros(table_for(dtype, None), &part.data, &self.scaling, NULL, n,
                            <char *> cnp.PyArray_DATA(values))
             part.data.X = <const char *> cnp.PyArray_DATA(values) - first * self.data.itemsize
         else:
             values = np.empty((n, self.data.n_features), dtype)
-            scale_rows(table_for(dtype, None), &part.data, &self.scaling, NULL, n,
-                       <char *> cnp.PyArray_DATA(values))
+            copy_rows(table_for(dtype, None), &part.data, &self.scaling, self.repeats(), NULL, n,
+                      <char *> cnp.PyArray_DATA(values))
             part.data.X, part.data.X_row_bytes = <const char *> cnp.PyArray_DATA(values), row_bytes
         part.arrays += (values,)
         part.scaling_arrays = None
+        return part
+
+    def blocks(self, Py_ssize_t start, Py_ssize_t stop):
+        """Yield where blocks of rows start..stop begin and end, for `plain` to copy: into a cache.
+
+        All of them are one where it copies nothing.
+        """
+        cdef Py_ssize_t size = max(1, stop - start)
+        if self.numbers is not None or self.is_scaled:
+            size = max(COPIED_ROWS, <Py_ssize_t> (
+                COPIED_BYTES / (1 + self.values_per_row * self.data.itemsize)))
+        for first in range(start, stop, size):
+            yield first, min(first + size, stop)
+
+    cdef Py_ssize_t repeats(self):
+        """How often its scaling repeats the columns; 1 if there is none."""
+        if self.scaling_arrays is None:
+            return 1
+        return len(self.scaling_arrays[0]) // max(self.data.n_features, 1)
+
+    cdef Py_ssize_t longest(self):
+        """How many values the longest row of a CSR matrix has."""
+        cdef Py_ssize_t r, most = 0
+        for r in range(self.n):
+            most = max(most, row_of(&self.data, r).n)
+        return most
+
+    cdef object dtype(self):
+        return np.float32 if self.data.itemsize == sizeof(float) else np.float64
+
+    cdef Rows gathered(self, Py_ssize_t start, Py_ssize_t stop):
+        """Picked rows start..stop, side by side."""
+        cdef Rows part = self.part(start, stop)
+        cdef Py_ssize_t n = part.n, n_values, t
+        cdef fbp_data *data = &part.data
+        cdef const fbp_scaling *scaling = &self.scaling if self.is_scaled else NULL
+        cdef const int64_t *order = <const int64_t *> cnp.PyArray_DATA(part.numbers)
+        cdef cnp.ndarray values, columns, starts, targets
+        cdef const fbp_ops *ops
+        dtype = self.dtype()
+        ops = table_for(dtype, None)
+        targets = np.empty(n, np.int32)
+        if data.y != NULL and data.y_rows == NULL:
+            targets = np.empty((n, self.n_outputs), dtype)
+        copy_targets(data, order, n, self.n_outputs * data.itemsize,
+                     <char *> cnp.PyArray_DATA(targets))
+        if self.sparse:
+            n_values = 0
+            for t in range(n):
+                n_values += row_of(data, order[t]).n
+            starts = np.empty(n + 1, np.int64)
+            values, columns = np.empty(n_values, dtype), np.empty(n_values, np.int32)
+            copy_columns(data, order, n, <int64_t *> cnp.PyArray_DATA(starts),
+                         <int32_t *> cnp.PyArray_DATA(columns))
+            scale_nonzeros(ops, data, scaling, order, n, <char *> cnp.PyArray_DATA(values))
+            data.columns = <const int32_t *> cnp.PyArray_DATA(columns)
+            data.row_starts = <const int64_t *> cnp.PyArray_DATA(starts)
+            part.arrays += (columns, starts)
+        else:
+            values = np.empty((n, data.n_features), dtype)
+            copy_rows(ops, data, scaling, self.repeats(), order, n,
+                      <char *> cnp.PyArray_DATA(values))
+            data.X_row_bytes = data.n_features * data.itemsize
+        data.X = <const char *> cnp.PyArray_DATA(values)
+        if data.y_rows != NULL:
+            data.y_rows = <const int32_t *> cnp.PyArray_DATA(targets)
+        elif data.y != NULL:
+            data.y = <const char *> cnp.PyArray_DATA(targets)
+            data.y_row_bytes = self.n_outputs * data.itemsize
+        part.arrays += (values, targets)
+        part.numbers = part.scaling_arrays = None
         return part
 
     def weight(self, cnp.ndarray order=None):
@@ -156,89 +243,182 @@ cdef class Rows:
             total = weight_of_rows(&self.data, order_data, 0, n)
         return total
 
-    def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None):
+    def hash(self, Py_ssize_t start, Py_ssize_t stop, cnp.ndarray out not None,
+             bint rounds=False):
         """64-bit hashes of x and y of rows start..stop into those items of the uint64 ``out``.
 
-        What is scaled is rounded first, so that units make no difference.
+        ``rounds`` them first, where they are scaled, so that units make no difference.
         """
-        cdef bint single = self.data.itemsize == sizeof(float), rounds = self.is_scaled
-        cdef int itemsize = self.data.itemsize
-        cdef const fbp_ops *ops = table_for(np.float32 if single else np.float64, None)
+        cdef const fbp_ops *ops = table_for(self.dtype(), None)
         cdef uint64_t *hashes = <uint64_t *> cnp.PyArray_DATA(out)
-        cdef Py_ssize_t n_values = max(self.data.n_features, self.n_outputs) if rounds else 0
-        cdef cnp.ndarray rounded = np.empty(n_values * itemsize, np.uint8)
-        cdef void *buffer = cnp.PyArray_DATA(rounded)
-        cdef fbp_row x, y
-        cdef Py_ssize_t r
-        y.columns = NULL
-        y.n = self.n_outputs
-        with nogil:
-            for r in range(start, stop):
-                x = row_of(&self.data, r)
-                if rounds:
-                    ops.scale_row(buffer, &x, &self.scaling)
-                    round_values(buffer, x.n, itemsize)
-                    x.values = buffer
-                hashes[r] = ops.hash_row(&x, 0)
-                y.values = target_of(&self.data, r)
-                if rounds:
-                    memcpy(buffer, y.values, y.n * itemsize)
-                    round_values(buffer, y.n, itemsize)
-                    y.values = buffer
-                hashes[r] += ops.hash_row(&y, self.data.n_features)
+        cdef const fbp_scaling *scaling = &self.scaling if self.is_scaled else NULL
+        cdef Py_ssize_t most = max(self.data.n_features, self.n_outputs) * self.data.itemsize
+        cdef Py_ssize_t n, repeats = self.repeats()
+        cdef cnp.ndarray memory = np.empty(HASHED_ROWS * most, np.uint8)
+        cdef char *buffer = <char *> cnp.PyArray_DATA(memory)
+        while start < stop:
+            n = min(HASHED_ROWS, stop - start)
+            with nogil:
+                hash_inputs(ops, &self.data, scaling, repeats, start, n, rounds, buffer, hashes)
+                add_hashes_of_targets(ops, &self.data, self.n_outputs, start, n, rounds, buffer,
+                                      hashes)
+            start += n
 
 
-cdef void round_values(void *values, Py_ssize_t n, int itemsize) noexcept nogil:
-    """To multiples of 2^-6: far coarser than what rounding adds to scaled values."""
-    cdef Py_ssize_t i
-    for i in range(n):
-        if itemsize == sizeof(float):
-            (<float *> values)[i] = <float> rint((<float *> values)[i] * 64.0)
-        else:
-            (<double *> values)[i] = rint((<double *> values)[i] * 64.0)
+cdef void hash_inputs(const fbp_ops *ops, const fbp_data *data, const fbp_scaling *scaling,
+                      Py_ssize_t repeats, Py_ssize_t start, Py_ssize_t n, bint rounds,
+                      char *buffer, uint64_t *hashes) noexcept nogil:
+    """The hashes of n rows of X from start on."""
+    cdef Py_ssize_t row_bytes = data.n_features * data.itemsize, r
+    cdef fbp_data part = data[0]
+    cdef fbp_row x
+    if data.row_starts == NULL and (rounds or scaling != NULL):
+        part.X += start * data.X_row_bytes
+        copy_rows(ops, &part, scaling, repeats, NULL, n, buffer)
+        if rounds:
+            ops.count_steps(buffer, n * data.n_features)
+    for r in range(start, start + n):
+        x = row_of(data, r)
+        if data.row_starts == NULL:
+            if rounds or scaling != NULL:
+                x.values = buffer + (r - start) * row_bytes
+        elif rounds or scaling != NULL:
+            if scaling != NULL:
+                ops.scale_row(buffer, &x, scaling)
+            else:
+                memcpy(buffer, x.values, x.n * data.itemsize)
+            if rounds:
+                ops.count_steps(buffer, x.n)
+            x.values = buffer
+        hashes[r] = ops.hash_row(&x, 0)
 
 
-cdef void scale_rows(const fbp_ops *ops, const fbp_data *data, const fbp_scaling *scaling,
-                     const int64_t *order, Py_ssize_t n, char *X) noexcept nogil:
-    """Dense rows order[0..n) of X, or those from 0 on, scaled and side by side."""
+cdef void add_hashes_of_targets(const fbp_ops *ops, const fbp_data *data, Py_ssize_t n_outputs,
+                                Py_ssize_t start, Py_ssize_t n, bint rounds, char *buffer,
+                                uint64_t *hashes) noexcept nogil:
+    """And those of their targets."""
+    cdef Py_ssize_t row_bytes = n_outputs * data.itemsize, r
+    cdef fbp_row y
+    y.columns, y.n = NULL, n_outputs
+    if rounds:
+        for r in range(n):
+            memcpy(buffer + r * row_bytes, target_of(data, start + r), row_bytes)
+        ops.count_steps(buffer, n * n_outputs)
+    for r in range(start, start + n):
+        y.values = target_of(data, r)
+        if rounds:
+            y.values = buffer + (r - start) * row_bytes
+        hashes[r] += ops.hash_row(&y, data.n_features)
+
+
+cdef void copy_rows(const fbp_ops *ops, const fbp_data *data, const fbp_scaling *scaling,
+                    Py_ssize_t repeats, const int64_t *order, Py_ssize_t n,
+                    char *X) noexcept nogil:
+    """Dense rows order[0..n) of X, or those from 0 on, side by side; scaled, if they are to be.
+
+    So many of them at once, as one row, as the scaling repeats its columns.
+    """
     cdef Py_ssize_t t, row_bytes = data.n_features * data.itemsize
     cdef fbp_row x
+    if order == NULL and data.X_row_bytes == row_bytes and scaling != NULL:
+        scale_table(ops, scaling, data.n_features, repeats, row_bytes, n, data.X, X)
+        return
     for t in range(n):
         if order != NULL and t + ROWS_AHEAD < n:
             fetch_row(data, order[t + ROWS_AHEAD])
         x = row_of(data, t if order == NULL else order[t])
-        ops.scale_row(X + t * row_bytes, &x, scaling)
+        if scaling == NULL or repeats > 1:
+            memcpy(X + t * row_bytes, x.values, row_bytes)
+        else:
+            ops.scale_row(X + t * row_bytes, &x, scaling)
+    if scaling != NULL and repeats > 1:
+        scale_table(ops, scaling, data.n_features, repeats, row_bytes, n, X, X)
+
+
+cdef void scale_table(const fbp_ops *ops, const fbp_scaling *scaling, Py_ssize_t n_features,
+                      Py_ssize_t repeats, Py_ssize_t row_bytes, Py_ssize_t n, const char *X,
+                      char *out) noexcept nogil:
+    """n rows of X, side by side and from 0 on, scaled; ``out`` may be X."""
+    cdef fbp_row x
+    cdef Py_ssize_t t = 0
+    x.columns = NULL
+    while t < n:
+        x.n, x.values = min(repeats, n - t) * n_features, X + t * row_bytes
+        ops.scale_row(out + t * row_bytes, &x, scaling)
+        t += repeats
 
 
 cdef void scale_nonzeros(const fbp_ops *ops, const fbp_data *data, const fbp_scaling *scaling,
-                         Py_ssize_t n, char *values) noexcept nogil:
-    """The values of n rows of a CSR matrix, scaled."""
+                         const int64_t *order, Py_ssize_t n, char *values) noexcept nogil:
+    """`copy_rows` of the values of a CSR matrix."""
     cdef Py_ssize_t t
     cdef fbp_row x
     for t in range(n):
-        x = row_of(data, t)
-        ops.scale_row(values, &x, scaling)
+        x = row_of(data, t if order == NULL else order[t])
+        if scaling == NULL:
+            memcpy(values, x.values, x.n * data.itemsize)
+        else:
+            ops.scale_row(values, &x, scaling)
         values += x.n * data.itemsize
+
+
+cdef void copy_columns(const fbp_data *data, const int64_t *order, Py_ssize_t n,
+                       int64_t *row_starts, int32_t *columns) noexcept nogil:
+    """The columns of rows order[0..n) of a CSR matrix, side by side, and where each row begins."""
+    cdef Py_ssize_t t
+    cdef fbp_row x
+    row_starts[0] = 0
+    for t in range(n):
+        x = row_of(data, order[t])
+        memcpy(columns + row_starts[t], x.columns, x.n * sizeof(int32_t))
+        row_starts[t + 1] = row_starts[t] + x.n
+
+
+cdef void copy_targets(const fbp_data *data, const int64_t *order, Py_ssize_t n,
+                       Py_ssize_t row_bytes, char *y) noexcept nogil:
+    """The targets of rows order[0..n), of so many bytes, or the numbers of these, side by side."""
+    cdef Py_ssize_t t
+    for t in range(n):
+        if data.y_rows != NULL:
+            (<int32_t *> y)[t] = data.y_rows[order[t]]
+        elif data.y != NULL:
+            memcpy(y + t * row_bytes, target_of(data, order[t]), row_bytes)
+
+
+cdef Py_ssize_t end_of_piece(const ScaledPiece *piece, const fbp_data *data, const int64_t *order,
+                             Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
+    """Up to which of the rows order[start..stop) the piece has room for them."""
+    cdef Py_ssize_t t, n_values = 0
+    stop = min(stop, start + piece.most_rows)
+    if data.row_starts != NULL:
+        for t in range(start, stop):
+            n_values += row_of(data, order[t]).n
+            if n_values > piece.most_values:
+                return t
+    return stop
 
 
 cdef void scale_piece(const fbp_ops *ops, ScaledPiece *piece, const fbp_data *data,
                       const fbp_scaling *scaling, const int64_t *order,
                       Py_ssize_t n) noexcept nogil:
-    """Rows order[0..n) of dense data as rows 0 to n - 1 of the piece, with targets and weights."""
+    """Rows order[0..n) as rows 0 to n - 1 of the piece, with targets and weights."""
     cdef Py_ssize_t t
-    scale_rows(ops, data, scaling, order, n, piece.X)
-    for t in range(n):
-        if data.y_rows != NULL:
-            piece.y_rows[t] = data.y_rows[order[t]]
-        else:
-            memcpy(piece.y + t * piece.data.y_row_bytes, target_of(data, order[t]),
-                   piece.data.y_row_bytes)
-        if data.weights != NULL:
+    if data.row_starts == NULL:
+        copy_rows(ops, data, scaling, piece.repeats, order, n, piece.X)
+    else:
+        copy_columns(data, order, n, piece.row_starts, piece.columns)
+        scale_nonzeros(ops, data, scaling, order, n, piece.X)
+    copy_targets(data, order, n, piece.data.y_row_bytes, piece.y)
+    if data.weights != NULL:
+        for t in range(n):
             piece.weights[t] = data.weights[order[t]]
 
 
 cdef enum:
     ROWS_AHEAD = 8
+    HASHED_ROWS = 64            # side by side
+    COPIED_BYTES = 1 << 17      # of rows that are copied at a time,
+    COPIED_ROWS = 16            # but so many at least
 
 
 def shuffle(order, random_state):

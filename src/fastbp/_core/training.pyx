@@ -5,7 +5,7 @@ cimport cython
 from cpython.mem cimport PyMem_Free
 from cpython.pyport cimport PY_SSIZE_T_MAX
 from libc.float cimport DBL_MAX
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
 
 import numpy as np
@@ -17,7 +17,9 @@ from .kernels cimport (
     fbp_shuffle, fbp_solver, fbp_step
 )
 from .memory cimport place, scratch_for_target
-from .rows cimport Rows, ScaledPiece, _Drawing, scale_piece, state_of, weight_of_rows
+from .rows cimport (
+    Rows, ScaledPiece, _Drawing, end_of_piece, scale_piece, state_of, weight_of_rows
+)
 from .backprop cimport (
     backward, forward, load_above, step_of, train_blocks, train_rows, train_sparse, unload_above
 )
@@ -113,7 +115,9 @@ cdef class CompiledSolver:
 
 
 cdef enum:
-    SCALED_BYTES = 1 << 17      # of rows that are scaled together: they stay in a cache
+    SCALED_BYTES = 1 << 18      # of rows that are scaled together: they stay in a cache
+    SCALED_VALUES = 1 << 18     # of a CSR matrix, of which a piece may be checked for all weights
+    SCALED_SPARSE_ROWS = 1 << 14
 
 
 cdef struct Cursor:
@@ -231,25 +235,37 @@ cdef class EpochRun:
     cdef scale_pieces(self, Rows rows):
         """Get memory for rows that are scaled before they are trained on: whole batches."""
         cdef ScaledPiece *piece = &self.at.scaled
-        cdef Py_ssize_t row_bytes = rows.data.n_features * rows.data.itemsize, batch
-        cdef void **places[5]
-        if rows.sparse:
-            raise ValueError("rows of a CSR matrix are scaled before training: Rows.plain")
+        cdef Py_ssize_t row_bytes = rows.data.n_features * rows.data.itemsize, batch, x_bytes
+        cdef void **places[6]
         self.at.scaling, self.at.ops = &rows.scaling, self.layers.net.ops
         batch = self.at.batch_size
-        piece.most_rows = batch * max(1, SCALED_BYTES // max(1, batch * row_bytes))
-        piece.most_rows = min(piece.most_rows, (self.at.n_rows + batch - 1) // batch * batch)
-        piece.data = rows.data
+        piece.data, piece.repeats = rows.data, rows.repeats()
+        if rows.sparse:
+            if batch > 1:
+                raise ValueError("batches of a CSR matrix are scaled before training: Rows.plain")
+            piece.most_rows = min(SCALED_SPARSE_ROWS, max(self.at.n_rows, 1))
+            piece.most_values = max(SCALED_VALUES, rows.longest())
+            x_bytes = piece.most_values * rows.data.itemsize
+        else:
+            piece.most_rows = batch * max(1, SCALED_BYTES // max(1, batch * row_bytes))
+            piece.most_rows = min(piece.most_rows, (self.at.n_rows + batch - 1) // batch * batch)
+            x_bytes = row_bytes * piece.most_rows
         piece.data.X_row_bytes = row_bytes
         piece.data.y_row_bytes = rows.n_outputs * rows.data.itemsize
         places[0], places[1] = <void **> &piece.X, <void **> &piece.y
-        places[2], places[3] = <void **> &piece.y_rows, <void **> &piece.weights
-        places[4] = <void **> &piece.order
-        lengths = [row_bytes, 0 if rows.data.y_rows != NULL else piece.data.y_row_bytes, 4, 8, 8]
-        self.scaled_memory = place(places, [n * piece.most_rows for n in lengths], 1)
+        places[2], places[3] = <void **> &piece.weights, <void **> &piece.order
+        places[4], places[5] = <void **> &piece.columns, <void **> &piece.row_starts
+        y_bytes = 4 if rows.data.y_rows != NULL else piece.data.y_row_bytes
+        self.scaled_memory = place(places, [
+            x_bytes, y_bytes * piece.most_rows, 8 * piece.most_rows, 8 * piece.most_rows,
+            4 * piece.most_values, 8 * (piece.most_rows + 1) if rows.sparse else 0,
+        ], 1)
         piece.data.X = piece.X
+        if rows.sparse:
+            piece.data.columns, piece.data.row_starts = piece.columns, piece.row_starts
         if rows.data.y_rows != NULL:
-            piece.data.y_rows, piece.data.y_row_bytes = piece.y_rows, rows.data.y_row_bytes
+            piece.data.y_rows = <const int32_t *> piece.y
+            piece.data.y_row_bytes = rows.data.y_row_bytes
         else:
             piece.data.y = piece.y
         if rows.data.weights != NULL:
@@ -413,7 +429,7 @@ cdef bint advance_by(fbp_net *net, Workspace workspace, ThreadTeam *team, Cursor
         stop = min(run.row + n_rows, run.n_rows)
         stop = min(stop, ((first + run.row) // every + 1) * every - first)
         if run.scaling != NULL:
-            stop = min(stop, run.row + run.scaled.most_rows)
+            stop = min(stop, end_of_piece(&run.scaled, run.data, run.row_order, run.row, stop))
         run.solver.learning_rate = run.rates[
             run.epoch * run.rates_an_epoch + (first + run.row) // every - first // every]
         loss_sum = 0

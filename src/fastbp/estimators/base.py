@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._core import Rows, all_finite
+from .._core import Rows
 from ..network import Network
 from ..network.arrays import check_finite
 from ..network.catalogue import hidden_activations
-from ..network.data import as_matrix_of_row, as_weights
+from ..network.data import as_matrix_of_row, as_summable_weights, as_weights
 from ..network.network import warn_of_divergence
 from ..network.scaling import LIMIT, UnitsTrace
 from ..training.ensemble import joined_history, joined_network, train_in_step
@@ -263,25 +263,25 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         target = self._target_of_one(y, prepared)
         if target is None:
             return False
-        rate, units = prepared.schedule.rate(self._history.n_rows), self._units
-        gaps = self._gaps
+        rate, units, gaps = prepared.schedule.rate(self._history.n_rows), None, self._gaps
+        network = prepared.network
         if gaps is not None:
-            if row.dtype != prepared.network.dtype or row.shape != gaps.means.shape:
+            if row.dtype != network.dtype or row.shape != gaps.means.shape:
                 return False
             gaps = gaps.with_row(row)
             row = gaps.filled(row)
-        if units is not None:
-            fits = row.dtype == prepared.network.dtype and row.shape == units.inputs.center.shape
-            if not (fits and all_finite(row)):
+        if self._units is not None:
+            units = self._units.of_row(network.dtype)
+            seen = None if units is None else units.seen(row, target)
+            if seen is None:
                 return False
-            units = units.with_row(row, target)
-            network = prepared.network
-            target = units.within_reach(network, row, units.target(target))
-            row = units.row(row)
-        loss = prepared.network._run_row(row, target, prepared.solver, rate)
+            row, target = seen[0], self._units.near(network, *seen)
+        loss = network._run_row(row, target, prepared.solver, rate)
         if loss is None:
             return False
-        self._units, self._gaps = units, gaps
+        if units is not None:
+            units.commit()
+        self._gaps = gaps
         self._history.begin_call()
         self._history.add_call(loss, 1)
         return True
@@ -452,11 +452,11 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
     ) -> TrainingData:
         """Return rows as pointers for C, and for each network their order and the rows held out."""
         repeats = SampleRepeats.of(encoded.sample_weight, X.shape[0])
-        rows = self._checked_rows(network, X, encoded, repeats, request)
+        rows, given = self._checked_rows(network, X, encoded, repeats, request), None
         if units is not None:
-            rows = units.inputs.rows(rows, network.dtype)
+            rows, given = units.kept(units.inputs.rows(rows, network.dtype), self.batch_size), rows
         if self.shuffle and not request.incremental:
-            order = canonical_order(rows, X, encoded.targets)
+            order = canonical_order(rows, given, X, encoded.targets)
         else:
             order = np.arange(rows.n, dtype=np.int64)
         members = []
@@ -466,9 +466,10 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             if held_out is not None:
                 left = order[~np.isin(order, held_out, assume_unique=True)]
                 part = encoded.part(held_out)
-                validation = self._validation(own, X[held_out], part, units, settings)
+                weights = as_summable_weights(part.sample_weight, len(held_out))
+                picked = rows.picked(held_out, weights)
+                validation = self._validation(picked, part, settings)
             members.append(Member(own, repeats.order(left), validation))
-        rows = rows if units is None else units.kept(rows)
         return TrainingData(X, encoded.targets, rows, tuple(members), units, settings)
 
     def _checked_rows(
@@ -537,19 +538,12 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             if units is not None:
                 own = dataclasses.replace(own, targets=units.targets_of_fit(own.targets))
                 X_val = units.as_seen(X_val)
-            return self._validation(network, X_val, own, units, settings)
+            rows = network._rows(X_val, own.targets, own.sample_weight, needs_y=True)
+            if units is not None:
+                rows = units.kept(units.inputs.rows(rows, network.dtype))
+            return self._validation(rows, own, settings)
 
-    def _validation(
-        self,
-        network: Network,
-        X: Any,
-        encoded: EncodedTargets,
-        units: Units | None,
-        settings: Settings,
-    ) -> Validation:
-        rows = network._rows(X, encoded.targets, encoded.sample_weight, needs_y=True)
-        if units is not None:
-            rows = units.kept(units.inputs.rows(rows, network.dtype))
+    def _validation(self, rows: Rows, encoded: EncodedTargets, settings: Settings) -> Validation:
         score = None if settings.by_loss else self._score_of(encoded)
         return Validation(rows, score, bool(self.early_stopping), settings.looks)
 

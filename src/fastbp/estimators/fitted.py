@@ -144,6 +144,11 @@ class Fitted(BaseEstimator):
         """Return the activations of the output layer for one row, (n_outputs,)."""
         network = self._fitted_network()
         row = x if type(x) is np.ndarray else named_features(self, x)
+        if self._units is not None and self._gaps is None and row is not None:
+            units = self._units.of_row(network.dtype)
+            one = None if units is None else network._layers.forward_one(row, units)
+            if one is not None:
+                return one
         outputs = network.forward(self._row_as_seen(x if row is None else row))
         if outputs.ndim != 1:
             raise ValueError(

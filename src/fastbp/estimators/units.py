@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import warnings
 from typing import Any
@@ -37,6 +38,7 @@ MOST_ERROR = float(FAR)
 RUINOUS = 50.0  # standard deviations from the mean, where the others have not lost their spread
 MAX_KEPT = 2**21  # values of scaled rows that are kept, since each epoch reads them
 AnyMoments = Moments | NonzeroMoments
+AllMoments = tuple[AnyMoments, Moments | None]  # of inputs and targets
 NORMAL_DEVIATION = math.sqrt(math.pi / 2)  # standard deviations in a mean absolute deviation
 
 
@@ -52,8 +54,6 @@ class Units:
     loss : str
     limit : float
         Of the inputs: infinity for a linear model.
-    moments : pair of Moments and (Moments or None), or None
-        Of inputs and targets, where partial_fit keeps them up.
     most : ndarray of float64 of shape (n_outputs,), or None
         What a scaled target of a fit counts as at most; None for no limit.
     constant : ndarray of bool of shape (n_outputs,), or None
@@ -64,30 +64,38 @@ class Units:
     targets: Scaling | None = None
     loss: str = "log_loss"
     limit: float = LIMIT
-    moments: tuple[AnyMoments, Moments | None] | None = None
     most: NDArray[np.float64] | None = None
     constant: NDArray[np.bool_] | None = None
+
+    def of_row(self, dtype: np.dtype[Any]) -> _core.RowUnits | None:
+        """Return what scales single dense rows of the dtype, in a microsecond, if there is that."""
+        if dtype not in self._of_rows:
+            inputs, targets = (
+                None if one is None else np.stack([one.center] * 5 + [one.scale])
+                for one in (self.inputs, self.targets)
+            )
+            assert inputs is not None
+            self._of_rows[dtype] = _core.RowUnits(
+                dtype, self.inputs.limit, self.loss == "poisson", 0.0, False, inputs, targets
+            )
+        return self._of_rows[dtype]
+
+    @functools.cached_property
+    def _of_rows(self) -> dict[np.dtype[Any], _core.RowUnits]:
+        return {}
 
     def as_seen(self, X: Any) -> Any:
         """Return X as an array, if it is a CSR matrix whose zeros do not stay zeros."""
         return as_dense(X) if issparse(X) and self.inputs.has_centers else X
 
-    def kept(self, rows: _core.Rows) -> _core.Rows:
-        """Return scaled rows: a copy of few ones, others as they are scaled when they are read."""
-        n_values = rows.n * rows.values_per_row
-        return rows.plain(0, rows.n) if rows.sparse or n_values <= MAX_KEPT else rows
+    def kept(self, rows: _core.Rows, batch_size: int = 1) -> _core.Rows:
+        """Return scaled rows: a copy of few ones, others as they are scaled when they are read.
 
-    def row(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return one row, (n_features,), as the network sees it."""
-        row: NDArray[Any] = self.inputs.transform(x)
-        return row
-
-    def target(self, y: Any) -> Any:
-        """Return the target of one row, a number or (n_outputs,), as the network takes it."""
-        if self.targets is None:
-            return y
-        scaled = (y - self.targets.center) / self.targets.scale
-        return scaled if isinstance(y, np.ndarray) else float(scaled[0])
+        Batches of a CSR matrix are read from a copy.
+        """
+        in_batches = rows.sparse and batch_size > 1
+        is_copied = in_batches or rows.n * rows.values_per_row <= MAX_KEPT
+        return rows.plain(0, rows.n) if is_copied else rows
 
     def trace(self, X: Any, targets: NDArray[Any]) -> UnitsTrace:
         """Return how the only row of X and its targets are scaled."""
@@ -99,30 +107,11 @@ class Units:
         own = self.inputs
         return UnitsTrace(x, own.center, own.scale, own.limit, y, center, scale)
 
-    def with_row(self, x: NDArray[Any], y: Any) -> Units:
-        """Return the units with one row more, (n_features,), and its target: in microseconds."""
-        if self.moments is None:
-            return self
-        inputs, of_targets = self.moments
-        inputs = inputs.with_row(x)
-        if of_targets is not None:
-            y = y if type(y) is np.ndarray else np.array([y])
-            of_targets = of_targets.with_row(y.astype(np.float64, copy=False))
-        return _running(inputs, of_targets, self.loss, self.limit)
-
     def with_rows(
         self, X: Any, targets: NDArray[Any], weights: NDArray[np.float64] | None = None
     ) -> Units:
         """Return the units with more rows, for partial_fit; after `fit` they stay as they are."""
-        if self.moments is None:
-            return self
-        inputs, of_targets = self.moments
-        update = inputs.updated if isinstance(inputs, NonzeroMoments) else inputs.updated_by_call
-        inputs = update(X, weights)
-        if of_targets is not None:
-            columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
-            of_targets = of_targets.updated_by_call(columns, weights)
-        return _running(inputs, of_targets, self.loss, self.limit)
+        return self
 
     def scaled_targets(self, targets: NDArray[Any]) -> NDArray[Any]:
         """Return targets, (n,) or (n, n_outputs), as the network takes them."""
@@ -151,26 +140,101 @@ class Units:
         network : Network
             As it is before the step.
         X : ndarray of shape (n_features,) or (n, n_features), or CSR matrix
-            One row for one target; not scaled.
-        targets : float, or ndarray of shape (n_outputs,), (n,) or (n, n_outputs)
+            Not scaled.
+        targets : ndarray of shape (n,) or (n, n_outputs)
         """
-        if self.targets is None or self.loss not in GROWING:
+        if self.loss not in GROWING or not (np.abs(targets) > MOST_ERROR).any():
+            return targets
+        return self.near(network, self.inputs.transform(X), targets)
+
+    def near(self, network: Network, scaled_X: Any, targets: Any) -> Any:
+        """Return `within_reach` for rows that are scaled, or one of them, (n_features,)."""
+        if self.loss not in GROWING:  # among others labels
             return targets
         if isinstance(targets, float):
             if abs(targets) <= MOST_ERROR:
                 return targets
-            output = float(network.forward(self.inputs.transform(X))[0])
+            output = float(network.forward(scaled_X)[0])
             return min(max(targets, output - MOST_ERROR), output + MOST_ERROR)
         far = np.abs(targets) > MOST_ERROR
         if not far.any():
             return targets
-        outputs = network.forward(self.inputs.transform(X)).reshape(targets.shape)
+        outputs = network.forward(scaled_X).reshape(targets.shape)
         near = np.clip(targets, outputs - MOST_ERROR, outputs + MOST_ERROR)
         return np.where(far, near, targets)
 
     def outputs(self, outputs: NDArray[Any]) -> NDArray[Any]:
         """Return outputs, (n, n_outputs) or (n_outputs,), in the units of the targets."""
         return outputs if self.targets is None else self.targets.inverse(outputs)
+
+
+class RunningUnits(Units):
+    """Units of a stream, by the moments of its rows so far: single rows change them in place.
+
+    Parameters
+    ----------
+    moments : pair of Moments or NonzeroMoments, and Moments or None
+        Of inputs and targets.
+    loss : str
+    limit : float
+    dtype : dtype
+        Of rows.
+    """
+
+    def __init__(self, moments: AllMoments, loss: str, limit: float, dtype: np.dtype[Any]) -> None:
+        (of_inputs, of_targets), counts = moments, loss == "poisson"
+        inputs, targets, rows = of_inputs.scaling(limit), None, None
+        if of_targets is not None:
+            center, scale = of_targets.mean, _without_infinities(of_targets.deviation())
+            if counts:
+                center, scale = np.zeros(len(center)), np.where(center > 0, center, 1.0)
+            targets = Scaling(center, scale)
+        if isinstance(of_inputs, Moments):
+            numbers = np.vstack([of_inputs.stacked(), inputs.center, inputs.scale])
+            others = None
+            if of_targets is not None and targets is not None:
+                others = np.vstack([of_targets.stacked(), targets.center, targets.scale])
+            rows = _core.RowUnits(dtype, limit, counts, of_inputs.weight, True, numbers, others)
+        self.__dict__.update(loss=loss, limit=limit, _dtype=dtype, _rows=rows)
+        self.__dict__.update(_moments=moments, _scalings=(inputs, targets))
+
+    @property
+    def inputs(self) -> Scaling:
+        """How inputs are scaled now."""
+        scaling: Scaling = self._now()["_scalings"][0]
+        return scaling
+
+    @property
+    def targets(self) -> Scaling | None:
+        """How targets are scaled now."""
+        scaling: Scaling | None = self._now()["_scalings"][1]
+        return scaling
+
+    def of_row(self, dtype: np.dtype[Any]) -> _core.RowUnits | None:
+        """Return what scales single dense rows and counts them; None after a CSR matrix."""
+        rows: _core.RowUnits | None = self.__dict__["_rows"]
+        return rows if dtype == self.__dict__["_dtype"] else None
+
+    def with_rows(
+        self, X: Any, targets: NDArray[Any], weights: NDArray[np.float64] | None = None
+    ) -> Units:
+        """Return the units with more rows."""
+        own = self._now()
+        moments = _with_rows(own["_moments"], X, targets, weights)
+        return RunningUnits(moments, self.loss, self.limit, own["_dtype"])
+
+    def _now(self) -> dict[str, Any]:
+        """Return the attributes, as the single rows so far have made them."""
+        own, rows = self.__dict__, self.__dict__["_rows"]
+        if rows is not None and rows.weight != own["_moments"][0].weight:
+            weight, inputs, targets = rows.state()
+            of_targets = scaling = None
+            if targets is not None:
+                of_targets = Moments(weight, *targets[:4])
+                scaling = Scaling(targets[4], targets[5])
+            own["_moments"] = Moments(weight, *inputs[:4]), of_targets
+            own["_scalings"] = Scaling(inputs[4], inputs[5], self.limit), scaling
+        return own
 
 
 def check_numbers(X: Any) -> None:
@@ -201,7 +265,7 @@ def units_of(
     counted = columns if weights is None else columns[weights > 0]
     constant = (counted == counted[:1]).all(axis=0)
     most = _most_of_targets(columns, weights, scaling, warns=loss in GROWING)
-    return Units(inputs, scaling, loss, limit, None, most, constant)
+    return Units(inputs, scaling, loss, limit, most, constant)
 
 
 def running_units(
@@ -216,19 +280,21 @@ def running_units(
     of_targets = None if loss == "log_loss" else Moments.of_nothing(n_outputs)
     kind = NonzeroMoments if issparse(X) else Moments
     of_inputs: AnyMoments = kind.of_nothing(X.shape[1])
-    nothing = Scaling(*np.zeros((2, X.shape[1])))
-    begin = Units(nothing, None, loss, limit, (of_inputs, of_targets))
-    return begin.with_rows(X, targets, weights)
+    moments = _with_rows((of_inputs, of_targets), X, targets, weights)
+    return RunningUnits(moments, loss, limit, X.dtype)
 
 
-def _running(inputs: AnyMoments, of_targets: Moments | None, loss: str, limit: float) -> Units:
-    scaling, moments = inputs.scaling(limit), (inputs, of_targets)
-    if of_targets is None:
-        return Units(scaling, None, loss, limit, moments)
-    center, scale = of_targets.mean, _without_infinities(of_targets.deviation())
-    if loss == "poisson":
-        center, scale = np.zeros(len(center)), np.where(center > 0, center, 1.0)
-    return Units(scaling, Scaling(center, scale), loss, limit, moments)
+def _with_rows(
+    moments: AllMoments, X: Any, targets: NDArray[Any], weights: NDArray[np.float64] | None
+) -> AllMoments:
+    """Return the moments of inputs and targets with more rows."""
+    inputs, of_targets = moments
+    update = inputs.updated if isinstance(inputs, NonzeroMoments) else inputs.updated_by_call
+    inputs = update(X, weights)
+    if of_targets is not None:
+        columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
+        of_targets = of_targets.updated_by_call(columns, weights)
+    return inputs, of_targets
 
 
 def scaling_of_targets(

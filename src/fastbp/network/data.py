@@ -149,6 +149,14 @@ def as_weights(
     return weights
 
 
+def as_summable_weights(sample_weight: Any, n_rows: int) -> NDArray[np.float64] | None:
+    """Return `as_weights`, whose sum is a number."""
+    weights = as_weights(sample_weight, n_rows)
+    if weights is not None and float(weights.max()) > 1e300 / max(n_rows, 1):
+        raise ValueError("sample_weight is too large to sum up: scale the weights down")
+    return weights
+
+
 def as_order(order: Any, n_rows: int) -> NDArray[np.int64]:
     """Return the row numbers of an epoch, a private copy; by default all, from first to last."""
     if order is None:

@@ -30,7 +30,7 @@ from .checks import (
     check_number,
     check_whole,
 )
-from .data import as_order, as_rows, as_targets, as_weights
+from .data import as_order, as_rows, as_summable_weights, as_targets
 from .jacobian import sensitivities
 from .plan import EpochWorkload, Plan, Workload
 from .read_only import read_only
@@ -268,8 +268,9 @@ class Network:
         tuner = self._runner.tuner(-1, batch_threads)
         for start, stop in work.pieces(n):
             with timed(tuner, stop - start) as others:
-                part = rows.plain(start, stop)
-                _core.forward_all(self._layers, batch, others, part, 0, part.n, out[start:stop])
+                for first, end in rows.blocks(start, stop):
+                    part = rows.plain(first, end)
+                    _core.forward_all(self._layers, batch, others, part, 0, part.n, out[first:end])
         return out
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -292,7 +293,10 @@ class Network:
         """Return the (weighted) mean loss of rows that were checked before."""
         total = 0.0
         for start, stop in self._pieces(rows):
-            total += self._layers.loss_sum(rows.plain(start, stop), 0, stop - start)
+            piece = 0.0
+            for first, end in rows.blocks(start, stop):
+                piece = self._layers.loss_sum(rows.plain(first, end), 0, end - first, piece)
+            total += piece
         return total / rows.weight()
 
     def gradients(
@@ -644,9 +648,7 @@ class Network:
         if needs_y and y is None:
             raise TypeError("y must be an array of targets, one for each row of X; got None")
         targets = None if y is None else self._targets(y, n_rows)
-        weights = as_weights(sample_weight, n_rows)
-        if weights is not None and float(weights.max()) > 1e300 / max(n_rows, 1):
-            raise ValueError("sample_weight is too large to sum up: scale the weights down")
+        weights = as_summable_weights(sample_weight, n_rows)
         rows = _core.Rows(checked, self.layer_sizes[0], targets, weights)
         if targets is not None:
             rows.max_loss = min(1e300, self._max_loss(_largest(targets)))

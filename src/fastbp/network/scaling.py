@@ -12,16 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .arrays import blocks_of_rows
+from .arrays import blocks_of, blocks_of_rows
 
 TINY = 1e-150  # numbers that are smaller have no squares
 LIMIT = 3.0  # of scaled inputs: RealMLP's (Holzmüller, Grinsztajn and Steinwart, 2024)
 FAR = 10  # standard deviations from the mean: beyond it a column may have a few values that are
 SQUEEZED = 20  # so large that so many times the spread of its middle half is a standard deviation
 FEW = 0.01  # share of the rows, or one row
-ENOUGH = 10  # rows, from which on one more that is far from them all counts as less far
-FARTHEST = 20  # standard deviations from the mean, which it counts as
 ROWS_LOOKED_AT = 10_000
+MOST_LANES, WIDE = 16, 64  # of a vector; columns, of which the last vector may be nearly empty
 NORMAL_QUARTILES = 1.349  # standard deviations between the quartiles of a normal distribution
 
 
@@ -100,11 +99,15 @@ class Scaling:
         return rows.scaled(*self._arrays(dtype), self.limit)
 
     def _arrays(self, dtype: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return centers and factors of the dtype, which single rows ask for again and again."""
+        """Return centers and factors of the dtype, which single rows ask for again and again.
+
+        Of few columns they are repeated, so that several rows fill whole vectors.
+        """
         if dtype not in self._of_dtype:
             with np.errstate(over="ignore"):  # of numbers that float32 does not hold
                 arrays = self.center.astype(dtype), (1 / self.scale).astype(dtype)
-            self._of_dtype[dtype] = arrays
+            repeats = 1 if len(self.center) >= WIDE else MOST_LANES
+            self._of_dtype[dtype] = np.tile(arrays[0], repeats), np.tile(arrays[1], repeats)
         return self._of_dtype[dtype]
 
     @functools.cached_property
@@ -158,11 +161,11 @@ class Moments:
 
     def updated(self, values: NDArray[Any], weights: NDArray[np.float64] | None = None) -> Moments:
         """Return the moments with more rows, (n, n_columns); those of weight 0 do not count."""
-        moments = self
+        found, weight = self.stacked(), self.weight
         for start, stop in blocks_of_rows(values):
             part = None if weights is None else weights[start:stop]
-            moments = moments._with_block(values[start:stop], part)
-        return moments
+            weight = _core.moments_with_rows(weight, found, values[start:stop], part)
+        return Moments(weight, *found)
 
     def updated_by_call(
         self, values: NDArray[Any], weights: NDArray[np.float64] | None = None
@@ -171,10 +174,10 @@ class Moments:
 
         Else one of them makes all others alike for as long as the stream lasts.
         """
-        if self.weight < ENOUGH:
+        if self.weight < _core.ENOUGH:
             bounds = _bounds_of_few(values, weights)
         else:
-            reach = FARTHEST * self.deviation()
+            reach = _core.FARTHEST * self.deviation()
             bounds = self.mean - reach, self.mean + reach
         low, high = np.minimum(bounds[0], self.low), np.maximum(bounds[1], self.high)
         far = (values < low) | (values > high)
@@ -183,32 +186,13 @@ class Moments:
             values = np.where(far & few, np.clip(values, low, high), values)
         return self.updated(values, weights)
 
-    def _with_block(self, block: NDArray[Any], weights: NDArray[np.float64] | None) -> Moments:
-        if weights is not None:
-            block, weights = block[weights > 0], weights[weights > 0]
-        weight = float(len(block) if weights is None else weights.sum())
-        if not weight:
-            return self
-        with np.errstate(all="ignore"):  # of numbers that are huge, or tiny: see `spread_of`
-            mean = np.average(block, axis=0, weights=weights).astype(np.float64)
-            difference = block - mean
-            squares = np.square(difference, out=difference)
-            added = squares.sum(axis=0) if weights is None else weights @ squares
-            total, shift = self.weight + weight, mean - self.mean
-            return Moments(
-                total,
-                self.mean + shift * (weight / total),
-                self.squares + added + shift * shift * (self.weight * weight / total),
-                np.minimum(self.low, block.min(axis=0)),
-                np.maximum(self.high, block.max(axis=0)),
-            )
-
     def with_row(self, x: NDArray[Any]) -> Moments:
-        """Return the moments with one row more, (n_columns,), of weight 1: in a microsecond."""
-        own = self.weight, self.mean, self.squares, self.low, self.high
-        if self.weight >= ENOUGH:
-            x = _core.bounded_row(*own, x, FARTHEST)
-        return Moments(self.weight + 1, *_core.moments_with_row(*own, x))
+        """Return the moments with one row more, (n_columns,), of weight 1; bounded, too."""
+        return Moments(self.weight + 1, *_core.moments_with_row(self.weight, self.stacked(), x))
+
+    def stacked(self) -> NDArray[np.float64]:
+        """Return mean, squares, low and high as one new array, (4, n_columns)."""
+        return np.stack([self.mean, self.squares, self.low, self.high])
 
     def deviation(self) -> NDArray[np.float64]:
         """Return the standard deviation of each column; infinity for a constant."""
@@ -244,17 +228,10 @@ class NonzeroMoments:
 
     def updated(self, X: Any, weights: NDArray[np.float64] | None = None) -> NonzeroMoments:
         """Return the moments with more rows: of an array, or a CSR matrix; weights do not count."""
-        if hasattr(X, "tocsr"):
-            columns, values = X.indices, X.data.astype(np.float64)
-        else:
-            rows, columns = np.nonzero(X)
-            values = X[rows, columns].astype(np.float64)
-        n, largest = len(self.counts), self.largest.copy()
-        np.maximum.at(largest, columns, np.abs(values))
-        with np.errstate(over="ignore"):  # of numbers that are huge
-            squares = np.bincount(columns, np.square(values), minlength=n)
-        counts = np.bincount(columns, values != 0, minlength=n)
-        return NonzeroMoments(self.counts + counts, self.squares + squares, largest)
+        counts, squares, largest = (one.copy() for one in (self.counts, self.squares, self.largest))
+        for columns, values in _nonzeros(X):
+            _core.add_nonzeros(columns, values, counts, squares, largest)
+        return NonzeroMoments(counts, squares, largest)
 
     def with_row(self, x: NDArray[Any]) -> NonzeroMoments:
         """Return the moments with one row more, (n_columns,)."""
@@ -266,6 +243,18 @@ class NonzeroMoments:
         lost = ~np.isfinite(scale) | (scale < TINY)
         scale = np.where(lost, self.largest, scale)
         return Scaling(np.zeros(len(scale)), np.where(scale > 0, scale, math.inf), limit)
+
+
+def _nonzeros(X: Any) -> Iterator[tuple[NDArray[np.int32], NDArray[Any]]]:
+    """Yield the columns and the values of what is not zero, some at a time."""
+    if hasattr(X, "tocsr"):
+        for start, stop in blocks_of(len(X.data), X.data.nbytes):
+            columns = X.indices[start:stop].astype(np.int32, copy=False)
+            yield columns, np.ascontiguousarray(X.data[start:stop])
+        return
+    for start, stop in blocks_of_rows(X):
+        rows, columns = np.nonzero(X[start:stop])
+        yield columns.astype(np.int32), X[start:stop][rows, columns]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -368,10 +357,11 @@ def _bounds_of_few(
     """Return the least and the most that values (n, n_columns) count as: infinite for most."""
     bounds = np.full((2, values.shape[1]), math.inf)
     bounds[0] *= -1
-    if len(values) >= ENOUGH:
+    if len(values) >= _core.ENOUGH:
         moments = Moments.of_nothing(values.shape[1]).updated(values, weights)
         for column, median, middle in _squeezed_columns(values, weights, moments):
-            bounds[:, column] = median - FARTHEST * middle, median + FARTHEST * middle
+            reach = _core.FARTHEST * middle
+            bounds[:, column] = median - reach, median + reach
     return bounds[0], bounds[1]
 
 

@@ -63,6 +63,14 @@ class Solver:
         if self.dropout_seed >= 2**32:
             raise ValueError(f"dropout_seed must be below 2**32; got {self.dropout_seed}")
 
+    def at_rate(self, learning_rate: float) -> Solver:
+        """Return it at another learning rate, which alone is checked: schedules ask every epoch."""
+        other = object.__new__(Solver)
+        other.__dict__.update(self.__dict__)
+        other.__dict__.pop("_compiled", None)
+        other.__dict__["learning_rate"] = check_number("learning_rate", learning_rate, above=0)
+        return other
+
     def check_dtype(self, dtype: np.dtype[Any], rate: str = "learning_rate") -> None:
         """Refuse numbers that steps of this dtype cannot be taken with; call the rate this."""
         if dtype == np.float64:

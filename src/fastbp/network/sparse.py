@@ -35,6 +35,8 @@ def with_private_indices(X: Any) -> Any:
     if X.format in ("csr", "csc", "bsr"):
         shape = X.shape
         starts, indices, data = _private_compressed(X, shape)
+        if starts[-1] <= np.iinfo(np.int32).max:  # else SciPy makes the indices int64, too
+            starts = starts.astype(indices.dtype)
         return type(X)((data, indices, starts), shape=shape)
     private = {"coo": _private_coo, "dia": _private_dia, "lil": _private_lil}.get(X.format)
     return X if private is None else private(X)  # SciPy checks those of a DOK matrix

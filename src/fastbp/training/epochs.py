@@ -6,7 +6,6 @@ NumPy only. An epoch itself is run by the network's `EpochRunner` (network/runne
 from __future__ import annotations
 
 import contextvars
-import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -95,7 +94,7 @@ def train_epochs(
                 notifier.begin()
             rates = pace.rates(history.n_rows, solver.batch_size)
             if rates.at(0) != solver.learning_rate:
-                solver = dataclasses.replace(solver, learning_rate=rates.at(0))
+                solver = solver.at_rate(rates.at(0))
             epochs = Epochs(rows, order, solver, rates, shuffle, n_threads=n_threads)
             max_epochs = left if stopping is None else int(min(left, stopping.epochs_left))
             if validation is not None:

@@ -95,41 +95,46 @@ def warn_of_small_weights(weights: NDArray[np.float64]) -> None:
 
 
 def canonical_order(
-    rows: _core.Rows, X: Any = None, targets: NDArray[Any] | None = None
+    rows: _core.Rows,
+    given: _core.Rows | None = None,
+    X: Any = None,
+    targets: NDArray[Any] | None = None,
 ) -> NDArray[np.int64]:
     """Return the rows ordered by their contents, wherever in the table they stand.
 
     By a 64-bit hash of features and targets, which is the same for dense and sparse rows, and then
     by the weight of a repeat. Rows that are equal in all of this are equal to training, too. Where
-    they are scaled, those that are rounded alike are ordered by ``X`` and ``targets`` themselves.
+    they are scaled from those that were ``given``, those that are rounded alike are ordered by
+    ``X`` and ``targets`` themselves.
     """
-    hashes = hashes_of(rows)
-    if rows.is_scaled and targets is not None:
-        _tell_apart(hashes, rows, X, targets)
+    hashes = hashes_of(rows, rounds=given is not None)
+    order = order_of(hashes)
+    if given is not None and targets is not None:
+        ascending = hashes[order]
+        if (ascending[1:] == ascending[:-1]).any():
+            _tell_apart(hashes, given, X, targets)
+            order = order_of(hashes)
     if rows.sample_weight is None:
-        return order_of(hashes)
+        return order
     return np.lexsort((rows.sample_weight, hashes))
 
 
-def hashes_of(rows: _core.Rows) -> NDArray[np.uint64]:
-    """Return a 64-bit hash of the contents of each row."""
+def hashes_of(rows: _core.Rows, *, rounds: bool = False) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of the contents of each row, which may be rounded before."""
     hashes = np.empty(rows.n, dtype=np.uint64)
     size = 1 + int(HASHED_AT_ONCE / (1 + rows.values_per_row))
     for start in range(0, rows.n, size):
-        rows.hash(start, min(start + size, rows.n), hashes)
+        rows.hash(start, min(start + size, rows.n), hashes, rounds)
     return hashes
 
 
 def _tell_apart(
-    hashes: NDArray[np.uint64], rows: _core.Rows, X: Any, targets: NDArray[Any]
+    hashes: NDArray[np.uint64], given: _core.Rows, X: Any, targets: NDArray[Any]
 ) -> None:
     """Give rows that are not equal, but have one hash, hashes in the order of their values."""
-    ascending = np.sort(hashes)
-    if not (ascending[1:] == ascending[:-1]).any():
-        return
     _, groups, sizes = np.unique(hashes, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(sizes[groups] > 1)
-    exact = hashes_of(rows.unscaled())
+    exact = hashes_of(given)
     first = np.zeros(len(sizes), np.uint64)
     first[groups[shared]] = exact[shared]
     differs = np.zeros(len(sizes), bool)
