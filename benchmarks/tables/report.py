@@ -16,13 +16,19 @@ PACKAGES = ("scikit-learn", "numpy", "pytabkit", "torch")
 GROUPS = {"compared": "Looked at before", "held_back": "Held back"}
 
 
-def description() -> str:
+def versions() -> list[str]:
     packages = []
     for name in PACKAGES:
         try:
             packages.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
             continue
+    return packages
+
+
+def description(packages: list[str] | None = None) -> str:
+    """Say what was measured with: the machine, the compiler and packages, and when."""
+    packages = packages or versions()
     return (
         f"{processor()}, {os.cpu_count()} processors, of which one was used; {_core.isa.ISA}, "
         f"{_core.compiler()}; {', '.join(packages)}, Python {platform.python_version()}; "
