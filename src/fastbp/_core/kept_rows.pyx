@@ -67,7 +67,8 @@ cdef class KeptRows:
             if entries == NULL:                         # it is not kept
                 return
             kept.entries, kept.n_bytes = entries, n_bytes
-        memcpy(kept.entries, row, n * sizeof(Entry))
+        if n > 0:
+            memcpy(kept.entries, row, n * sizeof(Entry))
         kept.targets = <double *> (kept.entries + n)
         memcpy(kept.targets, targets, self.n_targets * sizeof(double))
         kept.n, kept.weight = n, weight
