@@ -111,12 +111,14 @@ class Model:
         All of them are known from the beginning; None for a regression by Huber's loss.
     """
 
-    def __init__(self, experts, seed, n_inputs, n_classes, buffer_size=1000):
+    def __init__(self, experts, seed, n_inputs, n_classes, buffer_size):
         self.experts, self.random = experts, SplitMix64(seed)
         self.inputs = [Moments() for _ in range(n_inputs)]
         self.target, self.n_classes, self.buffer_size = Moments(), n_classes, buffer_size
         self.kept, self.n_rows = [], 0
         self.losses, self.typical = [0.0] * len(experts), [0.0] * len(experts)
+        self.watched = dict.fromkeys(("n", "slow", "fast", "variance"), 0.0)
+        self.oldest = self.n_jumps = 0
         self.means = [([W.copy() for W in net.W], [b.copy() for b in net.b])
                       for net, *_ in experts]  # fmt: skip
 
@@ -145,6 +147,11 @@ class Model:
             for e in range(len(self.experts)):
                 loss = self.loss(self.outputs(e, self.scaled(x)), y)
                 self.losses[e] = 0.99 * self.losses[e] + loss
+                if self.experts[e][1] and self.jumps(loss):
+                    self.n_jumps += 1
+                    if len(self.kept) > 100:
+                        in_order = self.kept[self.oldest :] + self.kept[: self.oldest]
+                        self.kept, self.oldest = in_order[-100:], 0
         for moments, value in zip(self.inputs, x, strict=True):
             moments.update(value, weight)
         if self.n_classes is None:
@@ -165,8 +172,22 @@ class Model:
         if len(self.kept) < self.buffer_size:
             self.kept.append((x, y, weight))
         else:
-            self.kept[self.n_rows % self.buffer_size] = x, y, weight
+            self.kept[self.oldest] = x, y, weight
+            self.oldest = (self.oldest + 1) % self.buffer_size
         self.n_rows += 1
+
+    def jumps(self, loss):
+        w = self.watched
+        w["n"] += 1
+        share, shift = max(1 / w["n"], 0.001), loss - w["slow"]
+        w["slow"] += share * shift
+        w["variance"] += share * (shift * (loss - w["slow"]) - w["variance"])
+        w["fast"] += max(1 / w["n"], 0.02) * (loss - w["fast"])
+        deviation = math.sqrt(0.02 / 1.98 * w["variance"])
+        if w["n"] < 100 or w["fast"] <= w["slow"] + 5 * deviation:
+            return False
+        w["slow"], w["n"] = w["fast"], 50
+        return True
 
     def delta(self, y):
         if self.n_classes is None:

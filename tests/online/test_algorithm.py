@@ -72,6 +72,23 @@ def test_regressor(name):
         reference.learn(x, y, weight)
 
 
+@pytest.mark.parametrize("buffer_size", [60, 150, 1000])
+def test_rows_are_forgotten_where_the_loss_jumps(buffer_size):
+    rng = np.random.default_rng(0)
+    settings = {"buffer_size": buffer_size, "hidden_layer_sizes": (8,)}
+    model, reference = begin(OnlineClassifier, settings, 2, ["a", "b"])
+    for i in range(700):
+        x = rng.normal(size=2)
+        y = int((x[0] > 0) != (i > 400))  # another world
+        if i % 20 == 0:
+            found = list(model.predict_proba_one(x).values())
+            np.testing.assert_allclose(found, reference.predict(x), rtol=1e-6, atol=1e-9)
+        model.learn_one(x, "ab"[y])
+        reference.learn(x, y)
+        assert len(model._past.to_dict()["weights"]) == len(reference.kept)
+    assert reference.n_jumps >= 1
+
+
 def test_moments_forget_and_bound_what_is_far():
     model, reference = begin(OnlineRegressor, {"replay": 0}, 1, [])
     rng = np.random.default_rng(0)

@@ -146,7 +146,7 @@ def test_parameters_stay_as_they_are_once_something_was_learned():
                 setattr(model, name, value)
     with pytest.raises(ValueError, match="mixes networks with rates of their own"):
         model.learning_rate_init = 0.5
-    assert model.get_params()["buffer_size"] == 1000
+    assert model.get_params()["buffer_size"] == 3000
     with pytest.raises(ValueError, match="has no parameter 'alfa'"):
         OnlineClassifier().set_params(alfa=1)
     assert OnlineClassifier().set_params(alpha=1.0).alpha == 1.0

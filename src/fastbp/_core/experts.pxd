@@ -18,6 +18,8 @@ cdef struct ExpertNet:
     double margin           # unless their error is smaller: of labels, or in typical errors
     double typical_error    # of new rows
     double recent_loss      # of predictions; the old ones count less and less
+    double n_watched        # of the same losses their number so far, and means of the last
+    double slow_loss, fast_loss, variance   # 1,000 and 50, and how far they are from the former
 
 
 @cython.final
@@ -35,6 +37,7 @@ cdef class Expert:
 cdef void take_step(ExpertNet *expert, const fbp_row *x, double weight,
                     double least_error) noexcept nogil
 cdef void move_average(ExpertNet *expert, const fbp_row *x, double share) noexcept nogil
+cdef bint loss_jumps(ExpertNet *expert, double loss) noexcept nogil
 cdef void put_target(ExpertNet *expert, int64_t k, double value) noexcept nogil
 cdef void put_label(ExpertNet *expert, int64_t label, int64_t n_classes) noexcept nogil
 cdef void outputs_of(ExpertNet *expert, const fbp_row *x, int64_t n_classes,

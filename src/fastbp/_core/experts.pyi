@@ -9,6 +9,7 @@ class Expert:
     n_steps: int
     recent_loss: float
     typical_error: float
+    watched: tuple[float, float, float, float]
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 """One network that learns a stream: its steps, a mean of its weights, and what it predicts."""
 cimport cython
 from cpython.mem cimport PyMem_Free
-from libc.math cimport fabs
+from libc.math cimport fabs, sqrt
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
@@ -20,6 +20,10 @@ cnp.import_array()
 
 
 cdef double FORGETTING = 0.99   # how much of its typical error it keeps at each row
+cdef double SLOW = 0.001        # shares of a loss in means of losses,
+cdef double FAST = 0.02         # of which the fast one jumps where it is further above the slow one
+cdef double JUMP = 5            # than so many of its standard deviations,
+cdef double FIRST_JUMP = 100    # after so many rows
 
 
 @cython.final
@@ -83,6 +87,15 @@ cdef class Expert:
     def recent_loss(self, double loss):
         self.at.recent_loss = loss
 
+    @property
+    def watched(self):
+        """What is known of its losses: their number, two means and a variance."""
+        return self.at.n_watched, self.at.slow_loss, self.at.fast_loss, self.at.variance
+
+    @watched.setter
+    def watched(self, tuple watched):
+        self.at.n_watched, self.at.slow_loss, self.at.fast_loss, self.at.variance = watched
+
     def set_rate(self, double learning_rate):
         """Take steps at this rate from here on."""
         self.at.solver.learning_rate = learning_rate
@@ -121,6 +134,21 @@ cdef class Expert:
         self.at.net.layers = self.at.average.layers = NULL
         self.layers = self.average_layers = None
         self.packed = self.average_packed = None
+
+
+cdef bint loss_jumps(ExpertNet *expert, double loss) noexcept nogil:
+    """Note one more loss of a new row; whether those of late are far above those before."""
+    cdef double share, shift = loss - expert.slow_loss
+    expert.n_watched += 1
+    share = max(1 / expert.n_watched, SLOW)
+    expert.slow_loss += share * shift
+    expert.variance += share * (shift * (loss - expert.slow_loss) - expert.variance)
+    expert.fast_loss += max(1 / expert.n_watched, FAST) * (loss - expert.fast_loss)
+    if (expert.n_watched < FIRST_JUMP or expert.fast_loss
+            <= expert.slow_loss + JUMP * sqrt(FAST / (2 - FAST) * expert.variance)):
+        return False
+    expert.slow_loss, expert.n_watched = expert.fast_loss, FIRST_JUMP / 2
+    return True
 
 
 cdef void put_target(ExpertNet *expert, int64_t k, double value) noexcept nogil:

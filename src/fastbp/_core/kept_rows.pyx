@@ -4,7 +4,7 @@
 """
 cimport cython
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.stdlib cimport calloc, free, realloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
 import numpy as np
@@ -50,11 +50,27 @@ cdef class KeptRows:
             self.put(self.n, row, n, targets, weight)
             return
         if self.n_last > 0:
-            self.put(n_before % self.n_last, row, n, targets, weight)
+            self.put(self.oldest, row, n, targets, weight)
+            self.oldest = (self.oldest + 1) % self.n_last
         if self.n_sampled > 0:
             slot = <Py_ssize_t> (next_random(random) % <uint64_t> (n_before + 1))
             if slot < self.n_sampled:
                 self.put(self.n_last + slot, row, n, targets, weight)
+
+    cdef void keep_last(self, Py_ssize_t n) noexcept nogil:
+        """Forget all but the last n rows, if it is the last ones that are kept."""
+        cdef KeptRow *sorted_rows
+        cdef Py_ssize_t i, first = self.oldest if self.n == self.n_last else 0
+        if self.n_sampled > 0 or self.n <= n:
+            return
+        sorted_rows = <KeptRow *> malloc(self.n * sizeof(KeptRow))
+        if sorted_rows == NULL:                         # they are kept
+            return
+        for i in range(self.n):                         # the last ones first, but in their order
+            sorted_rows[(i + n) % self.n] = self.rows[(first + i) % self.n]
+        memcpy(self.rows, sorted_rows, self.n * sizeof(KeptRow))
+        free(sorted_rows)
+        self.n, self.oldest = n, 0
 
     cdef void put(self, Py_ssize_t slot, const Entry *row, Py_ssize_t n, const double *targets,
                   double weight) noexcept nogil:
@@ -76,7 +92,7 @@ cdef class KeptRows:
 
     def clear(self):
         """Forget all rows."""
-        self.n = 0
+        self.n = self.oldest = 0
 
     def forget_columns(self, cnp.ndarray forgotten not None):
         """Take columns out of all rows: where the array of uint8 is not 0."""
@@ -110,7 +126,7 @@ cdef class KeptRows:
             n += row.n
             starts[slot + 1], weights[slot] = n, row.weight
         return {"columns": columns, "values": values, "starts": starts, "weights": weights,
-                "targets": targets}
+                "targets": targets, "oldest": self.oldest}
 
     def load(self, dict saved not None):
         """Take the rows that `to_dict` returned."""
@@ -121,6 +137,7 @@ cdef class KeptRows:
         if len(starts) - 1 > self.n_last + self.n_sampled or len(targets) != len(starts) - 1:
             raise ValueError("there are more rows of the past than the buffer has room for")
         columns, values = saved["columns"].tolist(), saved["values"].tolist()
+        self.oldest = saved["oldest"] % max(1, self.n_last)
         for slot in range(len(starts) - 1):
             row.n = 0
             for p in range(starts[slot], starts[slot + 1]):

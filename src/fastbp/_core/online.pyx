@@ -24,7 +24,7 @@ from .columns cimport (
     update_target
 )
 from .experts cimport (
-    Expert, ExpertNet, move_average, outputs_of, put_label, put_target, take_step
+    Expert, ExpertNet, loss_jumps, move_average, outputs_of, put_label, put_target, take_step
 )
 from .kept_rows cimport KeptRow, KeptRows
 
@@ -34,6 +34,7 @@ cnp.import_array()
 cdef enum:
     MOST_EXPERTS = 4
     ROWS_BEFORE_REPLAY = 20     # that are kept
+    ROWS_AFTER_JUMP = 100       # of the loss: so many of the last ones stay
 cdef double FORGETTING = 0.99   # how much of its recent loss an expert keeps at each row
 cdef double MOST_ERROR = 3      # in units of the target's spread: larger ones count as this
 
@@ -383,12 +384,19 @@ cdef class OnlineLoop:
             outputs_of(self.nets[e], &x, self.n_known, self.predictions + e * self.n_outputs)
 
     cdef void judge_experts(self, const Entry *row, Py_ssize_t n) noexcept nogil:
-        """Note how well each expert predicts a row that is not learned yet."""
+        """Note how well each expert predicts a row that is not learned yet.
+
+        Where an expert that learns rows of the past becomes much worse, they are forgotten.
+        """
+        cdef ExpertNet *net
+        cdef double loss
         cdef int e
         self.predict_experts(row, n)
         for e in range(self.n_experts):
-            self.nets[e].recent_loss = (FORGETTING * self.nets[e].recent_loss
-                                        + self.loss_of(self.predictions + e * self.n_outputs))
+            net, loss = self.nets[e], self.loss_of(self.predictions + e * self.n_outputs)
+            net.recent_loss = FORGETTING * net.recent_loss + loss
+            if net.replay > 0 and loss_jumps(net, loss):
+                self.past.keep_last(ROWS_AFTER_JUMP)    # the others are of another world
 
     cdef double loss_of(self, const double *predicted) noexcept nogil:
         """Half of Brier's score of probabilities (1950), or the error of numbers, bounded."""

@@ -62,7 +62,7 @@ class OnlineClassifier(OnlineModel):
         alpha: float = 0.0,
         replay: int | str = "auto",
         buffer: str = "last",
-        buffer_size: int = 1000,
+        buffer_size: int = 3000,
         max_features: int | None = None,
         max_classes: int | None = None,
         hashed_features: int | None = None,

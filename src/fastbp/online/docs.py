@@ -35,8 +35,8 @@ replay : int or "auto", default="auto"
 buffer : {"last", "sample", "both"}, default="last"
     Which rows of the past are kept for that: the last ones, a random sample of all, or half of
     each.
-buffer_size : int, default=1000
-    How many.
+buffer_size : int, default=3000
+    How many. Where three networks are mixed and the loss jumps, all but the last 100 are forgotten.
 max_features : int, default=None
     Most inputs; where a new one would be too many, those that did not occur for the longest time
     are forgotten. None: no bound.

@@ -131,14 +131,15 @@ class Expert:
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in vars(self).items() if name != "compiled"}
         one = self.compiled
-        return {**state, "counters": (one.n_steps, one.recent_loss, one.typical_error)}
+        counters = one.n_steps, one.recent_loss, one.typical_error, one.watched
+        return {**state, "counters": counters}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         counters = state["counters"]
         self.__dict__.update({key: state[key] for key in state if key != "counters"})
         self.make_compiled()
         one = self.compiled
-        one.n_steps, one.recent_loss, one.typical_error = counters
+        one.n_steps, one.recent_loss, one.typical_error, one.watched = counters
 
     def attach(self) -> None:
         """Let the compiled part have the network, until `detach`."""

@@ -81,7 +81,7 @@ class OnlineRegressor(OnlineModel):
         alpha: float = 0.0,
         replay: int | str = "auto",
         buffer: str = "last",
-        buffer_size: int = 1000,
+        buffer_size: int = 3000,
         max_features: int | None = None,
         hashed_features: int | None = None,
         missing: str = "error",
