@@ -3,7 +3,7 @@ python=${PYTHON:-python3.11}
 work=$PWD/build/ci
 test_venv=$work/test
 # Where compiled code has something to say; the rest drives scikit-learn, tools and pictures.
-core_tests=(tests/{c,core,network,training,trace} tests/repository/test_fuzz.py)
+core_tests=(tests/{c,core,network,online,training,trace} tests/repository/test_fuzz.py)
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=2
 
 fail() {
