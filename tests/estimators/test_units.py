@@ -386,6 +386,8 @@ def test_the_history_has_a_row_for_each_epoch():
     assert table["loss"] == model.loss_curve_
     assert table["learning_rate"][0] == model.learning_rate_ == 0.02
     assert np.all(np.diff(table["learning_rate"]) < 0)
+    assert table["rows"][-1] == model.t_
+    assert set(np.diff([0, *table["rows"]])) == {table["rows"][0]}
     assert min(table["seconds"]) > 0
     looked = [value for value in table["validation_loss"] if not np.isnan(value)]
     assert looked == model.validation_loss_curve_

@@ -151,7 +151,7 @@ loss_curve_ : list of float
     for an epoch in which training diverged. Of calls of `partial_fit` it holds the last 1,000, or
     some more: a stream does not make the model grow.
 history_ : dict of str to list
-    Of the epochs of `fit`, as columns that a DataFrame takes: ``epoch``, ``loss``,
+    Of the epochs of `fit`, as columns that a DataFrame takes: ``epoch``, ``rows``, ``loss``,
     ``validation_loss``, ``validation_score``, ``learning_rate``, ``gradient_norm`` (of the mean
     gradient that the epoch's steps followed) and ``seconds``.
 learning_rate_ : float

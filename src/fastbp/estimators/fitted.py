@@ -230,10 +230,11 @@ class Fitted(BaseEstimator):
     def history_(self) -> dict[str, list[Any]]:
         """Epochs of `fit` since the weights were drawn, as columns that a DataFrame takes.
 
-        ``epoch``, from 1; ``loss``; ``validation_loss`` and ``validation_score`` of held-out rows,
-        NaN where they were not looked at; ``learning_rate`` at its beginning; ``gradient_norm``;
-        ``seconds`` that it took. Losses are those of standardized targets. Of an ensemble means,
-        and the sum of the seconds.
+        ``epoch``, from 1; ``rows`` seen up to its end; ``loss``; ``validation_loss`` and
+        ``validation_score`` of held-out rows, NaN where they were not looked at; ``learning_rate``
+        at its beginning; ``gradient_norm``; ``seconds`` that it took. Losses are those of
+        standardized targets. Of an ensemble means, the rows of one network, and the sum of the
+        seconds.
 
         ``gradient_norm`` is the Euclidean norm of the change of all parameters in the epoch,
         divided by the sum of the learning rates of its steps. With SGD that is the norm of the mean

@@ -188,6 +188,7 @@ def joined_history(histories: Sequence[History]) -> History:
         _mean([history.loss_curve for history in histories], n_epochs), n_rows=longest.n_rows
     )
     joined.rates, joined.seconds = list(longest.rates), list(longest.seconds)
+    joined.rows = list(longest.rows)
     if all(len(one.seconds) == n_epochs for one in histories):
         joined.seconds = np.sum([one.seconds for one in histories], axis=0).tolist()
     if all(len(one.gradient_norms) == n_epochs for one in histories):

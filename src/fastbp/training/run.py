@@ -42,6 +42,8 @@ class History:
         that ran together its share. NaN where that is not known.
     gradient_norms : list of float
         Of these epochs, see `gradient_norm`; those that ran together have one.
+    rows : list of int
+        Rows seen up to the end of each epoch of `fit`.
     validation_losses, validation_scores : list of float
         After each epoch for which there were held-out rows, on these.
     validation_epochs : list of int
@@ -58,6 +60,7 @@ class History:
     rates: list[float] = dataclasses.field(default_factory=list, compare=False)
     seconds: list[float] = dataclasses.field(default_factory=list, compare=False)
     gradient_norms: list[float] = dataclasses.field(default_factory=list, compare=False)
+    rows: list[int] = dataclasses.field(default_factory=list, compare=False)
     validation_losses: list[float] = dataclasses.field(default_factory=list)
     validation_scores: list[float] = dataclasses.field(default_factory=list)
     validation_epochs: list[int] = dataclasses.field(default_factory=list)
@@ -89,6 +92,7 @@ class History:
         self.rates += rates or [math.nan] * n
         self.seconds += [seconds / max(n, 1)] * n
         self.gradient_norms += [gradient_norm] * n
+        self.rows += [self.n_rows + n_rows * (i + 1) for i in range(n)]
         self.n_kept = len(self.loss_curve)
         self._count(losses, n_rows)
 
@@ -129,6 +133,7 @@ class History:
         at = [looks.get(epoch) for epoch in range(1, n + 1)]
         return {
             "epoch": list(range(1, n + 1)),
+            "rows": self.rows[:n],
             "loss": self.loss_curve[:n],
             "validation_loss": [math.nan if k is None else self.validation_losses[k] for k in at],
             "validation_score": [math.nan if k is None else self.validation_scores[k] for k in at],
