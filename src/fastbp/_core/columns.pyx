@@ -108,7 +108,12 @@ def draw_uniform(uint64_t seed, double bound, Py_ssize_t n):
 
 
 cdef int by_column(const void *a, const void *b) noexcept nogil:
-    return (<const Entry *> a).column - (<const Entry *> b).column
+    """Order by column, and where names share one by the value."""
+    cdef const Entry *one = <const Entry *> a
+    cdef const Entry *other = <const Entry *> b
+    if one.column != other.column:
+        return one.column - other.column
+    return (one.value > other.value) - (one.value < other.value)
 
 
 @cython.final
@@ -153,7 +158,7 @@ cdef class RowReader:
         """Order the entries by column: sums do not depend on the order of names."""
         cdef Py_ssize_t p
         for p in range(1, self.n):
-            if self.row[p].column < self.row[p - 1].column:
+            if self.row[p].column <= self.row[p - 1].column:
                 qsort(self.row, self.n, sizeof(Entry), by_column)
                 return
 

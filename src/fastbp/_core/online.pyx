@@ -127,6 +127,7 @@ cdef class OnlineLoop:
             raise MemoryError()
         if self.labels:
             self.kind = type(next(iter(self.labels)))
+        self.reserve(1)
         self.attached = True
 
     def detach(self):
@@ -183,7 +184,7 @@ cdef class OnlineLoop:
             self.reserve(self.reader.n)
             out = self.predictions + self.n_experts * self.n_outputs
             self.predict_row(out)
-            for k in range(1, self.n_classes()):
+            for k in range(1, self.n_known):
                 if out[k] > out[best]:
                     best = k
             return best
@@ -200,7 +201,7 @@ cdef class OnlineLoop:
             if number is None:
                 return False
             self.targets[0] = number
-            return True
+            return 0 <= self.targets[0] < self.n_outputs
         if self.n_targets == 1:
             return self.take_number(0, y)
         if type(y) is not self.kind or len(y) != self.n_targets:
@@ -226,9 +227,10 @@ cdef class OnlineLoop:
         """Memory for a row of n entries, read and scaled."""
         cdef void **places[2]
         self.reader.reserve(n)
-        self.n_known = self.n_classes()
+        self.n_known = min(self.n_classes(), self.n_outputs)
         if n <= self.room:
             return
+        # Even a row of nothing lists its columns, for which the address must not be NULL.
         self.room = max(16, 2 * n)
         places[:] = [&self.scaled, <void **> &self.scaled_columns]
         self.scaled_memory = place(places, [self.room, self.room], 8)
@@ -252,7 +254,7 @@ cdef class OnlineLoop:
                         break
                     for k in range(self.n_targets):
                         self.targets[k] = table.targets[r * self.n_targets + k]
-                    if self.labels is not None and self.targets[0] < 0:
+                    if self.labels is not None and not 0 <= self.targets[0] < self.n_known:
                         break
                     self.learn_row(1 if table.weights == NULL else table.weights[r])
                     r += 1

@@ -248,6 +248,20 @@ class Experts:
             own_options = {"activation": activation if own else (), **options}
             self.all.append(Expert(kind, sizes, seed, **own_options))
 
+    def check(self) -> None:
+        """Refuse networks that do not have these inputs and outputs, as of a damaged state."""
+        shapes = [(len(self.inputs), NUMBERS_A_COLUMN), (len(self.outputs), NUMBERS_A_COLUMN)]
+        for array, shape in zip((self.inputs, self.outputs), shapes, strict=True):
+            if array.shape != shape or array.dtype != np.float64 or not array.flags.carray:
+                raise ValueError("what this state knows of its inputs is no array that can be used")
+            if not np.isfinite(array).all():
+                raise ValueError("what this state knows of its inputs is not finite")
+        for expert in self.all:
+            for network in expert._networks:
+                ends = network.layer_sizes[0], network.layer_sizes[-1]
+                if ends != (len(self.inputs), len(self.outputs)):
+                    raise ValueError("the networks of this state do not have the same inputs")
+
     def attach(self, loop: _core.OnlineLoop) -> None:
         """Let a loop learn on the networks, until `detach`."""
         for expert in self.all:

@@ -65,6 +65,12 @@ class Labels:
         label: Label = kind(value)
         return label
 
+    def check(self, n_outputs: int) -> None:
+        """Refuse labels that do not stand for so many outputs."""
+        numbers = list(self.numbers.values())
+        if numbers != list(range(len(self.order))) or len(numbers) > n_outputs:
+            raise ValueError(f"the labels in this state do not fit its {n_outputs} outputs")
+
     def check_room(self, labels: Sequence[Label]) -> None:
         """Refuse labels that are too many."""
         new = [label for label in labels if label not in self.numbers]

@@ -71,6 +71,15 @@ class Names:
         keys = [(name, value if isinstance(value, str) else None) for name, value in row.items()]
         return sorted((key for key in keys if not self._lists(key)), key=_order)
 
+    def check(self, n_inputs: int) -> None:
+        """Refuse names whose columns are not among so many inputs."""
+        columns = [*self.numbers.values()]
+        for texts in self.texts.values():
+            columns += texts.values()
+        whole = all(type(column) is int and 0 <= column < n_inputs for column in columns)
+        if not whole or len(self.keys) > n_inputs or (self.n_hashed or 0) > n_inputs:
+            raise ValueError(f"the names in this state do not fit its {n_inputs} inputs")
+
     def _lists(self, key: Key) -> bool:
         name, text = key
         return name in self.numbers if text is None else text in self.texts.get(name, {})

@@ -119,13 +119,23 @@ class OnlineState:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state_of_loop = state.get("_state_of_loop")
-        self.__dict__.update({key: state[key] for key in state if key != "_state_of_loop"})
-        self._lock = threading.RLock()
-        self._loop = None
-        if state_of_loop is not None:
-            self._make_loop()
-            self._loop.n_rows, self._loop.random, past = state_of_loop
-            self._past.load(past)
+        other = {key: state[key] for key in state if key != "_state_of_loop"}
+        self.__dict__.update(other, _lock=threading.RLock(), _loop=None)
+        if state_of_loop is None:
+            return
+        n_rows, random, past = state_of_loop
+        self._experts.check()
+        n_inputs, n_outputs = len(self._experts.inputs), len(self._experts.outputs)
+        self._names.check(n_inputs)
+        check_past(past, n_inputs, n_outputs if self._labels is not None else None)
+        if self._labels is None:
+            if self._n_targets != n_outputs:
+                raise ValueError(f"the state has {n_outputs} outputs for {self._n_targets} targets")
+        else:
+            self._labels.check(n_outputs)
+        self._make_loop()
+        self._loop.n_rows, self._loop.random = n_rows, random
+        self._past.load(past)
 
     def __copy__(self) -> Self:
         """Return a copy that learns on its own: a shallow one would share the networks."""
@@ -339,6 +349,28 @@ NOT_SAVED = ("_lock", "_loop", "_reader", "_past")
 RATES = {  # of one network
     name: {"sgd": 0.01, "adagrad": 0.1, "rmsprop": 0.005}.get(name, 0.001) for name in SOLVERS
 }
+
+
+def check_past(past: Any, n_inputs: int, n_classes: int | None) -> None:
+    """Refuse rows of the past that the networks cannot learn."""
+    columns, starts = np.asarray(past["columns"]), np.asarray(past["starts"])
+    targets = np.asarray(past["targets"], np.float64)
+    fits = (
+        columns.dtype == np.int32
+        and columns.shape == np.shape(past["values"])
+        and not (columns < 0).any()
+        and not (columns >= n_inputs).any()
+        and starts.ndim == 1
+        and not (np.diff([0, *starts, len(columns)]) < 0).any()
+        and np.shape(past["weights"]) == (len(starts) - 1,)
+        and np.isfinite(np.asarray(past["values"], np.float64)).all()
+        and np.isfinite(np.asarray(past["weights"], np.float64)).all()
+        and np.isfinite(targets).all()
+    )
+    if fits and n_classes is not None:
+        fits = not ((targets < 0) | (targets >= n_classes) | (targets % 1 != 0)).any()
+    if not fits:
+        raise ValueError("the rows of the past in this state do not fit its networks")
 
 
 def _seed_of(random_state: Any) -> int:

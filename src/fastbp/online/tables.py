@@ -86,7 +86,7 @@ def stream_table(X: Any, *, skips_gaps: bool) -> StreamTable:
     """
     numbers: dict[Name, NDArray[np.float64]] = {}
     texts: dict[Name, tuple[NDArray[np.int32], list[str]]] = {}
-    n = 0
+    n = 0 if isinstance(X, Mapping) or not hasattr(X, "__len__") else len(X)  # without columns
     if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub":
         values = np.ascontiguousarray(X, np.float64)
         if np.isfinite(values).all():  # quicker than column by column
