@@ -39,6 +39,7 @@ LAYERS = {
     "recording": NUMPY,
     "measured": {*NUMPY, "pandas", "matplotlib"},  # the last two for results, when asked
     "io": set(),
+    "export": {*NUMPY, "onnx", "skl2onnx"},  # the last two where a model becomes ONNX
     "neural_network": SCIKIT_LEARN,
     "patch": SCIKIT_LEARN,
     "page": {*NUMPY, "anywidget", "traitlets"},  # the last two for widgets, when asked
@@ -48,7 +49,8 @@ LAYERS = {
     "__main__": set(),
 }
 ORDER = list(LAYERS)
-ON_REQUEST = {"page", "io"}  # what has a page imports these when one is made
+# What has a page, or can be exported, imports these when that is asked for.
+ON_REQUEST = {"page", "io", "export"}
 ROOMS = [room for room in LAYERS if room != "_core"]
 
 
@@ -202,6 +204,7 @@ def test_the_kernels_neither_know_python_nor_allocate():
         "fastbp.record(fastbp.Network((2, 1)), [[1, 2.0]], [1.0], learning_rate=0.1).to_dict()",
         "fastbp.trace_step(fastbp.Network((2, 3, 1)), [1, 2.0], 1.0, 0.1).to_html()",
         "fastbp.sensitivity_of_loss(fastbp.Network((2, 1)), [[1, 2.0]], [1.0])",
+        "fastbp.Network((2, 3, 1)).to_numpy()",
         "m = fastbp.measured; m.ChainTuner(m.Stage('y', abs, m.Knob('k', 0, 9)), 3).tune(9)",
     ],
 )

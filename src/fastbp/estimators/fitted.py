@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._core import all_finite
 from ..network import Network
 from ..network.arrays import BLOCK_BYTES, as_numbers, blocks_of, check_finite
+from ..network.exportable import ExportableEstimator
 from ..network.frames import is_pandas_series
 from ..network.scaling import Scaling
 from ..training.run import History
@@ -26,7 +27,7 @@ from .gaps import INDICATOR, Gaps
 from .units import Units, check_numbers
 
 
-class Fitted(BaseEstimator):
+class Fitted(ExportableEstimator, BaseEstimator):
     """What an estimator has once it is fitted, and does with it."""
 
     network_: Network
@@ -178,6 +179,9 @@ class Fitted(BaseEstimator):
         if "network_" not in self.__dict__:  # scikit-learn's own check takes ten times as long
             check_is_fitted(self)
         return self.network_
+
+    def _check_is_fitted(self) -> None:
+        self._fitted_network()
 
     # -- fitted attributes ---------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from .checks import (
     check_whole,
 )
 from .data import as_order, as_rows, as_summable_weights, as_targets
+from .exportable import Exportable
 from .jacobian import sensitivities
 from .plan import EpochWorkload, Plan, Workload
 from .read_only import read_only
@@ -64,7 +65,7 @@ def _sizes_in_one_sequence(init: Callable[..., None]) -> Callable[..., None]:
     return checked_init
 
 
-class Network:
+class Network(Exportable):
     """A multilayer perceptron on contiguous memory, trained by backpropagation in compiled code.
 
     Parameters

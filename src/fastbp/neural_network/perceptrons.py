@@ -19,11 +19,12 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning, InconsistentVersionWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, gen_batches
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import _core
 from ..estimators.callbacks import CallbackNotifier, CallbackSupport, notified_fit
 from ..estimators.csr import to_csr_if_sparse
+from ..network.exportable import ExportableEstimator
 from ..network.sparse import with_private_indices
 from . import sklearn_internals
 from .fallback import reason_for_fallback
@@ -56,7 +57,7 @@ class Data:
         return X, self.y[rows], weights
 
 
-class FastTraining(CallbackSupport):
+class FastTraining(CallbackSupport, ExportableEstimator):
     """What the classifier and the regressor replace of scikit-learn's: epochs and predictions."""
 
     _doc_link_module = "fastbp"
@@ -344,6 +345,9 @@ class FastTraining(CallbackSupport):
         weights = None if data.sample_weight is None else np.ones(1, data.sample_weight.dtype)
         loss = sklearn_internals.loss_of(self, data.y[:1], a, weights) + 0.5 * self.alpha * a[0, 0]
         return type(0.0 + loss * batch_size)
+
+    def _check_is_fitted(self) -> None:
+        check_is_fitted(self)
 
     # -- predictions -------------------------------------------------------------------------
 

@@ -1,0 +1,126 @@
+"""`Exportable`: the methods that take a trained model out of Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import NDArray
+
+
+class Exportable:
+    """What networks and estimators have in common: ``to_onnx`` and ``to_numpy``."""
+
+    def to_onnx(self, path: Any = None, *, zipmap: bool = False) -> Any:
+        """Return the model in the ONNX format, for onnxruntime and others; needs the extra `onnx`.
+
+        The input is ``X``, (n, n_features), of any number of rows and of the dtype of the network.
+        The scaling of inputs and targets is in the graph. A classifier has the outputs ``label``,
+        int64 or text, and ``probabilities``; where a row can have several labels both are of shape
+        (n, n_labels). Anything else has the output ``variable``, of shape (n, n_outputs).
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            File to write as well, such as "model.onnx"; one that is there is replaced at once.
+        zipmap : bool, default=False
+            Of a classifier with one label a row: return ``probabilities`` as a map from label to
+            probability for each row, as skl2onnx does by default. ONNX has these in float32 only.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Of opset 9, which every runtime since 2019 has.
+
+        Raises
+        ------
+        ImportError
+            Without the package onnx.
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        ValueError
+            For classes that are neither text nor whole numbers, and for a ``zipmap`` of what has
+            no classes.
+        OSError
+            If the file cannot be written.
+
+        Notes
+        -----
+        Of the same dtype, outputs are those of the model to 1e-12 in float64 and 1e-5 in float32.
+        """
+        from ..export import to_onnx
+
+        return to_onnx(self, path, zipmap=zipmap)
+
+    def to_numpy(self) -> dict[str, NDArray[Any]]:
+        """Return the model as arrays, which `numpy.savez` saves and ten lines predict with.
+
+        Returns
+        -------
+        dict of ndarray
+            ``W0``, ``b0``, ``W1`` ...: weights (n_in, n_out) and biases of each layer;
+            ``activations``: its names; ``center``, ``scale`` and ``limit`` of the inputs,
+            ``target_center`` and ``target_scale`` (0, 1 and infinity where nothing is scaled);
+            ``means``, which stand for missing values (NaN where these are refused), and ``marked``,
+            the numbers of the inputs with a column more that says where they are missing;
+            ``classes`` of a classifier; ``feature_names`` if there are any. Copies.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from fastbp import BackpropClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = BackpropClassifier(random_state=0).fit(X, np.array(["a", "b", "c"])[y])
+        >>> m = model.to_numpy()
+
+        Everything that these arrays need of NumPy to predict (for other activations see
+        `fastbp.network.Network`):
+
+        >>> f = {
+        ...     "identity": lambda z: z,
+        ...     "relu": lambda z: np.maximum(z, 0),
+        ...     "logistic": lambda z: 1 / (1 + np.exp(-z)),
+        ...     "softmax": lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True),
+        ... }
+        >>> gaps = np.isnan(X)
+        >>> a = np.hstack([np.where(gaps, m["means"], X), gaps[:, m["marked"]]])
+        >>> a = (a - m["center"]) / m["scale"]
+        >>> a = a / np.sqrt(1 + (a / m["limit"]) ** 2)
+        >>> for l, name in enumerate(m["activations"]):
+        ...     a = f[name](a @ m[f"W{l}"] + m[f"b{l}"])
+        >>> outputs = a * m["target_scale"] + m["target_center"]
+        >>> labels = m["classes"][outputs.argmax(axis=1)]
+        >>> bool((labels == model.predict(X)).all())
+        True
+        """
+        from ..export import to_numpy
+
+        return to_numpy(self)
+
+
+class ExportableEstimator(Exportable):
+    """With what skl2onnx asks for: it converts pipelines that end in such an estimator."""
+
+    def onnx_parser(self) -> Callable[..., Any]:
+        """Return what declares the outputs of the model, for skl2onnx."""
+        from ..export.skl2onnx_hooks import parser_of
+
+        return parser_of(self)
+
+    def onnx_shape_calculator(self) -> Callable[[Any], None]:
+        """Return what sets the types and shapes of the outputs, for skl2onnx."""
+        from ..export.skl2onnx_hooks import shape_calculator_of
+
+        return shape_calculator_of(self)
+
+    def onnx_converter(self) -> Callable[[Any, Any, Any], None]:
+        """Return what adds the nodes of the model to a graph, for skl2onnx."""
+        from ..export.skl2onnx_hooks import converter_of
+
+        return converter_of(self)
