@@ -204,6 +204,7 @@ def test_the_kernels_neither_know_python_nor_allocate():
         "fastbp.record(fastbp.Network((2, 1)), [[1, 2.0]], [1.0], learning_rate=0.1).to_dict()",
         "fastbp.trace_step(fastbp.Network((2, 3, 1)), [1, 2.0], 1.0, 0.1).to_html()",
         "fastbp.sensitivity_of_loss(fastbp.Network((2, 1)), [[1, 2.0]], [1.0])",
+        "fastbp.Network((2, 3, 1)).to_c()",
         "fastbp.Network((2, 3, 1)).to_numpy()",
         "m = fastbp.measured; m.ChainTuner(m.Stage('y', abs, m.Knob('k', 0, 9)), 3).tune(9)",
     ],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Exportable:
-    """What networks and estimators have in common: ``to_onnx`` and ``to_numpy``."""
+    """What networks and estimators have in common: ``to_onnx``, ``to_c`` and ``to_numpy``."""
 
     def to_onnx(self, path: Any = None, *, zipmap: bool = False) -> Any:
         """Return the model in the ONNX format, for onnxruntime and others; needs the extra `onnx`.
@@ -51,6 +51,64 @@ class Exportable:
         from ..export import to_onnx
 
         return to_onnx(self, path, zipmap=zipmap)
+
+    def to_c(
+        self,
+        path: Any = None,
+        name: str = "model",
+        dtype: str = "float32",
+        *,
+        math: bool = True,
+        learn: bool | str = False,
+        calibration: Any = None,
+    ) -> str:
+        """Return the model as C99 source text, for microcontrollers and other programs.
+
+        It is self-contained: constant weights, no allocation, no dependency but libm. Functions
+        take one row in its own units: ``model_outputs(x, outputs)``; of a classifier also
+        ``model_probabilities(x, probabilities)``, and ``model_class(x)``, which returns the number
+        of the class, an ``enum``, or ``model_labels(x, labels)`` where a row can have several. The
+        first comment states the sizes of flash and RAM, and the inputs in their order.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Write "model.c", and "model.h" beside it.
+        name : str, default="model"
+            An identifier of C, with which all names begin.
+        dtype : {"float32", "float64", "int8"}, default="float32"
+            Type of weights and arithmetic. "int8" takes a quarter of the flash; inputs and outputs
+            are float32, and products of whole numbers are summed up in 32 bits.
+        math : bool, default=True
+            False calls nothing of libm: exp, tanh and roots, correct to 2 units in the last place,
+            are in the source.
+        learn : bool or {"sgd", "adagrad"}, default=False
+            Keep the weights in RAM, and add ``model_learn(x, y, learning_rate)``, a step on one
+            row; True is "sgd". With the ``dtype`` of the network, and compiled with
+            ``-ffp-contract=off``, it moves weights to the same bits as `Network.step` with
+            ``FASTBP_ISA=scalar``.
+        calibration : array-like of shape (n_samples, n_features), default=None
+            For "int8": rows that show which values occur, some hundred of those of training. The
+            comment says how much of the accuracy is lost on them.
+
+        Returns
+        -------
+        str
+            C99 without extensions.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        ValueError
+            For a name that is no identifier, for a dtype that there is not, for "int8" without
+            ``calibration`` or with ``learn``, and for classes that C cannot hold.
+        OSError
+            If a file cannot be written.
+        """
+        from ..export import to_c
+
+        return to_c(self, path, name, dtype, math=math, learn=learn, calibration=calibration)
 
     def to_numpy(self) -> dict[str, NDArray[Any]]:
         """Return the model as arrays, which `numpy.savez` saves and ten lines predict with.

@@ -1,0 +1,404 @@
+"""Models as C: compiled strictly, run under sanitizers, against the models they were made of."""
+
+import shutil
+
+import numpy as np
+import pytest
+from c_programs import COMPILERS, SANITIZED, Exported, run
+from exported_models import (
+    ACTIVATIONS,
+    LABELS,
+    linear_scaling,
+    random_estimator,
+    random_network,
+    random_rows,
+    spread_outputs,
+)
+from sklearn.exceptions import NotFittedError
+
+import fastbp
+from fastbp import _core
+from fastbp.export import description_of
+from fastbp.export.int8 import outputs_of, quantized
+from fastbp.network.tables import HIDDEN_ACTIVATIONS
+from fastbp.neural_network import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning", "ignore::fastbp.DivergenceWarning"
+)
+needs_compiler = pytest.mark.skipif(not COMPILERS, reason="there is no C compiler: gcc or clang")
+TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
+
+
+@pytest.fixture(params=COMPILERS)
+def compiler(request):
+    return request.param
+
+
+def exported(name, model, X, **options):
+    """A model and the rows X, in the dtype of X."""
+    described = description_of(model)
+    return Exported(
+        name,
+        model.to_c(name=name, dtype=options.pop("dtype", X.dtype.name), **options),
+        np.ascontiguousarray(X),
+        described.n_out,
+        0 if described.task == "numbers" else described.n_probabilities,
+        {"classes": "class", "labels": "labels"}.get(described.task, ""),
+    )
+
+
+def assert_predicts(found, model, X):
+    """Outputs, probabilities and labels are those of the model."""
+    tolerance = TOLERANCE[X.dtype.name]
+    if isinstance(model, fastbp.Network):
+        expected = model.forward(X)
+    elif not hasattr(model, "classes_"):
+        expected = model.predict(X).reshape(len(X), -1)
+    else:
+        probabilities = model.predict_proba(X)
+        np.testing.assert_allclose(found["probabilities"], probabilities, atol=tolerance)
+        unclear = np.abs(probabilities - 0.5).min(axis=1) < tolerance
+        labels = model.predict(X)
+        if "labels" in found:
+            assert ((found["labels"] == labels).all(axis=1) | unclear).all()
+        else:
+            assert ((model.classes_[found["class"]] == labels) | unclear).all()
+        return
+    largest = np.abs(expected).max() + 1e-30
+    np.testing.assert_allclose(found["outputs"], expected, rtol=0, atol=tolerance * largest)
+
+
+def networks():
+    """Networks of every activation, hidden and in the output layer, with libm and without."""
+    rng, cases = np.random.default_rng(0), []
+    for k, activation in enumerate(ACTIVATIONS):
+        for dtype in ("float64", "float32"):
+            network = random_network(rng, activation, dtype)
+            X = random_rows(rng, 20, network.layer_sizes[0], dtype)
+            cases += [(f"n{k}_{dtype}_{math}", network, X, {"math": math}) for math in (0, 1)]
+    return cases
+
+
+def estimators():
+    """Estimators of every kind of labels, with inputs scaled in three ways."""
+    rng, cases = np.random.default_rng(1), []
+    for k, kind in enumerate([*LABELS] * 3):
+        dtype = ("float64", "float32")[k % 2]
+        model, X = random_estimator(rng, kind, dtype, standardize=k >= len(LABELS))
+        spread_outputs(model, rng)
+        if k >= 2 * len(LABELS):
+            linear_scaling(model)
+        cases.append((f"e{k}", model, X, {"math": bool(k % 3)}))
+    model, X = random_estimator(rng, "texts", missing="indicator")
+    assert len(model.missing_features_)
+    cases.append(("gaps", model, np.where(rng.random(X.shape) < 0.3, np.nan, X), {}))
+    X = rng.normal(size=(60, 4))
+    texts = np.array(["a", "b", "c"])[np.arange(60) % 3]
+    ensemble = fastbp.BackpropClassifier(max_iter=2, random_state=0).fit(X, texts)
+    cases.append(("ensemble", ensemble, X, {}))
+    cases.append(("drop_in", MLPClassifier(max_iter=2, random_state=0).fit(X, texts), X, {}))
+    cases.append(("regressor", MLPRegressor(max_iter=2, random_state=0).fit(X, X[:, :2]), X, {}))
+    return cases
+
+
+@needs_compiler
+def test_predictions_are_those_of_the_model(tmp_path, compiler):
+    cases = networks() + estimators()
+    models = [exported(name, model, X, **options) for name, model, X, options in cases]
+    for (_, model, X, _), found in zip(
+        cases, run(models, tmp_path, compiler, SANITIZED), strict=True
+    ):
+        assert_predicts(found, model, X)
+
+
+@pytest.mark.skipif(
+    not (shutil.which("aarch64-linux-gnu-gcc") and shutil.which("qemu-aarch64")),
+    reason="needs gcc-aarch64-linux-gnu and qemu-user",
+)
+def test_predictions_are_the_same_on_arm(tmp_path):
+    cases = networks()[::5] + estimators()[::3]
+    models = [exported(name, model, X, **options) for name, model, X, options in cases]
+    found = run(models, tmp_path, "aarch64-linux-gnu-gcc", ["-O1", "-static"], ["qemu-aarch64"])
+    for (_, model, X, _), one in zip(cases, found, strict=True):
+        assert_predicts(one, model, X)
+
+
+@needs_compiler
+def test_a_float64_model_in_float32_predicts_nearly_the_same(tmp_path, compiler):
+    rng, cases = np.random.default_rng(2), []
+    for _ in range(4):
+        network = random_network(rng, "tanh", "float64")
+        cases.append((network, random_rows(rng, 20, network.layer_sizes[0], "float32")))
+    models = [exported(f"m{k}", *case) for k, case in enumerate(cases)]
+    for (network, X), found in zip(cases, run(models, tmp_path, compiler), strict=True):
+        np.testing.assert_allclose(found["outputs"], network.forward(X), atol=1e-5)
+
+
+# -- learning --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scalar(monkeypatch):
+    """Networks run the scalar kernels, as with FASTBP_ISA=scalar."""
+    if "scalar" not in _core.available_isas():
+        pytest.skip("this build has no scalar kernels")
+    monkeypatch.setattr(_core, "isa_for", lambda *_: "scalar")
+
+
+def network_that_learns(rng, k):
+    """A network of any loss; every third one has wide layers of ReLU, which are listed."""
+    wide = k % 3 == 0
+    sizes = rng.integers(1, 80 if wide else 12, size=rng.integers(2, 5)).tolist()
+    if k % 12 == 1:  # every width up to two groups of eight, and one
+        sizes = list(range(17, 0, -1))
+    loss = ("squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson")[k % 6]
+    out = str(rng.choice(HIDDEN_ACTIVATIONS))
+    if loss in ("log_loss", "poisson"):
+        out = "logistic" if loss == "log_loss" and k % 4 == 0 else None
+    names = ["relu"] if wide else HIDDEN_ACTIVATIONS
+    return fastbp.Network(
+        sizes,
+        activation=rng.choice(names, size=len(sizes) - 2).tolist(),
+        out_activation=out,
+        loss=loss,
+        dtype=("float64", "float32")[k // 6 % 2],
+        huber_delta=0.7,
+        quantile=0.3,
+        random_state=k,
+    )
+
+
+@needs_compiler
+def test_a_step_is_that_of_the_library_to_the_bit(tmp_path, compiler, scalar):
+    rng, models, networks = np.random.default_rng(3), [], []
+    for k in range(36):
+        network, rule = network_that_learns(rng, k), ("sgd", "adagrad")[k % 5 % 2]
+        X = random_rows(rng, 12, network.layer_sizes[0], network.dtype)
+        X[rng.random(X.shape) < 0.2] = 0
+        y = rng.random((12, network.layer_sizes[-1])).astype(network.dtype)
+        one = exported(f"m{k}", network, X, learn=rule)
+        if network.loss_name == "poisson":  # whose gradients have no bound
+            one.learning_rate = 1e-4
+        one.y, layers = y, list(zip(network.weights, network.biases, strict=True))
+        for l, (W, b) in enumerate(layers):
+            one.parameters |= {f"W{l}": W.shape, f"b{l}": b.shape}
+        models.append(one)
+        networks.append((network, rule))
+    found = run(models, tmp_path, compiler, SANITIZED)
+    for one, (network, rule), values in zip(models, networks, found, strict=True):
+        np.testing.assert_allclose(values["outputs"], network.forward(one.x), rtol=1e-4, atol=1e-6)
+        for x, y in zip(one.x, one.y, strict=True):
+            if rule == "sgd":
+                network.step(x, y, one.learning_rate)
+            else:
+                network.train_epoch([x], [y], one.learning_rate, solver=rule, plan="rows")
+        for l, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+            np.testing.assert_array_equal(values[f"W{l}"], W, str(network))
+            np.testing.assert_array_equal(values[f"b{l}"], b, str(network))
+
+
+@needs_compiler
+def test_estimators_learn_from_rows_in_their_own_units(tmp_path, compiler):
+    rng, models, fitted = np.random.default_rng(4), [], []
+    for k, kind in enumerate(("texts", "two texts", "several", "numbers", "numbers")):
+        model, X = random_estimator(rng, kind, standardize=True)
+        one = exported(f"m{k}", model, X, learn=True)
+        y = model.predict(X)  # other targets than those it was fitted on
+        if kind == "numbers":
+            one.y = 1.5 * y.reshape(len(X), -1)
+        else:
+            one.y = 1.0 - y if kind == "several" else np.searchsorted(model.classes_, y)
+        one.parameters = {"W0": model.network_.weights[0].shape}
+        models.append(one)
+        fitted.append((model, kind))
+    found = run(models, tmp_path, compiler, SANITIZED)
+    for one, (model, kind), values in zip(models, fitted, found, strict=True):
+        before = model.network_.weights[0].copy()
+        for x, y in zip(one.x, one.y, strict=True):
+            target = int(y) if np.ndim(y) == 0 else y
+            if kind == "numbers":
+                target = (y - model.target_scaling_.center) / model.target_scaling_.scale
+            model.network_.step(model._row_as_seen(x), target, one.learning_rate)
+        np.testing.assert_allclose(values["W0"], model.network_.weights[0], rtol=1e-9)
+        assert (values["W0"] != before).any()
+
+
+# -- int8 ------------------------------------------------------------------------------------------
+
+
+@needs_compiler
+def test_whole_numbers_predict_what_their_comment_says(tmp_path, compiler):
+    rng, cases = np.random.default_rng(5), []
+    X = rng.normal(size=(300, 5)).astype(np.float32) * [1, 10, 1, 1, 1e-3]
+    X = X.astype(np.float32)
+    classes = np.digitize(X[:, 0], [-0.5, 0.5])
+    for activation in ("relu", "tanh", "gelu"):
+        options = {"activation": activation, "max_iter": 20, "ensemble": 1, "random_state": 0}
+        classifier = fastbp.BackpropClassifier((24, 12), **options).fit(X, classes)
+        regressor = fastbp.BackpropRegressor((24, 12), **options).fit(X, X[:, 0] * X[:, 2] + 5)
+        cases += [classifier, regressor]
+    models = [
+        exported(f"m{k}", model, X, dtype="int8", calibration=X, math=bool(k % 2))
+        for k, model in enumerate(cases)
+    ]
+    found = run(models, tmp_path, compiler, SANITIZED)
+    for one, model, values in zip(models, cases, found, strict=True):
+        described = description_of(model)
+        expected = outputs_of(described, quantized(described, X), X)
+        spread = expected.std()
+        error = np.abs(values["outputs"] - expected) / spread
+        comment = " ".join(one.source.split("*/")[0].replace("\n *", " ").split())
+        assert np.quantile(error, 0.95) < 1e-5  # where no number was rounded the other way
+        assert error.max() < 0.1
+        if hasattr(model, "classes_"):
+            same = (values["class"] == model.predict(X)).mean()
+            assert same > 0.97
+            assert f"{100 * same:.4g} % of the classes" in comment
+        else:
+            differences = values["outputs"][:, 0] - model.predict(X)
+            assert np.sqrt(np.square(differences).mean()) < 0.05 * spread
+            assert "% of their standard deviation" in comment
+
+
+@pytest.mark.parametrize("lowest", [-255, -100, 0])
+def test_whole_numbers_are_exact_where_all_numbers_are_whole(lowest):
+    rng = np.random.default_rng(0)
+    X = rng.integers(lowest, lowest + 256, size=(50, 4)).astype(float)
+    X[:2] = [[lowest], [lowest + 255]]
+    network = fastbp.Network((4, 3))
+    network.weights, network.biases = [rng.choice([-1.0, 1.0], (4, 3))], [[0.5, -2.0, 0.0]]
+    described = description_of(network)
+    outputs = outputs_of(described, quantized(described, X), X)
+    np.testing.assert_allclose(outputs, network.forward(X), atol=1e-3)
+
+
+def test_whole_numbers_take_about_a_quarter_of_the_flash():
+    X = np.random.default_rng(0).normal(size=(100, 20))
+    network = fastbp.Network((20, 64, 32, 3), random_state=0)
+    whole = flash_of(network.to_c(dtype="int8", calibration=X))
+    assert 0.25 < whole / flash_of(network.to_c()) < 0.32
+
+
+def flash_of(source):
+    return int(source.split("Flash: ")[1].split()[0])
+
+
+# -- functions without libm ------------------------------------------------------------------------
+
+
+@needs_compiler
+def test_functions_without_libm_are_correct_to_two_units_in_the_last_place(tmp_path, compiler):
+    z = np.concatenate([np.linspace(-88, 88, 40001), np.linspace(-1, 1, 40001) ** 3])
+    X = z.astype(np.float32)[:, np.newaxis]
+    exact = {"exp": np.exp, "tanh": np.tanh, "logistic": lambda x: 1 / (1 + np.exp(-x))}
+    models = []
+    for name in exact:
+        loss = {"exp": "poisson"}.get(name, "squared_error")
+        network = fastbp.Network((1, 1), out_activation=name, loss=loss, dtype="float32")
+        network.weights, network.biases = [[[1.0]]], [[0.0]]
+        models.append(exported(name, network, X, math=False))
+        assert "math.h" not in models[-1].source
+    for name, found in zip(exact, run(models, tmp_path, compiler), strict=True):
+        expected = exact[name](X.astype(np.float64))
+        unit = np.spacing(np.abs(expected).astype(np.float32)).astype(np.float64)
+        assert (np.abs(found["outputs"] - expected) / unit).max() < 2
+
+
+# -- the text --------------------------------------------------------------------------------------
+
+
+def test_joined_networks_leave_their_zeros_out():
+    X = np.random.default_rng(0).normal(size=(100, 4))
+    model = fastbp.BackpropClassifier(max_iter=1, random_state=0).fit(X, X[:, 0] > 0)
+    assert model.network_.layer_sizes == (4, 512, 512, 1)
+    source = model.to_c(name="joined")
+    assert "8 blocks of 64 x 64" in source
+    parameters = 8 * (4 * 64 + 64 + 64 * 64 + 64 + 64) + 1
+    assert 4 * parameters < flash_of(source) < 4 * parameters + 100
+
+
+def test_the_files_are_the_text_and_its_declarations(tmp_path):
+    pd = pytest.importorskip("pandas")
+    model, X = random_estimator(np.random.default_rng(0), "texts")
+    names = [f"size */ ??/ {i}\n" for i in range(X.shape[1])]
+    y = LABELS["texts"][np.arange(len(X)) % 3]
+    model.fit(pd.DataFrame(X, columns=names), y)
+    text = model.to_c(tmp_path / "shop.c", name="shop")
+    source, header = (tmp_path / "shop.c").read_text(), (tmp_path / "shop.h").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shop.c", "shop.h"]
+    assert '#include "shop.h"' in source
+    assert text.count("size * / ? ?/ 0") == 1
+    for line in ("int shop_class(const float *x);", "    SHOP_CLASS_GR_SSE_1 = 1,"):
+        assert line in header
+        assert line in text
+        assert line not in source
+    assert '"\\042quoted\\042 \\134n \\077\\077/"' in source
+
+
+@needs_compiler
+def test_the_files_compile_together(tmp_path, compiler):
+    model, X = random_estimator(np.random.default_rng(0), "whole numbers")
+    model.to_c(tmp_path / "model.c", dtype="float64")
+    source = '#include "model.c"\n#include "model.h"\n'
+    found = run(
+        [Exported("model", source, X, 4, 4, "class")], tmp_path, compiler, ["-Wmissing-prototypes"]
+    )
+    np.testing.assert_array_equal(model.classes_[found[0]["class"]], model.predict(X))
+
+
+def test_labels_that_become_one_name_have_different_ones():
+    model, _ = random_estimator(np.random.default_rng(0), "texts")
+    model.classes_ = np.array(["a b", "a-b", "ä"])
+    text = model.to_c()
+    for line in ("MODEL_CLASS_A_B = 0", "MODEL_CLASS_A_B_1 = 1", "MODEL_CLASS_2 = 2"):
+        assert line in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "2nd"}, "identifier of C"),
+        ({"name": "while"}, "identifier of C"),
+        ({"name": "größe"}, "identifier of C"),
+        ({"name": None}, "identifier of C"),
+        ({"dtype": "float16"}, "dtype must be"),
+        ({"dtype": None}, "dtype must be"),
+        ({"dtype": "int8"}, "needs calibration"),
+        ({"calibration": [[1.0, 2.0]]}, 'calibration is for dtype="int8"'),
+        ({"dtype": "int8", "calibration": [[1.0]]}, "X has 1 feature"),
+        ({"dtype": "int8", "calibration": np.empty((0, 2))}, "no rows"),
+        ({"dtype": "int8", "calibration": [[1.0, np.nan]]}, "NaN"),
+        ({"dtype": "int8", "learn": True, "calibration": [[1.0, 2.0]]}, "learn needs dtype"),
+        ({"learn": "adam"}, "learn must be"),
+        ({"learn": 1.5}, "learn must be"),
+    ],
+)
+def test_bad_options_leave_no_file(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        fastbp.Network((2, 1)).to_c(tmp_path / "model.c", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_models_and_paths_leave_no_file(tmp_path):
+    for model in (fastbp.BackpropClassifier(), MLPRegressor()):
+        with pytest.raises(NotFittedError, match="not fitted"):
+            model.to_c(tmp_path / "model.c")
+    network = fastbp.Network((2, 1))
+    with pytest.raises(ValueError, match=r'must end in "\.c"'):
+        network.to_c(tmp_path / "model.cpp")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        network.to_c(tmp_path / "nowhere" / "model.c")
+    (tmp_path / "model.h").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"model\.h"):
+        network.to_c(tmp_path / "model.c")
+    (tmp_path / "model.h").rmdir()
+    model, _ = random_estimator(np.random.default_rng(0), "two texts")
+    for text, message in (("a\0b", "zero byte"), ("x" * 5000, "up to 4000 bytes")):
+        model.classes_ = np.array(["a", text], dtype=object)
+        with pytest.raises(ValueError, match=message):
+            model.to_c(tmp_path / "model.c")
+    network.weights[0][0, 0] = 1e300
+    with pytest.raises(ValueError, match="W0 has numbers too large for float32"):
+        network.to_c(tmp_path / "model.c")
+    assert list(tmp_path.iterdir()) == []
