@@ -71,6 +71,15 @@ def test_the_page_prints_what_it_says(name, n_outputs):
         assert printed == expected
 
 
+def test_the_page_on_deployment_prints_what_it_says():
+    pytest.importorskip("onnx")
+    pairs = run_page("deploy.md")
+    assert len(pairs) == 3
+    for expected, printed in pairs:
+        assert printed == expected
+    assert Path("iris.h").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
 def test_gallery_example_runs_and_draws(path):
