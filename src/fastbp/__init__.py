@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import export as export
     from . import measured as measured
     from . import neural_network as neural_network
     from .cli.config import show_config
@@ -51,7 +52,7 @@ _HOME = {
     "trace_step": "trace",
     "unpatch_sklearn": "patch",
 }
-_PACKAGES = {"measured", "neural_network"}
+_PACKAGES = {"export", "measured", "neural_network"}
 
 
 def __getattr__(name: str) -> Any:
