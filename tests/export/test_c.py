@@ -336,6 +336,16 @@ def test_the_files_are_the_text_and_its_declarations(tmp_path):
     assert '"\\042quoted\\042 \\134n \\077\\077/"' in source
 
 
+def test_calibration_is_read_by_name():
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)) * [1, 100], columns=["a", "b"])
+    model = fastbp.BackpropRegressor((4,), max_iter=1).fit(X, X["a"])
+    source = model.to_c(dtype="int8", calibration=X)
+    assert model.to_c(dtype="int8", calibration=X[["b", "a"]]) == source
+    with pytest.raises(ValueError, match="no column 'b'"):
+        model.to_c(dtype="int8", calibration=X[["a"]])
+
+
 @needs_compiler
 def test_the_files_compile_together(tmp_path, compiler):
     model, X = random_estimator(np.random.default_rng(0), "whole numbers")

@@ -81,6 +81,9 @@ def _check_can_learn(described: Description) -> None:
 def _calibration_rows(X: Any, described: Description) -> NDArray[Any]:
     names = described.feature_names
     if names is not None and hasattr(X, "columns"):
+        missing = [name for name in names if name not in X.columns]
+        if missing:
+            raise ValueError(f"calibration has no column {missing[0]!r}, which the model needs")
         X = X[list(names)]
     X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
     is_gap = np.zeros(X.shape, bool)

@@ -84,9 +84,9 @@ class Exportable:
             are in the source.
         learn : bool or {"sgd", "adagrad"}, default=False
             Keep the weights in RAM, and add ``model_learn(x, y, learning_rate)``, a step on one
-            row; True is "sgd". With the ``dtype`` of the network, and compiled with
-            ``-ffp-contract=off``, it moves weights to the same bits as `Network.step` with
-            ``FASTBP_ISA=scalar``.
+            row; True is "sgd", and AdaGrad begins without what training has kept. With the
+            ``dtype`` of the network, and compiled with ``-ffp-contract=off``, it moves weights to
+            the same bits as `Network.step` with ``FASTBP_ISA=scalar``.
         calibration : array-like of shape (n_samples, n_features), default=None
             For "int8": rows that show which values occur, some hundred of those of training. The
             comment says how much of the accuracy is lost on them.
