@@ -299,10 +299,20 @@ def test_functions_without_libm_are_correct_to_two_units_in_the_last_place(tmp_p
         network.weights, network.biases = [[[1.0]]], [[0.0]]
         models.append(exported(name, network, X, math=False))
         assert "math.h" not in models[-1].source
+    exact["root"] = lambda x: np.sqrt(np.abs(x))
+    models.append(Exported("root", root_source(), np.abs(X), 1))
     for name, found in zip(exact, run(models, tmp_path, compiler), strict=True):
         expected = exact[name](X.astype(np.float64))
         unit = np.spacing(np.abs(expected).astype(np.float32)).astype(np.float64)
         assert (np.abs(found["outputs"] - expected) / unit).max() < 2
+
+
+def root_source():
+    """The source of a model that takes roots, to scale its inputs, with a function for one."""
+    model, _ = random_estimator(np.random.default_rng(0), "numbers", standardize=True)
+    head = "void root_outputs(const float *x, float *outputs)"
+    source = model.to_c(name="scaled", math=False)
+    return f"{source}{head};\n{head} {{ outputs[0] = scaled_sqrt(x[0]); }}\n"
 
 
 # -- the text --------------------------------------------------------------------------------------
