@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parsed(arguments)
     pin(all_cores=False)
     os.environ |= dict.fromkeys(THREAD_VARIABLES, "1")  # before NumPy's BLAS is first used
-    from . import models, report, scores, sources
+    from . import models, report, rows, scores, sources
 
     makers = {
         name: make
@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             scores.write(options.known, known)
     versions = used(known, makers)
     texts = report.texts(found, options.seeds, versions)
+    if not (options.only or options.model):
+        texts["rows"] = rows.table()
     for text in texts.values():
         print(text, end="\n\n")
     if options.docs:

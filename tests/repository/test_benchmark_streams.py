@@ -180,3 +180,13 @@ def test_the_command_prints_and_keeps_what_it_measured(tmp_path, capsys, monkeyp
     assert "| ChickWeights | 578 x 3 | mean error | 31.5 | 50.3 | **23.8** |" in printed
     assert "| linear | 1 | 1.00 | - |" in printed
     assert set(scores.read(file)["ChickWeights"]) == {*models.BASELINES, "linear"}
+
+
+def test_the_time_of_a_row_is_measured_for_each_kind(monkeypatch):
+    from benchmarks.streams import rows
+
+    monkeypatch.setattr(rows, "N_ROWS", 30)
+    monkeypatch.setattr(rows, "ROUNDS", 1)
+    table = rows.table().splitlines()
+    assert len(table) == 2 + 5
+    assert all(float(line.split("|")[2]) > 0 for line in table[2:])
