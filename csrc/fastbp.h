@@ -57,7 +57,8 @@ typedef struct {
     double scale;           /* of W: the weights are scale * W */
     void *W, *b;            /* parameters */
     void *to_W, *to_b;      /* what the row's gradient is added to: W and b, or the batch's sums */
-    void *V_W, *V_b;        /* the first number that the solver keeps beside each, or NULL */
+    void *V_W, *V_b;        /* the solver's moments, here and wherever there is a V: the first number that it
+                             * keeps beside each weight and bias (a velocity, with momentum), or NULL */
     void *z, *a, *delta;    /* scratch of this row; z is kept apart from a in the output layer unless f is
                              * identity, and elsewhere if the derivative needs it */
     fbp_activate *activate;
@@ -106,8 +107,8 @@ typedef struct {
     double learning_rate, momentum, alpha, max_loss;
     int nesterov;
     double beta_1, beta_2, epsilon;
-    int64_t state_stride;       /* from the first number kept to the second one, in reals */
-    int64_t n_steps;            /* that what is kept has seen */
+    int64_t state_stride;       /* from the first moment of a weight to its second one, in reals */
+    int64_t n_steps;            /* that the moments have seen */
     int by_weight;              /* a batch's mean, of gradients and losses, is per weight of its rows,
                                  * not per row, and its loss includes alpha / 2 |W|^2 */
 } fbp_solver;
@@ -171,9 +172,9 @@ typedef struct {
 typedef struct {
     int64_t n_columns, stride;  /* outputs, padded to whole vectors; from row to row of Z and D */
     int sparse;                 /* rows of non-zeros: W, V and G are row-major, like the layer's */
-    void *W, *W_T, *V, *G;      /* panels: weights, also transposed but in the first layer, velocities,
+    void *W, *W_T, *V, *G;      /* panels: weights, also transposed but in the first layer, moments,
                                  * and sums of gradients */
-    int64_t state_stride;       /* the second number kept stands so many reals behind V, */
+    int64_t state_stride;       /* the second moment stands so many reals behind V, */
     int64_t layer_state_stride; /* and so many behind the layer's V_W */
     int64_t *spans;             /* from which input on, and up to which, a panel of W is not all 0; NULL: ask not */
     void *X;                    /* inputs, dense: a block of rows side by side, and then the next block */
@@ -250,7 +251,7 @@ struct fbp_ops {
     /* The step alone, for the first layer, which has none below it. */
     void (*update)(const fbp_layer *layer, const fbp_row *x, double weight, const fbp_step *step);
 
-    /* W and its velocities into the layout of `packed`, for many rows, and back. In between the
+    /* W and its moments into the layout of `packed`, for many rows, and back. In between the
      * parameters are in `packed`'s memory, and `packed` points to the layer's own. */
     void (*layer_load)(fbp_layer *layer, fbp_layer *packed);
     void (*layer_unload)(fbp_layer *layer, fbp_layer *packed);

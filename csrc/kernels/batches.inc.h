@@ -5,7 +5,7 @@
  * Forward and backward go through the layers with a group of up to FBP_GROUP blocks of rows at a time,
  * which threads share out among themselves: W comes near once for all of them, a chunk of inputs after
  * the other. The step takes all rows at once, and threads share out its inputs. No number depends on
- * how rows and inputs are shared out. W, its velocities and G stand in panels as in
+ * how rows and inputs are shared out. W, its moments and G stand in panels as in
  * blocks_dense.inc.h, and W' as well, so that all products are tiles of that kind, but the last
  * panel is a single vector wide where that has room for its outputs; rows of Z (then A) and D are
  * `stride` apart. Rows of non-zeros leave their layer row-major: batches_sparse.inc.h. */
@@ -183,11 +183,11 @@ INLINE void gradient_tile(real *G, const real *X, int64_t block_length, const re
 }
 
 /* Weights that the step after the gradient will move come near meanwhile. */
-INLINE void fetch_weights(const real *W, const real *V, int64_t state_stride, int64_t n, int n_kept) {
+INLINE void fetch_weights(const real *W, const real *V, int64_t state_stride, int64_t n, int n_moments) {
     const int64_t line = 64 / sizeof(real);
     for (int64_t k = 0; k < n; k += line) {
         PREFETCH(W + k);
-        for (int q = 0; q < n_kept; q++) PREFETCH(V + q * state_stride + k);
+        for (int q = 0; q < n_moments; q++) PREFETCH(V + q * state_stride + k);
     }
 }
 
@@ -207,9 +207,9 @@ INLINE void update_tile_of_batch(const fbp_batch *batch, const fbp_layer *layer,
     const int64_t n_in = layer->n_in, at = j * n_in + i * NV * VL;
     const real *X = (const real *)batch->X + i * BLOCK, *D = (const real *)batch->D + j;
     real *G = s && is_first ? own : (real *)batch->G + at;
-    const int n_kept = fbp_rules[rule].n_kept;
-    real *W = (real *)batch->W + at, *V = n_kept ? (real *)batch->V + at : NULL;
-    if (s) fetch_weights(W, V, s->state_stride, n * NV * VL, n_kept);
+    const int n_moments = fbp_rules[rule].n_moments;
+    real *W = (real *)batch->W + at, *V = n_moments ? (real *)batch->V + at : NULL;
+    if (s) fetch_weights(W, V, s->state_stride, n * NV * VL, n_moments);
 #define TILE(INPUTS) gradient_tile(G, X, n_in * BLOCK, D, batch->stride, n_blocks, is_first, INPUTS, NV)
     if (n == INPUT_TILE * 2 / NV) TILE(INPUT_TILE * 2 / NV);
     else if (n == 4) TILE(4);

@@ -97,7 +97,7 @@ static void update_sparse(const fbp_batch *batch, const fbp_layer *layer, const 
     for (int64_t end = i + n, m; i < end; i += m) {
         m = end - i < batch->n_near ? end - i : batch->n_near;
         real *W = (real *)layer->W + i * n_out;
-        real *V = fbp_rules[rule].n_kept ? (real *)layer->V_W + i * n_out : NULL;
+        real *V = fbp_rules[rule].n_moments ? (real *)layer->V_W + i * n_out : NULL;
         next_parts(batch->parts, rows, n_rows, i + m);
         if (fbp_rules[rule].rests && !is_whole && !all) {
             step_met(batch, W, V, n_out, n_rows, i, m, s, rule);

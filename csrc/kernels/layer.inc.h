@@ -329,23 +329,23 @@ INLINE void backward_update_weights(const fbp_layer *layer, real *delta_in, cons
     else backward_update_rows(layer, delta_in, x, s, RULE);
 }
 
-/* What is kept beside the weights of a row's p-th input comes near. Its weights are: forward has read them. */
-INLINE void fetch_kept(const fbp_layer *layer, const fbp_row *x, int64_t p, const vec_step *s, const int RULE) {
+/* The moments of a row's p-th input come near. Its weights are: forward has read them. */
+INLINE void fetch_moments(const fbp_layer *layer, const fbp_row *x, int64_t p, const vec_step *s, const int RULE) {
     if (p >= x->n) return;
     const real *V = (const real *)layer->V_W + input_of(x, p) * layer->width;
     for (int64_t j = 0; j < layer->n_out; j += 64 / (int64_t)sizeof(real))
-        UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) PREFETCH(V + k * s->state_stride + j);
+        UNROLL for (int k = 0; k < fbp_rules[RULE].n_moments; k++) PREFETCH(V + k * s->state_stride + j);
 }
 
 /* W takes its step along outer(x, delta), for the row's values that are not 0 or for all. The inputs that a
  * row lists may be anywhere: they are fetched some steps ahead. */
 INLINE void update_rows(const fbp_layer *layer, const fbp_row *x, const vec_step *s, int all, const int RULE) {
     enum { INPUTS_AHEAD = 3 };
-    const int fetches = x->columns && fbp_rules[RULE].n_kept;
+    const int fetches = x->columns && fbp_rules[RULE].n_moments;
     const real *values = x->values;
-    for (int64_t p = 0; fetches && p < INPUTS_AHEAD; p++) fetch_kept(layer, x, p, s, RULE);
+    for (int64_t p = 0; fetches && p < INPUTS_AHEAD; p++) fetch_moments(layer, x, p, s, RULE);
     for (int64_t p = 0; p < x->n; p++) {
-        if (fetches) fetch_kept(layer, x, p + INPUTS_AHEAD, s, RULE);
+        if (fetches) fetch_moments(layer, x, p + INPUTS_AHEAD, s, RULE);
         if (values[p] == 0 && !all) continue;
         const vec_step own = step_along_x(s, v_set1(values[p]));
         const int64_t at = input_of(x, p) * layer->width;

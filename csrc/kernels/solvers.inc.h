@@ -130,17 +130,17 @@ INLINE int is_linear(const int RULE) { return RULE != NO_STEP && fbp_rules[RULE]
 INLINE void step_vector(real *t, real *v, vec g, const vec_step *p, const int RULE, const int BY_PRODUCTS) {
     if (RULE == NO_STEP) return;
     vec s[2] = {v_set1(0), v_set1(0)};
-    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load(v + k * p->state_stride);
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_moments; k++) s[k] = v_load(v + k * p->state_stride);
     v_store(t, new_weight(v_load(t), s, g, p, RULE, BY_PRODUCTS));
-    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) v_store(v + k * p->state_stride, s[k]);
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_moments; k++) v_store(v + k * p->state_stride, s[k]);
 }
 
 INLINE void step_vector_n(real *t, real *v, vec g, const vec_step *p, const int RULE, int m) {
     if (RULE == NO_STEP) return;
     vec s[2] = {v_set1(0), v_set1(0)};
-    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) s[k] = v_load_n(v + k * p->state_stride, m);
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_moments; k++) s[k] = v_load_n(v + k * p->state_stride, m);
     v_store_n(t, new_weight(v_load_n(t, m), s, g, p, RULE, 0), m);
-    UNROLL for (int k = 0; k < fbp_rules[RULE].n_kept; k++) v_store_n(v + k * p->state_stride, s[k], m);
+    UNROLL for (int k = 0; k < fbp_rules[RULE].n_moments; k++) v_store_n(v + k * p->state_stride, s[k], m);
 }
 
 /* The step of t with gradients that are g times a factor (in s). */

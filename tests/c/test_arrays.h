@@ -32,16 +32,16 @@ static void naive_rule(double *w, double *m, double *s, double gradient, const f
 }
 
 static void test_rule(fbp_rule rule, int64_t n, int biases, int shift) {
-    const int n_kept = fbp_rules[rule].n_kept, decouples = rule == FBP_ADAMW;
+    const int n_moments = fbp_rules[rule].n_moments, decouples = rule == FBP_ADAMW;
     const fbp_step step = {.rule = rule, .decay = {{decouples ? 0.75 : 1, 0}, {0, 0}},
                            .l2 = decouples ? 0 : 0.25, .beta_1 = 0.75, .beta_2 = 0.875, .adaptive_rate = 0.125,
                            .epsilon = 0.0625, .state_stride = n};
     describe("%s's step of %ld %s, shift %d", fbp_rules[rule].name, (long)n, biases ? "biases" : "weights", shift);
-    array W = unpadded("W", n, shift), M = unpadded("kept", n_kept * n, shift), G = unpadded("G", n, shift);
-    for (int64_t k = n_kept > 1 ? n : 0; k < n_kept * n; k++) set(M.at, k, fabs(get(M.at, k)));
+    array W = unpadded("W", n, shift), M = unpadded("kept", n_moments * n, shift), G = unpadded("G", n, shift);
+    for (int64_t k = n_moments > 1 ? n : 0; k < n_moments * n; k++) set(M.at, k, fabs(get(M.at, k)));
     double *w = copy_of(&W, 0), *m = copy_of(&M, 0), *size = numbers(2 * n);
     for (int64_t k = 0; k < n; k++) {
-        double *s = n_kept > 1 ? &m[n + k] : NULL;
+        double *s = n_moments > 1 ? &m[n + k] : NULL;
         const double g = 0.375 * get(G.at, k) + (biases ? 0 : 0.25) * w[k];
         size[k] = size[n + k] = 1 + fabs(w[k]) + fabs(m[k]) + (s ? fabs(*s) : 0) + g * g;
         naive_rule(&w[k], &m[k], s, 0.375 * get(G.at, k), &step, biases);

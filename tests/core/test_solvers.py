@@ -10,7 +10,7 @@ from reference import Reference
 from scipy.sparse import csr_array, random_array
 
 from fastbp import Network, _core, trace_step
-from fastbp.network import Solver, solvers
+from fastbp.network import Solver, rules
 
 KINDS = ("adam", "adamw", "adagrad", "rmsprop")
 
@@ -136,14 +136,14 @@ def test_every_solver_keeps_its_own_numbers():
     for options in SOLVERS:
         network.train_epoch(X, y[:, 0], 0.01, **options)
         rule = Solver(1.0, **options).rule
-        if rule.kept:
+        if rule.moments:
             states[rule.name] = network._state.moments[rule.name].values.copy()
-    assert set(states) == {name for name, rule in solvers.RULES.items() if rule.kept}
+    assert set(states) == {name for name, rule in rules.RULES.items() if rule.moments}
     other = pickle.loads(pickle.dumps(network))
     for name, kept in states.items():
         found, expected = (one._state.moments[name].values for one in (other, network))
         np.testing.assert_array_equal(found, expected)
-        assert kept.shape[0] == len(solvers.RULES[name].kept) == _core.FACTS_OF_RULES[name][0]
+        assert kept.shape[0] == len(rules.RULES[name].moments) == _core.FACTS_OF_RULES[name][0]
 
 
 @pytest.mark.parametrize("options", SOLVERS, ids=str)
@@ -220,5 +220,5 @@ def test_bounds_of_options_are_those_of_the_table():
 def test_docstrings_name_every_solver():
     for doc in (BackpropRegressor.__doc__, BackpropClassifier.__doc__, Network.train_epoch.__doc__):
         assert "$" not in doc
-        for name in solvers.SOLVERS:
+        for name in rules.SOLVERS:
             assert f'- "{name}": ' in doc

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastbp.network import Network
-from fastbp.network.solvers import RULES
+from fastbp.network.rules import RULES
 from fastbp.network.state import State
 
 X = np.random.RandomState(0).uniform(-1, 1, (20, 3))
@@ -71,7 +71,7 @@ def test_a_grown_state_has_every_number_where_its_unit_is():
     pairs = [(state.parameters, grown.parameters, 7.0)]
     for rule, kept in state.moments.items():
         assert grown.moments[rule].n_steps == kept.n_steps
-        assert list(kept.arenas) == list(RULES[rule].kept)
+        assert list(kept.arenas) == list(RULES[rule].moments)
         pairs += [(arena, grown.moments[rule].arenas[n], 0.0) for n, arena in kept.arenas.items()]
     assert len(pairs) == 1 + 1 + 2 + 1
     for small, large, new in pairs:

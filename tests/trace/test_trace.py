@@ -75,7 +75,7 @@ def test_options_and_state_are_those_of_an_epoch_of_one_row(loss, out_activation
             network.step(X[row], y[row], 0.05)
         assert bits(after(trace)) == bits(parameters_of(network))
         rule = Solver(1.0, **solver).rule
-        names = list(rule.kept)
+        names = list(rule.moments)
         if names:
             for name, kept in network._state.moments[rule.name].arenas.items():
                 states = [layer.new_state[name] for layer in trace.layers]

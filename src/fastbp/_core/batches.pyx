@@ -70,7 +70,7 @@ cdef Py_ssize_t train_batches(ThreadTeam *team, double *loss_sum) noexcept nogil
 
 
 cdef void unload_weights(ThreadTeam *team) noexcept nogil:
-    """Weights, and what the solver keeps beside them, also stand where they belong."""
+    """Weights, and their moments, also stand where they belong."""
     cdef int l
     for l in range(team.nets.n_layers):
         team.nets.ops.batch_unload(&team.layers[l], &team.nets.layers[l])
@@ -241,7 +241,7 @@ cdef class BatchWorkspace:
     ----------
     layers : Layers
     sparse : bool, whether rows are those of a CSR matrix
-    n_moments : int, numbers that the solver keeps beside a weight; or -1 to go forward only
+    n_moments : int, of each weight; or -1 to go forward only
     batch_size : int
     n_threads : int
     """
@@ -345,11 +345,11 @@ cdef class BatchWorkspace:
             pieces[i].layer, pieces[i].first, pieces[i].n = l, first, n
             pieces[i].first_unit = unit
 
-    cdef begin(self, Layers layers, char *velocities, tuple dropout=(), uint64_t dropout_seed=0):
+    cdef begin(self, Layers layers, char *moments, tuple dropout=(), uint64_t dropout_seed=0):
         """Opens the network's layers for every thread, and loads their weights."""
         cdef int me, l
         for me in range(self.team.n_threads):
-            self.scratch[me] = layers.begin(&self.team.nets[me], NULL, velocities, False)
+            self.scratch[me] = layers.begin(&self.team.nets[me], NULL, moments, False)
             set_dropout(&self.team.nets[me], dropout, dropout_seed)
         for l in range(self.team.nets.n_layers):
             self.team.layers[l].layer_state_stride = self.team.solver.state_stride

@@ -57,7 +57,7 @@ cdef class Expert:
         self.at.counts_steps = facts.counts
         self.lists_active = facts.rests and solver.at.alpha == 0
         # A plain step with a penalty shrinks the scale of packed weights, which would be rounded.
-        self.is_packed = facts.n_kept <= 1 and not (facts.linear and solver.at.alpha)
+        self.is_packed = facts.n_moments <= 1 and not (facts.linear and solver.at.alpha)
 
     def __dealloc__(self):
         PyMem_Free(self.scratch)
@@ -104,13 +104,13 @@ cdef class Expert:
     def attach(self, Layers layers not None, cnp.ndarray moments, Layers average):
         """Learn on these layers, whose arena is not up to date again until `detach`.
 
-        ``moments`` is what the solver keeps; ``average`` the layers of the mean, or None.
+        ``moments`` are those of the solver; ``average`` the layers of the mean, or None.
         """
         self.layers, self.moments, self.average_layers = layers, moments, average
-        kept = NULL if moments is None else <char *> cnp.PyArray_DATA(moments)
-        self.scratch = layers.begin(&self.at.net, NULL, kept, self.lists_active)
+        memory = NULL if moments is None else <char *> cnp.PyArray_DATA(moments)
+        self.scratch = layers.begin(&self.at.net, NULL, memory, self.lists_active)
         self.at.target = scratch_for_target(&self.at.net)
-        if fbp_rules[<int> self.at.solver.rule].n_kept > 1:
+        if fbp_rules[<int> self.at.solver.rule].n_moments > 1:
             self.at.solver.state_stride = cnp.PyArray_DIM(moments, 1)
         if self.is_packed:
             self.packed = Workspace(layers, "rows", True, self.rule)

@@ -32,11 +32,11 @@ FACTS_OF_LOSSES = {
            else fbp_losses[<int> loss].parameter.decode())
     for name, loss in LOSSES.items()
 }
-# Rules of a step; and of each how many numbers it keeps beside a weight, whether it rests where
+# Rules of a step; and of each how many moments a weight has, whether it rests where
 # there is no gradient, is linear, and counts its steps.
 RULES = {fbp_rules[rule].name.decode(): rule for rule in range(FBP_N_RULE)}
 FACTS_OF_RULES = {
-    name: (fbp_rules[<int> rule].n_kept, bool(fbp_rules[<int> rule].rests),
+    name: (fbp_rules[<int> rule].n_moments, bool(fbp_rules[<int> rule].rests),
            bool(fbp_rules[<int> rule].linear), bool(fbp_rules[<int> rule].counts))
     for name, rule in RULES.items()
 }

@@ -85,7 +85,7 @@ cdef extern from "fastbp.h" nogil:
 
     ctypedef struct fbp_rule_facts:
         const char *name
-        int n_kept, rests, linear, counts
+        int n_moments, rests, linear, counts
 
     const fbp_rule_facts *fbp_rules
 

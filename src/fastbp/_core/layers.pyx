@@ -115,12 +115,12 @@ cdef class Layers:
     def __dealloc__(self):
         PyMem_Free(self.net.layers)
 
-    cdef void *begin(self, fbp_net *net, char *gradients=NULL, char *velocities=NULL,
+    cdef void *begin(self, fbp_net *net, char *gradients=NULL, char *moments=NULL,
                      bint list_active=True) except NULL:
         """A copy of the layers with scratch of its own, so that calls may run side by side.
 
         Returns a block to release with PyMem_Free. Rows write their gradients into the arena given,
-        or else take steps of W and b, and of what the solver keeps beside them if given.
+        or else take steps of W and b, and of the solver's moments beside them if given.
         """
         cdef void *block = PyMem_Malloc(self.scratch_bytes)
         if block == NULL:
@@ -157,9 +157,9 @@ cdef class Layers:
             if gradients != NULL:
                 layer.to_W = gradients + (<char *> layer.W - self.memory.parameters)
                 layer.to_b = gradients + (<char *> layer.b - self.memory.parameters)
-            if velocities != NULL:
-                layer.V_W = velocities + (<char *> layer.W - self.memory.parameters)
-                layer.V_b = velocities + (<char *> layer.b - self.memory.parameters)
+            if moments != NULL:
+                layer.V_W = moments + (<char *> layer.W - self.memory.parameters)
+                layer.V_b = moments + (<char *> layer.b - self.memory.parameters)
         return block
 
     def sum_gradients(self, Rows rows not None, Py_ssize_t start, Py_ssize_t stop,

@@ -63,7 +63,7 @@ cdef class CompiledSolver:
                  cnp.ndarray moments=None, int64_t n_steps=0, double max_loss=DBL_MAX):
         """One row's step, without dropout; returns the loss before it.
 
-        Or None where x or y need preparing. ``moments`` is what the solver keeps, and ``n_steps``
+        Or None where x or y need preparing. ``moments`` are those of the solver, and ``n_steps``
         how many steps it has taken. No step is taken where the loss is above max_loss, or a new
         weight is not finite: that returns the loss, NaN or infinity.
         Holds the GIL: releasing it costs as much as a small network's step.
@@ -84,7 +84,7 @@ cdef class CompiledSolver:
             return None
         if moments is not None:
             V = <char *> cnp.PyArray_DATA(moments)
-            if fbp_rules[<int> solver.rule].n_kept > 1:
+            if fbp_rules[<int> solver.rule].n_moments > 1:
                 solver.state_stride = cnp.PyArray_DIM(moments, 1)
         block = layers.begin(&net, NULL, V,
                              fbp_rules[<int> solver.rule].rests and solver.alpha == 0)
@@ -135,7 +135,7 @@ cdef struct Cursor:
     Py_ssize_t rates_an_epoch, rows_a_rate, first_row
     double *losses
     const char *parameters
-    const char *moments        # what the solver keeps, or NULL
+    const char *moments        # of the solver, or NULL
     size_t n_parameters, n_moments
     fbp_solver solver
     Py_ssize_t batch_size
@@ -169,7 +169,7 @@ cdef class EpochRun:
         The rows of an epoch.
     solver : CompiledSolver
     moments : ndarray, default=None
-        What the solver keeps beside the weights, in one row an arena.
+        Those of the solver, in one row an arena.
     memory : Workspace or BatchWorkspace, default=None
         That of the path; None takes every layer row by row.
     rates : ndarray of float64 of shape (n_epochs, rates an epoch), default=None
@@ -226,7 +226,7 @@ cdef class EpochRun:
         if moments is not None:
             at.moments = <const char *> cnp.PyArray_DATA(moments)
             at.n_moments = cnp.PyArray_SIZE(moments)
-            if fbp_rules[<int> at.solver.rule].n_kept > 1:
+            if fbp_rules[<int> at.solver.rule].n_moments > 1:
                 at.solver.state_stride = cnp.PyArray_DIM(moments, 1)
 
         if rows.is_scaled:

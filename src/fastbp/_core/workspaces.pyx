@@ -36,7 +36,7 @@ cdef class Workspace:
         self.memory = []
         if self.path != SPARSE and not facts.linear:
             raise ValueError(f"{path} do not support solvers that are not linear, such as {rule}")
-        if facts.n_kept > 1:
+        if facts.n_moments > 1:
             raise ValueError(f"{path} do not support solvers that keep two numbers, such as {rule}")
         if self.path == BLOCKS and sparse and momentum:
             raise ValueError("blocks of sparse rows do not support momentum")
@@ -96,7 +96,7 @@ cdef class Workspace:
             layer.width, n_rows = padded_to(layer.n_out, ops.lanes), layer.n_in
         places[:] = [&layer.W, &layer.V_W]
         size = layer.width * n_rows
-        self.memory.append(place(places, [size, size * facts.n_kept], ops.itemsize))
+        self.memory.append(place(places, [size, size * facts.n_moments], ops.itemsize))
 
     def __dealloc__(self):
         PyMem_Free(self.packed)

@@ -39,7 +39,7 @@ LOSSES = ("squared_error", "poisson")  # of both regressors
 # Activations and solvers of both sides, and what the optimisers there call what each keeps.
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 SOLVERS = ("sgd", "adam")
-KEPT = {"velocities": "velocities", "first_moments": "ms", "second_moments": "vs"}
+MOMENTS = {"velocities": "velocities", "first_moments": "ms", "second_moments": "vs"}
 
 
 def _class_of_scikit_learn(name: str) -> Any:
@@ -231,14 +231,14 @@ def _copy_moments_from(model: Backprop, optimizer: Any) -> None:
     if hasattr(optimizer, "velocities") and model.learning_rate == "adaptive":
         model._rate_factor = optimizer.learning_rate / optimizer.learning_rate_init
     solver = model._solver()
-    kept = solver.rule.kept
-    if not kept or not all(hasattr(optimizer, KEPT[name]) for name in kept):
+    names = solver.rule.moments
+    if not names or not all(hasattr(optimizer, MOMENTS[name]) for name in names):
         return  # without momentum velocities are not used
     moments = model.network_._state.moments_of(solver.rule)
     assert moments is not None  # for what has names
     moments.n_steps = getattr(optimizer, "t", 0)
     for name, arena in moments.arenas.items():
-        values = getattr(optimizer, KEPT[name])
+        values = getattr(optimizer, MOMENTS[name])
         n = len(arena.weights)
         arena.weights[:], arena.biases[:] = values[:n], values[n:]
 
@@ -432,10 +432,10 @@ def _optimizer(model: Backprop, mlp: Any) -> Any:
 
     arrays = mlp.coefs_ + mlp.intercepts_
     moments = model.network_._state.moments.get(model._solver().rule.name)
-    kept = {} if moments is None else moments.arenas
+    arenas = {} if moments is None else moments.arenas
     copies = {
-        KEPT[name]: [np.array(one) for one in (*arena.weights, *arena.biases)]
-        for name, arena in kept.items()
+        MOMENTS[name]: [np.array(one) for one in (*arena.weights, *arena.biases)]
+        for name, arena in arenas.items()
     }
     if model.solver == "adam":
         optimizer = AdamOptimizer(arrays, model._rate, model.beta_1, model.beta_2, model.epsilon)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 
 from .._docstrings import Class, fill_docstring
-from ..network.solvers import part_of_docs
+from ..network.rules import part_of_docs
 from ..training.schedule import about_schedules, choices
 
 PARTS = {

@@ -12,7 +12,7 @@ from .._messages import advice_on
 from ..network import Solver
 from ..network.catalogue import hidden_activations
 from ..network.checks import check_choice, check_dropout, check_flag, check_number, check_whole
-from ..network.solvers import OPTIONS, SOLVERS
+from ..network.rules import OPTIONS, SOLVERS
 from ..training.run import History
 from ..training.schedule import OF_SCIKIT_LEARN, Schedule, check_schedule
 from ..training.stopping import EarlyStopping

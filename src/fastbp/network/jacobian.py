@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .arena import Arena
 from .checks import check_choice, check_flag
 from .data import dense_rows
-from .parameters import Arena
 
 SUMMARIES = ("mean", "mean_absolute")
 BLOCK_BYTES = 2**22  # of derivatives that are summarised at a time

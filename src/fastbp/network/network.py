@@ -35,9 +35,9 @@ from .exportable import Exportable
 from .jacobian import sensitivities
 from .plan import EpochWorkload, Plan, Workload
 from .read_only import read_only
+from .rules import documented
 from .runner import EpochRunner, Epochs, timed
 from .solver import Solver, checked_solver
-from .solvers import documented
 from .state import State
 from .tables import LOSSES as CATALOGUE
 from .tables import parameter_of
@@ -532,7 +532,7 @@ class Network(Exportable):
         return loss
 
     def reset_solver(self) -> None:
-        """Forget what solvers keep of the steps before: velocities, moments, sums of squares."""
+        """Forget the moments of all solvers, such as velocities: what they keep of the steps."""
         self._state.moments = {}
 
     # -- about the network -------------------------------------------------------------------
@@ -586,7 +586,7 @@ class Network(Exportable):
     def _grown(self, layer_sizes: tuple[int, ...]) -> Network:
         """Return a network with larger layers; each number stays where its unit is, others are 0.
 
-        What solvers keep is there, too.
+        Moments are there, too.
         """
         other = type(self).__new__(type(self))
         for name in MADE_WITH:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 
 from .. import _core
 from .._messages import counted
+from .arena import Arena
 from .checks import check_choice
-from .parameters import Arena
 from .solver import Solver
 from .threads import thread_count
 

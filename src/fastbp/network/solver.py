@@ -20,7 +20,7 @@ from .checks import (
     check_number,
     check_whole,
 )
-from .solvers import OPTIONS, SOLVERS, Rule, rule_of
+from .rules import OPTIONS, SOLVERS, Rule, rule_of
 
 MAX_DECAY = 0.5  # in a row, of weights that decay by a scale, as those of small networks do
 
@@ -98,8 +98,8 @@ class Solver:
 
     @functools.cached_property
     def n_moments(self) -> int:
-        """Numbers that are kept beside each weight."""
-        return len(self.rule.kept)
+        """How many moments each weight has."""
+        return len(self.rule.moments)
 
     @functools.cached_property
     def rests(self) -> bool:

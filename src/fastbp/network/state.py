@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from .arena import Arena
 from .checks import check_whole
-from .parameters import Arena
-from .solvers import RULES, Rule
+from .rules import RULES, Rule
 
 MAX_STEPS = 2**53  # of a network's life: doubles and 64-bit integers hold them all
 
 
 class Moments:
-    """What a solver keeps beside the weights, such as velocities.
+    """The moments of a solver: what it keeps beside the weights, such as velocities.
 
     Attributes
     ----------
     arenas : dict of str to Arena
-        By the names of `Rule.kept`.
+        By the names of `Rule.moments`.
     values : ndarray
         All of them, one a row.
     n_steps : int
@@ -28,7 +28,7 @@ class Moments:
     """
 
     def __init__(self, parameters: Arena, rule: str) -> None:
-        names = RULES[rule].kept
+        names = RULES[rule].moments
         self.values, arenas = parameters.state_arrays(len(names))
         self.arenas = dict(zip(names, arenas, strict=True))
         self.n_steps = 0
@@ -41,7 +41,7 @@ class State:
     ----------
     parameters : Arena
     moments : dict of str to Moments
-        What each solver keeps that was used, by the name of its rule.
+        Those of each solver that was used, by the name of its rule.
     n_samples : int or None
         Rows of training with dropout so far; None where the parameters alone were saved.
     """
@@ -52,8 +52,8 @@ class State:
         self.n_samples: int | None = 0
 
     def moments_of(self, rule: Rule) -> Moments | None:
-        """Return what a solver with this rule keeps beside the weights; zeros at first."""
-        if rule.kept and rule.name not in self.moments:
+        """Return the moments of a solver with this rule, if it has any; zeros at first."""
+        if rule.moments and rule.name not in self.moments:
             self.moments[rule.name] = Moments(self.parameters, rule.name)
         return self.moments.get(rule.name)
 
@@ -65,7 +65,7 @@ class State:
         return saved
 
     def save_parameters(self, into: State | None = None) -> State:
-        """Return a copy of the parameters alone: `restore` forgets what solvers keep."""
+        """Return a copy of the parameters alone: `restore` forgets the moments."""
         saved = into or State(self.parameters.layer_sizes, self.parameters.dtype)
         np.copyto(saved.parameters.values, self.parameters.values)
         saved.n_samples = None
@@ -92,8 +92,8 @@ class State:
     ) -> State:
         """Return a state of larger layers: each number stays where its unit is.
 
-        Parameters of new units are 0, or what ``draw`` writes into an arena; what solvers keep of
-        them is 0.
+        Parameters of new units are 0, or what ``draw`` writes into an arena; their
+        moments are 0.
         """
         sizes = self.parameters.layer_sizes
         if len(layer_sizes) != len(sizes) or any(map(int.__lt__, layer_sizes, sizes)):
@@ -127,7 +127,7 @@ class State:
         self.parameters.load(saved["parameters"])
         self.moments = {}
         for rule, (n_steps, arrays) in saved["moments"].items():
-            if rule not in RULES or not arrays or list(arrays) != list(RULES[rule].kept):
+            if rule not in RULES or not arrays or list(arrays) != list(RULES[rule].moments):
                 raise ValueError(f"moments[{rule!r}] holds what no solver keeps")
             kept = self.moments[rule] = Moments(self.parameters, rule)
             kept.n_steps = _count("n_steps", n_steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._docstrings import Class, fill_docstring
-from ..network.solvers import choices
+from ..network.rules import choices
 
 PARTS = {
     "about": """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network, Solver
-from ..network.solvers import RULES
+from ..network.rules import RULES
 from .names import Key, hash_of
 
 FIRST_COLUMNS = 16

@@ -17,7 +17,7 @@ from .. import _core
 from ..network import Solver
 from ..network.catalogue import hidden_activations
 from ..network.checks import check_choice, check_number, check_whole
-from ..network.solvers import SOLVERS
+from ..network.rules import SOLVERS
 from .experts import EXPERTS, Experts, Kind
 from .labels import Labels
 from .names import Names, warn_of_numbers

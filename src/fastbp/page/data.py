@@ -126,7 +126,7 @@ def _solver(solver: Any) -> dict[str, Any]:
     rule = solver.rule
     texts = {
         "rule": rule.name,
-        "kept": rule.kept,
+        "kept": rule.moments,
         "formula": rule.text(solver.alpha, solver.nesterov),
     }
     return {**dataclasses.asdict(solver), **texts}

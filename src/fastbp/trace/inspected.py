@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Network, Solver
+from ..network.arena import Arena
 from ..network.checks import check_whole
 from ..network.data import as_matrix_of_row, as_rows, dense_rows
 from ..network.frames import names_of_columns
-from ..network.parameters import Arena
 from ..network.scaling import UnitsTrace
 
 Pair = tuple[NDArray[Any], NDArray[Any]]  # of W and of b
@@ -207,9 +207,9 @@ def _with_names_of_targets(names: Names, y: Any) -> Names:
 
 
 def solver_state(network: Network, solver: Solver | None = None) -> dict[str, Arena]:
-    """Return what solvers keep of the steps before, name by name: arenas like the parameters'.
+    """Return the moments of all solvers, name by name: arenas like the parameters'.
 
-    Of those that keep something of the same name, this solver counts, or else the one used last.
+    Of those that have moments of the same name, this solver counts, or else the one used last.
     """
     own = "" if solver is None else solver.rule.name
     return {

@@ -433,7 +433,7 @@ def _states(network: Network, other: Network, solver: Solver) -> dict[str, list[
     own = solver_state(network, solver)
     return {
         name: list(pairs_of(own[name] if name in own else network._arena.zeros_like()))
-        for name in sorted({*own, *solver_state(other), *solver.rule.kept})
+        for name in sorted({*own, *solver_state(other), *solver.rule.moments})
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network.solvers import LETTERS
+from ..network.rules import LETTERS
 from ..network.tables import DERIVATIVES, LOSSES
 from .chain_rule import number, strongest
 from .layers import LayerTrace

@@ -1,8 +1,8 @@
-"""Solvers: what a step does with a gradient, one entry each.
+"""Rules: what a step does to each weight, one entry each, and the solvers that take such steps.
 
 The arithmetic stands in ``csrc/kernels/solvers.inc.h``, one line a rule in
 ``csrc/tables/solvers.h``. What
-checks options, keeps numbers beside the weights, writes texts and docstrings or saves a network
+checks options, allots moments, writes texts and docstrings or saves a network
 reads it here.
 """
 
@@ -57,8 +57,8 @@ class Rule:
     formula : str
         W' of W and the gradient {g}; {ahead} is what Nesterov's momentum changes, {decayed} W less
         its decay, where the penalty is not part of the gradient.
-    kept : dict of str to str
-        Names of what is kept beside each weight, and the formula's letter for each.
+    moments : dict of str to str
+        Names of the numbers that are kept beside each weight, and the formula's letter for each.
     options : tuple of str
         Options that it uses, of `OPTIONS`.
     """
@@ -66,12 +66,12 @@ class Rule:
     name: str
     solver: str
     formula: str
-    kept: dict[str, str] = dataclasses.field(default_factory=dict)
+    moments: dict[str, str] = dataclasses.field(default_factory=dict)
     options: tuple[str, ...] = ()
 
     @functools.cached_property
     def facts(self) -> tuple[int, bool, bool, bool]:
-        """Numbers kept, whether it rests, is linear, counts steps: csrc/tables/solvers.h."""
+        """How many moments, whether it rests, is linear, counts steps: csrc/tables/solvers.h."""
         return _core.FACTS_OF_RULES[self.name]
 
     @property
@@ -145,7 +145,7 @@ RULES = {
     )
 }
 SOLVERS = tuple(dict.fromkeys(rule.solver for rule in RULES.values()))
-LETTERS = {name: letter for rule in RULES.values() for name, letter in rule.kept.items()}
+LETTERS = {name: letter for rule in RULES.values() for name, letter in rule.moments.items()}
 
 # What users are told of each.
 ABOUT = {
