@@ -63,7 +63,7 @@ def test_fit_takes_either_way_to_the_same_model(monkeypatch):
             kinds.append(issparse(kept))
             return kept
 
-        monkeypatch.setattr("fastbp.estimators.base.to_csr_if_sparse", note)
+        monkeypatch.setattr("fastbp.estimators.preparation.to_csr_if_sparse", note)
         model = BackpropRegressor(hidden_layer_sizes=20, max_iter=3, random_state=0)
         with pytest.warns(ConvergenceWarning):
             models.append(model.fit(X, y))

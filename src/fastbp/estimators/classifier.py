@@ -14,6 +14,7 @@ from ..network.arrays import as_numbers, only_item
 from ..network.blocks import Blocks
 from ..network.frames import as_array_like
 from ..training.stopping import Score
+from .calls import PreparedCall
 from .conversion import Convertible
 from .docs import with_shared_parts
 from .features import plain_list
@@ -27,7 +28,7 @@ from .labels import (
     known_numbers,
     weights_with_classes,
 )
-from .prepared import EncodedTargets, FitRequest, PreparedCall
+from .prepared import EncodedTargets, FitRequest
 
 
 @with_shared_parts

@@ -22,6 +22,7 @@ from ..training.stopping import EarlyStopping
 from .base import Backprop
 from .defaults import AUTO, Settings
 from .gaps import INDICATOR, Gaps
+from .preparation import settings_for
 from .prepared import FitRequest
 from .units import Units
 
@@ -207,8 +208,8 @@ def _copy_state_from(model: Backprop, mlp: Any) -> None:
     )
     network.weights, network.biases = mlp.coefs_, mlp.intercepts_
     model.network_, model._units, model._rate = network, None, model._initial_rate()
-    model._settings = model._settings_for(
-        model._check_parameters(False), np.empty((1, 0)), FitRequest(False)
+    model._settings = settings_for(
+        model, model._check_parameters(False), np.empty((1, 0)), FitRequest(False)
     )
     for name in ("classes_", "n_features_in_", "feature_names_in_"):
         if hasattr(mlp, name):

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
+from .._core import Rows
 from .._messages import counted, level_of_caller
 from ..network.arrays import as_numbers, blocks_of, blocks_of_rows
+from ..network.data import as_weights
 from ..network.frames import names_of_columns
+from ..training.stopping import Validation
 from .features import checked_features
 from .gaps import Gaps
+from .prepared import EncodedTargets, TrainingData, TrainingSetup, ValidationSet
+
+if TYPE_CHECKING:
+    from .base import Backprop
 
 FAR = 10  # standard deviations of the rows trained on,
 FAR_SHARE = 0.1  # which so many of the rows held out are away in a column
@@ -69,6 +78,80 @@ def held_out_rows(
             "hold out rows yourself and pass them to fit as X_val and y_val."
         ) from error
     return np.sort(held_out)
+
+
+def rows_to_hold_out(
+    model: Backprop, order: NDArray[np.int64], seed: int, setup: TrainingSetup
+) -> NDArray[np.int64] | None:
+    """Return the numbers of the rows to hold out; None where none are, or can be."""
+    if not setup.settings.holds_out:
+        return None
+    classes = model._classes_to_divide(setup.encoded)
+    fraction, weights = model.validation_fraction, setup.encoded.sample_weight
+    try:
+        return held_out_rows(order, fraction, seed, weights, classes)
+    except ValueError:
+        if not setup.settings.by_loss:
+            raise
+    try:  # a class may have a single row
+        return held_out_rows(order, fraction, seed, weights, None)
+    except ValueError:
+        return None
+
+
+def validation_of(
+    model: Backprop, rows: Rows, encoded: EncodedTargets, setup: TrainingSetup
+) -> Validation:
+    """Return what says how a network does on these rows."""
+    score = None if setup.settings.by_loss else model._score_of(encoded)
+    return Validation(rows, score, bool(model.early_stopping), setup.settings.looks)
+
+
+def explicit_validation_set(X_val: Any, y_val: Any, sample_weight_val: Any) -> ValidationSet | None:
+    """Return the validation set that `fit` was given, if it was."""
+    if X_val is None and y_val is None and sample_weight_val is None:
+        return None
+    if X_val is None or y_val is None:
+        raise ValueError("Pass X_val and y_val together: a validation set needs both")
+    return ValidationSet(X_val, y_val, sample_weight_val)
+
+
+def with_explicit_validation(
+    model: Backprop, X: Any, setup: TrainingSetup, data: TrainingData
+) -> TrainingData:
+    """Let all networks be looked at on the validation set that `fit` was given with X."""
+    held_out, gaps = setup.request.held_out, setup.gaps
+    assert held_out is not None
+    X_val = checked_like(model, X, held_out.X, setup.network.dtype, gaps)
+    validation = _explicit_validation(model, X_val, held_out, setup)
+    members = [
+        dataclasses.replace(one, validation=dataclasses.replace(validation)) for one in data.members
+    ]
+    both = setup.X, X_val
+    if gaps is not None:  # marks have no units
+        both = setup.X[:, : len(gaps.means)], X_val[:, : len(gaps.means)]
+    warn_of_other_units(X, *both)
+    if setup.encoded.classes is None:
+        warn_of_other_targets(setup.targets_given, held_out.y)
+    return dataclasses.replace(data, members=tuple(members))
+
+
+def _explicit_validation(
+    model: Backprop, X_val: Any, held_out: ValidationSet, setup: TrainingSetup
+) -> Validation:
+    """Return the explicit validation set, whose rows are X_val as an array."""
+    network, units = setup.network, setup.units
+    with named_as_held_out():
+        check_consistent_length(X_val, held_out.y)
+        weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
+        own = model._validation_targets(held_out.y, weights, setup.encoded)
+        if units is not None:
+            own = dataclasses.replace(own, targets=units.targets_of_fit(own.targets))
+            X_val = units.as_seen(X_val)
+        rows = network._rows(X_val, own.targets, own.sample_weight, needs_y=True)
+        if units is not None:
+            rows = units.kept(units.inputs.rows(rows, network.dtype))
+        return validation_of(model, rows, own, setup)
 
 
 @contextlib.contextmanager

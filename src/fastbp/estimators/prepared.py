@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import operator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from ..network import Network, Solver
-from ..training.schedule import Schedule
+from ..network import Network
 from ..training.stopping import Validation
+from .calls import PreparedCall
 from .defaults import Settings
+from .gaps import Gaps
 from .units import Units
-
-if TYPE_CHECKING:
-    from .base import Backprop
 
 
 @dataclasses.dataclass
@@ -83,59 +79,6 @@ class TrainingData:
 
 
 @dataclasses.dataclass(frozen=True)
-class PreparedCall:
-    """What a call of partial_fit has checked, so that the next one need not.
-
-    Attributes
-    ----------
-    network : Network
-        The network that the parameters were found to describe.
-    solver : Solver
-        What they make of the solver.
-    schedule : Schedule
-        And of its learning rate.
-    parameters : tuple
-        The objects that were checked. None of them can change, but for the lists.
-    lists : tuple of pairs of list
-        Those among them that are lists, and copies of them.
-    steps : bool
-        Whether a row's call is a step that `Network._run_row` takes.
-    classes : ndarray or None
-        The classes that a classifier knows.
-    numbers : dict
-        Number of each of them.
-    """
-
-    network: Network
-    solver: Solver
-    schedule: Schedule
-    parameters: tuple[Any, ...]
-    lists: tuple[tuple[list[Any], list[Any]], ...]
-    steps: bool
-    classes: NDArray[Any] | None
-    numbers: dict[Any, int]
-
-    def has_classes(self, classes: Any) -> bool:
-        """Whether these are the classes that the classifier knows, as far as a glance shows it."""
-        if type(classes) not in (list, tuple):  # an array, a series of pandas or of polars
-            to_list = getattr(classes, "tolist", None) or getattr(classes, "to_list", None)
-            classes = None if to_list is None else to_list()
-        try:
-            return type(classes) in (list, tuple) and self.numbers.keys() == set(classes)
-        except TypeError:  # there is something in it that cannot be a label
-            return False
-
-    def is_current(self, model: Backprop) -> bool:
-        """Whether the model still has this network and these parameters."""
-        return (
-            self.network is model.__dict__.get("network_")
-            and self.classes is model.__dict__.get("classes_")
-            and all(map(operator.is_, self.parameters, parameters_of(model)))
-            and all(now == before for now, before in self.lists)
-        )
-
-
-@dataclasses.dataclass(frozen=True)
 class FitRequest:
     """How an estimator is to be trained.
 
@@ -159,13 +102,37 @@ class FitRequest:
     held_out: ValidationSet | None = None
 
 
-def parameters_of(model: Backprop) -> tuple[Any, ...]:
-    """Return the values of all parameters, in the order of their names."""
-    kind: Any = type(model)
-    values: tuple[Any, ...] = _getter_of(kind)(model)
-    return values
+@dataclasses.dataclass(frozen=True)
+class TrainingSetup:
+    """What a call has checked and found out, before the model changes.
 
+    Attributes
+    ----------
+    request : FitRequest
+    X : ndarray or CSR matrix
+        In the units given, without gaps.
+    encoded : EncodedTargets
+        In the units of the network.
+    targets_given : ndarray
+        In those given.
+    gaps : Gaps or None
+    units : Units or None
+    settings : Settings
+    network : Network
+        A new one, or the one to continue.
+    random : RandomState or None
+        Which drew the new one.
+    seed : int
+        Of which units are dropped and which rows are held out.
+    """
 
-@functools.cache
-def _getter_of(kind: Any) -> operator.attrgetter[Any]:
-    return operator.attrgetter(*kind._get_param_names())
+    request: FitRequest
+    X: Any
+    encoded: EncodedTargets
+    targets_given: NDArray[Any]
+    gaps: Gaps | None
+    units: Units | None
+    settings: Settings
+    network: Network
+    random: np.random.RandomState | None
+    seed: int

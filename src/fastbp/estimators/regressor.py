@@ -17,11 +17,12 @@ from ..network.arrays import as_numbers, only_item
 from ..network.checks import check_choice, check_number
 from ..network.tables import LOSSES as CATALOGUE
 from ..training.stopping import Score
+from .calls import PreparedCall
 from .conversion import Convertible
 from .docs import with_shared_parts
 from .features import plain_list
 from .labels import check_no_text
-from .prepared import EncodedTargets, FitRequest, PreparedCall
+from .prepared import EncodedTargets, FitRequest
 
 LOSSES = tuple(name for name in CATALOGUE if name != "log_loss")
 LOSSES_ELSEWHERE = {"log_loss": "For classes there is BackpropClassifier, which has this loss"}
