@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
-from ..network.network import warn_of_divergence
+from ..network.divergence import warn_of_divergence
 from ..network.scaling import UnitsTrace
 from ..training.ensemble import joined_history, joined_network, train_in_step
 from ..training.epochs import train_epochs

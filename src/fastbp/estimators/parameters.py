@@ -13,6 +13,7 @@ from ..network import Solver
 from ..network.catalogue import hidden_activations
 from ..network.checks import check_choice, check_dropout, check_flag, check_number, check_whole
 from ..network.rules import OPTIONS, SOLVERS
+from ..network.solver import solver_of_options
 from ..training.run import History
 from ..training.schedule import OF_SCIKIT_LEARN, Schedule, check_schedule
 from ..training.stopping import EarlyStopping
@@ -63,6 +64,7 @@ class Parameters:
     ensemble: int | str
     missing: str
 
+    get_params: Any  # of scikit-learn
     _history: History
     _seed: int = 0  # of which units are dropped and which rows are held out
     _rate_factor: float = 1.0  # see Schedule
@@ -160,17 +162,10 @@ class Parameters:
     def _solver(self) -> Solver:
         """Return the solver that the parameters describe, with the learning rate of now."""
         n_rows = self._history.n_rows if hasattr(self, "_history") else 0
-        return Solver(
+        return solver_of_options(
+            self.get_params(deep=False),
             learning_rate=self._schedule().rate(n_rows),
-            momentum=self.momentum,
             nesterov=self.nesterovs_momentum,
-            alpha=self.alpha,
-            batch_size=self.batch_size,
-            solver=self.solver,
-            beta_1=self.beta_1,
-            beta_2=self.beta_2,
-            epsilon=self.epsilon,
-            dropout=self.dropout,
             dropout_seed=self._seed,
         )
 

@@ -171,3 +171,10 @@ def as_order(order: Any, n_rows: int) -> NDArray[np.int64]:
             f"{given.max()}"
         )
     return array
+
+
+def largest_target(targets: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]) -> float:
+    """Return the size of the largest target; of classes it is 1."""
+    if isinstance(targets, tuple):
+        return 1.0
+    return max(float(targets.max()), -float(targets.min())) if targets.size else 0.0

@@ -6,20 +6,14 @@ are views on it. The algorithm itself is in ``_core/backprop.pyx``.
 
 from __future__ import annotations
 
-import functools
 import math
-import os
-import warnings
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import _core
-from .._messages import level_of_caller
-from ..exceptions import DivergenceWarning
 from .arrays import as_numbers, check_finite
 from .catalogue import LOSSES, hidden_activations, out_activation_of
 from .checks import (
@@ -30,39 +24,20 @@ from .checks import (
     check_number,
     check_whole,
 )
-from .data import as_order, as_rows, as_summable_weights, as_targets
+from .construction import Undrawn, float_dtype, random_of, sizes_in_one_sequence
+from .data import as_order, as_rows, as_summable_weights, as_targets, largest_target
+from .divergence import warn_of_divergence
 from .exportable import Exportable
 from .jacobian import sensitivities
 from .plan import EpochWorkload, Plan, Workload
 from .read_only import read_only
 from .rules import documented
 from .runner import EpochRunner, Epochs, timed
-from .solver import Solver, checked_solver
+from .solver import Solver, solver_of_options
 from .state import State
 from .tables import LOSSES as CATALOGUE
 from .tables import parameter_of
 from .threads import thread_count
-
-
-def _sizes_in_one_sequence(init: Callable[..., None]) -> Callable[..., None]:
-    """Return `Network.__init__` with an error that helps where sizes are given one by one."""
-
-    @functools.wraps(init)
-    def checked_init(self: Any, *sizes: Any, **options: Any) -> None:
-        if "_layers" in self.__dict__:
-            raise TypeError(
-                "A Network is made once: other threads may use its memory. Make another"
-            )
-        if len(sizes) > 1:
-            are_sizes = all(hasattr(size, "__index__") for size in sizes)
-            example = f"({', '.join(map(repr, sizes))})" if are_sizes else "(8, 16, 1), loss=..."
-            raise TypeError(
-                "Network takes the sizes of its layers as one sequence, and all else by name: "
-                f"Network({example})"
-            )
-        init(self, *sizes, **options)
-
-    return checked_init
 
 
 class Network(Exportable):
@@ -128,7 +103,7 @@ class Network(Exportable):
     array([0., 1., 1., 0.])
     """
 
-    @_sizes_in_one_sequence
+    @sizes_in_one_sequence
     def __init__(
         self,
         layer_sizes: Sequence[int],
@@ -141,7 +116,7 @@ class Network(Exportable):
         dtype: DTypeLike = "float64",
         random_state: Any = None,
     ) -> None:
-        self._dtype = _float_dtype(dtype)
+        self._dtype = float_dtype(dtype)
         self._layer_sizes = check_layer_sizes(layer_sizes, self.dtype.itemsize)
         self._activation = hidden_activations(activation, len(self.layer_sizes) - 2)
         self._loss_name = check_choice("loss", loss, LOSSES)
@@ -151,7 +126,7 @@ class Network(Exportable):
             check_fits_dtype(str(CATALOGUE[loss].parameter), self._loss_parameter, self.dtype)
         self._out_activation = out_activation_of(out_activation, loss, self.layer_sizes[-1])
         self._allocate()
-        self._initialise(_random(random_state))
+        self._initialise(random_of(random_state))
 
     dtype: np.dtype[Any] = read_only("dtype", "Type of parameters and arithmetic.")
     layer_sizes: tuple[int, ...] = read_only("layer_sizes", "Units of each layer, inputs first.")
@@ -178,7 +153,6 @@ class Network(Exportable):
             _core.isa_for(self.layer_sizes, self.dtype),
         )
         self._runner = EpochRunner(self._layers, self._state)
-        _alive.add(self)
 
     @property
     def _kernel_loss(self) -> str:
@@ -480,19 +454,7 @@ class Network(Exportable):
             network's), which stops the epoch, keeps the weights from before
             the epoch and gives a `DivergenceWarning`.
         """
-        follow = checked_solver(
-            learning_rate,
-            momentum=momentum,
-            nesterov=bool(nesterov),
-            alpha=alpha,
-            batch_size=batch_size,
-            solver=solver,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            dropout=dropout,
-            dropout_seed=dropout_seed,
-        )
+        follow = solver_of_options(locals(), nesterov=bool(nesterov))
         follow.check_dtype(self.dtype)
         n_threads = check_whole("n_threads", n_threads)
         rows = self._rows(X, y, sample_weight, needs_y=True)
@@ -570,9 +532,7 @@ class Network(Exportable):
         ValueError
             If that path cannot be taken.
         """
-        follow = Solver(
-            1.0, momentum=momentum, batch_size=batch_size, solver=solver, dropout=dropout
-        )
+        follow = solver_of_options(locals(), learning_rate=1.0)
         work = EpochWorkload(self._layers, self._arena, sparse, n_rows, follow)
         work.choose(n_threads, path)
         return work.plan()
@@ -612,7 +572,6 @@ class Network(Exportable):
             self._take_over(network)
         else:
             self.__dict__.update(network.__dict__)
-            _alive.add(self)
 
     def _take_over(self, other: Network) -> None:
         """Take the numbers of a network that was made like this one."""
@@ -652,7 +611,7 @@ class Network(Exportable):
         weights = as_summable_weights(sample_weight, n_rows)
         rows = _core.Rows(checked, self.layer_sizes[0], targets, weights)
         if targets is not None:
-            rows.max_loss = min(1e300, self._max_loss(_largest(targets)))
+            rows.max_loss = min(1e300, self._max_loss(largest_target(targets)))
         return rows
 
     def _check_parameters(self) -> None:
@@ -685,75 +644,12 @@ MADE_WITH = (
     "dtype", "layer_sizes", "activation", "out_activation", "loss_name", "huber_delta", "quantile"
 )  # fmt: skip
 
-_alive: weakref.WeakSet[Network] = weakref.WeakSet()
-
-
-def _end_training_of_parent() -> None:
-    _core.unlock_generators()
-    for network in list(_alive):
-        network._runner.end_training_of_parent()
-
-
-if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
-    os.register_at_fork(after_in_child=_end_training_of_parent)
-
 
 def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
     """Return the network of what `Network.__getstate__` returned, checked like a new one."""
     network = kind.__new__(kind)
     made_with = {name: state[name] for name in MADE_WITH}
     made_with["loss"] = made_with.pop("loss_name")
-    Network.__init__(network, **made_with, random_state=_Undrawn())
+    Network.__init__(network, **made_with, random_state=Undrawn())
     network._state.load(state)
     return network
-
-
-class _Undrawn:
-    """A generator of zeros, for parameters that are loaded."""
-
-    def uniform(self, low: float, high: float, shape: tuple[int, ...]) -> float:
-        return 0.0
-
-
-def _float_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    try:
-        kind = np.dtype(dtype)
-    except TypeError:
-        kind = None
-    if kind is None or kind not in (np.dtype(np.float64), np.dtype(np.float32)):
-        raise ValueError(f'dtype must be "float64" or "float32"; got {dtype!r}')
-    return kind
-
-
-def _random(random_state: Any) -> Any:
-    """Return a generator that has `uniform`."""
-    if hasattr(random_state, "uniform"):
-        return random_state
-    if random_state is not None:
-        random_state = check_whole("random_state", random_state, at_least=0)
-    return np.random.RandomState(random_state)
-
-
-def _largest(targets: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]]) -> float:
-    """Return the size of the largest target; of classes it is 1."""
-    if isinstance(targets, tuple):
-        return 1.0
-    return max(float(targets.max()), -float(targets.min())) if targets.size else 0.0
-
-
-def warn_of_divergence(
-    name: str, learning_rate: float, kept: str = "from before this call"
-) -> None:
-    """Give a `DivergenceWarning` that names the learning rate as the user knows it.
-
-    ``kept`` says which weights the network has.
-    """
-    warnings.warn(
-        f"Training diverged with {name}={learning_rate:g}: the loss has grown beyond all bounds, "
-        f"or a weight is no longer finite. It stopped, and the weights {kept} are kept. "
-        f"Try a smaller {name}, or scale "
-        "inputs and targets (for instance with sklearn.preprocessing.StandardScaler and "
-        "sklearn.compose.TransformedTargetRegressor).",
-        DivergenceWarning,
-        stacklevel=level_of_caller(),
-    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import threading
+import weakref
 from collections.abc import Hashable
 from typing import Any
 
@@ -88,6 +90,7 @@ class EpochRunner:
         self._tuners: dict[tuple[int, int], ThreadTuner] = {}
         self.start: State | None = None  # the state before the epochs that were run last
         self._unfinished: State | None = None  # what to restore where a piece of work is cut off
+        _alive.add(self)
 
     def training(self) -> threading.Lock:
         """Return the lock that training holds; raise if it is held.
@@ -242,3 +245,16 @@ def timed(
 
 
 _NO_WORKERS = contextlib.nullcontext()
+
+
+_alive: weakref.WeakSet[EpochRunner] = weakref.WeakSet()
+
+
+def _end_training_of_parent() -> None:
+    _core.unlock_generators()
+    for runner in list(_alive):
+        runner.end_training_of_parent()
+
+
+if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads
+    os.register_at_fork(after_in_child=_end_training_of_parent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -168,13 +168,29 @@ class Rates:
         return dataclasses.replace(self, first=self.first + row)
 
 
-def checked_solver(learning_rate: float, **options: Any) -> Solver:
-    """Return a solver; equal arguments are checked once."""
+# What `Network.train_epoch` can be given.
+OPTIONS_OF_STEPS = tuple(
+    field.name for field in dataclasses.fields(Solver) if field.name != "by_weight"
+)
+
+
+def solver_of_options(values: Mapping[str, Any], **others: Any) -> Solver:
+    """Return the solver of the options among these values; equal ones are checked once.
+
+    Parameters
+    ----------
+    values : mapping
+        Options by the names of `Network.train_epoch`, such as the arguments of a function that has
+        them; what is no option is left out.
+    **others
+        Options that are not what they are called there.
+    """
+    options = {name: values[name] for name in OPTIONS_OF_STEPS if name in values} | others
     try:
-        hash((learning_rate, *options.values()))
+        hash(tuple(options.values()))
     except TypeError:  # there is a list among them
-        return Solver(learning_rate, **options)
-    return _solver_once(learning_rate, **options)
+        return Solver(**options)
+    return _solver_once(**options)
 
 
 _solver_once = functools.lru_cache(maxsize=64, typed=True)(Solver)

@@ -16,7 +16,7 @@ from ..exceptions import DivergenceWarning
 from ..network import Network, Solver
 from ..network.arrays import read_once
 from ..network.checks import check_whole
-from ..network.network import warn_of_divergence
+from ..network.divergence import warn_of_divergence
 from ..sensitivity import LossSensitivity
 from ..trace import StepTrace
 from ..trace.inspected import (

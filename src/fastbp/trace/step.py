@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .. import _core
 from .._html import HtmlMixin
 from ..network import Network, Solver
-from ..network.network import warn_of_divergence
+from ..network.divergence import warn_of_divergence
 from ..network.runner import Epochs
 from ..network.scaling import UnitsTrace
 from ..network.tables import loss_derivative
