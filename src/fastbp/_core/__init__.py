@@ -42,7 +42,8 @@ from .scaling import (
     scaled,
     spread_of,
 )
-from .training import CompiledSolver, EpochRun, forward_all
+from .solver import CompiledSolver
+from .training import EpochRun, forward_all
 from .workspaces import Workspace
 
 __all__ = [

@@ -3,7 +3,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from .layers import Layers
-from .training import CompiledSolver
+from .solver import CompiledSolver
 
 class Expert:
     n_steps: int

@@ -13,13 +13,13 @@ from .kernels cimport FBP_PLAIN, fbp_layer, fbp_net, fbp_row, fbp_rules, fbp_ste
 from .memory cimport real_at, scratch_for_target, set_real
 from .backprop cimport backward, forward, load_above, step_of, unload_above
 from .layers cimport Layers
-from .training cimport CompiledSolver
+from .solver cimport CompiledSolver, place_of_moments
 from .workspaces cimport Workspace
 
 cnp.import_array()
 
 
-cdef double FORGETTING = 0.99   # how much of its typical error it keeps at each row
+cdef double ERROR_KEPT = 0.99   # how much of its typical error it keeps at each row
 cdef double SLOW = 0.001        # shares of a loss in means of losses,
 cdef double FAST = 0.02         # of which the fast one jumps where it is further above the slow one
 cdef double JUMP = 5            # than so many of its standard deviations,
@@ -107,11 +107,9 @@ cdef class Expert:
         ``moments`` are those of the solver; ``average`` the layers of the mean, or None.
         """
         self.layers, self.moments, self.average_layers = layers, moments, average
-        memory = NULL if moments is None else <char *> cnp.PyArray_DATA(moments)
-        self.scratch = layers.begin(&self.at.net, NULL, memory, self.lists_active)
+        self.scratch = layers.begin(&self.at.net, NULL, place_of_moments(moments, &self.at.solver),
+                                    self.lists_active)
         self.at.target = scratch_for_target(&self.at.net)
-        if fbp_rules[<int> self.at.solver.rule].n_moments > 1:
-            self.at.solver.state_stride = cnp.PyArray_DIM(moments, 1)
         if self.is_packed:
             self.packed = Workspace(layers, "rows", True, self.rule)
             load_above(&self.at.net, self.packed.packed)
@@ -174,7 +172,7 @@ cdef void take_step(ExpertNet *expert, const fbp_row *x, double weight,
         if error < least_error:
             return
         if least_error == 0:                            # it is a new row
-            expert.typical_error += (1 - FORGETTING) * (error - expert.typical_error)
+            expert.typical_error += (1 - ERROR_KEPT) * (error - expert.typical_error)
     expert.solver.n_steps += 1
     if expert.counts_steps:
         expert.step = step_of(&expert.solver, 1, expert.solver.n_steps)

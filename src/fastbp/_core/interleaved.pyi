@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .rows import Rows
-from .training import CompiledSolver
+from .solver import CompiledSolver
 
 class Lanes:
     isa: str

@@ -16,7 +16,7 @@ from .memory cimport padded
 from .isa cimport table_for
 from .rows cimport Rows
 from .backprop cimport step_of
-from .training cimport CompiledSolver
+from .solver cimport CompiledSolver
 
 from . import isa as instruction_sets
 from .isa import ACTIVATIONS, LOSSES

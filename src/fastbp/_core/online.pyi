@@ -15,7 +15,7 @@ class OnlineLoop:
         self,
         experts: tuple[Expert, ...],
         reader: RowReader,
-        kept: KeptRows,
+        past: KeptRows,
         labels: dict[Any, int] | None,
         n_targets: int,
         options: dict[str, Any],

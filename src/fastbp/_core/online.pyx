@@ -35,7 +35,7 @@ cdef enum:
     MOST_EXPERTS = 4
     ROWS_BEFORE_REPLAY = 20     # that are kept
     ROWS_AFTER_JUMP = 100       # of the loss: so many of the last ones stay
-cdef double FORGETTING = 0.99   # how much of its recent loss an expert keeps at each row
+cdef double LOSS_KEPT = 0.99    # how much of its recent loss an expert keeps at each row
 cdef double MOST_ERROR = 3      # in units of the target's spread: larger ones count as this
 
 
@@ -47,7 +47,7 @@ cdef class OnlineLoop:
     ----------
     experts : tuple of Expert
     reader : RowReader
-    kept : KeptRows
+    past : KeptRows
     labels : dict of label to number of the output; None for a regression
     n_targets : int
     options : dict
@@ -87,10 +87,10 @@ cdef class OnlineLoop:
     cdef double *predictions            # of each expert, and behind them the mixture
     cdef PyThread_type_lock lock        # of all that is above
 
-    def __init__(self, tuple experts not None, RowReader reader not None, KeptRows kept not None,
+    def __init__(self, tuple experts not None, RowReader reader not None, KeptRows past not None,
                  labels, Py_ssize_t n_targets, dict options not None, uint64_t seed):
         cdef int e
-        self.experts, self.reader, self.past = experts, reader, kept
+        self.experts, self.reader, self.past = experts, reader, past
         self.n_experts = len(experts)
         for e in range(self.n_experts):
             self.nets[e] = &(<Expert> experts[e]).at
@@ -212,6 +212,7 @@ cdef class OnlineLoop:
         return True
 
     cdef bint take_number(self, Py_ssize_t k, y) except -1:
+        """Whether y is a number that target k may be, which is taken."""
         if not isinstance(y, (float, int)):
             return False
         try:
@@ -221,6 +222,7 @@ cdef class OnlineLoop:
         return isfinite(self.targets[k]) and self.targets[k] >= self.min_target
 
     cdef Py_ssize_t n_classes(self):
+        """How many labels are known; 0 of a regression."""
         return 0 if self.labels is None else len(self.labels)
 
     cdef reserve(self, Py_ssize_t n):
@@ -281,7 +283,7 @@ cdef class OnlineLoop:
         finally:
             PyThread_release_lock(self.lock)
 
-    # -- the algorithm -----------------------------------------------------------------------
+    # -- the algorithm: learning -------------------------------------------------------------
 
     cdef void learn_row(self, double weight) noexcept nogil:
         """Learn the row that was read, with its targets, and then some rows of the past."""
@@ -295,7 +297,7 @@ cdef class OnlineLoop:
         cdef double least_error
         if self.n_experts > 1:
             self.judge_experts(row, n)
-        self.update_moments(row, n, weight)
+        self.update_columns(row, n, weight)
         for e in range(self.n_experts):
             x = self.scaled_row(row, n)
             self.learn_scaled(self.nets[e], &x, self.targets, weight, 0)
@@ -313,7 +315,38 @@ cdef class OnlineLoop:
         self.past.keep(row, n, self.targets, weight, self.n_rows, &self.random)
         self.n_rows += 1
 
-    cdef void update_moments(self, const Entry *row, Py_ssize_t n, double weight) noexcept nogil:
+    cdef void judge_experts(self, const Entry *row, Py_ssize_t n) noexcept nogil:
+        """Note how well each expert predicts a row that is not learned yet.
+
+        Where an expert that learns rows of the past becomes much worse, they are forgotten.
+        """
+        cdef ExpertNet *net
+        cdef double loss
+        cdef int e
+        self.predict_experts(row, n)
+        for e in range(self.n_experts):
+            net, loss = self.nets[e], self.loss_of(self.predictions + e * self.n_outputs)
+            net.recent_loss = LOSS_KEPT * net.recent_loss + loss
+            if net.replay > 0 and loss_jumps(net, loss):
+                self.past.keep_last(ROWS_AFTER_JUMP)    # the others are of another world
+
+    cdef double loss_of(self, const double *predicted) noexcept nogil:
+        """Half of Brier's score of probabilities (1950), or the error of numbers, bounded."""
+        cdef double loss = 0, error
+        cdef Py_ssize_t k
+        if self.labels is not None:
+            for k in range(self.n_known):
+                error = predicted[k] - (k == <Py_ssize_t> self.targets[0])
+                loss += 0.5 * error * error
+            return loss
+        for k in range(self.n_targets):
+            error = scaled_value(self.target_columns + k, self.targets[k], 1e9) - predicted[k]
+            error *= 2 * (self.quantile if error > 0 else self.quantile - 1)
+            loss += min(error, MOST_ERROR) / self.n_targets
+        return loss
+
+    cdef void update_columns(self, const Entry *row, Py_ssize_t n, double weight) noexcept nogil:
+        """Count the row in the columns that it has, and in those of the targets."""
         cdef Column *column
         cdef Py_ssize_t p, k
         for p in range(n):
@@ -330,6 +363,7 @@ cdef class OnlineLoop:
                     column.factor = 1 / column.mean if column.mean > 0 else 0
 
     cdef fbp_row scaled_row(self, const Entry *row, Py_ssize_t n) noexcept nogil:
+        """A row as the networks see it, until the next one."""
         cdef fbp_row x
         cdef Py_ssize_t p
         for p in range(n):
@@ -351,6 +385,12 @@ cdef class OnlineLoop:
                 put_target(net, k, scaled_value(self.target_columns + k, targets[k], 1e9))
         take_step(net, x, weight, least_error)
 
+    cdef Py_ssize_t draw(self, Py_ssize_t n) noexcept nogil:
+        """A random number below n."""
+        return <Py_ssize_t> (next_random(&self.random) % <uint64_t> n)
+
+    # -- the algorithm: predicting -----------------------------------------------------------
+
     cdef void predict_row(self, double *out) noexcept nogil:
         """The experts' predictions for the row that was read, mixed, into n_outputs numbers."""
         cdef Column *column
@@ -370,14 +410,6 @@ cdef class OnlineLoop:
                 column = self.target_columns + k
                 out[k] = out[k] / column.factor + column.center if column.factor else column.center
 
-    cdef double weight_of(self, int e) noexcept nogil:
-        """How much an expert counts: less the more it lost of late than the best one."""
-        cdef double least = self.nets[0].recent_loss
-        cdef int other
-        for other in range(1, self.n_experts):
-            least = min(least, self.nets[other].recent_loss)
-        return exp(least - self.nets[e].recent_loss)
-
     cdef void predict_experts(self, const Entry *row, Py_ssize_t n) noexcept nogil:
         """What each expert predicts for a row, in scaled units."""
         cdef fbp_row x = self.scaled_row(row, n)
@@ -385,36 +417,10 @@ cdef class OnlineLoop:
         for e in range(self.n_experts):
             outputs_of(self.nets[e], &x, self.n_known, self.predictions + e * self.n_outputs)
 
-    cdef void judge_experts(self, const Entry *row, Py_ssize_t n) noexcept nogil:
-        """Note how well each expert predicts a row that is not learned yet.
-
-        Where an expert that learns rows of the past becomes much worse, they are forgotten.
-        """
-        cdef ExpertNet *net
-        cdef double loss
-        cdef int e
-        self.predict_experts(row, n)
-        for e in range(self.n_experts):
-            net, loss = self.nets[e], self.loss_of(self.predictions + e * self.n_outputs)
-            net.recent_loss = FORGETTING * net.recent_loss + loss
-            if net.replay > 0 and loss_jumps(net, loss):
-                self.past.keep_last(ROWS_AFTER_JUMP)    # the others are of another world
-
-    cdef double loss_of(self, const double *predicted) noexcept nogil:
-        """Half of Brier's score of probabilities (1950), or the error of numbers, bounded."""
-        cdef double loss = 0, error
-        cdef Py_ssize_t k
-        if self.labels is not None:
-            for k in range(self.n_known):
-                error = predicted[k] - (k == <Py_ssize_t> self.targets[0])
-                loss += 0.5 * error * error
-            return loss
-        for k in range(self.n_targets):
-            error = scaled_value(self.target_columns + k, self.targets[k], 1e9) - predicted[k]
-            error *= 2 * (self.quantile if error > 0 else self.quantile - 1)
-            loss += min(error, MOST_ERROR) / self.n_targets
-        return loss
-
-    cdef Py_ssize_t draw(self, Py_ssize_t n) noexcept nogil:
-        """A random number below n."""
-        return <Py_ssize_t> (next_random(&self.random) % <uint64_t> n)
+    cdef double weight_of(self, int e) noexcept nogil:
+        """How much an expert counts: less the more it lost of late than the best one."""
+        cdef double least = self.nets[0].recent_loss
+        cdef int other
+        for other in range(1, self.n_experts):
+            least = min(least, self.nets[other].recent_loss)
+        return exp(least - self.nets[e].recent_loss)

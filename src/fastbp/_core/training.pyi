@@ -3,25 +3,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network.solver import Solver
 from ..network.threads import Workers
 from .batches import BatchWorkspace
 from .layers import Layers
 from .rows import Rows
+from .solver import CompiledSolver
 from .workspaces import Workspace
-
-class CompiledSolver:
-    def __init__(self, solver: Solver, dropout: tuple[float, ...] = ()) -> None: ...
-    def take_row(
-        self,
-        layers: Layers,
-        x: object,
-        y: object,
-        learning_rate: float,
-        moments: NDArray[Any] | None = None,
-        n_steps: int = 0,
-        max_loss: float = ...,
-    ) -> float | None: ...
 
 class EpochRun:
     n_steps: int

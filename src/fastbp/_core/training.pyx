@@ -1,117 +1,34 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: binding=False, embedsignature=False, freethreading_compatible=True
-"""Epochs on any path: what a step does, and a cursor that advances over rows and epochs."""
+"""Epochs on any path: a cursor that advances over rows and epochs."""
 cimport cython
 from cpython.mem cimport PyMem_Free
-from cpython.pyport cimport PY_SSIZE_T_MAX
-from libc.float cimport DBL_MAX
 from libc.stdint cimport int32_t, int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 import numpy as np
 
 cimport numpy as cnp
 
 from .kernels cimport (
-    FBP_PLAIN, fbp_data, fbp_mt19937, fbp_net, fbp_ops, fbp_row, fbp_rule, fbp_rules, fbp_scaling,
-    fbp_shuffle, fbp_solver, fbp_step
+    FBP_PLAIN, fbp_data, fbp_mt19937, fbp_net, fbp_ops, fbp_rules, fbp_scaling, fbp_shuffle,
+    fbp_solver, fbp_step
 )
-from .memory cimport place, scratch_for_target
+from .memory cimport place
 from .rows cimport (
     Rows, ScaledPiece, _Drawing, end_of_piece, scale_piece, state_of, weight_of_rows
 )
 from .backprop cimport (
-    backward, forward, load_above, step_of, train_blocks, train_rows, train_sparse, unload_above
+    load_above, step_of, train_blocks, train_rows, train_sparse, unload_above
 )
 from .layers cimport Layers
+from .solver cimport CompiledSolver, place_of_moments
 from .workspaces cimport BLOCKS, Workspace, SPARSE
 from .batches cimport (
     BatchWorkspace, ThreadTeam, predict_all, set_dropout, train_batches, unload_weights
 )
 
-from .isa import RULES, all_finite
-
 cnp.import_array()
-
-
-cdef enum:
-    LARGE_STEP = 1000       # a loss, or a rate, after which weights have to be looked at again
-
-
-@cython.final
-cdef class CompiledSolver:
-    """What a step does, as the kernels take it.
-
-    Parameters
-    ----------
-    solver : fastbp.network.Solver
-    dropout : tuple of one probability a hidden layer; empty if no units are dropped
-    """
-
-    def __init__(self, solver, tuple dropout=()):
-        cdef int rule = RULES[solver.rule.name]
-        memset(&self.at, 0, sizeof(self.at))
-        self.at.rule = <fbp_rule> rule
-        self.at.learning_rate, self.at.alpha = solver.learning_rate, solver.alpha
-        self.at.momentum, self.at.nesterov = solver.momentum, solver.nesterov
-        self.at.beta_1, self.at.beta_2 = solver.beta_1, solver.beta_2
-        self.at.epsilon, self.at.by_weight = solver.epsilon, solver.by_weight
-        self.batch_size = min(solver.batch_size, PY_SSIZE_T_MAX)
-        self.dropout, self.dropout_seed = dropout, solver.dropout_seed
-
-    def take_row(self, Layers layers not None, x, y, double learning_rate,
-                 cnp.ndarray moments=None, int64_t n_steps=0, double max_loss=DBL_MAX):
-        """One row's step, without dropout; returns the loss before it.
-
-        Or None where x or y need preparing. ``moments`` are those of the solver, and ``n_steps``
-        how many steps it has taken. No step is taken where the loss is above max_loss, or a new
-        weight is not finite: that returns the loss, NaN or infinity.
-        Holds the GIL: releasing it costs as much as a small network's step.
-        """
-        cdef fbp_net net
-        cdef fbp_row row
-        cdef const void *target
-        cdef char *V = NULL
-        cdef fbp_solver solver = self.at
-        cdef fbp_step step
-        cdef double loss
-        cdef Py_ssize_t n_out = layers.net.layers[layers.net.n_layers - 1].n_out
-        saved = saved_moments = None
-        row.n = layers.net.layers.n_in
-        row.columns = NULL
-        row.values = layers.one_row(x, row.n)
-        if row.values == NULL:
-            return None
-        if moments is not None:
-            V = <char *> cnp.PyArray_DATA(moments)
-            if fbp_rules[<int> solver.rule].n_moments > 1:
-                solver.state_stride = cnp.PyArray_DIM(moments, 1)
-        block = layers.begin(&net, NULL, V,
-                             fbp_rules[<int> solver.rule].rests and solver.alpha == 0)
-        try:
-            target = layers.one_target(y, n_out, scratch_for_target(&net))
-            if target == NULL:
-                return None
-            loss = forward(&net, &row, target)
-            if loss <= max_loss:                        # nor NaN, nor infinity
-                solver.learning_rate = learning_rate
-                step = step_of(&solver, 1, n_steps + 1)
-                if (moments is not None or not layers.is_moderate()
-                        or max(loss, learning_rate, solver.alpha) > layers.large
-                        or not layers.within(row.values, row.n, -layers.large, layers.large)):
-                    saved = layers.arena.copy()
-                    saved_moments = None if moments is None else moments.copy()
-                if max(loss, learning_rate, solver.alpha) > LARGE_STEP:
-                    layers.n_trusted = 0
-                backward(&net, &row, 1, &step)
-        finally:
-            PyMem_Free(block)
-        if saved is not None and not all_finite(layers.arena):
-            layers.arena[...] = saved
-            if moments is not None:
-                moments[...] = saved_moments
-            return np.inf
-        return loss
 
 
 cdef enum:
@@ -223,12 +140,8 @@ cdef class EpochRun:
         at.n_parameters = layers.memory.n_bytes // layers.net.ops.itemsize
         at.solver, at.solver.max_loss = solver.at, rows.max_loss
         at.batch_size = 1 if self.batch is None else max(1, min(solver.batch_size, at.n_rows))
-        if moments is not None:
-            at.moments = <const char *> cnp.PyArray_DATA(moments)
-            at.n_moments = cnp.PyArray_SIZE(moments)
-            if fbp_rules[<int> at.solver.rule].n_moments > 1:
-                at.solver.state_stride = cnp.PyArray_DIM(moments, 1)
-
+        at.moments = place_of_moments(moments, &at.solver)
+        at.n_moments = 0 if moments is None else cnp.PyArray_SIZE(moments)
         if rows.is_scaled:
             self.scale_pieces(rows)
 

@@ -1,6 +1,8 @@
 cimport cython
 from libc.stdint cimport uint64_t
 
+cimport numpy as cnp
+
 from .kernels cimport fbp_solver
 
 
@@ -10,3 +12,6 @@ cdef class CompiledSolver:
     cdef tuple dropout
     cdef uint64_t dropout_seed
     cdef Py_ssize_t batch_size
+
+
+cdef char *place_of_moments(cnp.ndarray moments, fbp_solver *solver) noexcept
