@@ -7,7 +7,7 @@ are views on it. The algorithm itself is in ``_core/backprop.pyx``.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,15 +29,15 @@ from .data import as_order, as_rows, as_summable_weights, as_targets, largest_ta
 from .divergence import warn_of_divergence
 from .exportable import Exportable
 from .jacobian import sensitivities
-from .plan import EpochWorkload, Plan, Workload
+from .passes import gradients_of, loss_of, outputs_of
+from .plan import EpochWorkload, Plan
 from .read_only import read_only
 from .rules import documented
-from .runner import EpochRunner, Epochs, timed
+from .runner import EpochRunner, Epochs
 from .solver import Solver, solver_of_options
 from .state import State
 from .tables import LOSSES as CATALOGUE
 from .tables import parameter_of
-from .threads import thread_count
 
 
 class Network(Exportable):
@@ -233,20 +233,7 @@ class Network(Exportable):
 
     def _forward_rows(self, rows: _core.Rows, n: int, n_threads: int = 1) -> NDArray[Any]:
         """Return the activations of the output layer for the first n rows."""
-        out = np.empty((n, self.layer_sizes[-1]), dtype=self.dtype)
-        if n < 2 * self._layers.block_rows:  # too few to pay for panels
-            self._layers.forward(rows.plain(0, n), 0, n, out)
-            return out
-        work = Workload(self._layers, self._arena, rows)
-        batch_threads = thread_count(n_threads, 2.0 * work.used_parameters * n)
-        batch = _core.BatchWorkspace(self._layers, rows.sparse, -1, n, batch_threads)
-        tuner = self._runner.tuner(-1, batch_threads)
-        for start, stop in work.pieces(n):
-            with timed(tuner, stop - start) as others:
-                for first, end in rows.blocks(start, stop):
-                    part = rows.plain(first, end)
-                    _core.forward_all(self._layers, batch, others, part, 0, part.n, out[first:end])
-        return out
+        return outputs_of(self._layers, self._arena, self._runner, rows, n, n_threads)
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the (weighted) mean over rows of each row's loss, a sum over its outputs.
@@ -266,13 +253,7 @@ class Network(Exportable):
 
     def _loss_of(self, rows: _core.Rows) -> float:
         """Return the (weighted) mean loss of rows that were checked before."""
-        total = 0.0
-        for start, stop in self._pieces(rows):
-            piece = 0.0
-            for first, end in rows.blocks(start, stop):
-                piece = self._layers.loss_sum(rows.plain(first, end), 0, end - first, piece)
-            total += piece
-        return total / rows.weight()
+        return loss_of(self._layers, self._arena, rows)
 
     def gradients(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -288,13 +269,8 @@ class Network(Exportable):
         grad_biases : list of ndarray of shape (n_out,)
         """
         rows = self._rows(X, y, sample_weight, needs_y=True)
-        total, piece, loss_sum = self._arena.zeros_like(), self._arena.zeros_like(), 0.0
-        for start, stop in self._pieces(rows):
-            loss_sum += self._layers.sum_gradients(rows, start, stop, piece.values)
-            total.values += piece.values
-        weight = rows.weight()
-        total.values /= weight
-        return loss_sum / weight, list(total.weights), list(total.biases)
+        loss, gradients = gradients_of(self._layers, self._arena, rows)
+        return loss, list(gradients.weights), list(gradients.biases)
 
     def sensitivity(
         self, X: ArrayLike, *, summary: str | None = None, relative: bool = False
@@ -632,10 +608,6 @@ class Network(Exportable):
         """Return `_targets` as a dense array, with indicators of each row's class."""
         targets = self._targets(y, n_rows)
         return targets[0][targets[1]] if isinstance(targets, tuple) else targets
-
-    def _pieces(self, rows: _core.Rows) -> Iterator[tuple[int, int]]:
-        """Cut the rows into pieces of work, between which Ctrl-C is honoured."""
-        return Workload(self._layers, self._arena, rows).pieces(rows.n)
 
 
 PLAIN = Solver(learning_rate=1.0)
