@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import narwhals.stable.v2 as narwhals
-import numpy as np
 from numpy.typing import NDArray
 from river import base
 
@@ -38,8 +37,7 @@ class _OfRiver(base.Base):
 
     def learn_many(self, X: Any, y: Any, w: Any = None) -> None:
         """Learn the rows of a table, one after another: what a loop of `learn_one` does."""
-        weights = np.full(len(X), w) if isinstance(w, (int, float)) else w
-        super().learn_many(X, y, weights)  # type: ignore[misc]
+        super().learn_many(X, y, w)  # type: ignore[misc]
 
     def predict_many(self, X: Any) -> Any:
         """Return predictions as a series of the table's library."""
@@ -154,6 +152,8 @@ class MLPRegressor(_OfRiver, OnlineRegressor, base.MiniBatchRegressor):  # type:
 
 def _series(X: Any, values: NDArray[Any]) -> Any:
     """Return values as a series of the library that a table is of, with its index."""
+    if values.ndim == 2:  # several targets
+        return _frame(X, values, range(values.shape[1]))
     frame = narwhals.from_native(X, eager_only=True)
     if frame.implementation.is_pandas_like():
         return type(X.iloc[:, 0])(values, index=X.index)

@@ -208,7 +208,7 @@ def test_index_of_pandas_is_no_feature(tmp_path):
 def test_files_that_are_no_parquet_files(tmp_path):
     with pytest.raises(ValueError, match=r"Read others in chunks, as in pandas.read_csv"):
         OnlineRegressor().fit_stream("rows.csv", target="y")
-    with pytest.raises(FileNotFoundError, match="there is no file or folder"):
+    with pytest.raises(FileNotFoundError, match="there is no Parquet file"):
         OnlineRegressor().fit_stream(str(tmp_path / "*.parquet"), target="y")
 
 
@@ -284,3 +284,14 @@ def test_running_r2_is_that_of_all_rows():
     for part in np.array_split(np.arange(90), 4):
         running.add(y[part], predicted[part], weights[part])
     assert running.value() == pytest.approx(r2_score(y, predicted, sample_weight=weights))
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_targets_in_a_column_and_rows_of_no_weight():
+    expected = BackpropRegressor(random_state=0).fit_stream(blocks()).stream_history_["score"]
+    column = BackpropRegressor(random_state=0).fit_stream(blocks(Y[:, np.newaxis]))
+    assert column.stream_history_["score"] == pytest.approx(expected)
+    parts = [(x, y, np.zeros(len(x)) if k == 3 else None) for k, (x, y) in enumerate(blocks())]
+    running = RunningR2()
+    running.add(parts[3][1], parts[3][1], parts[3][2])
+    assert np.isnan(running.value())

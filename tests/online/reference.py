@@ -55,6 +55,11 @@ class Moments:
         if self.spread**2 > 64**2 * squares / weights.sum() > 0:
             self.weight, self.mean, self.squares = weights.sum(), mean, squares
 
+    def scaled_input(self, value):
+        if not self.spread > 1e-14 * abs(self.mean):
+            return float(value != 0)
+        return self.scaled(value)
+
     def scaled(self, value):
         spread = self.spread
         return (value - self.mean) / spread if spread > 1e-14 * abs(self.mean) else 0.0
@@ -123,7 +128,9 @@ class Model:
                       for net, *_ in experts]  # fmt: skip
 
     def scaled(self, x):
-        values = [moments.scaled(value) for moments, value in zip(self.inputs, x, strict=True)]
+        values = [
+            moments.scaled_input(value) for moments, value in zip(self.inputs, x, strict=True)
+        ]
         return np.clip(values, -4, 4)
 
     def outputs(self, number, x):

@@ -42,8 +42,8 @@ def begin(kind, settings, n_inputs, classes):
     row = dict.fromkeys(range(n_inputs), 0.0)
     for label in classes or [0.0]:
         model._prepare(row, label)
-    with model._detached():
-        return model, reference_of(model, n_inputs, len(classes) or None)
+    n_classes = len(classes) or None
+    return model, model._change(lambda: reference_of(model, n_inputs, n_classes))
 
 
 @pytest.mark.parametrize("name", SETTINGS)

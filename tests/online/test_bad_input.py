@@ -259,6 +259,7 @@ def test_tables_and_targets_of_other_lengths():
         ({"max_features": 0}, "max_features"),
         ({"max_classes": 0}, "max_classes"),
         ({"hashed_features": 0}, "hashed_features"),
+        ({"hashed_features": 1}, "hashed_features must be at least 2"),
         ({"hashed_features": 8, "max_features": 8}, "max_features must be None"),
         ({"missing": "zero"}, "missing must be one of error, mean"),
         ({"random_state": -1}, "random_state"),

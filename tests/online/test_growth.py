@@ -110,11 +110,14 @@ def test_growth_keeps_all_numbers():
     sizes = model._sizes_in_use()
     x = {"x1": 2.0, "color": "red"}
     before = model.predict_proba_one(x)
-    with model._detached():
+
+    def grow():
         arrays = [array.copy() for array in numbers()]
         model._experts.grow(200, 50)
         assert all(map(np.array_equal, arrays, numbers()))
         assert model._experts.inputs.shape[0] == 200
+
+    model._change(grow)
     assert model.predict_proba_one(x) == pytest.approx(before, rel=1e-12)
 
 
@@ -249,3 +252,86 @@ def test_detected_drift_empties_the_buffer():
     assert regression.drift_detector.errors == [2.0, 4.0]
     with pytest.raises(TypeError, match="drift_detector must have update"):
         OnlineClassifier(drift_detector=3).learn_one([1.0], "x")
+
+
+def test_wide_rows_of_the_past_have_room_in_a_copy():
+    wide = {f"x{i}": float(i) for i in range(40)}
+    model = OnlineClassifier(random_state=0)
+    for i in range(100):
+        model.learn_one({**wide, "x0": float(i % 3)}, i % 2)
+    other = pickle.loads(pickle.dumps(model))
+    for i in range(50):
+        for one in (model, other):
+            one.learn_one({"x0": float(i % 3)}, i % 2)
+    assert model.predict_proba_one(wide) == other.predict_proba_one(wide)
+
+
+@pytest.mark.parametrize("options", [{}, {"hashed_features": 64}])
+@pytest.mark.parametrize("value", [1, True, "yes", 7.5])
+def test_what_occurs_is_told_from_what_does_not(options, value):
+    """Words as numbers that never change, as river's streams have them, or as texts."""
+    words = ["spam", "ham", "eggs", "toast"]
+    rng = np.random.default_rng(0)
+    model = OnlineClassifier(random_state=0, **options)
+    for _ in range(300):
+        chosen = rng.choice(words, 2, replace=False).tolist()
+        model.learn_one(dict.fromkeys(chosen, value), "spam" in chosen)
+    assert model.predict_one({"spam": value, "eggs": value}) is True
+    assert model.predict_one({"ham": value, "eggs": value}) is False
+
+
+def test_a_name_that_takes_a_freed_column_begins_anew():
+    model = OnlineRegressor(random_state=0, max_features=16)
+    for i in range(60):
+        model.learn_one({f"word {i}": 1e6 + i, f"text {i % 40}": f"t{i}"}, i % 3)
+    fresh = OnlineRegressor(random_state=0)
+    fresh.learn_one({"word 59": 1e6 + 59, "text 19": "t59"}, 2.0)
+    column = model._names.numbers["word 59"]
+    own = model._experts.inputs[column], fresh._experts.inputs[fresh._names.numbers["word 59"]]
+    assert own[0][:3].tolist() == own[1][:3].tolist()  # weight, mean, squares
+    text = model._names.texts["text 19"]["t59"]
+    assert model._experts.inputs[text, 5] == 59  # the row where it was last seen
+
+
+def test_a_sample_is_one_of_all_rows():
+    counts = np.zeros(400)
+    for seed in range(60):
+        model = OnlineRegressor(random_state=seed, replay=0, buffer="both", buffer_size=40)
+        for i in range(400):
+            model.learn_one([float(i)], 0.0)
+        kept = model._past.to_dict()["values"].astype(int)
+        assert kept[20:].min() == 380  # the last ones stand behind the sample
+        counts[kept[:20]] += 1
+    thirds = counts[:360].reshape(3, 120).sum(axis=1)
+    assert thirds.min() > 0.8 * thirds.mean()
+    assert counts[:20].sum() > 20
+
+
+def test_losses_by_their_names():
+    rng = np.random.default_rng(0)
+    low = OnlineRegressor(random_state=0, loss="quantile", quantile=0.1)
+    high = OnlineRegressor(random_state=0, loss="quantile", quantile=0.9)
+    counts = OnlineRegressor(random_state=0, loss="poisson")
+    for _ in range(4000):
+        x = {"a": float(rng.normal())}
+        y = float(rng.normal(1000 + 10 * x["a"], 5))
+        low.learn_one(x, y)
+        high.learn_one(x, y)
+        counts.learn_one(x, float(rng.poisson(np.exp(3 + 0.5 * x["a"]))))
+    for a in (-1.0, 0.0, 1.0):
+        assert low.predict_one({"a": a}) == pytest.approx(1000 + 10 * a - 6.4, abs=3)
+        assert high.predict_one({"a": a}) == pytest.approx(1000 + 10 * a + 6.4, abs=3)
+        assert counts.predict_one({"a": a}) == pytest.approx(np.exp(3 + 0.5 * a), rel=0.2)
+
+
+def test_new_texts_do_not_have_a_table_looked_at_again(monkeypatch):
+    from fastbp.online.tables import StreamTable
+
+    calls, set_columns = [], StreamTable.set_columns
+    monkeypatch.setattr(
+        StreamTable, "set_columns", lambda *args: calls.append(1) or set_columns(*args)
+    )
+    model = OnlineClassifier(random_state=0, hidden_layer_sizes=(4,))
+    model.learn_many({"a": [f"text {i}" for i in range(500)]}, [i % 9 for i in range(500)])
+    assert model.n_features_ == 500
+    assert len(calls) == 1

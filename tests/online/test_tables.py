@@ -145,3 +145,21 @@ def test_nothing_learned():
     assert not classifier.is_started
     classifier.learn_one({"a": 1}, "x", 0.0)
     assert not classifier.is_started
+
+
+def test_columns_of_targets_are_found_by_their_names():
+    model = OnlineRegressor(random_state=0)
+    for _ in range(5):
+        model.learn_one({"a": 1.0}, {"v": 100.0, "u": -100.0})
+    model.learn_many({"a": [1.0] * 50}, pd.DataFrame({"u": [-100.0] * 50, "v": [100.0] * 50}))
+    assert model.predict_one({"a": 1.0}) == pytest.approx({"v": 100, "u": -100}, abs=1)
+
+
+@pytest.mark.parametrize("y", [[3.0], {"u": 3.0}, 3.0])
+def test_one_target_in_any_form(y):
+    model = OnlineRegressor(random_state=0)
+    for _ in range(60):
+        model.learn_one({1.5: 2.0}, y)  # and a name that is a float
+    found = model.predict_one({1.5: 2.0})
+    values = found.values() if isinstance(found, dict) else np.atleast_1d(found)
+    assert list(values) == pytest.approx([3.0], abs=0.1)

@@ -28,6 +28,7 @@ cdef struct Entry:
 cdef uint64_t next_random(uint64_t *state) noexcept nogil
 cdef void update_column(Column *column, double value, double weight, double memory) noexcept nogil
 cdef void update_target(Column *column, double value, double weight, double memory) noexcept nogil
+cdef double scaled_target(const Column *column, double value) noexcept nogil
 cdef double scaled_value(const Column *column, double value, double limit) noexcept nogil
 cdef Column *columns_of(cnp.ndarray array) except NULL
 

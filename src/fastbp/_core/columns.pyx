@@ -18,6 +18,7 @@ cdef double ALIKE = 1e-14       # of a mean: a spread that is smaller is that of
 cdef double LARGEST = 1e150     # larger values count as this, so that squares are numbers
 cdef double TINY = 1e-150       # a spread below this has no square
 cdef double FAR = 10            # spreads from the mean: values beyond it count as this far away,
+cdef double FARTHEST = 1e9      # spreads that a target is away at most
 cdef double FEW = 20            # once there were so many
 cdef double BLOCK = 32          # values that are looked at on their own,
 cdef double SQUEEZED = 64       # and how many times their spread that of all may be
@@ -74,10 +75,17 @@ cdef void update_target(Column *column, double value, double weight,
     column.block_weight = column.block_mean = column.block_squares = 0
 
 
+cdef double scaled_target(const Column *column, double value) noexcept nogil:
+    """The target in units of its column."""
+    return min(max((value - column.center) * column.factor, -FARTHEST), FARTHEST)
+
+
 cdef double scaled_value(const Column *column, double value, double limit) noexcept nogil:
     """The value in units of its column, between -limit and limit."""
     if not column.is_number:
         return value
+    if column.factor == 0:          # all values so far are alike: it occurs, or not
+        return value != 0
     return min(max((value - column.center) * column.factor, -limit), limit)
 
 
@@ -85,6 +93,9 @@ cdef Column *columns_of(cnp.ndarray array) except NULL:
     """The rows of an array of shape (n, NUMBERS_A_COLUMN)."""
     assert cnp.PyArray_DIM(array, 1) == NUMBERS_A_COLUMN and array.itemsize == sizeof(double)
     return <Column *> cnp.PyArray_DATA(array)
+
+
+cdef frozenset PLAIN_NAMES = frozenset((str, int, float))
 
 
 cdef uint64_t next_random(uint64_t *state) noexcept nogil:
@@ -173,6 +184,22 @@ cdef class RowReader:
             for name, item in (<dict> x).items():
                 if not self.read_value(name, item, must_know):
                     return False
+        elif (type(x) is list or type(x) is tuple) and self.numbered is not None:
+            n = len(x)
+            if n > self.numbered.shape[0]:
+                return False
+            for i in range(n):
+                item = x[i]
+                column = (<const int32_t *> cnp.PyArray_DATA(self.numbered))[i]
+                if type(item) is not float and type(item) is not int or column < 0:
+                    return False
+                try:
+                    value = item
+                except OverflowError:
+                    return False
+                if not isfinite(value):
+                    return False
+                self.add(column, value)
         elif cnp.PyArray_CheckExact(x) and self.numbered is not None:
             array = <cnp.ndarray> x
             n, kind = cnp.PyArray_SIZE(array), cnp.PyArray_TYPE(array)
@@ -194,7 +221,7 @@ cdef class RowReader:
     cdef int read_value(self, object name, object value, bint must_know) except -1:
         """Add one entry; 0 leaves it to Python."""
         cdef double number
-        if type(name) is not str and type(name) is not int:   # which might run code of its own
+        if type(name) not in PLAIN_NAMES:       # which might run code of their own
             return False
         if isinstance(value, (float, int)):
             column = self.names.get(name)

@@ -16,10 +16,12 @@ cdef struct KeptRow:
 cdef class KeptRows:
     cdef KeptRow *rows
     cdef Py_ssize_t n, n_targets
-    cdef Py_ssize_t n_last, n_sampled           # room for each
+    cdef Py_ssize_t n_last, n_sampled           # room for each; the sample stands first
+    cdef int64_t n_seen                         # rows since all were forgotten
+    cdef Py_ssize_t widest                      # entries of the longest row so far
     cdef Py_ssize_t oldest                      # slot of the last ones that comes next, once full
     cdef void keep_last(self, Py_ssize_t n) noexcept nogil
     cdef void keep(self, const Entry *row, Py_ssize_t n, const double *targets, double weight,
-                   int64_t n_before, uint64_t *random) noexcept nogil
+                   uint64_t *random) noexcept nogil
     cdef void put(self, Py_ssize_t slot, const Entry *row, Py_ssize_t n, const double *targets,
                   double weight) noexcept nogil

@@ -43,19 +43,20 @@ cdef class KeptRows:
         free(self.rows)
 
     cdef void keep(self, const Entry *row, Py_ssize_t n, const double *targets, double weight,
-                   int64_t n_before, uint64_t *random) noexcept nogil:
-        """Keep a row, before which there were so many."""
-        cdef Py_ssize_t slot
-        if self.n < self.n_last + self.n_sampled:       # the first rows are a sample of themselves
-            self.put(self.n, row, n, targets, weight)
-            return
-        if self.n_last > 0:
-            self.put(self.oldest, row, n, targets, weight)
-            self.oldest = (self.oldest + 1) % self.n_last
-        if self.n_sampled > 0:
-            slot = <Py_ssize_t> (next_random(random) % <uint64_t> (n_before + 1))
+                   uint64_t *random) noexcept nogil:
+        """Keep a row; the first ones are a sample of themselves."""
+        cdef int64_t slot = self.n_seen
+        cdef int64_t room = self.n_last + self.n_sampled
+        self.n_seen += 1
+        if self.n_sampled > 0 and slot >= self.n_sampled:
+            slot = <int64_t> (next_random(random) % <uint64_t> self.n_seen)
             if slot < self.n_sampled:
-                self.put(self.n_last + slot, row, n, targets, weight)
+                self.put(slot, row, n, targets, weight)
+        if self.n < room:
+            self.put(self.n, row, n, targets, weight)
+        elif self.n_last > 0:
+            self.put(self.n_sampled + self.oldest, row, n, targets, weight)
+            self.oldest = (self.oldest + 1) % self.n_last
 
     cdef void keep_last(self, Py_ssize_t n) noexcept nogil:
         """Forget all but the last n rows, if it is the last ones that are kept."""
@@ -88,11 +89,11 @@ cdef class KeptRows:
         kept.targets = <double *> (kept.entries + n)
         memcpy(kept.targets, targets, self.n_targets * sizeof(double))
         kept.n, kept.weight = n, weight
-        self.n = max(self.n, slot + 1)
+        self.n, self.widest = max(self.n, slot + 1), max(self.widest, n)
 
     def clear(self):
         """Forget all rows."""
-        self.n = self.oldest = 0
+        self.n = self.oldest = self.n_seen = 0
 
     def forget_columns(self, cnp.ndarray forgotten not None):
         """Take columns out of all rows: where the array of uint8 is not 0."""
@@ -126,18 +127,21 @@ cdef class KeptRows:
             n += row.n
             starts[slot + 1], weights[slot] = n, row.weight
         return {"columns": columns, "values": values, "starts": starts, "weights": weights,
-                "targets": targets, "oldest": self.oldest}
+                "targets": targets, "oldest": self.oldest, "n_seen": self.n_seen}
 
     def load(self, dict saved not None):
         """Take the rows that `to_dict` returned."""
-        cdef cnp.ndarray targets = np.ascontiguousarray(saved["targets"])
+        cdef cnp.ndarray targets = np.ascontiguousarray(saved["targets"], np.float64)
         cdef Py_ssize_t slot, p
         cdef RowReader row = RowReader({}, {}, False)
         starts = saved["starts"].tolist()
-        if len(starts) - 1 > self.n_last + self.n_sampled or len(targets) != len(starts) - 1:
+        if len(starts) - 1 > self.n_last + self.n_sampled:
             raise ValueError("there are more rows of the past than the buffer has room for")
+        if targets.ndim != 2 or targets.shape[0] != len(starts) - 1 or (
+                targets.shape[1] != self.n_targets):
+            raise ValueError("the targets of the rows of the past have another shape")
         columns, values = saved["columns"].tolist(), saved["values"].tolist()
-        self.oldest = saved["oldest"] % max(1, self.n_last)
+        self.oldest, self.n_seen = saved["oldest"] % max(1, self.n_last), saved["n_seen"]
         for slot in range(len(starts) - 1):
             row.n = 0
             for p in range(starts[slot], starts[slot + 1]):

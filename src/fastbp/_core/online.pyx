@@ -20,7 +20,8 @@ cimport numpy as cnp
 from .kernels cimport fbp_row
 from .memory cimport place, set_real
 from .columns cimport (
-    Column, Entry, RowReader, Table, columns_of, next_random, scaled_value, update_column,
+    Column, Entry, RowReader, Table, columns_of, next_random, scaled_target, scaled_value,
+    update_column,
     update_target
 )
 from .experts cimport (
@@ -53,7 +54,7 @@ cdef class OnlineLoop:
     options : dict
         ``memory``: rows that moments remember; ``limit`` of scaled inputs; ``min_target``;
         ``scales_by_mean``: whether targets are; ``quantile``: what is predicted;
-        ``is_hashed``: whether all names have a column; ``kind``: type that several targets are in.
+        ``is_hashed``: whether all names have a column; ``kind``: float for one target, or the type that several are in.
     seed : int
         Of which rows are replayed.
     """
@@ -64,7 +65,7 @@ cdef class OnlineLoop:
     cdef RowReader reader
     cdef KeptRows past
     cdef dict labels
-    cdef type kind                      # of labels; of several targets: list or tuple
+    cdef type kind                      # of labels; of targets: float, or what several are in
     cdef Py_ssize_t n_targets, n_known  # n_known: labels so far
     # the columns, while attached
     cdef bint attached
@@ -92,6 +93,8 @@ cdef class OnlineLoop:
         cdef int e
         self.experts, self.reader, self.past = experts, reader, past
         self.n_experts = len(experts)
+        if not 1 <= self.n_experts <= MOST_EXPERTS:
+            raise ValueError(f"there may be 1 to {MOST_EXPERTS} networks; got {self.n_experts}")
         for e in range(self.n_experts):
             self.nets[e] = &(<Expert> experts[e]).at
         self.labels, self.n_targets, self.kind = labels, n_targets, options["kind"]
@@ -202,7 +205,7 @@ cdef class OnlineLoop:
                 return False
             self.targets[0] = number
             return 0 <= self.targets[0] < self.n_outputs
-        if self.n_targets == 1:
+        if self.kind is float:
             return self.take_number(0, y)
         if type(y) is not self.kind or len(y) != self.n_targets:
             return False
@@ -228,6 +231,7 @@ cdef class OnlineLoop:
     cdef reserve(self, Py_ssize_t n):
         """Memory for a row of n entries, read and scaled."""
         cdef void **places[2]
+        n = max(n, self.past.widest)            # which may be replayed
         self.reader.reserve(n)
         self.n_known = min(self.n_classes(), self.n_outputs)
         if n <= self.room:
@@ -312,7 +316,7 @@ cdef class OnlineLoop:
             if net.share < 1:
                 x = self.scaled_row(row, n)
                 move_average(net, &x, max(1.0 / (self.n_rows + 1), net.share))
-        self.past.keep(row, n, self.targets, weight, self.n_rows, &self.random)
+        self.past.keep(row, n, self.targets, weight, &self.random)
         self.n_rows += 1
 
     cdef void judge_experts(self, const Entry *row, Py_ssize_t n) noexcept nogil:
@@ -340,7 +344,7 @@ cdef class OnlineLoop:
                 loss += 0.5 * error * error
             return loss
         for k in range(self.n_targets):
-            error = scaled_value(self.target_columns + k, self.targets[k], 1e9) - predicted[k]
+            error = scaled_target(self.target_columns + k, self.targets[k]) - predicted[k]
             error *= 2 * (self.quantile if error > 0 else self.quantile - 1)
             loss += min(error, MOST_ERROR) / self.n_targets
         return loss
@@ -382,7 +386,7 @@ cdef class OnlineLoop:
             put_label(net, <int64_t> targets[0], self.n_known)
         else:
             for k in range(self.n_targets):
-                put_target(net, k, scaled_value(self.target_columns + k, targets[k], 1e9))
+                put_target(net, k, scaled_target(self.target_columns + k, targets[k]))
         take_step(net, x, weight, least_error)
 
     cdef Py_ssize_t draw(self, Py_ssize_t n) noexcept nogil:
@@ -396,15 +400,17 @@ cdef class OnlineLoop:
         cdef Column *column
         cdef Py_ssize_t k
         cdef double total = 0
+        cdef double weights[MOST_EXPERTS]
         cdef int e
         self.predict_experts(self.reader.row, self.reader.n)
         for k in range(self.n_outputs):
             out[k] = 0
         for e in range(self.n_experts):
-            total += self.weight_of(e)
+            weights[e] = self.weight_of(e)
+            total += weights[e]
         for e in range(self.n_experts):
             for k in range(self.n_outputs):
-                out[k] += self.weight_of(e) / total * self.predictions[e * self.n_outputs + k]
+                out[k] += weights[e] / total * self.predictions[e * self.n_outputs + k]
         if self.labels is None:
             for k in range(self.n_targets):
                 column = self.target_columns + k

@@ -75,7 +75,8 @@ class Streaming:
             For parameters or blocks that cannot be used. What was learned from blocks before is
             kept, if there were any; otherwise the model is as it was.
         KeyboardInterrupt
-            What was learned until then is kept. Call it with ``warm_start=True`` to go on.
+            What was learned until then is kept. Call it with ``warm_start=True`` to go on; of an
+            iterator the block that was being read ahead is lost.
         """
         source = Blocks(blocks, target)
         check_whole("n_epochs", n_epochs)
@@ -227,8 +228,9 @@ class RunningAccuracy:
 
     def add(self, y: Any, predicted: NDArray[Any], weights: Any = None) -> None:
         """Count some rows more."""
-        is_right = np.asarray(y) == predicted
-        is_right = is_right.reshape(len(is_right), -1).all(axis=1)
+        n = len(predicted)
+        is_right = np.asarray(y).reshape(n, -1) == np.asarray(predicted).reshape(n, -1)
+        is_right = is_right.all(axis=1)
         weights = np.ones(len(is_right)) if weights is None else np.asarray(weights)
         self.right += float(weights @ is_right)
         self.total += float(weights.sum())
@@ -251,8 +253,10 @@ class RunningR2:
         """Count some rows more (Chan, Golub and LeVeque, 1979)."""
         target = np.asarray(y, np.float64).reshape(len(predicted), -1)
         weights = np.ones(len(target)) if weights is None else np.asarray(weights, np.float64)
-        self.errors = self.errors + weights @ np.square(predicted.reshape(target.shape) - target)
         weight = float(weights.sum())
+        if not weight:
+            return
+        self.errors = self.errors + weights @ np.square(predicted.reshape(target.shape) - target)
         mean = weights @ target / weight
         total, shift = self.weight + weight, mean - self.mean
         squares = weights @ np.square(target - mean)

@@ -93,7 +93,7 @@ class _Coming:
 
 def _parts_of(source: Any) -> Iterable[Any]:
     if _is_path(source):
-        source = _parquet(os.fspath(source))
+        return _parquet(os.fspath(source))
     if hasattr(source, "to_batches"):
         batches: Iterable[Any] = source.to_batches()
         return batches
@@ -108,21 +108,25 @@ def _is_path(source: Any) -> bool:
     return isinstance(source, str) or hasattr(source, "__fspath__")
 
 
-def _parquet(path: str) -> Any:
-    """Return a Parquet file, a folder of them, or those that a pattern matches, as a dataset."""
+def _parquet(path: str) -> Iterator[Any]:
+    """Yield the batches of a Parquet file, of a folder of them, or those that a pattern matches."""
     if path.lower().endswith((".csv", ".tsv", ".txt", ".gz")):
         raise ValueError(
             f"{path!r} is no Parquet file. Read others in chunks, as in "
             f"pandas.read_csv({path!r}, chunksize=10_000)"
         )
-    found: Any = path
-    if not os.path.exists(path):
+    found = [path]
+    if os.path.isdir(path):
+        found = sorted(glob.glob(os.path.join(path, "**", "*.parquet"), recursive=True))
+    elif not os.path.exists(path):
         found = sorted(glob.glob(path))
-        if not found:
-            raise FileNotFoundError(f"there is no file or folder {path!r}")
-    import pyarrow.dataset
+    if not found:
+        raise FileNotFoundError(f"there is no Parquet file {path!r}")
+    from pyarrow.parquet import ParquetFile
 
-    return pyarrow.dataset.dataset(found, format="parquet")
+    for name in found:
+        with ParquetFile(name) as file:
+            yield from file.iter_batches()
 
 
 def as_block(part: Any, target: Any = None) -> Block:

@@ -89,7 +89,7 @@ class OnlineClassifier(OnlineModel):
         -------
         label, or None before any was learned
         """
-        if self._loop is None:
+        if self._loop is None or not self._labels.order:
             return None
         best = self._loop.predict_best(x)
         if best < 0:
@@ -139,7 +139,7 @@ class OnlineClassifier(OnlineModel):
         -------
         ndarray of shape (n,), of None before anything was learned
         """
-        if self._loop is None:
+        if self._loop is None or not self._labels.order:
             return np.full(len(stream_table(X, skips_gaps=True)), None)
         best = self._outputs_of_table(X)[:, : len(self._labels)].argmax(axis=1)
         labels: NDArray[Any] = np.array(self.classes_)[best]
@@ -188,11 +188,14 @@ class OnlineClassifier(OnlineModel):
         if target in self._labels.numbers:
             return
         number = len(self._labels)
-        with self._detached():
+
+        def add() -> None:
             if number == len(self._experts.outputs):
                 self._experts.grow(len(self._experts.inputs), number + 1)
             self._experts.begin_output(number)
             self._labels.add(target)
+
+        self._change(add)
 
 
 class LabelsOfRows:
@@ -200,6 +203,7 @@ class LabelsOfRows:
 
     def __init__(self, codes: NDArray[np.intp], labels: list[Label]) -> None:
         self.codes, self.labels = codes, labels
+        self.of_rows: NDArray[np.float64] = np.empty(0)
 
     def __getitem__(self, row: int) -> Label:
         label: Label = self.labels[self.codes[row]]
@@ -209,4 +213,11 @@ class LabelsOfRows:
         """Return the number of each row's output, -1 where there is none yet."""
         assert labels is not None
         numbers = np.array([labels.numbers.get(label, -1) for label in self.labels], np.float64)
-        return numbers[self.codes]
+        self.of_rows = numbers[self.codes]
+        return self.of_rows
+
+    def note_row(self, row: int, labels: Labels | None) -> None:
+        """Note the number of a row's label, since it was given one."""
+        assert labels is not None
+        if self.of_rows[row] < 0:
+            self.of_rows[self.codes == self.codes[row]] = labels.numbers[self[row]]

@@ -42,7 +42,7 @@ max_features : int, default=None
     are forgotten. None: no bound.
 hashed_features : int, default=None
     Give every name one of so many inputs, by its hash, which others may share: memory is fixed, and
-    ``feature_names_`` is empty.
+    ``feature_names_`` is empty. Half are for numbers, half for texts, so at least 2.
 missing : {"error", "mean"}, default="error"
     Whether None and NaN are refused, or count as left out.
 drift_detector : object with ``update(error)`` and ``drift_detected``, default=None

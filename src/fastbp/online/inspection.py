@@ -47,8 +47,8 @@ class Inspection(OnlineState):
 
     def _network_in_use(self, number: int, sizes: tuple[int, int]) -> Network:
         """Return a copy of one of the networks, of the first inputs and outputs."""
-        with self._lock, self._detached():
-            return self._experts.all[number].in_use(*sizes)
+        network: Network = self._change(lambda: self._experts.all[number].in_use(*sizes))
+        return network
 
     def _network_before(self, x: Any, y: Any, number: int, sizes: tuple[int, int]) -> Network:
         """Return one of the networks as it is before it learns a row, whose names it has."""
@@ -88,4 +88,6 @@ class Inspection(OnlineState):
             if not isinstance(value, str):
                 center, factor = self._experts.inputs[column, [CENTER, FACTOR]]
                 scaled[column] = np.clip((value - center) * factor, -LIMIT, LIMIT)
+                if factor == 0:
+                    scaled[column] = value != 0
         return scaled

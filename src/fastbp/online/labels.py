@@ -62,7 +62,7 @@ class Labels:
                 f"{next(iter(self.numbers))!r}; got {printable(repr(value))} of type "
                 f"{kind.__name__}"
             )
-        label: Label = kind(value)
+        label: Label = str.__str__(value) if isinstance(value, str) else kind(value)
         return label
 
     def check(self, n_outputs: int) -> None:

@@ -32,7 +32,7 @@ class OnlineModel(Inspection):
             Names are text or numbers; those of a sequence are 0, 1, 2 ...
         y : label, or number; for several targets a mapping or sequence of numbers
         sample_weight : float, >= 0, default=1.0
-            Factor on the gradient.
+            Factor on the gradient, and weight in means and deviations.
 
         Returns
         -------
@@ -102,6 +102,7 @@ class OnlineModel(Inspection):
         """Learn the rows of a table; return how many it has."""
         table = stream_table(X, skips_gaps=self.missing == "mean")
         targets = self._targets(y, len(table))
+        self._check_width(table.widest() if len(table) else 0)
         weights = as_weights(sample_weight, len(table), may_be_zero=True)
         if weights is not None:
             _check_weight(float(weights.max(initial=0)))
@@ -110,11 +111,11 @@ class OnlineModel(Inspection):
                 weight = 1.0 if weights is None else float(weights[r])
                 self.learn_one(table.row(r), targets[r], weight)
             return len(table)
-        row, compiled, known = 0, None, (0, 0)
+        row, compiled, n_changes = 0, None, -1
         while row < len(table):
             with self._lock:
-                if compiled is None or self._known() != known:
-                    known = self._known()
+                if self._loop is not None and self._names.n_changes != n_changes:
+                    n_changes = self._names.n_changes  # some have lost their columns
                     compiled = self._compiled(table, targets, weights)
                 stop = min(row + ROWS_A_PIECE, len(table))
                 learned = 0 if compiled is None else self._loop.learn_table(compiled, row, stop)
@@ -122,22 +123,17 @@ class OnlineModel(Inspection):
                     weight = 1.0 if weights is None else float(weights[row])
                     if weight:
                         self._learn_plain(table.row(row), targets[row], weight)
+                        if compiled is not None:
+                            table.note_row(row, self._names)
+                            targets.note_row(row, self._labels)
                     learned = row + 1
                 row = learned
         return len(table)
 
-    def _known(self) -> tuple[int, int]:
-        """Return what changes whenever a name or a label gets its place, or loses it."""
-        if self._loop is None:
-            return 0, 0
-        return self._names.n_changes, self._n_outputs()
-
     def _compiled(
         self, table: StreamTable, targets: Any, weights: NDArray[np.float64] | None
     ) -> Any:
-        """Return a table as the loop reads it; None if there is no loop yet."""
-        if self._loop is None:
-            return None
+        """Return a table as the loop reads it."""
         compiled = table.compiled(targets.numbers(self._labels), weights)
         table.set_columns(compiled, self._names)
         return compiled
@@ -179,10 +175,12 @@ class OnlineModel(Inspection):
 
     def _outputs(self, x: Any) -> NDArray[np.float64]:
         """Return what the network says of a row: all outputs, in the units of the targets."""
-        out = np.empty(len(self._experts.outputs))
+        out, plain = np.empty(len(self._experts.outputs)), False
         while not self._loop.predict(x, out):
             with self._lock:
-                x = self._plain_row(x)
+                if type(x) is dict and plain:
+                    raise AssertionError("a plain row can be predicted")
+                x, plain = self._plain_row(x), True
                 self._list_hashed(x)
                 out = np.empty(len(self._experts.outputs))
         return out

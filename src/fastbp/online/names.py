@@ -41,7 +41,7 @@ class Names:
     free : list of int
         Columns whose name was removed.
     n_changes : int
-        How often a name was given a column, or lost it.
+        How often names have lost their columns.
     n_cached : int
         Hashed names that the dicts list.
     """
@@ -53,6 +53,7 @@ class Names:
         self.keys: list[Key | None] = []
         self.free: list[int] = []
         self.n_cached = self.n_changes = 0
+        self._numbered: list[int] = []  # columns of 0, 1, 2 ...
 
     def __len__(self) -> int:
         """Return how many inputs there are."""
@@ -63,7 +64,10 @@ class Names:
         name, text = key
         known = self.numbers.get(name) if text is None else self.texts.get(name, {}).get(text)
         if known is None and self.n_hashed is not None:
-            return hash_of(0, *key) % self.n_hashed
+            n_numbers = columns_of_numbers(self.n_hashed)
+            if text is None:
+                return hash_of(0, *key) % n_numbers
+            return n_numbers + hash_of(0, *key) % (self.n_hashed - n_numbers)
         return known
 
     def unlisted(self, row: PlainRow) -> list[Key]:
@@ -91,7 +95,6 @@ class Names:
     def add(self, key: Key, column: int) -> None:
         """Give a key its column."""
         name, text = key
-        self.n_changes += 1
         if self.n_hashed is not None:
             self.n_cached += 1
         elif self.free:
@@ -115,11 +118,13 @@ class Names:
         if self.n_hashed is not None and self.n_cached > 4 * self.n_hashed:
             self.numbers.clear()
             self.texts.clear()
+            self._numbered.clear()
             self.n_cached = 0
 
     def remove(self, columns: Iterable[int]) -> None:
         """Free columns."""
         self.n_changes += 1
+        self._numbered.clear()
         for column in columns:
             key = self.keys[column]
             assert key is not None
@@ -135,19 +140,34 @@ class Names:
 
     def numbered(self) -> NDArray[np.int32]:
         """Return the columns of the names 0, 1, 2 ..., as far as there are any."""
-        n = 0
-        while n in self.numbers:
-            n += 1
-        return np.array([self.numbers[i] for i in range(n)], np.int32)
+        while len(self._numbered) in self.numbers:
+            self._numbered.append(self.numbers[len(self._numbered)])
+        return np.array(self._numbered, np.int32)
+
+    def without_cache(self) -> Names:
+        """Return these names as they are saved: hashed ones are found again."""
+        return self if self.n_hashed is None else Names(self.n_hashed)
 
 
-def warn_of_numbers(new: Iterable[Key], names: Names) -> None:
+def columns_of_numbers(n_hashed: int) -> int:
+    """Return how many of the hashed columns are of numbers; the others, behind them, of texts."""
+    return n_hashed - n_hashed // 2
+
+
+def text_of_column(column: int, n_hashed: int) -> str | None:
+    """Return some text for a hashed column of texts, None for one of numbers."""
+    return None if column < columns_of_numbers(n_hashed) else ""
+
+
+def warn_of_numbers(row: PlainRow, names: Names | None) -> None:
     """Warn of a feature whose first text is a number: each of them would have its own input."""
-    for name, text in new:
-        if text is not None and name not in names.texts and _is_number(text):
+    for name, value in row.items():
+        if not isinstance(value, str) or (names is not None and name in names.texts):
+            continue
+        if _is_number(value):
             warnings.warn(
-                f"x[{name!r}] is the text {text!r}, which looks like a number: each such text gets "
-                "an input of its own. If it is a number, convert it, as in float(value)",
+                f"x[{name!r}] is the text {value!r}, which looks like a number: each such text "
+                "gets an input of its own. If it is a number, convert it, as in float(value)",
                 UserWarning,
                 stacklevel=level_of_caller(),
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -115,7 +116,7 @@ class _Scores:
         metric = "accuracy" if classifies else "mean absolute error"
         self.progress = StreamProgress(metric, window)
         self.classifies, self.n = classifies, 0
-        self.total = self.baseline_total = self.window_total = 0.0
+        self.total = self.baseline_total = 0.0
         self.mean: Any = 0.0
         self.last: collections.deque[float] = collections.deque(maxlen=window)
         self.last_label: Any = None
@@ -125,10 +126,7 @@ class _Scores:
         self.n += 1
         self.total += one
         self.baseline_total += baseline
-        if len(self.last) == self.last.maxlen:
-            self.window_total -= self.last[0]
         self.last.append(one)
-        self.window_total += one
 
     def _points(self, y: Any, predicted: Any) -> tuple[float, float]:
         if self.classifies:
@@ -146,7 +144,7 @@ class _Scores:
         progress.rows.append(n)
         progress.score.append(self.total / n)
         progress.baseline.append(self.baseline_total / n)
-        progress.window_score.append(self.window_total / len(self.last))
+        progress.window_score.append(math.fsum(self.last) / len(self.last))
         progress.n_features.append(getattr(model, "n_features_", 0))
         progress.n_classes.append(len(getattr(model, "classes_", ())))
 

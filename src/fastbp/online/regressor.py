@@ -142,8 +142,8 @@ class OnlineRegressor(OnlineModel):
         """Names of several targets, as of a dict; None if they have none."""
         return list(self._form) if isinstance(self._form, tuple) else None
 
-    def _takes_lists(self) -> bool:
-        return self._form is list
+    def _kind_of_targets(self) -> type:
+        return ByName if isinstance(self._form, tuple) else self._form
 
     def _quantile(self) -> float:
         return float(self.quantile) if self.loss == "quantile" else 0.5
@@ -213,7 +213,7 @@ class OnlineRegressor(OnlineModel):
     def _as_learned(self, target: Target) -> float | list[float] | tuple[float, ...]:
         if isinstance(target, dict):
             assert isinstance(self._form, tuple)
-            return tuple(target[name] for name in self._form)
+            return ByName(target[name] for name in self._form)
         return target
 
     def _targets(self, y: Any, n: int) -> NumbersOfRows:
@@ -228,10 +228,17 @@ class OnlineRegressor(OnlineModel):
             raise ValueError(f"X has {counted(n, 'row')}, and y has the shape {values.shape}")
         if self.loss == "poisson" and values.size and values.min() < 0:
             raise ValueError(f"y must be at least 0 with loss='poisson'; got {values.min()}")
+        if names and isinstance(self._form, tuple) and set(names) == set(self._form):
+            values = np.ascontiguousarray(values[:, [names.index(name) for name in self._form]])
+            names = list(self._form)
         rows = NumbersOfRows(values, names)
         if n:
             self._checked_form(rows[0])
         return rows
+
+
+class ByName(tuple[float, ...]):
+    """Targets of a dict, in the order of their names: no tuple of a user's is taken for them."""
 
 
 class NumbersOfRows:
@@ -247,3 +254,6 @@ class NumbersOfRows:
     def numbers(self, labels: None) -> NDArray[np.float64]:
         """Return all of them."""
         return self.values
+
+    def note_row(self, row: int, labels: None) -> None:
+        """Do nothing: numbers need no places."""

@@ -69,7 +69,7 @@ def _items(x: Any) -> Iterable[tuple[Any, Any]]:
 def plain_name(name: Any) -> Name:
     """Return a name as a str, int or float; it may be a subclass of these, or NumPy's."""
     if isinstance(name, str):
-        return str(name)
+        return str.__str__(name)
     if isinstance(name, numbers.Integral):
         return int(name)
     if isinstance(name, numbers.Real) and name == name:
@@ -80,7 +80,7 @@ def plain_name(name: Any) -> Name:
 def plain_value(name: Any, value: Any) -> float | str | None:
     """Return a value as a finite float or as text; None for a gap."""
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)
     if is_missing(value):
         return None
     if isinstance(value, DATES) or (isinstance(value, np.generic) and value.dtype.kind in "mM"):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
 import math
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -20,10 +19,12 @@ from ..network.checks import check_choice, check_number, check_whole
 from ..network.rules import SOLVERS
 from .experts import EXPERTS, Experts, Kind
 from .labels import Labels
-from .names import Names, warn_of_numbers
+from .names import Names, text_of_column, warn_of_numbers
 from .rows import PlainRow, plain_row
+from .uninterrupted import uninterrupted
 
 AUTO = "auto"
+MOST_EXPERTS = 4
 BUFFERS = ("last", "sample", "both")
 MEMORY = 1000.0  # rows that means and variances are of
 LIMIT = 4.0  # standard deviations from the mean: no scaled input is further
@@ -68,9 +69,11 @@ class OnlineState:
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute; once a model has learned, the learning rate alone may change."""
         if self.__dict__.get("_loop") is not None and name in self._parameters:
+            if value is getattr(self, name) or value == getattr(self, name):
+                return
             if name == "learning_rate_init":
                 self._change_rate(value)
-            elif value is not getattr(self, name):
+            else:
                 raise ValueError(
                     f"{name} is chosen when a model is made, and this one has learned: make a new "
                     f"one with {name}={value!r}"
@@ -107,15 +110,15 @@ class OnlineState:
         return f"{type(self).__name__}({given})"
 
     def __getstate__(self) -> dict[str, Any]:
-        with self._lock, self._detached():
+        def saved() -> dict[str, Any]:
             state = {key: value for key, value in self.__dict__.items() if key not in NOT_SAVED}
             if self._loop is not None:
-                state["_state_of_loop"] = (
-                    self._loop.n_rows,
-                    self._loop.random,
-                    self._past.to_dict(),
-                )
-            return state
+                past = self._past.to_dict()
+                state["_state_of_loop"] = self._loop.n_rows, self._loop.random, past
+                state["_names"] = self._names.without_cache()
+            return copy.deepcopy(state)  # other threads may go on meanwhile
+
+        return dict(self._change(saved))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state_of_loop = state.get("_state_of_loop")
@@ -128,10 +131,14 @@ class OnlineState:
         n_inputs, n_outputs = len(self._experts.inputs), len(self._experts.outputs)
         self._names.check(n_inputs)
         check_past(past, n_inputs, n_outputs if self._labels is not None else None)
+        if len(self._experts.all) > MOST_EXPERTS:
+            raise ValueError(f"the state has {len(self._experts.all)} networks")
         if self._labels is None:
             if self._n_targets != n_outputs:
                 raise ValueError(f"the state has {n_outputs} outputs for {self._n_targets} targets")
         else:
+            if self._n_targets != 1:
+                raise ValueError("a state with labels has one target")
             self._labels.check(n_outputs)
         self._make_loop()
         self._loop.n_rows, self._loop.random = n_rows, random
@@ -147,17 +154,23 @@ class OnlineState:
         other.__setstate__(copy.deepcopy(self.__getstate__(), memo))
         return other
 
-    @contextlib.contextmanager
-    def _detached(self) -> Iterator[None]:
-        """Have the network's numbers in its arrays meanwhile, where they may be changed."""
-        if self._loop is None:
-            yield
-            return
-        self._experts.detach(self._loop)
-        try:
-            yield
-        finally:
-            self._experts.attach(self._loop)
+    def _change(self, change: Callable[[], Any]) -> Any:
+        """Return what a function returns that reads or changes the networks' arrays.
+
+        They have the numbers of now meanwhile, and nothing is learned or predicted.
+        """
+
+        def detached() -> Any:
+            if self._loop is None:
+                return change()
+            self._experts.detach(self._loop)
+            try:
+                return change()
+            finally:
+                self._experts.attach(self._loop)
+
+        with self._lock:
+            return uninterrupted(detached)
 
     def _start(self, n_outputs: int, **options: Any) -> None:
         """Make the networks, at the first row."""
@@ -167,6 +180,8 @@ class OnlineState:
         for name in ("max_features", "hashed_features"):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))
+        if self.hashed_features == 1:
+            raise ValueError("hashed_features must be at least 2: numbers and texts have half each")
         if self.max_features is not None and self.hashed_features is not None:
             raise ValueError("hashed_features has no names to forget: max_features must be None")
         check_choice("missing", self.missing, ("error", "mean"))
@@ -189,7 +204,7 @@ class OnlineState:
         if self.hashed_features is not None:
             experts.grow(self.hashed_features, n_outputs)
             for column in range(self.hashed_features):
-                experts.begin_input(column, (column, None))
+                experts.begin_input(column, (column, text_of_column(column, self.hashed_features)))
         self._make_loop()
 
     def _kinds(self) -> tuple[Kind, ...]:
@@ -226,7 +241,7 @@ class OnlineState:
             "min_target": self._min_target,
             "scales_by_mean": self._min_target == 0,
             "quantile": self._quantile(),
-            "kind": list if self._takes_lists() else tuple,
+            "kind": self._kind_of_targets(),
         }
         self._loop = _core.OnlineLoop(
             tuple(expert.compiled for expert in self._experts.all),
@@ -246,12 +261,16 @@ class OnlineState:
 
     def _prepare(self, row: PlainRow, target: Any) -> None:
         """Have an input for all that a row has, and an output for its target."""
-        if self.max_features is not None and len(row) > self.max_features:
-            raise ValueError(f"x has {len(row)} features, and max_features is {self.max_features}")
+        self._check_width(len(row))
+        warn_of_numbers(row, None if self._loop is None else self._names)
         if self._loop is None:
-            self._start_with(target)
+            uninterrupted(lambda: self._start_with(target))
         self._add_names(row)
         self._add_target(target)
+
+    def _check_width(self, n: int) -> None:
+        if self.max_features is not None and n > self.max_features:
+            raise ValueError(f"x has {n} features, and max_features is {self.max_features}")
 
     def _add_names(self, row: PlainRow) -> None:
         """Have an input for all that a row has."""
@@ -267,9 +286,7 @@ class OnlineState:
             self._make_way(len(new), row)
             n_inputs = len(names.keys) + max(0, len(new) - len(names.free))
             if n_inputs > len(experts.inputs):
-                with self._detached():
-                    experts.grow(n_inputs, len(experts.outputs))
-            warn_of_numbers(new, names)
+                self._change(lambda: experts.grow(n_inputs, len(experts.outputs)))
             for key in new:
                 column = names.next_column()
                 experts.begin_input(column, key)
@@ -332,9 +349,9 @@ class OnlineState:
         """Return how small the error of a row of the past is that is not learned again."""
         return 0.7  # of the typical error of new rows
 
-    def _takes_lists(self) -> bool:
-        """Return whether the loop takes lists of several targets, and not tuples made of dicts."""
-        return True
+    def _kind_of_targets(self) -> type:
+        """Return float for one target, or the type that the loop is given several in."""
+        return float
 
     def _quantile(self) -> float:
         """Return the quantile that is predicted."""

@@ -36,9 +36,17 @@ class StreamTable:
     text_names: list[Name]
     codes: NDArray[np.int32]
     texts: list[list[str]]
+    of_values: NDArray[np.int32] = dataclasses.field(init=False)  # see `set_columns`
+    of_texts: NDArray[np.int32] = dataclasses.field(init=False)
+    text_starts: NDArray[np.int64] = dataclasses.field(init=False)
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def widest(self) -> int:
+        """Return how many features the row has that has most."""
+        n_values = (self.values == self.values).sum(axis=1)
+        return int((n_values + (self.codes >= 0).sum(axis=1)).max())
 
     def row(self, r: int) -> PlainRow:
         """Return one row as a dict."""
@@ -56,6 +64,17 @@ class StreamTable:
         """Return the table as the compiled loop reads it; `set_columns` comes next."""
         return _core.Table(self.values, self.codes, targets, weights)
 
+    def note_row(self, r: int, names: Names) -> None:
+        """Note which columns the names of a row have, since they were given some."""
+        for j, name in enumerate(self.number_names):
+            column = names.column((name, None))
+            self.of_values[j] = -1 if column is None else column
+        for j, (name, texts) in enumerate(zip(self.text_names, self.texts, strict=True)):
+            code = self.codes[r, j]
+            if code >= 0:
+                column = names.column((name, texts[code]))
+                self.of_texts[self.text_starts[j] + code] = -1 if column is None else column
+
     def set_columns(self, table: _core.Table, names: Names) -> None:
         """Tell the compiled table which columns of the network there are by now."""
         known = [names.column((name, None)) for name in self.number_names]
@@ -67,6 +86,7 @@ class StreamTable:
                 column = names.column((name, text))
                 of_texts[start + code] = -1 if column is None else column
         table.set_columns(of_values, of_texts, starts)
+        self.of_values, self.of_texts, self.text_starts = of_values, of_texts, starts
 
 
 def stream_table(X: Any, *, skips_gaps: bool) -> StreamTable:

@@ -45,7 +45,8 @@ def record_stream(
     -------
     Recording
         A snapshot before each row, and one after the last. All features of these rows have their
-        inputs from the first on; a class takes part once it has appeared.
+        inputs from the first on (unless ``max_features`` forgets some); a class takes part once it
+        has appeared, and has a probability of 1e-13 until then.
 
     Raises
     ------
