@@ -35,7 +35,7 @@ def options_of(random):
     if random.random() < 0.3:
         options["max_features"] = 12
     elif random.random() < 0.3:
-        options["hashed_features"] = int(random.choice([1, 4, 50]))
+        options["hashed_features"] = int(random.choice([2, 5, 50]))
     return options
 
 
