@@ -280,7 +280,7 @@ def test_what_occurs_is_told_from_what_does_not(options, value):
     assert model.predict_one({"ham": value, "eggs": value}) is False
 
 
-def test_a_name_that_takes_a_freed_column_begins_anew():
+def test_a_name_that_takes_a_freed_column_starts_from_nothing():
     model = OnlineRegressor(random_state=0, max_features=16)
     for i in range(60):
         model.learn_one({f"word {i}": 1e6 + i, f"text {i % 40}": f"t{i}"}, i % 3)

@@ -11,7 +11,7 @@ from cpython.pythread cimport (
     NOWAIT_LOCK, WAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock,
     PyThread_release_lock, PyThread_type_lock
 )
-from libc.math cimport exp, isfinite
+from libc.math cimport expm1, isfinite
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 
@@ -54,7 +54,8 @@ cdef class OnlineLoop:
     options : dict
         ``memory``: rows that moments remember; ``limit`` of scaled inputs; ``min_target``;
         ``scales_by_mean``: whether targets are; ``quantile``: what is predicted;
-        ``is_hashed``: whether all names have a column; ``kind``: float for one target, or the type that several are in.
+        ``is_hashed``: whether all names have a column; ``kind``: float for one target, or the type
+        that several are in.
     seed : int
         Of which rows are replayed.
     """
@@ -429,4 +430,5 @@ cdef class OnlineLoop:
         cdef int other
         for other in range(1, self.n_experts):
             least = min(least, self.nets[other].recent_loss)
-        return exp(least - self.nets[e].recent_loss)
+        # exp itself would bind the wheel to a newer libc than all else does.
+        return 1 + expm1(least - self.nets[e].recent_loss)
