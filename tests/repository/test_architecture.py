@@ -38,7 +38,7 @@ LAYERS = {
     "sensitivity": NUMPY,
     "recording": NUMPY,
     "measured": {*NUMPY, "pandas", "matplotlib"},  # the last two for results, when asked
-    "io": set(),
+    "io": NUMPY,
     "export": {*NUMPY, "onnx", "skl2onnx"},  # the last two where a model becomes ONNX
     "neural_network": SCIKIT_LEARN,
     "patch": SCIKIT_LEARN,

@@ -1,1 +1,1 @@
-"""Files, written whole or not at all."""
+"""Files: written whole or not at all; arrays and plain values in the safetensors format."""
