@@ -1,7 +1,6 @@
 """ONNX models against the models they were made of, through onnxruntime."""
 
 import json
-import warnings
 
 import numpy as np
 import pytest
@@ -15,28 +14,19 @@ from exported_models import (
     random_rows,
     spread_outputs,
 )
+from onnx_models import run
 from sklearn.exceptions import NotFittedError
 
 import fastbp
 from fastbp.neural_network import MLPClassifier, MLPRegressor
 
 onnx = pytest.importorskip("onnx", reason="ONNX models are made by onnx, of the extra onnx")
-onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime has no wheel for this Python")
+pytest.importorskip("onnxruntime", reason="onnxruntime has no wheel for this Python")
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "ignore::fastbp.DivergenceWarning"
 )
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
-
-
-def run(proto, X):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), options)
-    assert [one.name for one in session.get_inputs()] == ["X"]
-    return dict(
-        zip([one.name for one in session.get_outputs()], session.run(None, {"X": X}), strict=True)
-    )
 
 
 def assert_close(found, expected, dtype):
@@ -194,64 +184,3 @@ def test_without_onnx_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(ImportError, match=r"fastbp\[onnx\]"):
         fastbp.Network((2, 1)).to_onnx()
-
-
-# -- skl2onnx --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def skl2onnx():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield pytest.importorskip("skl2onnx", reason="skl2onnx is not installed")
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("whose", ["ours", "theirs"])
-def test_skl2onnx_converts_pipelines_and_searches(skl2onnx, whose, dtype):
-    from sklearn.model_selection import GridSearchCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(60, 4))
-    texts = np.array(["a", "b", "c"])[np.digitize(X[:, 0], [-0.5, 0.5])]
-    ours = (fastbp.BackpropClassifier, fastbp.BackpropRegressor)
-    classifier, regressor = ours if whose == "ours" else (MLPClassifier, MLPRegressor)
-    options = {"max_iter": 2, "random_state": 0}
-    pipeline = make_pipeline(StandardScaler(), regressor(**options))
-    for model, y in (
-        (classifier(**options), texts),
-        (classifier(**options), X[:, 0] > 0),
-        (classifier(**options), (X[:, :2] > 0).astype(int)),
-        (GridSearchCV(classifier(**options), {}, cv=2), texts),
-        (GridSearchCV(pipeline, {}, cv=2), X[:, 0]),
-        (pipeline, X[:, :2]),
-    ):
-        model.fit(X, y)
-        zipmap = {"zipmap": False} if hasattr(model, "classes_") else None
-        proto = skl2onnx.to_onnx(model, X[:1].astype(dtype), options=zipmap)
-        found = list(run(proto, X.astype(dtype)).values())
-        if zipmap:
-            assert (found[0] == model.predict(X)).all()
-        expected = model.predict_proba(X) if zipmap else model.predict(X).reshape(60, -1)
-        assert found[-1].dtype == dtype
-        tolerance = {"float64": 1e-12, "float32": 1e-5}[dtype]
-        np.testing.assert_allclose(found[-1], expected, atol=tolerance * np.abs(expected).max())
-
-
-def test_skl2onnx_converts_ensembles_of_registered_estimators(skl2onnx):
-    from sklearn.ensemble import BaggingClassifier, StackingRegressor
-
-    from fastbp.export import register
-
-    register(fastbp.BackpropClassifier, fastbp.BackpropRegressor)
-    X = np.random.default_rng(0).normal(size=(60, 4))
-    options = {"max_iter": 2, "random_state": 0}
-    bagging = BaggingClassifier(fastbp.BackpropClassifier(**options), 2).fit(X, X[:, 0] > 0)
-    found = run(skl2onnx.to_onnx(bagging, X[:1], options={"zipmap": False}), X)
-    np.testing.assert_allclose(found["probabilities"], bagging.predict_proba(X), atol=1e-12)
-    stacking = StackingRegressor([("a", fastbp.BackpropRegressor(**options))], cv=2)
-    stacking.fit(X, X[:, 0])
-    found = run(skl2onnx.to_onnx(stacking, X[:1]), X)
-    np.testing.assert_allclose(found["variable"][:, 0], stacking.predict(X), atol=1e-12)

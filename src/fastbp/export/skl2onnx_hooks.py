@@ -6,25 +6,29 @@ model before it reports that there is no converter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network.exportable import ExportableEstimator
 from .description import Description, description_of
 from .onnx_graph import Graph, add_labels, add_outputs, add_probabilities
 
 
 def register(*kinds: type) -> None:
-    """Let skl2onnx convert ensembles of estimators of these classes; searches need it, too.
+    """Let skl2onnx find estimators inside of ensembles, such as `VotingClassifier`.
 
-    Such as `VotingClassifier` look their members up in a table of skl2onnx, not at their methods.
+    These look their members up in a table of skl2onnx, not at their methods. Classes of fastbp get
+    there by themselves if skl2onnx is imported before they are fitted, loaded from a file or asked
+    for their tags; call this if it was imported after that.
 
     Parameters
     ----------
     *kinds : type
-        Classes of estimators with the methods above.
+        Classes of estimators with the methods above; by default all of fastbp that are in use. What
+        the table has already stays as it is.
 
     Raises
     ------
@@ -32,8 +36,11 @@ def register(*kinds: type) -> None:
         Without the package skl2onnx.
     """
     from skl2onnx import update_registered_converter
+    from skl2onnx._supported_operators import sklearn_operator_name_map
 
-    for kind in kinds:
+    for kind in kinds or _subclasses_of(ExportableEstimator):
+        if kind in sklearn_operator_name_map:
+            continue
         update_registered_converter(
             kind,
             f"Fastbp{kind.__name__}",
@@ -42,6 +49,13 @@ def register(*kinds: type) -> None:
             parser=_parse_registered,
             options={"zipmap": [False]},  # what everybody passes for a classifier; nothing else is
         )
+
+
+def _subclasses_of(kind: type) -> Iterator[type]:
+    one: type
+    for one in kind.__subclasses__():
+        yield one
+        yield from _subclasses_of(one)
 
 
 def _parse_registered(
@@ -69,6 +83,8 @@ def parser_of(model: Any) -> Callable[..., list[Any]]:
         described = description_of(model)
         names = ["variable"] if described.task == "numbers" else ["label", "probabilities"]
         types = _types_of(described, inputs[0].type)
+        if described.task == "classes":  # those of shape_calculator_of come later: in between
+            types[0] = _whole_numbers([None])  # skl2onnx expects this of every classifier
         return [
             scope.declare_local_variable(name, kind)
             for name, kind in zip(names, types, strict=True)
@@ -155,7 +171,13 @@ def _types_of(described: Description, input_type: Any) -> list[Any]:
     if described.task == "numbers":
         return [real([None, described.n_out])]
     if described.task == "labels":
-        return [data_types.Int64TensorType([None, described.n_out]), real([None, described.n_out])]
+        return [_whole_numbers([None, described.n_out]), real([None, described.n_out])]
     is_text = isinstance(described.labels()[0], str)
-    label = data_types.StringTensorType if is_text else data_types.Int64TensorType
-    return [label([None]), real([None, described.n_probabilities])]
+    label = data_types.StringTensorType([None]) if is_text else _whole_numbers([None])
+    return [label, real([None, described.n_probabilities])]
+
+
+def _whole_numbers(shape: list[int | None]) -> Any:
+    from skl2onnx.common.data_types import Int64TensorType
+
+    return Int64TensorType(shape)

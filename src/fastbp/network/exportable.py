@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -163,7 +164,20 @@ class Exportable:
 
 
 class ExportableEstimator(Exportable):
-    """With what skl2onnx asks for: it converts pipelines that end in such an estimator."""
+    """With what skl2onnx asks for: it converts pipelines and ensembles with such estimators."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _introduce(cls)
+
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags, for which ensembles ask their members in `fit`, `predict` and others."""
+        _introduce(type(self))
+        return super().__sklearn_tags__()  # type: ignore[misc]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        _introduce(type(self))
+        super().__setstate__(state)  # type: ignore[misc]
 
     def onnx_parser(self) -> Callable[..., Any]:
         """Return what declares the outputs of the model, for skl2onnx."""
@@ -182,3 +196,11 @@ class ExportableEstimator(Exportable):
         from ..export.skl2onnx_hooks import converter_of
 
         return converter_of(self)
+
+
+def _introduce(kind: type) -> None:
+    """Let skl2onnx know a class, if it is imported: of ensembles it looks members up in a table."""
+    if hasattr(sys.modules.get("skl2onnx"), "update_registered_converter"):
+        from ..export.skl2onnx_hooks import register
+
+        register(kind)
