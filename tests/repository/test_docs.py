@@ -74,7 +74,7 @@ def test_the_page_prints_what_it_says(name, n_outputs):
 def test_the_page_on_deployment_prints_what_it_says():
     pytest.importorskip("onnx")
     pairs = run_page("deploy.md")
-    assert len(pairs) == 3
+    assert len(pairs) == 4
     for expected, printed in pairs:
         assert printed == expected
     assert Path("iris.h").exists()

@@ -6,7 +6,8 @@ three read a `Description`, which says everything that predictions depend on.
 
 from .arrays import to_numpy
 from .c_model import to_c
-from .description import Description, description_of
+from .described import description_of
+from .description import Description
 from .onnx_model import to_onnx
 from .skl2onnx_hooks import register
 

@@ -59,6 +59,22 @@ static void @scale(real *a, const real *x, const real *center, const real *facto
         a[i] = share / (inverse_limit * @sqrt(share * share + 1));
     }
 }"""
+SCALE_RUNNING = """
+/* inputs by their means and deviations; 0 where one is missing (NaN), 1 where a constant is not */
+static void @scale_running(real *a, const real *x, const real *center, const real *factor,
+                           const real *bound, int n) {
+    for (int i = 0; i < n; i++) {
+        const real t = (x[i] - center[i]) * factor[i];
+        if (x[i] != x[i]) a[i] = 0;
+        else if (factor[i] == 0) a[i] = x[i] != 0 ? 1 : 0;
+        else a[i] = t > bound[i] ? bound[i] : t < -bound[i] ? -bound[i] : t;
+    }
+}"""
+MIX = """
+/* sum += share values */
+static void @mix(real *sum, const real *values, real share, int n) {
+    for (int k = 0; k < n; k++) sum[k] = sum[k] + share * values[k];
+}"""
 FILL = """
 /* means in place of inputs that are missing (NaN) */
 static void @fill(real *a, const real *x, const real *means, int n) {
@@ -86,6 +102,7 @@ def layer_functions(dtype: np.dtype[Any], limit: float | None = None) -> dict[st
     functions["activate_softmax"] = ("exp", SOFTMAX)
     functions["dense"] = ("", DENSE)
     functions |= {"unscale": ("", UNSCALE), "fill": ("", FILL), "mark": ("", MARK)}
+    functions |= {"scale_running": ("", SCALE_RUNNING), "mix": ("", MIX)}
     functions["scale"] = ("", SCALE_LINEAR)
     if limit is not None and np.isfinite(limit):
         bounded = SCALE_BOUNDED.replace("<INVERSE_LIMIT>", repr(1 / limit))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..io.files import check_writable, write_file
 from ..network.data import as_rows
+from ..network.scaling import Scaling
 from .c_layers import layer_functions
 from .c_learn import learning_functions
 from .c_math import functions_for
@@ -17,9 +18,11 @@ from .c_predict import Layers, LayersOfInt8, add_predictions
 from .c_source import Source
 from .c_step import LayersThatLearn, add_step
 from .c_text import Writer, checked_name
-from .description import Description, description_of
+from .described import description_of
+from .description import Description
 from .int8 import FUNCTIONS as FUNCTIONS_OF_INT8
 from .int8 import loss_of_accuracy, quantized
+from .running import Running
 from .shapes import folded
 
 DTYPES = ("float32", "float64", "int8")
@@ -74,6 +77,12 @@ def _checked_options(dtype: Any, learn: Any, calibration: Any) -> str:
 
 
 def _check_can_learn(described: Description) -> None:
+    if isinstance(described.inputs, Running):
+        raise ValueError(
+            "learn=True is not for models of streams: each row changes their scaling and the "
+            "mixture of their networks, too. Export it without, or a BackpropClassifier or "
+            "BackpropRegressor with it"
+        )
     if described.loss is None:
         raise ValueError("learn needs a loss that networks have; this model has another one")
 
@@ -87,7 +96,7 @@ def _calibration_rows(X: Any, described: Description) -> NDArray[Any]:
         X = X[list(names)]
     X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
     is_gap = np.zeros(X.shape, bool)
-    if described.gaps is not None:  # else NaN is refused
+    if described.gaps is not None or isinstance(described.inputs, Running):  # else NaN is refused
         is_gap = np.isnan(X.astype(np.float64))
     checked = as_rows(np.where(is_gap, 0, X), described.n_in, np.dtype(np.float64))
     if not len(checked):
@@ -111,7 +120,7 @@ def _source_of(
     real = np.dtype(np.float64 if dtype == "float64" else np.float32)
     if not rule and rows is None:
         described = folded(described)
-    limit = None if described.inputs is None else described.inputs.limit
+    limit = described.inputs.limit if isinstance(described.inputs, Scaling) else None
     functions = dict(functions_for(real, libm=libm, as_kernels=bool(rule)))
     functions |= layer_functions(real, limit) | FUNCTIONS_OF_INT8
     functions |= learning_functions(name, rule) if rule else {}
@@ -119,12 +128,21 @@ def _source_of(
     source = Source(described, writer, dtype, libm=libm)
     if rule:
         that_learn = LayersThatLearn(described, writer)
-        add_predictions(source, that_learn)
+        add_predictions(source, [that_learn])
         add_step(source, that_learn, rule)
     elif rows is not None:
-        eights = quantized(described, rows)
+        eights = [quantized(one, rows) for one in described.networks]
         source.notes.append(loss_of_accuracy(described, eights, rows))
-        add_predictions(source, LayersOfInt8(described, writer, eights))
+        parts = zip(described.networks, eights, _prefixes(described), strict=True)
+        networks = [LayersOfInt8(one, writer, eight, prefix) for one, eight, prefix in parts]
+        add_predictions(source, networks)
     else:
-        add_predictions(source, Layers(described, writer))
+        named = zip(described.networks, _prefixes(described), strict=True)
+        add_predictions(source, [Layers(one, writer, prefix) for one, prefix in named])
     return source
+
+
+def _prefixes(described: Description) -> list[str]:
+    """Return what the names of the arrays of each network begin with."""
+    n = len(described.networks)
+    return [""] if n == 1 else [f"net{k}_" for k in range(n)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,51 +12,65 @@ from .c_source import Source
 from .c_text import Writer
 from .description import Description, Layer
 from .int8 import Layer8
+from .running import Running
 from .shapes import blocks_of
 
 
 class Layers:
-    """How a source writes its layers: weights that are constant, of shape (n_out, n_in)."""
+    """How a source writes the layers of a network: constant weights, of shape (n_out, n_in).
 
-    def __init__(self, described: Description, writer: Writer) -> None:
-        self._of, self._w = described, writer
+    Parameters
+    ----------
+    described : Description
+        Of one network.
+    writer : Writer
+    prefix : str, default=""
+        Of the names of arrays, where there are several networks.
+    """
+
+    def __init__(self, described: Description, writer: Writer, prefix: str = "") -> None:
+        self.of, self._w, self._prefix = described, writer, prefix
 
     def call(self, l: int, z: str, a: str) -> list[str]:
         """Return the call for layer l, z of a, and add its weights."""
-        layer, w = self._of.layers[l], self._w
+        layer, w, prefix = self.of.layers[l], self._w, self._prefix
         blocks = blocks_of(layer)
         w.need("dense")
-        W = w.array(f"W{l}", _transposed(blocks), what=_shape(layer, len(blocks)))
-        return _calls("@dense", layer, len(blocks), (z, W, w.array(f"b{l}", layer.biases), a))
+        W = w.array(f"{prefix}W{l}", _transposed(blocks), what=_shape(layer, len(blocks)))
+        b = w.array(f"{prefix}b{l}", layer.biases)
+        return _calls("@dense", layer, len(blocks), (z, W, b, a))
 
 
 class LayersOfInt8(Layers):
     """Weights in whole numbers; what a layer is given is made whole before."""
 
-    def __init__(self, described: Description, writer: Writer, eights: list[Layer8]) -> None:
-        super().__init__(described, writer)
+    def __init__(
+        self, described: Description, writer: Writer, eights: list[Layer8], prefix: str = ""
+    ) -> None:
+        super().__init__(described, writer, prefix)
         self._eights = eights
 
     def call(self, l: int, z: str, a: str) -> list[str]:
         """Return the calls for layer l, z of a, and add its weights."""
-        layer, eight, w = self._of.layers[l], self._eights[l], self._w
+        layer, eight, w = self.of.layers[l], self._eights[l], self._w
         n_blocks = len(blocks_of(layer))
         blocks = blocks_of(Layer(eight.weights, eight.biases, ""), n_blocks)
         w.need("quantize", "dense8")
-        W = w.array(f"W{l}", _transposed(blocks), what=_shape(layer, n_blocks))
-        arrays = (z, W, w.array(f"scale{l}", eight.scales), w.array(f"b{l}", eight.biases), "q")
+        W = w.array(f"{self._prefix}W{l}", _transposed(blocks), what=_shape(layer, n_blocks))
+        scale = w.array(f"{self._prefix}scale{l}", eight.scales)
+        arrays = (z, W, scale, w.array(f"{self._prefix}b{l}", eight.biases), "q")
         quantize = f"@quantize(q, {a}, K({eight.inverse_step!s}), {eight.zero}, {layer.n_in});"
         return [quantize, *_calls("@dense8", layer, n_blocks, arrays)]
 
 
-def add_predictions(source: Source, layers: Layers) -> None:
+def add_predictions(source: Source, networks: Sequence[Layers]) -> None:
     """Add ``outputs``, and what makes probabilities and labels of them."""
     described, w = source.of, source.w
-    calls, buffers = _pass(described, w, layers)
+    calls, buffers = _pass(described, w, networks)
     rooms = [f"real {one}[{n}];" for one, n in buffers.items() if n]
     n_bytes = w.dtype.itemsize * sum(buffers.values())
-    if isinstance(layers, LayersOfInt8):
-        widest = max(layer.n_in for layer in described.layers)
+    if isinstance(networks[0], LayersOfInt8):
+        widest = max(layer.n_in for one in described.networks for layer in one.layers)
         rooms.append(f"int8_t q[{widest}];")
         n_bytes += widest
     head = "void @outputs(const real *x, real *outputs)"
@@ -67,25 +83,43 @@ def add_predictions(source: Source, layers: Layers) -> None:
     source.use_stack(n_bytes + (w.dtype.itemsize * described.n_out if functions else 0))
 
 
-def _pass(described: Description, w: Writer, layers: Layers) -> tuple[list[str], dict[str, int]]:
-    """Return the calls that make outputs of x, and the sizes of the two buffers between layers."""
-    calls, a = [], "x"
+def _pass(
+    described: Description, w: Writer, networks: Sequence[Layers]
+) -> tuple[list[str], dict[str, int]]:
+    """Return the calls that make outputs of x, and the sizes of the buffers in between."""
     buffers = {"u": 0, "v": 0}
-    calls += input_calls(described, w, "u")
-    if calls:
-        a, buffers["u"] = "u", described.n_columns
-    for l, layer in enumerate(described.layers):
+    if len(networks) == 1:
+        calls, a = input_calls(described, w, "u"), "x"
+        if calls:
+            a, buffers["u"] = "u", described.n_columns
+        calls += _chain(networks[0], w, a, "outputs", buffers)
+    else:
+        w.need("mix")
+        buffers |= {"scaled": described.n_columns, "part": described.n_out}
+        n = described.n_out
+        calls = input_calls(described, w, "scaled")
+        calls.append(f"for (int k = 0; k < {n}; k++) outputs[k] = 0;")
+        for share, layers in zip(described.shares, networks, strict=True):
+            calls += _chain(layers, w, "scaled", "part", buffers)
+            calls.append(f"@mix(outputs, part, K({share!r}), {n});")
+    if described.targets is not None:
+        calls.append(_unscale_call(described, w))
+    return calls, buffers
+
+
+def _chain(layers: Layers, w: Writer, a: str, to: str, buffers: dict[str, int]) -> list[str]:
+    """Return the calls that make the outputs of a network of its inputs a."""
+    calls: list[str] = []
+    for l, layer in enumerate(layers.of.layers):
         z = "v" if a == "u" else "u"
-        if l == len(described.layers) - 1:
-            z = "outputs"
+        if l == len(layers.of.layers) - 1:
+            z = to
         else:
             buffers[z] = max(buffers[z], layer.n_out)
         calls += layers.call(l, z, a)
         calls += activate_calls(w, layer, z)
         a = z
-    if described.targets is not None:
-        calls.append(_unscale_call(described, w))
-    return calls, buffers
+    return calls
 
 
 def input_calls(described: Description, w: Writer, to: str) -> list[str]:
@@ -100,7 +134,12 @@ def input_calls(described: Description, w: Writer, to: str) -> list[str]:
         w.need("mark")
         marked, n = w.array("marked", gaps.features), len(gaps.features)
         calls.append(f"@mark({to} + {described.n_in}, x, {marked}, {n});")
-    if scaling is not None:
+    if isinstance(scaling, Running):
+        w.need("scale_running")
+        arrays = [w.array("center", scaling.center, what="of the inputs")]
+        arrays += [w.array("factor", scaling.factor), w.array("bound", scaling.bound)]
+        calls.append(f"@scale_running({to}, {x}, {', '.join(arrays)}, {described.n_columns});")
+    elif scaling is not None:
         w.need("scale")
         center = w.array("center", scaling.center, what="of the inputs")
         factor = w.array("factor", 1 / scaling.scale)

@@ -87,8 +87,11 @@ class Source:
         return "\n\n".join(parts) + "\n"
 
     def _first_comment(self) -> str:
-        sizes = "-".join(str(n) for n in (self.of.n_in, *(one.n_out for one in self.of.layers)))
-        what = f"A multilayer perceptron {sizes} in {self._kind}"
+        sizes = [_sizes(one) for one in self.of.networks]
+        what = f"A multilayer perceptron {sizes[0]}"
+        if len(sizes) > 1:
+            what = f"A mixture of {len(sizes)} networks, {', '.join(sizes)},"
+        what += f" in {self._kind}"
         lines = [f"{what}, written by fastbp {__version__}.", ""]
         # Texts with their zeros, and pointers of 4 bytes.
         labels = sum(len(str(label).encode()) + 5 for label in self._labels)
@@ -104,6 +107,10 @@ class Source:
             classes = map(str, self._labels)
             lines += [f"  {k:3}  {comment_text(one)}" for k, one in enumerate(classes)]
         return "\n".join(_comment("\n".join(lines)))
+
+
+def _sizes(network: Description) -> str:
+    return "-".join(str(n) for n in (network.n_in, *(one.n_out for one in network.layers)))
 
 
 def _comment(text: str) -> list[str]:

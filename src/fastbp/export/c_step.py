@@ -25,13 +25,13 @@ class LayersThatLearn(Layers):
 
     def call(self, l: int, z: str, a: str) -> list[str]:
         """Return the call for layer l, z of a."""
-        layer = self._of.layers[l]
+        layer = self.of.layers[l]
         sizes = f"{layer.n_in}, {layer.n_out}, {self.is_listed(l)}"
         return [f"@forward({z}, @W{l}, @b{l}, {a}, {sizes});"]
 
     def is_listed(self, l: int) -> int:
         """Return whether units of ReLU below layer l are left out where they are 0."""
-        layers = self._of.layers
+        layers = self.of.layers
         return int(l > 0 and is_listed(layers[l - 1], layers[l]))
 
 

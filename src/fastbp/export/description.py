@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network import Network
-from ..network.arrays import check_finite
 from ..network.scaling import Scaling
-from ..network.tables import LOSSES, parameter_of
+from .running import Running
 
 INTEGERS = np.iinfo(np.int64)
 
@@ -74,8 +72,10 @@ class Description:
     task : {"numbers", "classes", "labels"}
         What the outputs are: numbers; probabilities of classes, of which a row has one (a single
         output is that of the second of two); probabilities of labels, of which it can have several.
-    inputs, targets : Scaling or None
-        How inputs are scaled before the first layer, and outputs scaled back after the last one.
+    inputs : Scaling, Running or None
+        How inputs are scaled before the first layer.
+    targets : Scaling or None
+        How outputs are scaled back after the last one.
     classes : ndarray of shape (n_classes,), or None
         Labels as the model returns them: text or whole numbers. None for the task "numbers".
     feature_names : tuple of str, or None
@@ -83,18 +83,32 @@ class Description:
         That the model was trained with; None where a step cannot be taken.
     loss_parameter : float
     gaps : Gaps or None
-        None where values may not be missing.
+        None where values may not be missing, or where ``inputs`` takes care of them.
+    others : tuple of tuples of Layer, default=()
+        Further networks of the same inputs and outputs.
+    shares : tuple of float, default=(1.0,)
+        What the outputs of each network count in the mixture of all; the sum is 1.
     """
 
     layers: tuple[Layer, ...]
     task: str = "numbers"
-    inputs: Scaling | None = None
+    inputs: Scaling | Running | None = None
     targets: Scaling | None = None
     classes: NDArray[Any] | None = None
     feature_names: tuple[str, ...] | None = None
     loss: str | None = None
     loss_parameter: float = 0.0
     gaps: Gaps | None = None
+    others: tuple[tuple[Layer, ...], ...] = ()
+    shares: tuple[float, ...] = (1.0,)
+
+    @property
+    def networks(self) -> tuple[Description, ...]:
+        """Each network on its own, with the scaling of all."""
+        return tuple(
+            dataclasses.replace(self, layers=layers, others=(), shares=(1.0,))
+            for layers in (self.layers, *self.others)
+        )
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -136,102 +150,6 @@ class Description:
         """
         assert self.classes is not None
         return plain_labels(self.classes)
-
-
-def description_of(model: Any) -> Description:
-    """Return the description of a network, or of a fitted estimator.
-
-    Parameters
-    ----------
-    model : Network, BackpropRegressor, BackpropClassifier, MLPRegressor or MLPClassifier
-        The last two are those of `fastbp.neural_network`, or scikit-learn's own.
-
-    Raises
-    ------
-    sklearn.exceptions.NotFittedError
-        If it is not fitted.
-    TypeError
-        For anything else.
-    ValueError
-        If a parameter is not finite.
-    """
-    if hasattr(model, "_check_is_fitted"):
-        model._check_is_fitted()
-    network = model if isinstance(model, Network) else getattr(model, "network_", None)
-    if network is None and not hasattr(model, "coefs_"):
-        raise TypeError(
-            f"a {type(model).__name__} cannot be exported: it is neither a network nor a fitted "
-            "perceptron"
-        )
-    described = _of_perceptron(model) if network is None else _of_network(network, model)
-    for l, layer in enumerate(described.layers):
-        check_finite(f"weights[{l}]", layer.weights)
-        check_finite(f"biases[{l}]", layer.biases)
-    return described
-
-
-def _of_network(network: Network, model: Any) -> Description:
-    layers = _layers(network.weights, network.biases, [*network.activation, network.out_activation])
-    units = getattr(model, "_units", None)
-    return Description(
-        layers,
-        _task(model, network.out_activation, layers[-1].n_out),
-        None if units is None else _copied(units.inputs),
-        None if units is None else _copied(units.targets),
-        *_classes_and_names(model),
-        network.loss_name,
-        parameter_of(network.loss_name, network),
-        _gaps(model),
-    )
-
-
-def _copied(scaling: Scaling | None) -> Scaling | None:
-    """Return a scaling that a stream does not change."""
-    if scaling is None:
-        return None
-    return Scaling(scaling.center.copy(), scaling.scale.copy(), scaling.limit)
-
-
-def _gaps(model: Any) -> Gaps | None:
-    gaps = getattr(model, "_gaps", None)
-    return None if gaps is None else Gaps(gaps.means.copy(), gaps.features.copy())
-
-
-def _of_perceptron(model: Any) -> Description:
-    """Return the description of what has scikit-learn's attributes."""
-    n_hidden = len(model.coefs_) - 1
-    activations = [model.activation] * n_hidden + [model.out_activation_]
-    classes, names = _classes_and_names(model)
-    loss = "log_loss" if classes is not None else str(getattr(model, "loss", "squared_error"))
-    return Description(
-        _layers(model.coefs_, model.intercepts_, activations),
-        _task(model, model.out_activation_, int(model.n_outputs_)),
-        classes=classes,
-        feature_names=names,
-        loss=loss if loss in LOSSES else None,
-    )
-
-
-def _layers(weights: Any, biases: Any, activations: list[str]) -> tuple[Layer, ...]:
-    dtype = np.float32 if weights[0].dtype == np.float32 else np.float64
-    return tuple(
-        Layer(np.array(W, dtype), np.array(b, dtype), activation)
-        for W, b, activation in zip(weights, biases, activations, strict=True)
-    )
-
-
-def _task(model: Any, out_activation: str, n_out: int) -> str:
-    if not hasattr(model, "classes_"):
-        return "numbers"
-    return "labels" if n_out > 1 and out_activation == "logistic" else "classes"
-
-
-def _classes_and_names(model: Any) -> tuple[NDArray[Any] | None, tuple[str, ...] | None]:
-    classes, names = getattr(model, "classes_", None), getattr(model, "feature_names_in_", None)
-    return (
-        None if classes is None else np.array(classes),
-        None if names is None else tuple(map(str, names)),
-    )
 
 
 def plain_labels(classes: NDArray[Any]) -> list[int] | list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,8 +50,22 @@ ACTIVATIONS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
 }
 
 
+def outputs_of(described: Description, X: NDArray[Any]) -> NDArray[Any]:
+    """Return the outputs for rows (n, n_in), in the units of the targets and in float64."""
+    return mixed(described, [layer_inputs(one, X)[-1] for one in described.networks])
+
+
+def mixed(described: Description, outputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Return the mixture of the outputs of each network."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return np.asarray(
+        sum(share * one for share, one in zip(described.shares, outputs, strict=True))
+    )
+
+
 def layer_inputs(described: Description, X: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return what each layer is given, (n, n_in) each, and behind them the outputs.
+    """Return what each layer of the first network is given, and behind them its outputs.
 
     Outputs are in the units of the targets. All in float64.
     """

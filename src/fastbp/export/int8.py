@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import forward
 from .description import Description, Layer
-from .forward import ACTIVATIONS, classes_of, layer_inputs
+from .forward import ACTIVATIONS, classes_of, layer_inputs, mixed
 
 MOST_INPUTS = 131_000  # products of two bytes that a sum of 32 bits has room for
 
@@ -72,7 +73,7 @@ class Layer8:
 
 
 def quantized(described: Description, X: NDArray[Any]) -> list[Layer8]:
-    """Return the layers in whole numbers, calibrated on rows (n, n_in)."""
+    """Return the layers of the first network in whole numbers, calibrated on rows (n, n_in)."""
     inputs = layer_inputs(described, X)
     return [
         _quantized_layer(layer, values)
@@ -120,9 +121,10 @@ def outputs_of(described: Description, layers: list[Layer8], X: NDArray[Any]) ->
     return a if described.targets is None else described.targets.inverse(a)
 
 
-def loss_of_accuracy(described: Description, layers: list[Layer8], X: NDArray[Any]) -> str:
+def loss_of_accuracy(described: Description, networks: list[list[Layer8]], X: NDArray[Any]) -> str:
     """Return what becomes of predictions for rows in whole numbers, as a sentence."""
-    exact, found = layer_inputs(described, X)[-1], outputs_of(described, layers, X)
+    exact = forward.outputs_of(described, X)
+    found = mixed(described, [outputs_of(described, layers, X) for layers in networks])
     rows = f"{len(X)} calibration row{'s' if len(X) > 1 else ''}"
     if described.task == "numbers":
         error = np.sqrt(np.square(found - exact).mean())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..network.scaling import Scaling
 from .description import Description, Gaps
 from .normal import SHIFT, terms_of
+from .running import Running
 
 SELU_SCALE, SELU_BELOW = 1.0507009873554804934, 1.7580993408473768599
 MOST = 1e9  # a scaled input that is larger, in limits, is as good as the limit
@@ -46,6 +47,7 @@ class Graph:
 
     def __init__(self, container: Container, dtype: np.dtype[Any]) -> None:
         self._container, self.dtype = container, dtype
+        self.real = "DOUBLE" if dtype == np.float64 else "FLOAT"
         self._numbers: dict[float, str] = {}
 
     def node(self, op: str, *inputs: str | float, to: str | None = None, **attributes: Any) -> str:
@@ -76,16 +78,34 @@ class Graph:
 def add_outputs(graph: Graph, described: Description, x: str) -> str:
     """Add scaling and layers; return the outputs, in the units of the targets."""
     a = x if described.gaps is None else _filled(graph, described.gaps, x)
-    a = a if described.inputs is None else _scaled(graph, described.inputs, a)
+    if isinstance(described.inputs, Running):
+        a = _scaled_by_running(graph, described.inputs, a)
+    elif described.inputs is not None:
+        a = _scaled(graph, described.inputs, a)
+    outputs = _mixture(graph, described, [_layers(graph, one, a) for one in described.networks])
+    if described.targets is None:
+        return outputs
+    scale = np.where(np.isinf(described.targets.scale), 0, described.targets.scale)
+    own = graph.node("Mul", outputs, graph.floats("target_scale", scale))
+    return graph.node("Add", own, graph.floats("target_center", described.targets.center))
+
+
+def _layers(graph: Graph, described: Description, a: str) -> str:
     for l, layer in enumerate(described.layers):
         W = graph.floats(f"W{l}", layer.weights)
         z = graph.node("Gemm", a, W, graph.floats(f"b{l}", layer.biases))
         a = ACTIVATIONS[layer.activation](graph, z)
-    if described.targets is None:
-        return a
-    scale = np.where(np.isinf(described.targets.scale), 0, described.targets.scale)
-    own = graph.node("Mul", a, graph.floats("target_scale", scale))
-    return graph.node("Add", own, graph.floats("target_center", described.targets.center))
+    return a
+
+
+def _mixture(graph: Graph, described: Description, outputs: Sequence[str]) -> str:
+    first, *others = outputs
+    if not others:
+        return first
+    total = graph.node("Mul", first, described.shares[0])
+    for share, one in zip(described.shares[1:], others, strict=True):
+        total = graph.node("Add", total, graph.node("Mul", one, share))
+    return total
 
 
 def add_probabilities(graph: Graph, described: Description, outputs: str) -> str:
@@ -107,18 +127,32 @@ def add_labels(graph: Graph, described: Description, probabilities: str) -> str:
 
 
 def _filled(graph: Graph, gaps: Gaps, x: str) -> str:
-    """Add what puts means in place of NaN, and a column of marks for some inputs.
-
-    Any number is below 1 or above 0, and NaN is neither. IsNaN is not there in float64 everywhere.
-    """
-    is_number = graph.node("Or", graph.node("Less", x, 1.0), graph.node("Greater", x, 0.0))
+    """Add what puts means in place of NaN, and a column of marks for some inputs."""
+    is_number = _is_number(graph, x)
     filled = graph.node("Where", is_number, x, graph.floats("means", gaps.means))
     if not len(gaps.features):
         return filled
-    real = "DOUBLE" if graph.dtype == np.float64 else "FLOAT"
-    marks = graph.node("Cast", graph.node("Not", is_number), to_type=real)
+    marks = graph.node("Cast", graph.node("Not", is_number), to_type=graph.real)
     features = graph.constant("marked", gaps.features.astype(np.int64))
     return graph.node("Concat", filled, graph.node("Gather", marks, features, axis=1), axis=1)
+
+
+def _is_number(graph: Graph, x: str) -> str:
+    """Any number is below 1 or above 0, and NaN is neither: runtimes may lack IsNaN in float64."""
+    return graph.node("Or", graph.node("Less", x, 1.0), graph.node("Greater", x, 0.0))
+
+
+def _scaled_by_running(graph: Graph, running: Running, x: str) -> str:
+    center, bound = graph.floats("center", running.center), graph.floats("bound", running.bound)
+    filled = graph.node("Where", _is_number(graph, x), x, center)
+    t = graph.node("Mul", graph.node("Sub", filled, center), graph.floats("factor", running.factor))
+    t = graph.node("Max", graph.node("Min", t, bound), graph.floats("bound", -running.bound))
+    if not running.is_constant.any():
+        return t
+    occurs = graph.node("Or", graph.node("Less", x, 0.0), graph.node("Greater", x, 0.0))
+    marks = graph.node("Cast", occurs, to_type=graph.real)
+    is_constant = graph.floats("is_constant", running.is_constant)
+    return graph.node("Add", t, graph.node("Mul", marks, is_constant))
 
 
 def _scaled(graph: Graph, scaling: Scaling, x: str) -> str:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..io.files import checked_path, write_file
-from .description import Description, description_of
+from .described import description_of
+from .description import Description
 from .onnx_graph import Graph, add_labels, add_outputs, add_probabilities
 
 OPSET, IR_VERSION = 9, 4  # the oldest with all operators: Where came with 9

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..network.scaling import Scaling
 from .description import Description, Layer
+from .running import Running
 
 MOST_BLOCKS = 64
 FAR = 16  # scales from 0 to a center: beyond it sums lose digits where x is not centered first
@@ -18,8 +19,11 @@ FAR = 16  # scales from 0 to a center: beyond it sums lose digits where x is not
 def folded(described: Description) -> Description:
     """Return the description in float64 with scaling in the weights, where that can be.
 
-    It has to be linear, and must not cost digits.
+    It has to be linear, and must not cost digits. Models of streams stay as they are: their inputs
+    are bounded, and their targets are scaled once for all networks.
     """
+    if isinstance(described.inputs, Running):
+        return described
     layers = [
         Layer(one.weights.astype(np.float64), one.biases.astype(np.float64), one.activation)
         for one in described.layers

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network.exportable import ExportableEstimator
-from .description import Description, description_of
+from .described import description_of
+from .description import Description
 from .onnx_graph import Graph, add_labels, add_outputs, add_probabilities
 
 

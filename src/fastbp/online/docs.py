@@ -74,6 +74,10 @@ Numbers are scaled by the mean and standard deviation of about the last 1,000 va
 4. In these a value further than 10 standard deviations counts as just that far; where the spread of
 all targets is more than 64 times that of the last 32, these alone count.
 
+``to_onnx``, ``to_c`` and ``to_numpy`` take the model of now out of Python: inputs in the order of
+``feature_names_``, for a text one that is 1 where it occurs, and NaN for a number that is left out,
+as `exported_rows` has them.
+
 Parameters are checked at the first row, and stay as they are from then on. Threads may share a
 model: each call sees it between two rows. A pickle or a copy goes on with the same bits.
 """,

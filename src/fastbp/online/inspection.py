@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Network
-from .experts import CENTER, FACTOR
+from .experts import CENTER, FACTOR, IS_NUMBER
 from .rows import PlainRow
+from .snapshot import Snapshot
 from .state import LIMIT, OnlineState
 
 
@@ -49,6 +50,38 @@ class Inspection(OnlineState):
         """Return a copy of one of the networks, of the first inputs and outputs."""
         network: Network = self._change(lambda: self._experts.all[number].in_use(*sizes))
         return network
+
+    def _snapshot(self) -> Snapshot:
+        """Return copies of all that predictions depend on now."""
+        if self._loop is None:
+            raise ValueError(
+                f"this {type(self).__name__} has learned nothing yet: call learn_one or learn_many "
+                "first"
+            )
+        snapshot: Snapshot = self._change(self._detached_snapshot)
+        return snapshot
+
+    def _detached_snapshot(self) -> Snapshot:
+        keys, sizes = self._keys_in_use(), self._sizes_in_use()
+        is_used = [key is not None or bool(self._names.n_hashed) for key in keys]
+        columns = np.flatnonzero(is_used)
+        losses = np.array([expert.compiled.recent_loss for expert in self._experts.all])
+        shares = np.exp(losses.min() - losses)
+        inputs, outputs = self._experts.inputs[columns], self._experts.outputs[: sizes[1]]
+        is_regression = self._labels is None
+        return Snapshot(
+            [expert.in_use(*sizes) for expert in self._experts.all],
+            shares / shares.sum(),
+            [keys[column] for column in columns],
+            columns,
+            inputs[:, CENTER],
+            inputs[:, FACTOR],
+            inputs[:, IS_NUMBER] != 0,
+            LIMIT,
+            outputs[:, CENTER].copy() if is_regression else None,
+            outputs[:, FACTOR].copy() if is_regression else None,
+            None if self._labels is None else list(self._labels.order),
+        )
 
     def _network_before(self, x: Any, y: Any, number: int, sizes: tuple[int, int]) -> Network:
         """Return one of the networks as it is before it learns a row, whose names it has."""

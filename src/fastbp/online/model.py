@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..network.blocks import Blocks
 from ..network.checks import check_number, check_whole
 from ..network.data import as_weights
+from .exportable import ExportableStream
 from .inspection import Inspection
 from .rows import PlainRow
 from .tables import StreamTable, stream_table
@@ -18,7 +19,7 @@ ROWS_A_PIECE = 2000  # of a table, between which Ctrl-C is honoured
 MOST_WEIGHT = 1e9  # of a row, whose gradients still have squares
 
 
-class OnlineModel(Inspection):
+class OnlineModel(ExportableStream, Inspection):
     """A model that learns a stream, row by row; see its subclasses."""
 
     # -- learning ----------------------------------------------------------------------------
