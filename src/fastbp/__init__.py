@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import distributed as distributed
     from . import export as export
     from . import measured as measured
     from . import neural_network as neural_network
@@ -52,7 +53,7 @@ _HOME = {
     "trace_step": "trace",
     "unpatch_sklearn": "patch",
 }
-_PACKAGES = {"export", "measured", "neural_network"}
+_PACKAGES = {"distributed", "export", "measured", "neural_network"}
 
 
 def __getattr__(name: str) -> Any:

@@ -32,6 +32,7 @@ LAYERS = {
     "network": {*NUMPY, "narwhals", "pyarrow"},  # the others for frames and files, if there are any
     "gradient_check": NUMPY,
     "training": NUMPY,
+    "distributed": NUMPY,
     "online": NUMPY,
     "estimators": SCIKIT_LEARN,
     "trace": {*NUMPY, "pandas"},  # the latter for `to_frame`

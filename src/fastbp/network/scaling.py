@@ -167,6 +167,16 @@ class Moments:
             weight = _core.moments_with_rows(weight, found, values[start:stop], part)
         return Moments(weight, *found)
 
+    def joined(self, other: Moments) -> Moments:
+        """Return the moments of both, of other rows each; of no rows those of the others."""
+        if not other.weight or not self.weight:
+            return self if self.weight else other
+        total = self.weight + other.weight
+        away, share = other.mean - self.mean, other.weight / total
+        squares = self.squares + other.squares + np.square(away) * (self.weight * share)
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        return Moments(total, self.mean + away * share, squares, low, high)
+
     def updated_by_call(
         self, values: NDArray[Any], weights: NDArray[np.float64] | None = None
     ) -> Moments:
@@ -232,6 +242,11 @@ class NonzeroMoments:
         for columns, values in _nonzeros(X):
             _core.add_nonzeros(columns, values, counts, squares, largest)
         return NonzeroMoments(counts, squares, largest)
+
+    def joined(self, other: NonzeroMoments) -> NonzeroMoments:
+        """Return the moments of both, of other rows each."""
+        counts, squares = self.counts + other.counts, self.squares + other.squares
+        return NonzeroMoments(counts, squares, np.maximum(self.largest, other.largest))
 
     def with_row(self, x: NDArray[Any]) -> NonzeroMoments:
         """Return the moments with one row more, (n_columns,)."""

@@ -49,6 +49,11 @@ class SampleRepeats:
         mean = np.mean(weights[weights > 0] / largest)  # relative: a sum of weights may overflow
         if mean * largest > MAX_REPEATS:
             weights = weights / largest * (MAX_REPEATS / mean)
+        return cls.of_scaled(weights)
+
+    @classmethod
+    def of_scaled(cls, weights: NDArray[np.float64]) -> SampleRepeats:
+        """Return `of` weights, (n,), that were checked, and whose mean is low enough."""
         # A weight of 1 may have been computed as 1.0000000001.
         counts = np.ceil(weights * (1 - 1e-9))
         each = np.divide(weights, counts, out=np.zeros_like(weights), where=counts > 0)

@@ -35,7 +35,8 @@ class Schedule:
         What the function of the schedule takes, and ``warmup``.
     n_before, n_an_epoch, n_epochs : int
         Rows visited before this call of fit, in each of its epochs, and how many epochs it makes at
-        most. Where no epochs are known, in partial_fit, only "invscaling" moves the rate.
+        most, of which the last need not be whole. Where no epochs are known, in partial_fit, only
+        "invscaling" moves the rate.
     """
 
     kind: str | Callable[[float], Any]
@@ -45,7 +46,7 @@ class Schedule:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     n_before: int = 0
     n_an_epoch: int = 1
-    n_epochs: int = 0
+    n_epochs: float = 0
 
     def __post_init__(self) -> None:
         self._moves = False

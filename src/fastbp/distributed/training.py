@@ -1,0 +1,216 @@
+"""`Training`: round after round, over anything that runs the tasks of a round."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network.solver import Solver
+from ..training.schedule import Schedule
+from .average import Part, adagrad_weights, as_state, merge, part_of
+from .layout import Layout
+from .outer import OuterStep
+from .round import Round, train_round
+from .shard import Shard
+from .state import RoundState
+
+Moments = Literal["average", "keep", "reset"]
+Chain = Sequence[Round]  # of a shard, one after another
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How networks that are trained apart become one.
+
+    Attributes
+    ----------
+    made_with : mapping
+    solver : Solver
+    schedule : Schedule
+        Its ``n_an_epoch`` and ``n_epochs`` are set by shard.
+    rounds_an_epoch, n_rounds : int
+        ``n_rounds`` is the number of all of them.
+    seed : int
+    shuffle : bool
+    outer : OuterStep
+    moments : {"average", "keep", "reset"}
+        What becomes of a solver's moments at the end of a round.
+    by_squares : bool
+        Whether AdaGrad's sums of a round are the weights of its parameters.
+    n_threads : int
+    """
+
+    made_with: Mapping[str, Any]
+    solver: Solver
+    schedule: Schedule
+    rounds_an_epoch: int
+    n_rounds: int
+    seed: int = 0
+    shuffle: bool = True
+    outer: OuterStep = dataclasses.field(default_factory=OuterStep)
+    moments: Moments = "average"
+    by_squares: bool = False
+    n_threads: int = 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trained:
+    """What a shard has come to in a round, so far.
+
+    Attributes
+    ----------
+    state : RoundState
+    n_rows : int
+    loss_sum : float
+    seconds : float
+        Of computing.
+    """
+
+    state: RoundState
+    n_rows: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+
+    def after(self, rows: Shard, plan: Round, clock: Callable[[], float]) -> Trained:
+        """Return what it has come to after some rows more."""
+        begin = clock()
+        state, n_rows, loss = train_round(self.state, rows, plan)
+        seconds = self.seconds + clock() - begin
+        loss_sum = self.loss_sum + (n_rows * loss if n_rows else 0.0)
+        return Trained(state, self.n_rows + n_rows, loss_sum, seconds)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outcome:
+    """What shards have come to in a round: of one, of some, and in the end of all.
+
+    Attributes
+    ----------
+    part : Part
+        The mean of their states.
+    n_rows : int
+    loss_sum : float
+        Of the losses of all rows, infinity where training diverged.
+    seconds : float
+        Of computing, of the shard that took longest.
+    """
+
+    part: Part
+    n_rows: int
+    loss_sum: float
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of a row."""
+        return self.loss_sum / max(self.n_rows, 1)
+
+
+def outcome_of(trained: Trained, start: RoundState, settings: Settings) -> Outcome:
+    """Return what a shard brings to the average."""
+    of_values = adagrad_weights(trained.state, start) if settings.by_squares else None
+    state = trained.state if settings.moments == "average" else trained.state.without_moments()
+    part = part_of(state, trained.n_rows, of_values)
+    return Outcome(part, trained.n_rows, trained.loss_sum, trained.seconds)
+
+
+def merge_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcome of all of these shards, which are in a fixed order: see `merge`."""
+    return Outcome(
+        merge([one.part for one in outcomes]),
+        sum(one.n_rows for one in outcomes),
+        sum(one.loss_sum for one in outcomes),
+        max(one.seconds for one in outcomes),
+    )
+
+
+class Training:
+    """The rounds of a fit: what the next one is, and what is made of its outcome.
+
+    Whatever runs the tasks of a round, and however often: the numbers are the same.
+
+    Parameters
+    ----------
+    settings : Settings
+    layout : Layout
+    state : RoundState
+        To begin with.
+
+    Attributes
+    ----------
+    state : RoundState
+        To go on from.
+    velocity : ndarray or None
+        Of the outer step.
+    number : int
+        Of the next round, from 0.
+    """
+
+    def __init__(self, settings: Settings, layout: Layout, state: RoundState) -> None:
+        self.settings, self.layout, self.state = settings, layout, state
+        self.velocity: NDArray[np.float64] | None = None
+        self.number = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all rounds were made."""
+        return self.number >= self.settings.n_rounds
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch of the next round, from 0."""
+        return self.number // self.settings.rounds_an_epoch
+
+    @property
+    def ends_an_epoch(self) -> bool:
+        """Whether an epoch has ended with the last round, or all have."""
+        return self.number % self.settings.rounds_an_epoch == 0 or self.is_over
+
+    def chains(self) -> list[Chain]:
+        """Return the next round: of each shard what is done one after another."""
+        return [self._chain(shard) for shard in range(self.layout.n_shards)]
+
+    def _chain(self, shard: int) -> Chain:
+        own, epoch = self.settings, self.epoch
+        number = self.number % own.rounds_an_epoch
+        schedule = dataclasses.replace(
+            own.schedule,
+            n_an_epoch=max(self.layout.n_rows(shard), 1),
+            n_epochs=own.n_rounds / own.rounds_an_epoch,
+        )
+        segments = self.layout.segments(shard, epoch, number, own.rounds_an_epoch)
+        return [
+            Round(
+                own.made_with, own.solver, schedule, own.seed, epoch, one.partition, one.start,
+                one.stop, one.n_before, own.shuffle, own.n_threads,
+            )
+            for one in segments
+        ]  # fmt: skip
+
+    def rate(self) -> float:
+        """Return the learning rate at the beginning of the next round."""
+        n_an_epoch = max(self.layout.largest, 1)
+        n_epochs = self.settings.n_rounds / self.settings.rounds_an_epoch
+        schedule = dataclasses.replace(
+            self.settings.schedule, n_an_epoch=n_an_epoch, n_epochs=n_epochs
+        )
+        before = int(self.number / self.settings.rounds_an_epoch * n_an_epoch)
+        return schedule.rates(before, self.settings.solver.batch_size).at(0)
+
+    def take(self, outcome: Outcome) -> bool:
+        """Go on to the next round; return False, and change nothing, where training diverged."""
+        if not math.isfinite(outcome.loss):
+            return False
+        average = as_state(outcome.part, self.state.values.dtype)
+        if not np.isfinite(average.values).all():
+            return False
+        if self.settings.moments != "average":
+            average = average.without_moments()
+        self.state, self.velocity = self.settings.outer.step(self.state, average, self.velocity)
+        self.number += 1
+        return True
