@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .estimators import BackpropClassifier, BackpropRegressor
     from .exceptions import DivergenceWarning
     from .gradient_check import check_gradients
+    from .io.models import load, save
     from .network import Network
     from .patch import patch_sklearn, unpatch_sklearn
     from .recording import record, record_stream
@@ -29,9 +30,11 @@ __all__ = [
     "Network",
     "__version__",
     "check_gradients",
+    "load",
     "patch_sklearn",
     "record",
     "record_stream",
+    "save",
     "sensitivity_of_loss",
     "show_config",
     "trace_step",
@@ -45,9 +48,11 @@ _HOME = {
     "DivergenceWarning": "exceptions",
     "Network": "network",
     "check_gradients": "gradient_check",
+    "load": "io.models",
     "patch_sklearn": "patch",
     "record": "recording",
     "record_stream": "recording",
+    "save": "io.models",
     "sensitivity_of_loss": "sensitivity",
     "show_config": "cli.config",
     "trace_step": "trace",

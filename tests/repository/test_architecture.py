@@ -39,7 +39,7 @@ LAYERS = {
     "sensitivity": NUMPY,
     "recording": NUMPY,
     "measured": {*NUMPY, "pandas", "matplotlib"},  # the last two for results, when asked
-    "io": NUMPY,
+    "io": {*NUMPY, "sklearn", "skops"},  # the last two for pipelines
     "export": {*NUMPY, "onnx", "skl2onnx"},  # the last two where a model becomes ONNX
     "neural_network": SCIKIT_LEARN,
     "patch": SCIKIT_LEARN,
@@ -207,6 +207,7 @@ def test_the_kernels_neither_know_python_nor_allocate():
         "fastbp.sensitivity_of_loss(fastbp.Network((2, 1)), [[1, 2.0]], [1.0])",
         "fastbp.Network((2, 3, 1)).to_c()",
         "fastbp.Network((2, 3, 1)).to_numpy()",
+        "fastbp.io.models.tree_of(fastbp.Network((2, 3, 1)))",
         "m = fastbp.measured; m.ChainTuner(m.Stage('y', abs, m.Knob('k', 0, 9)), 3).tune(9)",
     ],
 )

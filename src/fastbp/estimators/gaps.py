@@ -37,6 +37,9 @@ class Gaps:
     means: NDArray[np.float64]
     weights: NDArray[np.float64] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     def filled(self, X: Any) -> Any:
         """Return rows with the means in their gaps, and the marks beside them.
 

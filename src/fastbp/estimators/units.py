@@ -38,6 +38,7 @@ MOST_ERROR = float(FAR)
 RUINOUS = 50.0  # standard deviations from the mean, where the others have not lost their spread
 MAX_KEPT = 2**21  # values of scaled rows that are kept, since each epoch reads them
 AnyMoments = Moments | NonzeroMoments
+RowsState = tuple[float, NDArray[np.float64], NDArray[np.float64] | None]
 AllMoments = tuple[AnyMoments, Moments | None]  # of inputs and targets
 NORMAL_DEVIATION = math.sqrt(math.pi / 2)  # standard deviations in a mean absolute deviation
 
@@ -66,6 +67,9 @@ class Units:
     limit: float = LIMIT
     most: NDArray[np.float64] | None = None
     constant: NDArray[np.bool_] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
     def of_row(self, dtype: np.dtype[Any]) -> _core.RowUnits | None:
         """Return what scales single dense rows of the dtype, in a microsecond, if there is that."""
@@ -222,6 +226,63 @@ class RunningUnits(Units):
         own = self._now()
         moments = _with_rows(own["_moments"], X, targets, weights)
         return RunningUnits(moments, self.loss, self.limit, own["_dtype"])
+
+    def saved(self) -> dict[str, Any]:
+        """Return all that they are: the moments, and what `of_rows` takes, if it can.
+
+        Returns
+        -------
+        dict
+            ``dtype``; ``moments`` of inputs and targets; ``rows``: weight, inputs and targets, or
+            None after a CSR matrix.
+        """
+        own = self._now()
+        rows = None if own["_rows"] is None else own["_rows"].state()
+        return {"dtype": own["_dtype"], "moments": own["_moments"], "rows": rows}
+
+    @classmethod
+    def of_rows(
+        cls,
+        weight: float,
+        inputs: NDArray[np.float64],
+        targets: NDArray[np.float64] | None,
+        loss: str,
+        limit: float,
+        dtype: np.dtype[Any],
+    ) -> RunningUnits:
+        """Return the units of dense rows that were saved, to the bit.
+
+        Parameters
+        ----------
+        weight : float
+        inputs, targets : ndarray of float64 of shape (6, n_columns)
+            Moments, center and scale, as `_core.RowUnits` has them.
+        loss, limit, dtype
+            As of the constructor.
+        """
+        units = cls.__new__(cls)
+        units._set_rows((weight, inputs, targets), loss, limit, np.dtype(dtype))
+        return units
+
+    def _set_rows(self, rows: RowsState, loss: str, limit: float, dtype: np.dtype[Any]) -> None:
+        weight, inputs, targets = rows
+        compiled = _core.RowUnits(dtype, limit, loss == "poisson", weight, True, inputs, targets)
+        self.__dict__.update(loss=loss, limit=limit, _dtype=dtype, _rows=compiled)
+        nothing = Moments.of_nothing(inputs.shape[1])  # which `_now` finds to be out of date
+        self.__dict__.update(_moments=(nothing, None), _scalings=(None, None))
+        self._now()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = self.saved() | {"loss": self.loss, "limit": self.limit}
+        name = "rows" if state["rows"] is None else "moments"  # one of the two makes the other
+        return {**state, name: None, "dtype": state["dtype"].name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        own = state["loss"], state["limit"], np.dtype(state["dtype"])
+        if state["rows"] is not None:
+            self._set_rows(state["rows"], *own)
+        else:
+            RunningUnits.__init__(self, tuple(state["moments"]), *own)
 
     def _now(self) -> dict[str, Any]:
         """Return the attributes, as the single rows so far have made them."""

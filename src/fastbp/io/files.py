@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from .._printable import printable
 
-Content = str | bytes | Callable[[BinaryIO], object]
+Content = str | bytes | bytearray | Callable[[BinaryIO], object]
 
 MAX_LINKS = 40  # symbolic links that lead from one to the next, as many as Linux follows
 BINARY = getattr(os, "O_BINARY", 0)  # Windows would otherwise write line feeds as two bytes
@@ -46,7 +46,7 @@ def write_file(path: Any, content: Content) -> Path:
     Parameters
     ----------
     path : str, bytes or path-like
-    content : str, bytes or callable
+    content : str, bytes, bytearray or callable
         Text is written as UTF-8. A callable is given a binary file to write to.
 
     Returns
@@ -138,7 +138,7 @@ def _as_bytes(content: Content) -> memoryview:
     """Return what is to be written, complete before any file is touched."""
     if isinstance(content, str):  # half a surrogate pair, of a name that is no text, is escaped
         content = content.encode("utf-8", "backslashreplace")
-    if isinstance(content, bytes):
+    if isinstance(content, (bytes, bytearray)):
         return memoryview(content)
     file = io.BytesIO()
     content(file)

@@ -1,16 +1,52 @@
-"""`Exportable`: the methods that take a trained model out of Python."""
+"""`Saveable` and `Exportable`: the methods that take a trained model out of Python."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-class Exportable:
-    """What networks and estimators have in common: ``to_onnx``, ``to_c`` and ``to_numpy``."""
+
+class Saveable:
+    """What can be saved: networks, estimators, models of streams, recordings."""
+
+    def save(self, path: Any) -> Path:
+        """Write all of it to a file, from which `fastbp.load` makes the same again.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Usually ends in ".fbp". A file that is there is replaced at once.
+
+        Returns
+        -------
+        pathlib.Path
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the model is not fitted.
+        TypeError
+            If it holds what cannot be stored, such as a function as ``learning_rate``.
+        OSError
+            If the file cannot be written. It is as it was then.
+
+        See Also
+        --------
+        fastbp.save : The same, with examples; it also takes pipelines.
+        """
+        from ..io.models import save
+
+        return save(self, path)
+
+
+class Exportable(Saveable):
+    """What networks and estimators have in common: ``save`` and the exports."""
 
     def to_onnx(self, path: Any = None, *, zipmap: bool = False) -> Any:
         """Return the model in the ONNX format, for onnxruntime and others; needs the extra `onnx`.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -38,6 +38,9 @@ from .solver import Solver, solver_of_options
 from .state import State
 from .tables import LOSSES as CATALOGUE
 from .tables import parameter_of
+
+if TYPE_CHECKING:
+    from .stored import StoredNetwork
 
 
 class Network(Exportable):
@@ -519,6 +522,34 @@ class Network(Exportable):
         other.__setstate__(self.__getstate__())
         return other
 
+    @staticmethod
+    def load(path: Any) -> StoredNetwork:
+        """Return the network in a file of `fastbp.save`, whatever model that holds.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Returns
+        -------
+        StoredNetwork
+            With the units, names and classes of an estimator, of which it makes the predictions
+            with NumPy alone: scikit-learn is not imported. Of a recording it is a plain `Network`,
+            the last snapshot; of a stream's model, too: the one that predicts, of several the fast
+            one. These have no units but their own.
+
+        Raises
+        ------
+        OSError
+            If there is no such file, or it cannot be read.
+        ValueError
+            If it is no model of fastbp, a damaged one, or one of a newer version.
+        """
+        from ..io.models import load_network
+
+        network: StoredNetwork = load_network(path)
+        return network
+
     def _grown(self, layer_sizes: tuple[int, ...]) -> Network:
         """Return a network with larger layers; each number stays where its unit is, others are 0.
 
@@ -532,7 +563,8 @@ class Network(Exportable):
         return other
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in MADE_WITH} | self._state.to_dict()
+        made_with = {name: getattr(self, name) for name in MADE_WITH}
+        return {**made_with, "dtype": self.dtype.name, **self._state.to_dict()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become the network of a saved state, or stay unchanged where that is invalid.

@@ -40,6 +40,9 @@ class Scaling:
     scale: NDArray[np.float64]
     limit: float = math.inf
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
     @property
     def is_linear(self) -> bool:
         """Whether there is no limit."""

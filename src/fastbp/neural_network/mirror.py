@@ -80,7 +80,7 @@ class ReportingNetwork(Network):
         values, upper = self._arena.values, LARGE[self.dtype]
         return bool(values.min() >= -upper and values.max() <= upper)
 
-    def load(self, model: Any) -> None:
+    def copy_from(self, model: Any) -> None:
         """Copy the model's parameters in."""
         _copy_each(self.weights, model.coefs_)
         _copy_each(self.biases, model.intercepts_)
@@ -224,7 +224,7 @@ class Mirror:
         arrays = [*self.model.coefs_, *self.model.intercepts_]
         if len(arrays) != len(self._arrays) or any(map(operator.is_not, arrays, self._arrays)):
             return False
-        self.network.load(self.model)
+        self.network.copy_from(self.model)
         self._load_moments(solver)
         return self.network.is_finite()
 
@@ -286,7 +286,7 @@ def outputs(model: Any, X: Any, may_be_infinite: bool) -> NDArray[Any] | str:
     if found is not None:
         return found
     network, n_threads = _for_predictions.take(model), available_threads()
-    network.load(model)
+    network.copy_from(model)
     if not network.is_moderate():
         return "a parameter is large or not finite"
     if issparse(X):

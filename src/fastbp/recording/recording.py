@@ -17,6 +17,7 @@ from ..network import Network, Solver
 from ..network.arrays import read_once
 from ..network.checks import check_whole
 from ..network.divergence import warn_of_divergence
+from ..network.exportable import Saveable
 from ..sensitivity import LossSensitivity
 from ..trace import StepTrace
 from ..trace.inspected import (
@@ -37,7 +38,7 @@ from .recorder import Recorder, Runs, Snapshot
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
-class Recording(HtmlMixin):
+class Recording(HtmlMixin, Saveable):
     """Snapshots of a network while it was trained, the first before and the last after training.
 
     Attributes
