@@ -207,7 +207,7 @@ def test_the_kernels_neither_know_python_nor_allocate():
         "fastbp.sensitivity_of_loss(fastbp.Network((2, 1)), [[1, 2.0]], [1.0])",
         "fastbp.Network((2, 3, 1)).to_c()",
         "fastbp.Network((2, 3, 1)).to_numpy()",
-        "fastbp.io.models.tree_of(fastbp.Network((2, 3, 1)))",
+        "fastbp.save(fastbp.Network((2, 3, 1)), __import__('os').devnull)",
         "m = fastbp.measured; m.ChainTuner(m.Stage('y', abs, m.Knob('k', 0, 9)), 3).tune(9)",
     ],
 )

@@ -80,6 +80,15 @@ def test_the_page_on_deployment_prints_what_it_says():
     assert Path("iris.h").exists()
 
 
+def test_the_page_on_model_files_prints_what_it_says():
+    for package in ("safetensors", "skops"):
+        pytest.importorskip(package)
+    pairs = run_page("model_files.md")
+    assert len(pairs) == 4
+    for expected, printed in pairs:
+        assert printed == expected
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
 def test_gallery_example_runs_and_draws(path):
