@@ -9,7 +9,9 @@ from time import monotonic
 
 from . import children
 
-NAMES = ("differential", "machine", "hostile", "states", "threads", "drop_in", "streams")
+NAMES = (
+    "differential", "machine", "hostile", "states", "threads", "drop_in", "streams", "model_files"
+)  # fmt: skip
 SLICE = 20.0  # seconds of each check in turn
 MAX_FAILURES = 20  # of each check that are printed
 

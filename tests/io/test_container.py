@@ -130,7 +130,7 @@ DAMAGED = {
 def test_damaged_files_are_refused_by_a_sentence(what):
     data = DAMAGED[what]
     tracemalloc.start()
-    with pytest.raises(ValueError, match=r"^(it is|array 'a' is of a type)") as caught:
+    with pytest.raises(ValueError, match=r"^it (is|has)") as caught:
         read_tensors(data)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

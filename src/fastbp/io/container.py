@@ -185,7 +185,7 @@ def _checked_entry(name: str, entry: Any) -> tuple[int, int, np.dtype[Any], tupl
     if type(dtype) is not str or dtype not in DTYPES:
         dtype = shortened(printable(str(dtype)), 20)
         raise UnreadableFileError(
-            f"array {_named(name)} is of a type that NumPy does not have: {dtype}"
+            f"it has an array of a type that NumPy does not have: {_named(name)} of {dtype}"
         )
     if not is_shape(shape, DTYPES[dtype].itemsize) or not _are_sizes(place):
         raise UnreadableFileError(f"it is damaged: array {_named(name)} has no shape or place")
