@@ -22,7 +22,7 @@ def test_a_mistake_is_one_line_of_text(capsys):
     def fails():
         raise UserError(f"there is no file {EVIL}")
 
-    assert exit_code_of(fails) == 2
+    assert exit_code_of(fails) == 1
     assert capsys.readouterr() == ("", f"fastbp: there is no file {SHOWN}\n")
 
 
@@ -30,7 +30,7 @@ def test_a_package_that_is_broken_is_said_line_by_line(capsys):
     def fails():
         raise ImportError("numpy is broken\nread this \x1b[2J")
 
-    assert exit_code_of(fails) == 2
+    assert exit_code_of(fails) == 1
     assert capsys.readouterr().err == "fastbp: numpy is broken\nread this \\x1b[2J\n"
 
 

@@ -1,4 +1,4 @@
-"""The pages of `python -m fastbp explain` in Chromium. Needs the extra `browser`; else skipped."""
+"""The pages of `fastbp explain` in Chromium. Needs the extra `browser`; else skipped."""
 
 import pytest
 

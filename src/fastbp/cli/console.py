@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
+import math
 import os
 import sys
 import warnings
@@ -17,7 +19,7 @@ from typing import Any, NoReturn
 
 from .._printable import printable, printable_lines
 
-USER_MISTAKE, INTERRUPTED = 2, 130  # exit codes
+CANNOT, INTERRUPTED = 1, 130  # exit codes; argparse ends with 2
 
 
 class UserError(Exception):
@@ -32,10 +34,47 @@ class Parser(argparse.ArgumentParser):
         super().error(printable(message))
 
 
+class _Output:
+    """Where lines go: to stderr where stdout is for a result."""
+
+    lines_on_stderr = False
+
+
 def say(*lines: str) -> None:
     """Print lines, each as soon as it is known."""
+    file = sys.stderr if _Output.lines_on_stderr else sys.stdout
     for line in lines:
-        print(printable(line), flush=True)
+        print(printable(line), file=file, flush=True)
+
+
+def tell(*lines: str) -> None:
+    """Print lines beside a result that is on stdout."""
+    for line in lines:
+        print(printable(line), file=sys.stderr, flush=True)
+
+
+def say_result(result: dict[str, Any]) -> None:
+    """Print an object as JSON, if ``--json`` asks for it."""
+    if _Output.lines_on_stderr:
+        print(json.dumps(_plain(result), allow_nan=False))
+
+
+def write_out(text: str) -> None:
+    """Write a result as it is, such as a CSV file, to stdout."""
+    sys.stdout.write(text)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (int, float, str, bool, type(None))) else str(value)
 
 
 @contextmanager
@@ -47,8 +86,12 @@ def mistakes_of_files() -> Iterator[None]:
         raise UserError(error.strerror or str(error)) from error
 
 
-def exit_code_of(command: Callable[[], int]) -> int:
-    """Run a command and return its exit code, with one line on stderr for what went wrong."""
+def exit_code_of(command: Callable[[], int], *, as_json: bool = False) -> int:
+    """Run a command and return its exit code, with one line on stderr for what went wrong.
+
+    With ``as_json``, stdout is for the object of `say_result` alone.
+    """
+    _Output.lines_on_stderr = as_json
     if isinstance(sys.stdout, io.TextIOWrapper):  # show what its encoding does not have, as stderr
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -61,14 +104,18 @@ def exit_code_of(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("\nfastbp: stopped", file=sys.stderr)
         return INTERRUPTED
+    except MemoryError:
+        return _failed("there is not enough memory for this")
     except BrokenPipeError:  # the reader has gone, for instance after `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    finally:
+        _Output.lines_on_stderr = False
 
 
 def _failed(message: str) -> int:
     print(f"fastbp: {message}", file=sys.stderr)
-    return USER_MISTAKE
+    return CANNOT
 
 
 @contextmanager

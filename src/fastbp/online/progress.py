@@ -94,7 +94,7 @@ def learn_progressively(
         model.learn_one(x, y)
         spent = time.perf_counter() - begin
         if score is None:
-            score = _Scores(hasattr(model, "predict_proba_one"), window)
+            score = Scores(hasattr(model, "predict_proba_one"), window)
         score.add(y, predicted)
         score.progress.seconds += spent
         if n % every_now == 0:
@@ -109,7 +109,7 @@ def learn_progressively(
     return score.progress
 
 
-class _Scores:
+class Scores:
     """Running scores of predictions and of the baseline."""
 
     def __init__(self, classifies: bool, window: int) -> None:
@@ -122,6 +122,7 @@ class _Scores:
         self.last_label: Any = None
 
     def add(self, y: Any, predicted: Any) -> None:
+        """Count a prediction."""
         one, baseline = self._points(y, predicted)
         self.n += 1
         self.total += one

@@ -1,4 +1,4 @@
-"""The command line of ``python -m fastbp explain``."""
+"""``fastbp explain``: pages with every number of backpropagation."""
 
 from __future__ import annotations
 
@@ -10,70 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ...io.files import check_writable, is_regular_file
-from ..console import Parser, UserError, exit_code_of, mistakes_of_files, say
-from ..demo.command import positive
-
-PAGE = Path("fastbp_explain.html")
+from ..console import UserError, mistakes_of_files, say
+from ..parser import PAGE
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page, show it in a browser, and return the exit code.
-
-    Parameters
-    ----------
-    arguments : list of str, default=None
-        Of the command line, without ``explain``; None takes those of this process.
-    """
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if (options.data is None) != (options.target is None):
-        parser.error("--data FILE and --target COLUMN go together")
-    if options.row is not None and options.data is None:
-        parser.error("--row needs --data FILE")
-    if options.learning_rate is not None and options.model is None and options.row is None:
-        parser.error("--learning-rate needs a MODEL, or --row: it is that of one step")
-    return exit_code_of(lambda: _run(options))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="python -m fastbp explain",
-        description="See every number of backpropagation in the browser: one page a network, to "
-        "play, step through and rewind, that needs no network connection. Without arguments: nine "
-        "parameters learning what a graduate earns, and a shower. With --data alone: a small "
-        "network learning from your file. With a MODEL: one step of it, on one row of your file.",
-    )
-    add = parser.add_argument
-    add(
-        "model",
-        nargs="?",
-        type=Path,
-        metavar="MODEL",
-        help="a file written by pickle or joblib: a fitted BackpropClassifier or "
-        "BackpropRegressor, or scikit-learn's MLPClassifier or MLPRegressor; a pipeline or search "
-        "that ends in one; or a Network. Loading such a file can run any code in it: open only "
-        "files that you trust",
-    )
-    add("--data", type=Path, metavar="FILE", help="a CSV or Parquet file with rows")
-    add(
-        "--target",
-        action="append",
-        metavar="COLUMN",
-        help="the column of FILE to predict; once for each output of MODEL",
-    )
-    add("--row", type=int, metavar="N", help="the row of FILE to learn from; 0 is the first")
-    add(
-        "--learning-rate",
-        type=positive,
-        metavar="ETA",
-        help="of the step (default: the model's own)",
-    )
-    add("--output", type=Path, metavar="FILE", help=f"the page (default: {PAGE})")
-    add("--no-open", action="store_true", help="write the page, and leave the browser alone")
-    return parser
-
-
-def _run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Write the page, show it in a browser, and return the exit code."""
     output = options.output or PAGE
     with mistakes_of_files():  # before anything takes time
         check_writable(output)

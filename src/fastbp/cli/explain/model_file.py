@@ -13,6 +13,7 @@ import numpy as np
 from ... import Network, trace_step
 from ...trace.inspected import is_model
 from ..console import UserError, say
+from ..model_file import loaded
 from .names import named
 from .row import Row, row_of_file
 from .wrappers import descend, descend_without_row, held
@@ -53,7 +54,9 @@ def step_of_model(options: argparse.Namespace) -> Any:
 
 
 def _load(path: Path) -> Any:
-    """Return what is in a file written by pickle or joblib, compressed or not."""
+    """Return what is in a file that fastbp has saved, or pickle or joblib, compressed or not."""
+    if path.suffix.lower() == ".fbp":
+        return loaded(path)
     import joblib
 
     if not os.path.exists(path):
@@ -108,12 +111,24 @@ def _label(model: Any, row: Row, path: Path) -> Any:
     if classes is None or len(row.y) > 1:
         return np.asarray(row.y, dtype=float)
     (value,) = row.y
-    for same in (lambda label: label == value, lambda label: str(label) == str(value)):
+    for same in (
+        lambda label: label == value,
+        lambda label: str(label) == str(value),
+        lambda label: _as_number(label) == _as_number(value),
+    ):
         for label in classes:
             if same(label):
                 return label
     known = ", ".join(map(str, classes[:12])) + (", ..." if len(classes) > 12 else "")
     raise UserError(f"the target in {path} is {value!r}, but the model knows {known}")
+
+
+def _as_number(label: Any) -> float:
+    """Return a label that a file may write in another way, NaN if it is no number."""
+    try:
+        return float(label)
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def _row_in_the_middle(model: Any) -> tuple[Any, Row]:

@@ -9,9 +9,8 @@ from typing import Any
 
 from ..._messages import counted
 from ..console import UserError
-from ..demo.columns import DATES, TEXT
-from ..demo.table import checked_target, columns_of
-from ..demo.table_file import read_table
+from ..encoding import KINDS, groups_of
+from ..reading.table import read_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,17 +42,18 @@ def row_of_file(options: argparse.Namespace, model: Any) -> Row:
     import pandas as pd
 
     path = options.data
-    frame = read_table(path)
-    targets = [checked_target(target, list(frame.columns), path) for target in options.target]
+    kinds = {name: KINDS[group] for group, names in groups_of(model).items() for name in names}
+    table = read_table(
+        path, options.target, kinds, encoding=options.encoding, has_names=not options.no_names
+    )
+    frame = table.frame
+    targets = [table.name_of(target) for target in options.target]
     number = options.row or 0
     if not 0 <= number < len(frame):
         raise UserError(f"{path} has rows 0 to {len(frame) - 1:,}; there is no row {number}")
-    for name, read in columns_of(frame, path).items():
-        if read.kind not in (DATES, TEXT):  # else as pandas reads it, and as the model knows it
-            frame[name] = read.values
     y = [frame[target].iloc[number] for target in targets]
     for target, value in zip(targets, y, strict=True):
-        if pd.isna(value):
+        if pd.isna(value) or value == "":
             raise UserError(f"row {number} of {path} has no {target}; choose another with --row")
     features = _features(model, frame.drop(columns=targets), path)
     X = features.iloc[[number]]

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ... import DivergenceWarning, record, trace_step
+from ..compare.table import table_task
+from ..compare.training import fastbp_estimator, warnings_for_users
 from ..console import UserError, say
-from ..demo.compare import fastbp_estimator, warnings_for_users
-from ..demo.progress import Progress
-from ..demo.table import table_task
-from ..demo.task import Task
+from ..problem import problem_of
+from ..progress import epochs_of
+from ..task import Task
 from .names import named, without_step
 
 HIDDEN_LAYER_SIZES = (8,)  # few enough to look at each of them
@@ -31,9 +32,12 @@ def training_on(options: argparse.Namespace) -> Any:
     if len(options.target) > 1:
         raise UserError("without a MODEL there is one --target; fit a model for several, save it")
     (target,) = options.target
-    say(f"Reading {options.data}")
-    task, notes = table_task(options.data, target, "auto", seed=0)
-    say(*notes)
+    asked = argparse.Namespace(
+        **{**vars(options), "file": options.data, "target": target, "task": "auto"}
+    )
+    problem = problem_of(asked)
+    say(*problem.report())
+    task = table_task(problem, seed=0)
     task = dataclasses.replace(task, hidden_layer_sizes=HIDDEN_LAYER_SIZES)
     _check_row(options, task)
     X = _inputs(task, task.preprocessing.fit_transform(task.X_train))
@@ -43,7 +47,7 @@ def training_on(options: argparse.Namespace) -> Any:
     snapshots = int(np.clip(MAX_NUMBERS / n_parameters, 12, 200))
     say(f"Training on {len(X):,} rows, {task.epochs} epochs")
     try:
-        with Progress("fastbp", model, task.epochs), warnings_for_users():
+        with epochs_of("fastbp", model, task.epochs), warnings_for_users():
             recording = record(model, X, y.of(task.y_train), max_snapshots=snapshots)
     except DivergenceWarning as warning:
         raise UserError(f"training diverged: {warning}") from warning

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .task import Task, split
+from ..task import Task, split
 
 
 def bundled_tasks(seed: int) -> list[Task]:

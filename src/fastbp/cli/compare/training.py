@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .progress import Progress
-from .task import Task
+from ..progress import epochs_of
+from ..task import Task
 
 PROBE_ROWS = 1000  # enough to tell a library's speed
 STEADY_SECONDS = 0.1  # of training are timed at least
@@ -154,7 +154,7 @@ def _run(model: Any, task: Task, X: Any, label: str) -> Run:
 
     times: list[float] = []
     diverged = False
-    with Progress(label, model, task.epochs):
+    with epochs_of(label, model, task.epochs):
         while sum(times) < STEADY_SECONDS and not diverged:  # again: it comes out the same
             seconds, diverged = _fit(model, X, task.y_train)
             times.append(seconds)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..._printable import display_width, padded, shortened
-from .compare import Comparison, Run, fastbp_model
-from .task import Task
+from ..task import Task
+from .training import Comparison, Run, fastbp_model
 
 LONGEST_NAME = 24  # of a data set in the table, in columns of a terminal
 
@@ -38,10 +38,9 @@ def remarks(comparison: Comparison, default_learning_rate: float) -> list[str]:
 def in_python(task: Task, seed: int) -> list[str]:
     """Return how to make the demo's network in a program."""
     model = repr(fastbp_model(task, task.epochs, seed)).splitlines()
-    kind = "BackpropClassifier" if task.is_classification else "BackpropRegressor"
     return [
-        f"Begin a model of your own with {kind}(), which scales by itself. That of the comparison",
-        "in Python, behind a pipeline that encodes and scales the inputs (see the README):",
+        "`fastbp fit` trains a model for use, by other settings, and saves it. The network of the "
+        "comparison:",
         *(f"    {line}" for line in model),
     ]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ..console import UserError
+from .console import UserError
 
-HELD_OUT = 0.25  # share of the rows
+HELD_OUT = 0.25  # share of the rows, unless told otherwise
 FEWEST_OF_A_CLASS = 4  # rarer classes are only trained on: too few rows to hold some out
 
 
@@ -57,7 +57,9 @@ class Task:
         return round(float(score), 3) + 0.0  # -0.0 becomes 0.0
 
 
-def split(X: Any, y: Any, *, is_classification: bool, seed: int) -> tuple[Any, Any, Any, Any]:
+def split(
+    X: Any, y: Any, *, is_classification: bool, seed: int, share: float = HELD_OUT
+) -> tuple[Any, Any, Any, Any]:
     """Return X_train, X_test, y_train, y_test; classes in the same shares where that can be."""
     import numpy as np
     from sklearn.model_selection import train_test_split
@@ -68,11 +70,11 @@ def split(X: Any, y: Any, *, is_classification: bool, seed: int) -> tuple[Any, A
         _, number, count = np.unique(y, return_inverse=True, return_counts=True)
         is_rare = count[number] < FEWEST_OF_A_CLASS
         rows, always_train = rows[~is_rare], rows[is_rare]
-        if len(np.unique(number[rows])) <= HELD_OUT * len(rows):
+        if len(np.unique(number[rows])) <= share * len(rows):
             classes = number[rows]
     if len(rows) < FEWEST_OF_A_CLASS:
         raise UserError("there are too few rows of each class to train on some and hold out others")
-    train, test = train_test_split(rows, test_size=HELD_OUT, random_state=seed, stratify=classes)
+    train, test = train_test_split(rows, test_size=share, random_state=seed, stratify=classes)
     train = np.concatenate([train, always_train])
     take = X.iloc if hasattr(X, "iloc") else X
     return take[train], take[test], y[train], y[test]

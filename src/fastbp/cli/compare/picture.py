@@ -9,8 +9,8 @@ from typing import Any
 from ..._printable import plain_label
 from ...io.files import check_writable, write_file
 from ..console import UserError, mistakes_of_files
-from .compare import Comparison, Run
 from .report import duration
+from .training import Comparison, Run
 
 OURS, THEIRS, GREY = "#d1495b", "#30638e", "#5c6370"  # distinct for colour-blind readers too
 

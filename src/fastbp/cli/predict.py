@@ -1,0 +1,121 @@
+"""``fastbp predict``: the rows of a file through a saved model."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from typing import Any
+
+from .._messages import counted
+from ..io.files import check_writable, write_file
+from .console import UserError, mistakes_of_files, say, say_result, tell, write_out
+from .encoding import KINDS, groups_of
+from .model_file import loaded
+from .problem import words_of
+from .reading.table import Table, read_table
+
+MOST_NAMES = 12  # of columns in a message
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write a prediction for each row; return the exit code."""
+    if options.output is not None:
+        with mistakes_of_files():  # before anything takes time
+            check_writable(options.output)
+    model = loaded(options.model)
+    table, X = _rows(model, options)
+    names, columns = _predictions(model, X, options)
+    if options.json:
+        say_result({"rows": len(table.frame), **dict(zip(names, columns, strict=True))})
+    text = _as_csv(names, columns)
+    if options.output is not None:
+        with mistakes_of_files():
+            write_file(options.output, text)
+        say(f"{options.output}: {counted(len(table.frame), 'prediction')}")
+    elif not options.json:
+        write_out(text)
+    return 0
+
+
+def _rows(model: Any, options: argparse.Namespace) -> tuple[Table, Any]:
+    """Return the file, and the columns of it that the model takes."""
+    groups = groups_of(model)
+    kinds = {name: KINDS[group] for group, names in groups.items() for name in names}
+    names = list(kinds) or _names_of(model, options)
+    kinds = kinds or dict.fromkeys(names, "numbers")
+    table = read_table(
+        options.file, names, kinds, encoding=options.encoding, has_names=not options.no_names
+    )
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        what = ", ".join(missing[:MOST_NAMES]) + (", ..." if len(missing) > MOST_NAMES else "")
+        raise UserError(f"{options.file} has no column {what}, which the model was trained on")
+    for name in names:
+        column = table.columns[name]
+        if column.kind == "numbers" and column.n_unread == len(table.frame) - column.n_gaps > 0:
+            raise UserError(
+                f"the column {name} of {options.file} has no numbers, such as "
+                f"{column.unread[0]!r}; the model was trained on numbers"
+            )
+        if words := words_of(column):
+            tell(f"{name}{words.replace(';', ':', 1)}")
+    for name, unknown in _unknown_texts(model, table):
+        seen = f"the model has not seen {counted(len(unknown), 'value')}"
+        tell(f"{name}: {seen} such as {unknown[0]!r}")
+    return table, table.frame[names]
+
+
+def _names_of(model: Any, options: argparse.Namespace) -> list[str]:
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        raise UserError(
+            f"the model in {options.model} does not say what its columns are called: use Python, "
+            "or train it with fastbp fit"
+        )
+    return list(map(str, names))
+
+
+def _unknown_texts(model: Any, table: Table) -> Any:
+    """Yield columns of text with values that the model has not been trained on, and these."""
+    for group, transformer, names in getattr(_first_step(model), "transformers_", ()):
+        if group != "texts":
+            continue
+        for name, known in zip(names, transformer.categories_, strict=True):
+            values = table.frame[name].unique().tolist()
+            unknown = [value for value in values if value not in set(known)]
+            if unknown:
+                yield name, unknown
+
+
+def _first_step(model: Any) -> Any:
+    return model.steps[0][1] if hasattr(model, "steps") else None
+
+
+def _predictions(model: Any, X: Any, options: argparse.Namespace) -> tuple[list[str], list[Any]]:
+    """Return names and values of the columns to write."""
+    if options.proba and not hasattr(model, "predict_proba"):
+        raise UserError("--proba is for classes; this model predicts numbers")
+    try:
+        if not hasattr(model, "steps"):
+            X = X.to_numpy() if not hasattr(model, "feature_names_in_") else X
+        predicted = model.predict(X)
+        names, columns = ["prediction"], [predicted.tolist()]
+        if predicted.ndim == 2:
+            names = [f"prediction {k}" for k in range(predicted.shape[1])]
+            columns = list(predicted.T.tolist())
+        if options.proba:
+            names += [f"probability of {label}" for label in model.classes_]
+            columns += model.predict_proba(X).T.tolist()
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"the model cannot take the rows of {options.file}: {reason}") from error
+    return names, columns
+
+
+def _as_csv(names: list[str], columns: list[Any]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*columns, strict=True))
+    return text.getvalue()
