@@ -1,14 +1,27 @@
 """Programs of many exported models at once: compiled, fed with rows, and read."""
 
 import dataclasses
+import os
 import shutil
 import subprocess
 
 import numpy as np
+from exported_models import network_that_learns, random_rows
+
+from fastbp.export import description_of
 
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wconversion"]
 SANITIZED = ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-COMPILERS = [found for found in ("gcc", "clang") if shutil.which(found)]
+
+
+def sanitizes(compiler):
+    """Whether a compiler has its sanitizers: those of clang are a package of their own."""
+    command = [compiler, *SANITIZED, "-x", "c", "-", "-o", os.devnull]
+    main = "int main(void) { return 0; }"
+    return not subprocess.run(command, input=main, text=True, stderr=subprocess.DEVNULL).returncode
+
+
+COMPILERS = [found for found in ("gcc", "clang") if shutil.which(found) and sanitizes(found)]
 
 
 @dataclasses.dataclass
@@ -91,6 +104,57 @@ class Exported:
         return found, data
 
 
+def exported(name, model, X, **options):
+    """A model and the rows X, in the dtype of X."""
+    described = description_of(model)
+    return Exported(
+        name,
+        model.to_c(name=name, dtype=options.pop("dtype", X.dtype.name), **options),
+        np.ascontiguousarray(X),
+        described.n_out,
+        0 if described.task == "numbers" else described.n_probabilities,
+        {"classes": "class", "labels": "labels"}.get(described.task, ""),
+    )
+
+
+def programs_that_learn(numbers, **options):
+    """Programs that take some steps from `network_that_learns`, with the networks and the rules."""
+    rng, found = np.random.default_rng(3), []
+    for k in numbers:
+        network, rule = network_that_learns(rng, k), ("sgd", "adagrad")[k % 5 % 2]
+        found.append((program_that_learns(rng, f"m{k}", network, rule, **options), network, rule))
+    return found
+
+
+def program_that_learns(rng, name, network, rule, **options):
+    """A program that takes twelve steps from a network."""
+    X = random_rows(rng, 12, network.layer_sizes[0], network.dtype)
+    X[rng.random(X.shape) < 0.2] = 0
+    one = exported(name, network, X, learn=rule, **options)
+    one.y = rng.random((12, network.layer_sizes[-1])).astype(network.dtype)
+    if network.loss_name == "poisson":  # whose gradients have no bound
+        one.learning_rate = 1e-4
+    for l, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+        one.parameters |= {f"W{l}": W.shape, f"b{l}": b.shape}
+    return one
+
+
+def assert_learned(values, one, network, rule, **tolerance):
+    """The weights are those of the network after the same steps: to the bit, or to a tolerance."""
+    for x, y in zip(one.x, one.y, strict=True):
+        if rule == "sgd":
+            network.step(x, y, one.learning_rate)
+        else:
+            network.train_epoch([x], [y], one.learning_rate, solver=rule, plan="rows")
+    for l, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+        for name, expected in ((f"W{l}", W), (f"b{l}", b)):
+            what = f"{name} of {network}, {rule}"
+            if tolerance:
+                np.testing.assert_allclose(values[name], expected, **tolerance, err_msg=what)
+            else:
+                np.testing.assert_array_equal(values[name], expected, what)
+
+
 def run(models, folder, compiler, flags=(), runner=()):
     """Compile all models into one program and run it; return what each wrote, and the rest."""
     calls = "\n".join(f"    run_{k}(in, out);" for k in range(len(models)))
@@ -107,7 +171,7 @@ def run(models, folder, compiler, flags=(), runner=()):
     (folder / "in").write_bytes(b"".join(model.given() for model in models))
     compile_ = [compiler, *STRICT, "-ffp-contract=off", *flags, "models.c", "-o", "models", "-lm"]
     for command in (compile_, [*runner, "./models"]):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, (command, done.returncode, done.stderr[-3000:])
     data, found = (folder / "out").read_bytes(), []
     for model in models:

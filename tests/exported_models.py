@@ -6,9 +6,11 @@ from plain_models import BackpropClassifier, BackpropRegressor
 import fastbp
 from fastbp.network.scaling import Scaling
 from fastbp.network.tables import DERIVATIVES, HIDDEN_ACTIVATIONS
+from fastbp.neural_network import MLPClassifier, MLPRegressor
 
 ACTIVATIONS = list(DERIVATIVES)  # exp and softmax included
 DTYPES = ("float64", "float32")
+TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 LOSS_OF = {"exp": "poisson", "softmax": "log_loss"}
 LABELS = {
     "two texts": np.array(["no", "yes"]),
@@ -91,3 +93,91 @@ def linear_scaling(model):
     units = model._units
     object.__setattr__(units, "inputs", Scaling(units.inputs.center, units.inputs.scale))
     return model
+
+
+def networks_of_every_activation():
+    """Networks of every activation, hidden and in the output layer, with libm and without."""
+    rng, cases = np.random.default_rng(0), []
+    for k, activation in enumerate(ACTIVATIONS):
+        for dtype in ("float64", "float32"):
+            network = random_network(rng, activation, dtype)
+            X = random_rows(rng, 20, network.layer_sizes[0], dtype)
+            cases += [(f"n{k}_{dtype}_{math}", network, X, {"math": math}) for math in (0, 1)]
+    return cases
+
+
+def estimators_of_every_kind():
+    """Estimators of every kind of labels, with inputs scaled in three ways."""
+    rng, cases = np.random.default_rng(1), []
+    for k, kind in enumerate([*LABELS] * 3):
+        dtype = ("float64", "float32")[k % 2]
+        model, X = random_estimator(rng, kind, dtype, standardize=k >= len(LABELS))
+        spread_outputs(model, rng)
+        if k >= 2 * len(LABELS):
+            linear_scaling(model)
+        cases.append((f"e{k}", model, X, {"math": bool(k % 3)}))
+    model, X = random_estimator(rng, "texts", missing="indicator")
+    assert len(model.missing_features_)
+    cases.append(("gaps", model, np.where(rng.random(X.shape) < 0.3, np.nan, X), {}))
+    X = rng.normal(size=(60, 4))
+    texts = np.array(["a", "b", "c"])[np.arange(60) % 3]
+    ensemble = fastbp.BackpropClassifier(max_iter=2, random_state=0).fit(X, texts)
+    cases.append(("ensemble", ensemble, X, {}))
+    cases.append(("drop_in", MLPClassifier(max_iter=2, random_state=0).fit(X, texts), X, {}))
+    cases.append(("regressor", MLPRegressor(max_iter=2, random_state=0).fit(X, X[:, :2]), X, {}))
+    return cases
+
+
+def network_that_learns(rng, k):
+    """A network of any loss; every third one has wide layers of ReLU, which are listed."""
+    wide = k % 3 == 0
+    sizes = rng.integers(1, 80 if wide else 12, size=rng.integers(2, 5)).tolist()
+    if k % 12 == 1:  # every width up to two groups of eight, and one
+        sizes = list(range(17, 0, -1))
+    loss = ("squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson")[k % 6]
+    out = str(rng.choice(HIDDEN_ACTIVATIONS))
+    if loss in ("log_loss", "poisson"):
+        out = "logistic" if loss == "log_loss" and k % 4 == 0 else None
+    names = ["relu"] if wide else HIDDEN_ACTIVATIONS
+    return fastbp.Network(
+        sizes,
+        activation=rng.choice(names, size=len(sizes) - 2).tolist(),
+        out_activation=out,
+        loss=loss,
+        dtype=("float64", "float32")[k // 6 % 2],
+        huber_delta=0.7,
+        quantile=0.3,
+        random_state=k,
+    )
+
+
+def outputs_of(model, X):
+    """What a network or a regressor returns for rows, (n, n_outputs)."""
+    if isinstance(model, fastbp.Network):
+        return model.forward(X)
+    return model.predict(X).reshape(len(X), -1)
+
+
+def assert_predicts(found, model, X):
+    """Outputs, or probabilities and labels, by name as C or ONNX has them, are those of a model.
+
+    To the tolerance of the dtype, of the largest number; labels but for rows that lie on a boundary
+    to rounding.
+    """
+    tolerance = TOLERANCE[X.dtype.name]
+    if not hasattr(model, "classes_"):
+        expected = outputs_of(model, X)
+        largest = np.abs(expected).max(initial=1e-30)
+        outputs = found.get("outputs", found.get("variable"))
+        np.testing.assert_allclose(outputs, expected, rtol=0, atol=tolerance * largest)
+        return
+    probabilities, labels = model.predict_proba(X), model.predict(X)
+    np.testing.assert_allclose(found["probabilities"], probabilities, rtol=0, atol=tolerance)
+    if labels.ndim == 2:
+        is_clear = np.abs(probabilities - 0.5) > tolerance
+        ours = found.get("labels", found.get("label"))
+    else:
+        best = np.sort(probabilities, axis=1)
+        is_clear = best[:, -1] - best[:, -2] > 2 * tolerance
+        ours = found["label"] if "label" in found else model.classes_[found["class"]]
+    assert (ours == labels)[is_clear].all()

@@ -1,4 +1,4 @@
-# random networks, calls, damaged input and threads, for a minute; FUZZ_SEED and FUZZ_MINUTES for others
+# random networks, calls, damaged input, threads and exported models, for a minute; FUZZ_SEED and FUZZ_MINUTES for others
 source .ci/environment.sh
 use_test_venv
 

@@ -1,33 +1,36 @@
 """Models as C: compiled strictly, run under sanitizers, against the models they were made of."""
 
-import shutil
-
 import numpy as np
 import pytest
-from c_programs import COMPILERS, SANITIZED, Exported, run
+from c_programs import (
+    COMPILERS,
+    SANITIZED,
+    Exported,
+    assert_learned,
+    exported,
+    programs_that_learn,
+    run,
+)
 from exported_models import (
-    ACTIVATIONS,
     LABELS,
-    linear_scaling,
+    assert_predicts,
+    estimators_of_every_kind,
+    networks_of_every_activation,
     random_estimator,
     random_network,
     random_rows,
-    spread_outputs,
 )
 from sklearn.exceptions import NotFittedError
 
 import fastbp
-from fastbp import _core
 from fastbp.export import description_of
 from fastbp.export.int8 import outputs_of, quantized
-from fastbp.network.tables import HIDDEN_ACTIVATIONS
-from fastbp.neural_network import MLPClassifier, MLPRegressor
+from fastbp.neural_network import MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "ignore::fastbp.DivergenceWarning"
 )
 needs_compiler = pytest.mark.skipif(not COMPILERS, reason="there is no C compiler: gcc or clang")
-TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 
 
 @pytest.fixture(params=COMPILERS)
@@ -35,93 +38,14 @@ def compiler(request):
     return request.param
 
 
-def exported(name, model, X, **options):
-    """A model and the rows X, in the dtype of X."""
-    described = description_of(model)
-    return Exported(
-        name,
-        model.to_c(name=name, dtype=options.pop("dtype", X.dtype.name), **options),
-        np.ascontiguousarray(X),
-        described.n_out,
-        0 if described.task == "numbers" else described.n_probabilities,
-        {"classes": "class", "labels": "labels"}.get(described.task, ""),
-    )
-
-
-def assert_predicts(found, model, X):
-    """Outputs, probabilities and labels are those of the model."""
-    tolerance = TOLERANCE[X.dtype.name]
-    if isinstance(model, fastbp.Network):
-        expected = model.forward(X)
-    elif not hasattr(model, "classes_"):
-        expected = model.predict(X).reshape(len(X), -1)
-    else:
-        probabilities = model.predict_proba(X)
-        np.testing.assert_allclose(found["probabilities"], probabilities, atol=tolerance)
-        unclear = np.abs(probabilities - 0.5).min(axis=1) < tolerance
-        labels = model.predict(X)
-        if "labels" in found:
-            assert ((found["labels"] == labels).all(axis=1) | unclear).all()
-        else:
-            assert ((model.classes_[found["class"]] == labels) | unclear).all()
-        return
-    largest = np.abs(expected).max() + 1e-30
-    np.testing.assert_allclose(found["outputs"], expected, rtol=0, atol=tolerance * largest)
-
-
-def networks():
-    """Networks of every activation, hidden and in the output layer, with libm and without."""
-    rng, cases = np.random.default_rng(0), []
-    for k, activation in enumerate(ACTIVATIONS):
-        for dtype in ("float64", "float32"):
-            network = random_network(rng, activation, dtype)
-            X = random_rows(rng, 20, network.layer_sizes[0], dtype)
-            cases += [(f"n{k}_{dtype}_{math}", network, X, {"math": math}) for math in (0, 1)]
-    return cases
-
-
-def estimators():
-    """Estimators of every kind of labels, with inputs scaled in three ways."""
-    rng, cases = np.random.default_rng(1), []
-    for k, kind in enumerate([*LABELS] * 3):
-        dtype = ("float64", "float32")[k % 2]
-        model, X = random_estimator(rng, kind, dtype, standardize=k >= len(LABELS))
-        spread_outputs(model, rng)
-        if k >= 2 * len(LABELS):
-            linear_scaling(model)
-        cases.append((f"e{k}", model, X, {"math": bool(k % 3)}))
-    model, X = random_estimator(rng, "texts", missing="indicator")
-    assert len(model.missing_features_)
-    cases.append(("gaps", model, np.where(rng.random(X.shape) < 0.3, np.nan, X), {}))
-    X = rng.normal(size=(60, 4))
-    texts = np.array(["a", "b", "c"])[np.arange(60) % 3]
-    ensemble = fastbp.BackpropClassifier(max_iter=2, random_state=0).fit(X, texts)
-    cases.append(("ensemble", ensemble, X, {}))
-    cases.append(("drop_in", MLPClassifier(max_iter=2, random_state=0).fit(X, texts), X, {}))
-    cases.append(("regressor", MLPRegressor(max_iter=2, random_state=0).fit(X, X[:, :2]), X, {}))
-    return cases
-
-
 @needs_compiler
 def test_predictions_are_those_of_the_model(tmp_path, compiler):
-    cases = networks() + estimators()
+    cases = networks_of_every_activation() + estimators_of_every_kind()
     models = [exported(name, model, X, **options) for name, model, X, options in cases]
     for (_, model, X, _), found in zip(
         cases, run(models, tmp_path, compiler, SANITIZED), strict=True
     ):
         assert_predicts(found, model, X)
-
-
-@pytest.mark.skipif(
-    not (shutil.which("aarch64-linux-gnu-gcc") and shutil.which("qemu-aarch64")),
-    reason="needs gcc-aarch64-linux-gnu and qemu-user",
-)
-def test_predictions_are_the_same_on_arm(tmp_path):
-    cases = networks()[::5] + estimators()[::3]
-    models = [exported(name, model, X, **options) for name, model, X, options in cases]
-    found = run(models, tmp_path, "aarch64-linux-gnu-gcc", ["-O1", "-static"], ["qemu-aarch64"])
-    for (_, model, X, _), one in zip(cases, found, strict=True):
-        assert_predicts(one, model, X)
 
 
 @needs_compiler
@@ -138,64 +62,14 @@ def test_a_float64_model_in_float32_predicts_nearly_the_same(tmp_path, compiler)
 # -- learning --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def scalar(monkeypatch):
-    """Networks run the scalar kernels, as with FASTBP_ISA=scalar."""
-    if "scalar" not in _core.available_isas():
-        pytest.skip("this build has no scalar kernels")
-    monkeypatch.setattr(_core, "isa_for", lambda *_: "scalar")
-
-
-def network_that_learns(rng, k):
-    """A network of any loss; every third one has wide layers of ReLU, which are listed."""
-    wide = k % 3 == 0
-    sizes = rng.integers(1, 80 if wide else 12, size=rng.integers(2, 5)).tolist()
-    if k % 12 == 1:  # every width up to two groups of eight, and one
-        sizes = list(range(17, 0, -1))
-    loss = ("squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson")[k % 6]
-    out = str(rng.choice(HIDDEN_ACTIVATIONS))
-    if loss in ("log_loss", "poisson"):
-        out = "logistic" if loss == "log_loss" and k % 4 == 0 else None
-    names = ["relu"] if wide else HIDDEN_ACTIVATIONS
-    return fastbp.Network(
-        sizes,
-        activation=rng.choice(names, size=len(sizes) - 2).tolist(),
-        out_activation=out,
-        loss=loss,
-        dtype=("float64", "float32")[k // 6 % 2],
-        huber_delta=0.7,
-        quantile=0.3,
-        random_state=k,
-    )
-
-
 @needs_compiler
-def test_a_step_is_that_of_the_library_to_the_bit(tmp_path, compiler, scalar):
-    rng, models, networks = np.random.default_rng(3), [], []
-    for k in range(36):
-        network, rule = network_that_learns(rng, k), ("sgd", "adagrad")[k % 5 % 2]
-        X = random_rows(rng, 12, network.layer_sizes[0], network.dtype)
-        X[rng.random(X.shape) < 0.2] = 0
-        y = rng.random((12, network.layer_sizes[-1])).astype(network.dtype)
-        one = exported(f"m{k}", network, X, learn=rule)
-        if network.loss_name == "poisson":  # whose gradients have no bound
-            one.learning_rate = 1e-4
-        one.y, layers = y, list(zip(network.weights, network.biases, strict=True))
-        for l, (W, b) in enumerate(layers):
-            one.parameters |= {f"W{l}": W.shape, f"b{l}": b.shape}
-        models.append(one)
-        networks.append((network, rule))
-    found = run(models, tmp_path, compiler, SANITIZED)
-    for one, (network, rule), values in zip(models, networks, found, strict=True):
+def test_a_step_is_that_of_the_library_to_the_bit(tmp_path, compiler, scalar_kernels):
+    models = programs_that_learn(range(36))
+    for (one, network, rule), values in zip(
+        models, run([one for one, *_ in models], tmp_path, compiler, SANITIZED), strict=True
+    ):
         np.testing.assert_allclose(values["outputs"], network.forward(one.x), rtol=1e-4, atol=1e-6)
-        for x, y in zip(one.x, one.y, strict=True):
-            if rule == "sgd":
-                network.step(x, y, one.learning_rate)
-            else:
-                network.train_epoch([x], [y], one.learning_rate, solver=rule, plan="rows")
-        for l, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
-            np.testing.assert_array_equal(values[f"W{l}"], W, str(network))
-            np.testing.assert_array_equal(values[f"b{l}"], b, str(network))
+        assert_learned(values, one, network, rule)
 
 
 @needs_compiler

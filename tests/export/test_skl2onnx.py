@@ -93,7 +93,9 @@ def test_pipelines_and_searches_are_converted(skl2onnx, whose, dtype):
         expected = model.predict_proba(X) if zipmap else model.predict(X).reshape(60, -1)
         assert found[-1].dtype == dtype
         tolerance = {"float64": 1e-12, "float32": 1e-5}[dtype]
-        np.testing.assert_allclose(found[-1], expected, atol=tolerance * np.abs(expected).max())
+        np.testing.assert_allclose(
+            found[-1], expected, rtol=0, atol=tolerance * np.abs(expected).max()
+        )
 
 
 def classifiers(kind):
@@ -151,7 +153,9 @@ def test_ensembles_of_classifiers_are_converted_without_registration(skl2onnx, w
             assert (label == model.predict(X.astype(dtype))).all(), name
             if hasattr(model, "predict_proba"):
                 expected = model.predict_proba(X.astype(dtype))
-                np.testing.assert_allclose(probabilities, expected, atol=tolerance, err_msg=name)
+                np.testing.assert_allclose(
+                    probabilities, expected, rtol=0, atol=tolerance, err_msg=name
+                )
 
 
 @pytest.mark.parametrize("whose", KINDS)
@@ -162,7 +166,7 @@ def test_ensembles_of_regressors_are_converted_without_registration(skl2onnx, wh
         forget_models()
         model.fit(X, y)
         (found,) = converted(skl2onnx, model, X).values()
-        np.testing.assert_allclose(found.reshape(y.shape), model.predict(X), atol=1e-12)
+        np.testing.assert_allclose(found.reshape(y.shape), model.predict(X), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("whose", KINDS)
@@ -199,7 +203,7 @@ def test_ensembles_that_were_fitted_before_skl2onnx_was_imported(skl2onnx, later
     else:
         register()
     found = converted(skl2onnx, model, X)["probabilities"]
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def test_a_subclass_is_known_from_its_definition(skl2onnx):
