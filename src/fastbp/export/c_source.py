@@ -86,6 +86,20 @@ class Source:
         parts += [definition for _, _, definition in self._public]
         return "\n\n".join(parts) + "\n"
 
+    def _bytes(self) -> list[str]:
+        """Return how much memory it takes."""
+        # Texts with their zeros, and pointers of 4 bytes.
+        labels = sum(len(str(label).encode()) + 5 for label in self._labels)
+        flash = self.w.constant_bytes + self.w.initial_bytes + labels
+        what, static = "constants", ""
+        if self.w.variable_bytes:
+            what += " and first weights"
+            static = f"{self.w.variable_bytes} bytes of weights, "
+        return [
+            f"Flash: {flash} bytes of {what}, besides code.",
+            f"RAM: {static}{self.stack_bytes} bytes of arrays on the stack in a call.",
+        ]
+
     def _first_comment(self) -> str:
         sizes = [_sizes(one) for one in self.of.networks]
         what = f"A multilayer perceptron {sizes[0]}"
@@ -93,11 +107,7 @@ class Source:
             what = f"A mixture of {len(sizes)} networks, {', '.join(sizes)},"
         what += f" in {self._kind}"
         lines = [f"{what}, written by fastbp {__version__}.", ""]
-        # Texts with their zeros, and pointers of 4 bytes.
-        labels = sum(len(str(label).encode()) + 5 for label in self._labels)
-        lines.append(f"Flash: {self.w.constant_bytes + labels} bytes of constants, besides code.")
-        static = f"{self.w.variable_bytes} bytes of weights, " if self.w.variable_bytes else ""
-        lines.append(f"RAM: {static}{self.stack_bytes} bytes of the stack in a call.")
+        lines += self._bytes()
         lines += self.notes
         lines += ["", "Inputs of a row, in this order:"]
         names = self.of.feature_names or [f"input {i}" for i in range(self.of.n_in)]

@@ -54,7 +54,7 @@ class Writer:
         self.real = "float" if dtype == np.float32 else "double"
         self.constants: list[str] = []
         self.functions: list[str] = []
-        self.constant_bytes = self.variable_bytes = 0
+        self.constant_bytes = self.variable_bytes = self.initial_bytes = 0
         self._asked: set[str] = set()
         self._arrays: set[str] = set()
 
@@ -102,6 +102,7 @@ class Writer:
             kind, items, n_bytes = self.real, map(self.number, flat), flat.nbytes
         if variable:
             self.variable_bytes += n_bytes
+            self.initial_bytes += n_bytes
         else:
             self.constant_bytes += n_bytes
         comment = f" /* {what} */" if what else ""
