@@ -1,5 +1,8 @@
 """Models as C: compiled strictly, run under sanitizers, against the models they were made of."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 from c_programs import (
@@ -12,6 +15,7 @@ from c_programs import (
     run,
 )
 from exported_models import (
+    ACTIVATIONS,
     LABELS,
     assert_predicts,
     estimators_of_every_kind,
@@ -239,6 +243,55 @@ def test_the_files_compile_together(tmp_path, compiler):
         [Exported("model", source, X, 4, 4, "class")], tmp_path, compiler, ["-Wmissing-prototypes"]
     )
     np.testing.assert_array_equal(model.classes_[found[0]["class"]], model.predict(X))
+
+
+LIBM = {"erfc", "exp", "expm1", "log1p", "sqrt", "tanh"}
+LIBM |= {f"{name}f" for name in LIBM}
+
+
+@needs_compiler
+@pytest.mark.skipif(not shutil.which("nm"), reason="there is no nm, of the binutils")
+def test_nothing_is_called_but_libm_if_that_is_wanted(tmp_path, compiler):
+    rng, called = np.random.default_rng(6), {}
+    networks = [random_network(rng, activation) for activation in ACTIVATIONS]
+    for math in (True, False):
+        sources = []
+        for k, network in enumerate(networks):
+            options = [{}, {"learn": True}, {"learn": "adagrad"}, {"dtype": "int8"}][k % 4]
+            if "dtype" in options:
+                X = random_rows(rng, 20, network.layer_sizes[0], "float32")
+                options["calibration"] = X
+            sources.append(network.to_c(name=f"m{k}", math=math, **options))
+        (tmp_path / "models.c").write_text("\n".join(sources))
+        subprocess.run([compiler, "-O1", "-c", "models.c"], cwd=tmp_path, check=True)
+        undefined = subprocess.check_output(["nm", "-u", "models.o"], cwd=tmp_path, text=True)
+        called[math] = set(undefined.split()[1::2])
+    by_compilers = {"memcpy", "memset", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
+    assert called[True] & LIBM
+    assert called[True] <= LIBM | by_compilers
+    assert called[False] <= by_compilers
+
+
+@needs_compiler
+@pytest.mark.skipif(not shutil.which("g++"), reason="there is no compiler for C++: g++")
+def test_a_program_in_cpp_calls_the_functions(tmp_path, compiler):
+    model, X = random_estimator(np.random.default_rng(0), "texts", missing="error")
+    model.to_c(tmp_path / "model.c", dtype="float64")
+    numbers = ", ".join(map(repr, X[0].tolist()))
+    program = f"""#include "model.h"
+    int main() {{
+        const double x[MODEL_N_INPUTS] = {{{numbers}}};
+        double outputs[MODEL_N_OUTPUTS], probabilities[MODEL_N_CLASSES];
+        model_outputs(x, outputs);
+        model_probabilities(x, probabilities);
+        return model_class(x);
+    }}"""
+    (tmp_path / "program.cpp").write_text(program)
+    subprocess.run([compiler, "-O1", "-c", "model.c"], cwd=tmp_path, check=True)
+    link = ["g++", "-Wall", "-Wextra", "-pedantic", "-Werror", "program.cpp", "model.o", "-lm"]
+    subprocess.run([*link, "-o", "program"], cwd=tmp_path, check=True)
+    number = subprocess.run([tmp_path / "program"]).returncode
+    assert model.classes_[number] == model.predict(X[:1])[0]
 
 
 def test_labels_that_become_one_name_have_different_ones():
