@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import dask as dask
     from . import distributed as distributed
     from . import export as export
     from . import measured as measured
@@ -58,7 +59,7 @@ _HOME = {
     "trace_step": "trace",
     "unpatch_sklearn": "patch",
 }
-_PACKAGES = {"distributed", "export", "measured", "neural_network"}
+_PACKAGES = {"dask", "distributed", "export", "measured", "neural_network"}
 
 
 def __getattr__(name: str) -> Any:

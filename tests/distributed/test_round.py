@@ -273,7 +273,7 @@ def test_one_shard_trains_like_one_process(moments):
     while run.number < 4:
         (chain,) = run.chains()
         for one in chain:
-            state, _, _ = train_round(state, shards[one.partition], one)
+            state, _, _ = train_round(state, shards[one.partition], run.settings.plan(one))
         outcome = InProcess(shards).run(run.state, run.chains(), run.settings)
         assert run.take(outcome)
         if moments == "average":

@@ -40,6 +40,7 @@ LAYERS = {
     "recording": NUMPY,
     "measured": {*NUMPY, "pandas", "matplotlib"},  # the last two for results, when asked
     "io": {*NUMPY, "sklearn", "skops"},  # the last two for pipelines
+    "dask": {*SCIKIT_LEARN, "dask", "distributed", "pandas", "pyarrow", "IPython"},  # when asked
     "export": {*NUMPY, "onnx", "skl2onnx"},  # the last two where a model becomes ONNX
     "neural_network": SCIKIT_LEARN,
     "patch": SCIKIT_LEARN,

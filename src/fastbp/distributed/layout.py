@@ -9,12 +9,18 @@ import numpy as np
 
 
 class Segment(NamedTuple):
-    """Rows ``start`` to ``stop`` of a partition's order in an epoch; ``n_before`` of the shard."""
+    """Rows ``start`` to ``stop`` of a partition's order in an epoch.
+
+    ``n_before`` are the rows that the shard was trained on before them, ``n_an_epoch`` its rows in
+    each epoch.
+    """
 
     partition: int
+    epoch: int
     start: int
     stop: int
     n_before: int
+    n_an_epoch: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Layout:
         for partition in partitions:
             start, stop = max(first - begin, 0), min(last - begin, self.sizes[partition])
             if start < stop:
-                found.append(Segment(partition, start, stop, epoch * n + begin + start))
+                before = epoch * n + begin + start
+                found.append(Segment(partition, epoch, start, stop, before, n))
             begin += self.sizes[partition]
         return found

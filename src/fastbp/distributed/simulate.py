@@ -34,8 +34,9 @@ class InProcess:
             if self._kept is not None:
                 start = dataclasses.replace(state, moments=self._kept[shard])
             trained = Trained(start)
-            for plan in chain:
-                trained = trained.after(self.shards[plan.partition], plan, time.perf_counter)
+            for segment in chain:
+                rows, plan = self.shards[segment.partition], settings.plan(segment)
+                trained = trained.after(rows, plan, time.perf_counter)
             ends.append(trained)
         if settings.moments == "keep":
             self._kept = [one.state.moments for one in ends]

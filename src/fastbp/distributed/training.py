@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from ..network.solver import Solver
 from ..training.schedule import Schedule
 from .average import Part, adagrad_weights, as_state, merge, part_of
-from .layout import Layout
+from .layout import Layout, Segment
 from .outer import OuterStep
 from .round import Round, train_round
 from .shard import Shard
 from .state import RoundState
 
 Moments = Literal["average", "keep", "reset"]
-Chain = Sequence[Round]  # of a shard, one after another
+Chain = Sequence[Segment]  # of a shard, one after another
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +56,27 @@ class Settings:
     moments: Moments = "average"
     by_squares: bool = False
     n_threads: int = 1
+
+    def schedule_of(self, n_an_epoch: int) -> Schedule:
+        """Return the schedule of a shard with so many rows in an epoch."""
+        n_epochs = self.n_rounds / self.rounds_an_epoch
+        return dataclasses.replace(self.schedule, n_an_epoch=n_an_epoch, n_epochs=n_epochs)
+
+    def plan(self, segment: Segment) -> Round:
+        """Return what is done with rows of one partition."""
+        return Round(
+            self.made_with,
+            self.solver,
+            self.schedule_of(segment.n_an_epoch),
+            self.seed,
+            segment.epoch,
+            segment.partition,
+            segment.start,
+            segment.stop,
+            segment.n_before,
+            self.shuffle,
+            self.n_threads,
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -172,34 +193,21 @@ class Training:
         return self.number % self.settings.rounds_an_epoch == 0 or self.is_over
 
     def chains(self) -> list[Chain]:
-        """Return the next round: of each shard what is done one after another."""
-        return [self._chain(shard) for shard in range(self.layout.n_shards)]
-
-    def _chain(self, shard: int) -> Chain:
-        own, epoch = self.settings, self.epoch
-        number = self.number % own.rounds_an_epoch
-        schedule = dataclasses.replace(
-            own.schedule,
-            n_an_epoch=max(self.layout.n_rows(shard), 1),
-            n_epochs=own.n_rounds / own.rounds_an_epoch,
+        """Return the next round: of each shard which rows it takes, one segment after another."""
+        number, n_rounds = (
+            self.number % self.settings.rounds_an_epoch,
+            self.settings.rounds_an_epoch,
         )
-        segments = self.layout.segments(shard, epoch, number, own.rounds_an_epoch)
         return [
-            Round(
-                own.made_with, own.solver, schedule, own.seed, epoch, one.partition, one.start,
-                one.stop, one.n_before, own.shuffle, own.n_threads,
-            )
-            for one in segments
-        ]  # fmt: skip
+            self.layout.segments(shard, self.epoch, number, n_rounds)
+            for shard in range(self.layout.n_shards)
+        ]
 
     def rate(self) -> float:
         """Return the learning rate at the beginning of the next round."""
         n_an_epoch = max(self.layout.largest, 1)
-        n_epochs = self.settings.n_rounds / self.settings.rounds_an_epoch
-        schedule = dataclasses.replace(
-            self.settings.schedule, n_an_epoch=n_an_epoch, n_epochs=n_epochs
-        )
         before = int(self.number / self.settings.rounds_an_epoch * n_an_epoch)
+        schedule = self.settings.schedule_of(n_an_epoch)
         return schedule.rates(before, self.settings.solver.batch_size).at(0)
 
     def take(self, outcome: Outcome) -> bool:

@@ -70,7 +70,7 @@ def save(model: Any, path: Any) -> Path:
     model : Network, BackpropClassifier, BackpropRegressor, OnlineClassifier, OnlineRegressor, \
             Recording or Pipeline
         Fitted. A pipeline of scikit-learn ends in one of these; its other steps are stored by
-        skops (extra `skops`).
+        skops (extra `skops`). Estimators of `fastbp.dask` are stored as those of one process.
     path : str or path-like
         Usually ends in ".fbp". A file that is there is replaced at once.
 
@@ -162,6 +162,8 @@ def tree_of(model: Any) -> dict[str, Any]:
     TypeError
         For another class than those of the table `KINDS`, and for what cannot be stored.
     """
+    if hasattr(model, "to_local"):  # which is trained elsewhere, and predicts without that
+        model = model.to_local()
     kind = BY_CLASS.get((type(model).__module__, type(model).__qualname__))
     if kind is None:
         raise TypeError(f"a {type(model).__name__} cannot be stored: {ADVICE}")

@@ -1,0 +1,106 @@
+"""`Checkpoint`: the file that a fit can go on from where the scheduler was lost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from .._printable import printable
+from .._version import __version__
+from ..distributed import RoundState
+
+KIND = "fastbp.dask fit"
+
+
+class Checkpoint:
+    """A file of the last round.
+
+    Parameters
+    ----------
+    path : path
+    """
+
+    def __init__(self, path: Any) -> None:
+        self.path = path
+
+    def save(self, fit: Any) -> None:
+        """Write what the rounds so far have come to, in place of what was there."""
+        from ..io.files import write_file
+        from ..io.tree import pack
+
+        write_file(self.path, bytes(pack(tree_of(fit))))
+
+    def load(self, fit: Any) -> None:
+        """Let a fit go on from the file."""
+        from ..io.tree import unpack
+
+        with open(self.path, "rb") as file:
+            tree = unpack(file.read())
+        if not isinstance(tree, Mapping) or tree.get("kind") != KIND:
+            raise ValueError(f"{_shown(self.path)} is not the checkpoint of a fit on Dask")
+        mine = fingerprint(fit)
+        for name, value in mine.items():
+            if tree["of"].get(name) != value:
+                raise ValueError(
+                    f"{_shown(self.path)} is of another fit: it has {name} "
+                    f"{tree['of'].get(name)!r}, this one {value!r}. Resume with the same rows, "
+                    "partitions and parameters, or begin again without resume=True"
+                )
+        restore(fit, tree)
+
+
+def fingerprint(fit: Any) -> dict[str, Any]:
+    """Return what has to be the same for a fit to go on."""
+    how, layout = fit.training.settings, fit.training.layout
+    return {
+        "version": __version__,
+        "layer_sizes": list(fit.model.network_.layer_sizes),
+        "partition sizes": list(layout.sizes),
+        "n_shards": layout.n_shards,
+        "rounds": [how.n_rounds, how.rounds_an_epoch],
+        "solver": str(how.solver),
+        "schedule": str(how.schedule.kind),
+        "outer step": [how.outer.learning_rate, how.outer.momentum],
+        "random_state": str(fit.model.random_state),
+    }
+
+
+def tree_of(fit: Any) -> dict[str, Any]:
+    """Return plain values."""
+    training, history = fit.training, fit.model._history
+    return {
+        "kind": KIND,
+        "of": fingerprint(fit),
+        "number": training.number,
+        "seed": training.settings.seed,
+        "state": training.state.to_tree(),
+        "velocity": training.velocity,
+        "best": None if fit.best is None else fit.best.to_tree(),
+        "rounds": fit.model._rounds,
+        "epoch_losses": [list(one) for one in fit.epoch_losses],
+        "history": dataclasses.asdict(history),
+        "stopping": None if fit.stopping is None else dataclasses.asdict(fit.stopping),
+    }
+
+
+def restore(fit: Any, tree: Mapping[str, Any]) -> None:
+    """Set a fit to where a checkpoint was written."""
+    training, model = fit.training, fit.model
+    seed = int(tree["seed"])
+    training.settings = dataclasses.replace(training.settings, seed=seed)
+    training.layout = dataclasses.replace(training.layout, seed=seed)
+    training.number, training.velocity = int(tree["number"]), tree["velocity"]
+    training.state = RoundState.from_tree(tree["state"])
+    fit.best = None if tree["best"] is None else RoundState.from_tree(tree["best"])
+    model._rounds = {name: list(values) for name, values in tree["rounds"].items()}
+    fit.epoch_losses = [(float(loss), int(n)) for loss, n in tree["epoch_losses"]]
+    for name, value in tree["history"].items():
+        setattr(model._history, name, value)
+    if fit.stopping is not None:
+        for name, value in tree["stopping"].items():
+            setattr(fit.stopping, name, value)
+
+
+def _shown(path: Any) -> str:
+    return printable(str(path))

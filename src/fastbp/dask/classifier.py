@@ -1,0 +1,165 @@
+"""`DaskBackpropClassifier`: `BackpropClassifier`, trained on the workers of Dask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
+
+from ..estimators import BackpropClassifier
+from ..estimators.docs import with_shared_parts
+from . import lazily
+from .base import DaskTraining
+from .partitions import is_distributed
+
+
+@with_shared_parts
+class DaskBackpropClassifier(DaskTraining, BackpropClassifier):
+    """BackpropClassifier for rows on many machines: networks train apart and are averaged.
+
+    In a round each shard of the rows trains a network row by row, from the same weights; then
+    the weights are averaged, and a step with momentum is made towards the average. A round is a
+    function without state: whichever worker runs it, and however often workers die, the model
+    is the same to the bit, for a given list of partitions on processors of one kind.
+
+    All shards train one network: ``ensemble`` and ``n_init`` are 1, ``missing`` is "error", and
+    rows are held out only by ``X_val``. A fitted model predicts, pickles and saves without Dask.
+
+    Parameters
+    ----------
+    $layers
+    $training
+    class_weight : dict, "balanced" or None, default=None
+        Factor on the weights of each class's rows; "balanced" gives every class the same sum.
+    rounds : int or "auto", default="auto"
+        Rounds of `fit`, after each of which the networks of all shards are averaged. "auto" is
+        those of ``max_iter`` epochs.
+    rows_per_round : int, float in (0, 1] or "auto", default="auto"
+        How many rows a shard trains on between two averages, or which share of its rows. "auto"
+        divides an epoch into 5 to 20 rounds, of 5,000 rows where there are that many.
+    n_shards : int or "auto", default="auto"
+        Networks that train at once, each on its own partitions, one partition after another; at
+        most one a partition. "auto" is 8, of more than two million rows one for every 250,000: it
+        depends on the rows, not on the cluster, so that the bits do not either. More workers than
+        shards have nothing to do.
+    outer_momentum : float in [0, 1) or "auto", default="auto"
+        Nesterov's momentum of the averages (Douillard et al., 2023). "auto" is
+        ``1 - 1 / n_shards``, at most 0.9: several networks go as far together as one would alone.
+    outer_learning_rate : float, > 0, default=1.0
+        Factor on the step from the weights before a round to the average after it.
+
+    Attributes
+    ----------
+    client : distributed.Client, or None
+        To train with. None is that of the task that `fit` is called in, or else the newest one.
+    workers_timeout : float, default=60.0
+        Seconds after which `fit` ends where there is no worker.
+    history_ : dict of str to list
+        Of the rounds: ``loss``, ``rows_per_second``, ``seconds_computing``, ``seconds_moving``
+        and others.
+    classes_ : ndarray of shape (n_classes,)
+        The labels of all partitions, in order.
+    $attributes
+
+    Notes
+    -----
+    Columns and targets are scaled as by `fastbp.BackpropClassifier`, from one pass over all rows;
+    medians and quartiles, where they are needed, are those of 10,000 rows. With
+    ``learning_rate_init="auto"`` the rate of several shards is twice that of one.
+
+    Examples
+    --------
+    >>> from fastbp.dask import DaskBackpropClassifier
+    >>> model = DaskBackpropClassifier((64,), random_state=0)
+    >>> model.fit(X, y)  # doctest: +SKIP
+    >>> model.predict(X).compute()  # doctest: +SKIP
+    """
+
+    _local = BackpropClassifier
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] | str = "auto",
+        activation: str | Sequence[str] = "relu",
+        *,
+        solver: str = "sgd",
+        alpha: float = 0.0,
+        batch_size: int = 1,
+        learning_rate: str | Callable[[float], float] = "cosine",
+        learning_rate_init: float | str = "auto",
+        power_t: float = 0.5,
+        learning_rate_options: Mapping[str, Any] | None = None,
+        max_iter: int | str = "auto",
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        n_iter_no_change: float | str = "auto",
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.2,
+        verbose: bool = False,
+        warm_start: bool = False,
+        momentum: float = 0.0,
+        nesterovs_momentum: bool = True,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        dropout: float | Sequence[float] = 0.0,
+        n_threads: int = 1,
+        n_init: int = 1,
+        standardize: bool = True,
+        ensemble: int | str = "auto",
+        missing: str = "error",
+        class_weight: Mapping[Any, float] | str | None = None,
+        rounds: int | str = "auto",
+        rows_per_round: int | float | str = "auto",
+        n_shards: int | str = "auto",
+        outer_momentum: float | str = "auto",
+        outer_learning_rate: float = 1.0,
+    ) -> None:
+        self._set_parameters(locals())
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        classes: ArrayLike | None = None,
+        sample_weight: Any = None,
+    ) -> Self:
+        """Train for one epoch of rounds, from the present weights or, at first, from new ones.
+
+        The first call finds the units of the columns, which later ones keep. Rows of this process
+        are trained on here, as by `fastbp.BackpropClassifier`.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as given to `fit`
+        classes : array-like, default=None
+            All labels that will ever occur; None in the first call is those of these rows.
+
+        Returns
+        -------
+        self
+        """
+        if not is_distributed(X):
+            return super().partial_fit(X, y, classes, sample_weight)
+        return self._fit_on_cluster(
+            (X, y, sample_weight),
+            (None, None, None),
+            warm_start=hasattr(self, "network_"),
+            incremental=True,
+            classes=classes,
+        )
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class: for rows of Dask lazily.
+
+        Parameters
+        ----------
+        X : array-like, or array or DataFrame of Dask, of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray, or array or DataFrame of Dask, of shape (n_samples, n_classes)
+        """
+        return lazily.applied(self, "predict_proba", X, super().predict_proba)

@@ -1,0 +1,209 @@
+"""`Cluster`: a client of Dask, and what a fit asks of it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+Graph = dict[str, Any]
+SECONDS_WITHOUT_WORKERS = 60.0
+SECONDS_BETWEEN_LOOKS = 1.0
+MAX_TRIES = 20  # of tasks that workers died of, as far as the scheduler knows
+
+
+class LostCluster(RuntimeError):
+    """The scheduler is gone, or has forgotten what it was asked for."""
+
+
+class Cluster:
+    """A client, whose tasks have names of their own for each fit.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    timeout : float
+        Seconds after which a fit ends that finds no worker.
+    """
+
+    def __init__(self, client: Any, timeout: float = SECONDS_WITHOUT_WORKERS) -> None:
+        self.client, self.timeout = client, timeout
+        self.name = uuid.uuid4().hex[:8]  # of these tasks, not of their numbers
+        self._n_submitted = 0
+
+    def key(self, what: str, *numbers: int) -> str:
+        """Return the name of a task; its first words are what the dashboard shows."""
+        return "-".join([f"fastbp_{what}", self.name, *map(str, numbers)])
+
+    def next_number(self) -> int:
+        """Return a number that no graph of this fit had before."""
+        self._n_submitted += 1
+        return self._n_submitted
+
+    def workers(self) -> list[str]:
+        """Return the addresses of workers, once for each of their threads; waits for the first.
+
+        Raises
+        ------
+        TimeoutError
+            If there is none in time.
+        """
+        with contextlib.suppress(TimeoutError):
+            self.client.wait_for_workers(1, timeout=self.timeout)
+        threads = self._threads()
+        if not threads:
+            raise self._no_workers()
+        slots: list[str] = []
+        for k in range(max(threads.values())):  # in turn, to spread few shards
+            slots += [address for address in sorted(threads) if threads[address] > k]
+        return slots
+
+    def _threads(self) -> dict[str, int]:
+        return dict(self.client.nthreads())
+
+    def _no_workers(self) -> TimeoutError:
+        return TimeoutError(
+            f"The cluster has had no workers for {self.timeout:g} s: start some, with "
+            "cluster.scale(2) or `dask worker ADDRESS`, and call fit again"
+        )
+
+    def submit(
+        self, graph: Graph, keys: Sequence[str], workers: Sequence[str] | None = None
+    ) -> list[Any]:
+        """Hand over tasks; return the futures of some of them.
+
+        ``workers`` are where they should run, if these are there.
+        """
+        import dask
+
+        place = {} if workers is None else {"workers": workers, "allow_other_workers": True}
+        # States are part of graphs, so that no worker's death loses one.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+            found: list[Any] = self.client.get(graph, list(keys), sync=False, **place)
+        return found
+
+    def wait(self, futures: Sequence[Any]) -> None:
+        """Wait for futures, for as long as there are workers.
+
+        Raises
+        ------
+        TimeoutError
+            If there are none for too long.
+        LostCluster
+            If the scheduler is gone.
+        """
+        from distributed import wait
+
+        seen = time.monotonic()
+        while True:
+            try:
+                wait(futures, timeout=SECONDS_BETWEEN_LOOKS)
+            except TimeoutError:
+                if self.client.status not in ("running", "connecting"):
+                    raise LostCluster(f"the client is {self.client.status}") from None
+                if self.client.status == "running" and self._has_workers():
+                    seen = time.monotonic()
+                if time.monotonic() > seen + self.timeout:
+                    raise self._no_workers() from None
+            else:
+                return
+
+    def _has_workers(self) -> bool:
+        try:
+            return bool(self._threads())
+        except (OSError, TimeoutError):  # of a scheduler that is going
+            return False
+
+    def results(self, futures: Sequence[Any]) -> list[Any]:
+        """Return the results of futures, or raise the first error of a task."""
+        from concurrent.futures import CancelledError
+
+        from distributed.comm import CommClosedError
+
+        try:
+            self.wait(futures)
+            return [future.result() for future in futures]
+        except (CancelledError, CommClosedError) as error:
+            raise LostCluster(str(error)) from error
+
+    def robust(self, attempt: Callable[[], Any]) -> Any:
+        """Return what an attempt does, which is made again where workers have died of its tasks.
+
+        A task is given up by the scheduler where several workers died while they ran it. That is
+        chance where workers come and go, but not again and again.
+        """
+        from distributed.scheduler import KilledWorker
+
+        for n_left in reversed(range(MAX_TRIES)):
+            try:
+                return attempt()
+            except KilledWorker as error:
+                if not n_left:
+                    raise RuntimeError(
+                        f"Workers died {MAX_TRIES} times in the same tasks: they may need more "
+                        f"memory than a worker has, or smaller partitions ({error})"
+                    ) from error
+        return None
+
+    def cancel(self, futures: Sequence[Any]) -> None:
+        """Forget futures and stop their tasks."""
+        with contextlib.suppress(Exception):  # of a scheduler that is gone
+            self.client.cancel(list(futures))
+
+
+@contextlib.contextmanager
+def cluster_of(client: Any, timeout: float) -> Iterator[Cluster]:
+    """Return the cluster of a client; None is that of a task's worker, or else the newest one.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    from distributed import default_client, get_worker, worker_client
+
+    if client is None and _is_task(get_worker):
+        with worker_client() as own:
+            yield Cluster(own, timeout)
+        return
+    if client is None:
+        try:
+            client = default_client()
+        except ValueError as error:
+            raise ValueError(
+                "There is no client of Dask: make one first, as in client = "
+                "distributed.Client(cluster), or set model.client"
+            ) from error
+    if client.asynchronous:
+        raise ValueError(
+            "The client is asynchronous, and fit waits for results: make one with "
+            "Client(cluster), without asynchronous=True"
+        )
+    yield Cluster(client, timeout)
+
+
+def _is_task(get_worker: Callable[[], Any]) -> bool:
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
+
+
+def task(key: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return a task of a graph; `reference` names the results of others."""
+    from dask._task_spec import Task
+
+    one: Any = Task(key, function, *arguments)
+    if hasattr(one, "_token"):  # by which graphs are told apart: names are new in each of them
+        one._token = key
+    return one
+
+
+def reference(key: str) -> Any:
+    """Return what stands for the result of a task."""
+    from dask._task_spec import TaskRef
+
+    return TaskRef(key)
