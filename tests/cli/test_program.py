@@ -86,6 +86,22 @@ def test_a_reader_that_goes_away_ends_it_quietly():
         assert process.wait() == 0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["stream", "file.csv", "--target", "y", "--json"]]
+)
+def test_a_reader_that_was_never_there_is_no_error_at_the_end(arguments):
+    """What is left in the buffer is written when the command ends."""
+    Path("file.csv").write_text("x,y\n" + "1,p\n2,q\n" * 20)
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run([*SCRIPT, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert ran.returncode == 0
+    assert "Traceback" not in ran.stderr
+    assert "Exception" not in ran.stderr
+
+
 def test_a_bar_is_shown_after_two_seconds_on_terminals_only(capsys, monkeypatch):
     with Bar("Reading", 100) as bar:
         bar.show(50)

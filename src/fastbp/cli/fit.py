@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ import numpy as np
 from .._messages import counted
 from ..io.files import check_writable
 from ..io.models import save
-from .console import mistakes_of_files, say, say_result
+from .console import UserError, mistakes_of_files, say, say_result
 from .encoding import code_of, pipeline_of
 from .problem import Problem, problem_of
 from .progress import epochs_of
+from .reading.dialect import PIP
 from .task import split
 
 HELD_OUT = 0.2  # share of the rows
@@ -58,8 +60,10 @@ class Scores:
 
 def run(options: argparse.Namespace) -> int:
     """Train on a file, say how well it went, save the model; return the exit code."""
-    if options.output is not None:
-        with mistakes_of_files():  # before anything takes time
+    if options.output is not None:  # before anything takes time
+        if find_spec("skops") is None:
+            raise UserError(f"saving a model needs skops, which is not installed: {PIP}")
+        with mistakes_of_files():
             check_writable(options.output)
     problem = problem_of(options)
     say(*problem.report(), "")
