@@ -167,7 +167,8 @@ def test_leading_zeros_are_kept(capsys, no_training):
     rows = [f"{('007', '07', '7')[i % 3]},{i % 5},{'abc'[i % 3]}\n" for i in range(300)]
     write("file.csv", "code,noise,y\n" + "".join(rows))
     assert line_of(about(capsys, "y"), "code") == (
-        "text (digits with leading zeros, such as 007): an input for each of 3 values"
+        "text (digits with leading zeros, such as 007): an input for each of 3 values; "
+        "it determines y (--without leaves it out)"
     )
     assert "one of 3 classes, 007, 07, 7" in line_of(about(capsys, "code"), "code")
 
@@ -183,7 +184,22 @@ def test_a_column_that_is_the_target_again_is_left_out(capsys, no_training):
     write("file.csv", "a,code,y,again\n" + rows)
     out = about(capsys, "y")
     assert line_of(out, "again") == "left out: it is the same as y in every row"
-    assert line_of(out, "code") == "numbers"
+    assert line_of(out, "code") == "numbers; it determines y (--without leaves it out)"
+    assert line_of(out, "a") == "numbers"
+    out = about(capsys, "y", "--without", "code")
+    assert line_of(out, "code") == "left out: it is not wanted"
+    said = refusal(capsys, "fit", "file.csv", "--target", "y", "--without", "kode")
+    assert said == "file.csv has no column 'kode'; did you mean code?"
+    said = refusal(capsys, "fit", "file.csv", "--target", "y", "--without", "y")
+    assert "cannot be left out" in said
+
+
+def test_a_number_that_is_the_target_in_another_unit_is_said_to_be(capsys, no_training):
+    rows = "".join(f"{0.25 + i**1.5},{2.54 * i**1.5 - 3},{i % 7}\n" for i in range(60))
+    write("file.csv", "inches,cm,x\n" + rows)
+    out = about(capsys, "cm")
+    assert line_of(out, "inches") == "numbers; it determines cm (--without leaves it out)"
+    assert line_of(out, "x") == "numbers"
 
 
 # -- the target ------------------------------------------------------------------------------

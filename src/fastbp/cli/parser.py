@@ -209,6 +209,12 @@ def _add_file(command: Parser, nargs: str | None = None) -> None:
     else:
         add("file", type=Path, metavar="FILE", nargs=nargs, help="a CSV or Parquet file")
     add("--target", metavar="COLUMN", help="the column of FILE to predict")
+    add(
+        "--without",
+        metavar="COLUMN",
+        action="append",
+        help="a column to leave out; may be given more than once",
+    )
     _add_task(command)
     _add_reading(command)
 
