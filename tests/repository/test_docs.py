@@ -89,6 +89,13 @@ def test_the_page_on_model_files_prints_what_it_says():
         assert printed == expected
 
 
+def test_the_page_on_checkpoints_prints_what_it_says():
+    pairs = run_page("checkpoints.md")
+    assert len(pairs) == 2
+    for expected, printed in pairs:
+        assert printed == expected
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
 def test_gallery_example_runs_and_draws(path):

@@ -20,6 +20,7 @@ from .tree import pack, unpack
 if TYPE_CHECKING:
     from pathlib import Path
 
+CHECKPOINT = "Checkpoint"  # as files call those of `fastbp.Checkpoint`
 ADVICE = (
     "fastbp.save takes networks, BackpropClassifier, BackpropRegressor, the models of "
     "fastbp.online, recordings, and pipelines of scikit-learn that end in one of these"
@@ -197,6 +198,8 @@ def _network_of(fields: Fields, name: str) -> Any:
 def _of_tree(tree: Any, build: Any) -> Any:
     fields = Fields(tree)
     name = fields.text("class")
+    if name == CHECKPOINT:
+        raise UnreadableFileError("it is a checkpoint of a fit: fastbp.resume goes on from it")
     if name not in BY_NAME:
         raise UnreadableFileError(
             f"it holds a {shortened(printable(name), 40)}, which this version of fastbp does not "
