@@ -233,6 +233,36 @@ def test_a_damaged_checkpoint_is_refused_or_read(killed):
     assert 0 < n_refused < 150
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("training",), 7),
+        (("training", "epochs", "left"), 10**6),
+        (("training", "epochs", "best", "initial"), None),
+        (("training", "epoch", "row"), 10**6),
+        (("training", "epoch", "generator", "state", "pos"), 10**6),
+        (("training", "epoch", "start", "parameters"), []),
+        (("training", "training", "restarts"), []),
+        (("training", "training", "restarts", 0, "history", "n_rows"), 10**30),
+        (("training", "training", "restarts", 0, "state", "parameters", 0), np.zeros((3, 3))),
+        (("training", "training", "restarts", 0, "ending"), "none"),
+        (("parameters", "batch_size"), "many"),
+        (("data", "shape"), []),
+        (("random",), {}),
+        (("class_of_model",), "MLPClassifier"),
+    ],
+)
+def test_what_cannot_be_in_a_checkpoint_is_refused_by_a_sentence(path, value, killed):
+    tree = checkpoints.unpack(killed.read_bytes())
+    inner = tree
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    killed.write_bytes(checkpoints.pack(tree))
+    with pytest.raises(ValueError, match=r"cannot read|the checkpoint is damaged"):
+        fastbp.resume(killed, X, Y)
+
+
 def test_a_fit_that_no_file_can_hold_is_refused_before_it_begins(tmp_path):
     path = tmp_path / "run.fbp"
     with pytest.raises(TypeError, match="learning_rate cannot be stored: it is a function"):
@@ -300,6 +330,31 @@ def test_a_disk_that_is_full_ends_no_training(killed, monkeypatch):
     np.testing.assert_array_equal(resumed.predict_proba(X), expected.predict_proba(X))
     assert killed.read_bytes() == before
     assert list(killed.parent.iterdir()) == [killed]
+
+
+def test_a_lack_of_memory_ends_no_training(killed, monkeypatch):
+    def fail(tree):
+        raise MemoryError
+
+    monkeypatch.setattr(checkpoints, "pack", fail)
+    with pytest.warns(RuntimeWarning, match="no memory to write a checkpoint. Training goes on"):
+        fastbp.resume(killed, X, Y)
+
+
+def test_the_file_stays_where_it_was_meant_to_be(tmp_path, monkeypatch):
+    write, (here, elsewhere) = checkpoints.write_file, (tmp_path / "here", tmp_path / "elsewhere")
+
+    def write_and_leave(*args):
+        write(*args)
+        monkeypatch.chdir(elsewhere)
+
+    here.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(checkpoints, "write_file", write_and_leave)
+    BackpropClassifier(**OPTIONS).fit(X, Y, checkpoint="run.fbp")
+    assert [path.name for path in here.iterdir()] == ["run.fbp"]
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_the_first_that_cannot_be_written_ends_training_at_once(tmp_path, monkeypatch):

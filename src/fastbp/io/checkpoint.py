@@ -132,13 +132,16 @@ def resume(
     try:
         saved = _fields_of(name)
         model, random_state = _model_at_start(saved)
+        model._check_parameters(incremental=False)
+        training = saved.fields("training").tree
         fingerprint = Fingerprint.from_dict(saved.fields("data"))
         own = Checkpoint(path, saved.number("every"), saved.flag("on_sigterm"))
-    except (UnreadableFileError, KeyError, TypeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"cannot read {printable(name)}: {error}") from error
     where = own if checkpoint is None else _checkpoint_of(checkpoint)
     header = {name: copy.deepcopy(saved.value(name)) for name in HEADER}  # not views of the file
-    keeper = Keeper(where, header, saved.value("training"), fingerprint)
+    keeper = Keeper(where, header, training, fingerprint)
+    del saved, training  # and with it the memory of the file, as soon as training has taken it
     from ..estimators.holdout import explicit_validation_set
 
     held_out = explicit_validation_set(X_val, y_val, sample_weight_val)
@@ -256,6 +259,7 @@ class Keeper:
         fingerprint: Fingerprint | None = None,
     ) -> None:
         self._checkpoint, self._header, self._fingerprint = checkpoint, header, fingerprint
+        self._path = os.path.abspath(checkpoint.path)  # wherever the process goes meanwhile
         self._may_fail = training is not None  # once there is one to go on from
         self._signals: dict[int, Any] = {}
         self._pending: int | None = None
@@ -292,8 +296,8 @@ class Keeper:
             "training": training,
         }
         try:
-            write_file(self._checkpoint.path, pack(tree))
-        except OSError as error:
+            write_file(self._path, pack(tree))
+        except (OSError, MemoryError) as error:
             if not self._may_fail:
                 raise
             _warn_of_failure(error)
@@ -340,10 +344,13 @@ class Keeper:
         signal.raise_signal(number)
 
 
-def _warn_of_failure(error: OSError) -> None:
+def _warn_of_failure(error: OSError | MemoryError) -> None:
+    what = "There was no memory to write a checkpoint"
+    if isinstance(error, OSError):
+        what = str(error.strerror)
     warnings.warn(
-        f"{error.strerror}. Training goes on, and the checkpoint before is kept; the next is tried "
-        "when it is due.",
+        f"{what}. Training goes on, and the checkpoint before is kept; the next is tried when it "
+        "is due.",
         RuntimeWarning,
         stacklevel=level_of_caller(),
     )

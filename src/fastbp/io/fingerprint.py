@@ -60,7 +60,10 @@ class Fingerprint:
         names = None if saved.value("names") is None else saved.items("names", str)
         values = saved.fields("values")
         hashes = {name: values.text(name) for name in values.tree}
-        return cls(tuple(saved.items("shape", int)), names, hashes)
+        shape = saved.items("shape", int)
+        if len(shape) != 2:
+            saved.refuse("shape", "must be two numbers")
+        return cls(tuple(shape), names, hashes)
 
     def check(self, found: Fingerprint) -> None:
         """Refuse data of another fingerprint."""

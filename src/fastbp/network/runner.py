@@ -100,6 +100,7 @@ class Position:
         with refusing_damage():
             start.load(self._saved["start"])
             run.begin_within(self._saved["row"], self._saved["loss_sum"])
+        self._saved = None
         return True
 
     def to_dict(self) -> dict[str, Any]:

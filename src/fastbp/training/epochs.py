@@ -163,6 +163,8 @@ class EpochLoop:
     def load(self, saved: Mapping[str, Any]) -> None:
         """Go on from what `to_dict` has returned."""
         self.left = check_whole("left", saved["left"], at_least=0)
+        if self.left > self._max_iter:
+            raise ValueError(f"left must be at most {self._max_iter}; got {self.left}")
         self.next_look = check_whole("next_look", saved["next_look"])
         self.n_epochs = check_whole("n_epochs", saved["n_epochs"], at_least=0)
         if self.best is not None:

@@ -21,6 +21,7 @@ CURVES: dict[str, type[np.generic]] = {
     **dict.fromkeys(("validation_losses", "validation_scores"), np.float64),
     **dict.fromkeys(("rows", "validation_epochs"), np.int64),
 }
+MAX_COUNT = 2**53  # of rows and epochs: doubles and 64-bit integers hold them all
 MAX_CALLS = 1000  # of partial_fit, whose losses a history keeps at least
 
 
@@ -99,7 +100,10 @@ class History:
                 raise ValueError(f"{name} of a history must be one row of {np.dtype(dtype)}")
             setattr(history, name, values.tolist())
         for name in ("n_rows", "n_before", "n_epochs", "n_kept"):
-            setattr(history, name, check_whole(name, saved[name], at_least=0))
+            number = check_whole(name, saved[name], at_least=0)
+            if number > MAX_COUNT:
+                raise ValueError(f"{name} of a history must be at most {MAX_COUNT}; got {number}")
+            setattr(history, name, number)
         history.best_loss = float(saved["best_loss"])
         history.gaps = {int(position): int(n) for position, n in saved["gaps"].items()}
         return history
