@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from people import done, people, refusal, result
+from people import done, people, refusal, result, run
 
 import fastbp
 from fastbp.cli.problem import why_useless
@@ -45,7 +45,7 @@ def no_training(monkeypatch):
         def score(self, X, y):
             return 0.0
 
-    monkeypatch.setattr("fastbp.cli.fit._fitted", lambda problem, X, y, seed: Model().fit(X, y))
+    monkeypatch.setattr("fastbp.cli.fit._fitted", lambda problem, X, y, *_: Model().fit(X, y))
 
 
 # -- the whole of it -------------------------------------------------------------------------
@@ -122,6 +122,49 @@ def test_in_the_order_of_time_the_last_rows_are_held_out(capsys, monkeypatch):
     X_train, X_test, *_ = seen[0]
     assert X_train.index.tolist() == list(range(64))
     assert X_test.index.tolist() == list(range(64, 80))
+
+
+def test_a_training_that_was_stopped_goes_on_to_the_same_model(capsys, monkeypatch):
+    people(80).to_csv("people.csv", index=False)
+    fit = ("fit", "people.csv", "--target", "pay", "--no-code", "-o")
+    done(capsys, *fit, "whole.fbp")
+    whole_fit = fastbp.BackpropRegressor.fit
+
+    def stopped(model, X, y, **more):
+        whole_fit(model, X, y, **more)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fastbp.BackpropRegressor, "fit", stopped)
+        code, _, err = run(capsys, *fit, "part.fbp", "--checkpoint", "run.fbp")
+    assert code == 130
+    assert "the same command goes on from run.fbp" in err
+    assert Path("run.score.fbp").exists()
+    assert not Path("part.fbp").exists()
+    out = done(capsys, *fit, "part.fbp", "--checkpoint", "run.fbp")
+    assert "going on from run.score.fbp" in out
+    assert not list(Path().glob("run*"))
+    frame = people(80).assign(member=lambda frame: frame["member"].astype(str))
+    frame["since"] = (pd.to_datetime(frame["since"]) - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    whole, part = fastbp.load("whole.fbp"), fastbp.load("part.fbp")
+    X = frame[list(whole.feature_names_in_)]
+    np.testing.assert_array_equal(part.predict(X), whole.predict(X))
+
+
+def test_checkpoints_of_other_trainings_are_refused(capsys, monkeypatch):
+    people(60).to_csv("people.csv", index=False)
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    fit = ("fit", "people.csv", "--target", "pay", "--no-code", "--checkpoint", "run.fbp")
+    done(capsys, *fit, "--order", "time")
+    done(capsys, *fit, "--order", "time")
+    for arguments, said in {
+        ("--order", "time", "--seed", "1"): "has other settings: --seed 0",
+        ("--order", "random"): "run.score.fbp",
+    }.items():
+        assert refusal(capsys, *fit, *arguments).endswith("To train anew, delete this file")
+        assert said in refusal(capsys, *fit, *arguments)
+    Path("run.score.fbp").write_bytes(b"junk")
+    assert "cannot read run.score.fbp" in refusal(capsys, *fit)
 
 
 # -- files that were read wrong once ---------------------------------------------------------

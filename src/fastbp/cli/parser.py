@@ -28,7 +28,8 @@ examples:
     "fit": """\
 examples:
   fastbp fit houses.csv --target price -o houses.fbp
-  fastbp fit sales.csv --target returned --order time --json""",
+  fastbp fit sales.csv --target returned --order time --json
+  fastbp fit large.csv --target y -o large.fbp --checkpoint large.part.fbp""",
     "predict": """\
 examples:
   fastbp predict houses.fbp new_houses.csv -o prices.csv
@@ -99,6 +100,12 @@ def _fit(command: Parser) -> None:
         help="which fifth of the rows is held out: any, or with time the last ones (default: any)",
     )
     _add_seed(command)
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="where to save the training on its way: the same command goes on from it",
+    )
     add("--no-code", action="store_true", help="do not print the model as a program in Python")
     _add_json(command)
 
