@@ -57,6 +57,10 @@ ESTIMATORS = {
     "object labels": lambda: (
         classifier(np.array(["a", "b", "c"], object)), X, np.array(["a", "b", "c"])[CLASSES]
     ),
+    "texts of NumPy": lambda: (
+        classifier(np.array([np.str_("a"), "b", "c"], object)),
+        X, np.array(["a", "b", "c"])[CLASSES],
+    ),
     "dates": lambda: (classifier(DATES), X, DATES[CLASSES]),
     "float labels": lambda: (classifier((5.0, 1.0, -3.0)), X, np.array([5.0, 1.0, -3])[CLASSES]),
     "two classes": lambda: (classifier((False, True, True)), X, CLASSES > 0),
