@@ -21,6 +21,7 @@ from fastbp import BackpropClassifier, BackpropRegressor, Network
 from fastbp.io.models import KINDS, model_of, tree_of
 from fastbp.io.tree import pack, unpack
 from fastbp.network.tables import HIDDEN_ACTIVATIONS, LOSSES
+from fastbp.neural_network import MLPRegressor
 from fastbp.online import OnlineClassifier, OnlineRegressor
 
 LIMIT = settings(max_examples=30, deadline=None)
@@ -367,6 +368,7 @@ def watched():
         (lambda: BackpropRegressor(), NotFittedError, "is not fitted yet"),
         (lambda: StandardScaler(), TypeError, "^a StandardScaler cannot be stored: fastbp.save "),
         (lambda: {"a": 1}, TypeError, "^a dict cannot be stored: "),
+        (MLPRegressor, TypeError, r"^a MLPRegressor .*: fastbp.BackpropRegressor.from_sklearn\("),
         (lambda: Own(**SMALL).fit(X, NUMBERS), TypeError, "^a Own cannot be stored: "),
         (
             lambda: regressor(learning_rate=rate),

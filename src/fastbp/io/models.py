@@ -25,6 +25,10 @@ ADVICE = (
     "fastbp.save takes networks, BackpropClassifier, BackpropRegressor, the models of "
     "fastbp.online, recordings, and pipelines of scikit-learn that end in one of these"
 )
+CONVERSIONS = {
+    f"MLP{kind}": f"fastbp.Backprop{kind}.from_sklearn(model) makes a model of it that can be"
+    for kind in ("Classifier", "Regressor")
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +171,8 @@ def tree_of(model: Any) -> dict[str, Any]:
         model = model.to_local()
     kind = BY_CLASS.get((type(model).__module__, type(model).__qualname__))
     if kind is None:
-        raise TypeError(f"a {type(model).__name__} cannot be stored: {ADVICE}")
+        name = type(model).__name__
+        raise TypeError(f"a {name} cannot be stored: {CONVERSIONS.get(name, ADVICE)}")
     return {"class": kind.name, **_codec(kind.name).to_tree(model)}
 
 
