@@ -223,6 +223,10 @@ def _notes(file: TextFile, dialect: Dialect, names: list[str], shape: _Shape) ->
         notes.append(f"text: {file.encoding}{example} (--encoding for another)")
     if dialect.delimiter != ",":
         notes.append(f"fields: parted by {dialect.delimiter!r}")
+    if dialect.quotechar != '"':
+        notes.append(f"quotes: {dialect.quotechar}")
+    if dialect.escapechar:
+        notes.append(f"quotes: those inside of a value have a {dialect.escapechar} before them")
     if dialect.skip:
         notes.append(f"names: in line {dialect.skip + 1}; {counted(dialect.skip, 'line')} skipped")
     if shape.ends_in_delimiter:
