@@ -78,12 +78,14 @@ def test_a_reader_that_goes_away_ends_it_quietly():
     lines = "".join(f"{i % 5},{'pq'[i % 2]}\n" for i in range(60_000))
     Path("file.csv").write_text("x,y\n" + lines)
     command = [*SCRIPT, "stream", "file.csv", "--target", "y", "--every", "1"]
+    command += ["--save", "model.fbp"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:
         assert process.stdout.readline().startswith("y: a class")
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait() == 0
+    assert Path("model.fbp").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
