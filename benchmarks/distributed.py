@@ -1,10 +1,11 @@
 """How well networks that train apart do: score by workers, rows a round and outer momentum.
 
-``python -m benchmarks.distributed simulate`` runs the rounds of 2 to 64 workers one after another,
-which gives exactly the numbers of a cluster; ``cluster`` times two processes of Dask against one;
-``model`` prints the model of time. ``--quick`` takes seconds.
+``python -m benchmarks.distributed simulate NAME...`` runs the rounds of 1 to 64 workers one after
+another, which gives exactly the numbers of a cluster; ``cluster`` times two processes of Dask
+against one.
 """
 
+import argparse
 import dataclasses
 import time
 from collections.abc import Callable
@@ -184,3 +185,75 @@ def score(one: Problem, network: Network, units: Any) -> float:
     if outputs.shape[1] == 1:
         return float(np.mean((outputs[:, 0] > 0.5) == one.y_test))
     return float(np.mean(outputs.argmax(axis=1) == one.y_test))
+
+
+def print_scores(name: str, workers: tuple[int, ...] = WORKERS) -> None:
+    """Print lines of CSV: of averages alone, and of the defaults, which have momentum."""
+    one = problem(name)
+    rate = min(0.02, 10 / one.X.shape[1])
+    for n in workers:
+        for rounds in (5, 20):
+            momentum = min(0.9, 1 - 1 / n)
+            ways = {
+                "plain": Way(n, rounds, rate=rate),
+                "defaults": Way(n, rounds, rate=rate * (1 + (n > 1)), outer=OuterStep(1, momentum)),
+            }
+            for label, way in ways.items():
+                found = simulate(one, way)
+                numbers = f"{found['score']:.4f},{found['seconds']:.2f}"
+                print(f"{name},{n},{rounds},{label},{numbers}", flush=True)
+
+
+# -- a cluster -------------------------------------------------------------------------------------
+
+
+def time_cluster(name: str, n_parts: int = 20) -> None:
+    """Print seconds, processor's seconds and scores of one process, and of two of Dask."""
+    from distributed import Client, LocalCluster
+
+    from fastbp import BackpropClassifier, BackpropRegressor
+    from fastbp.dask import DaskBackpropClassifier, DaskBackpropRegressor
+
+    one = problem(name)
+    given = {"hidden_layer_sizes": one.hidden, "random_state": 0, "max_iter": one.n_epochs}
+    local: Any = BackpropClassifier if one.is_classifier else BackpropRegressor
+    several: Any = DaskBackpropClassifier if one.is_classifier else DaskBackpropRegressor
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        parts = [(one.X[k::n_parts], one.y[k::n_parts]) for k in range(n_parts)]
+        blocks = client.scatter([list(part) for part in parts])
+        for _ in range(3):
+            for label, model in (("one", local(**given)), ("two", several(**given))):
+                begin, used = time.perf_counter(), time.process_time()
+                rows = (one.X, one.y) if label == "one" else (blocks,)
+                options = {"early_stopping": False} if label == "one" else {}
+                model.set_params(ensemble=1, **options).fit(*rows)
+                seconds, used = time.perf_counter() - begin, time.process_time() - used
+                line = f"{name},{label},{seconds:.2f},{used:.2f}"
+                line += f",{model.score(one.X_test, one.y_test):.4f}"
+                if label == "two":
+                    history = model.history_
+                    computing = sum(history["seconds_computing"])
+                    moving = sum(history["seconds_moving"])
+                    line += f",{len(history['round'])},{computing:.2f},{moving:.2f}"
+                print(line, flush=True)
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("simulate", "cluster"))
+    parser.add_argument("names", nargs="*", choices=(*LOADERS,))
+    parser.add_argument("--workers", type=int, nargs="+", default=WORKERS)
+    arguments = parser.parse_args()
+    for name in arguments.names or (*CHOSEN_ON, *HELD_BACK):
+        if arguments.what == "simulate":
+            print_scores(name, tuple(arguments.workers))
+        else:
+            time_cluster(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .estimators import BackpropClassifier, BackpropRegressor
     from .exceptions import DivergenceWarning
     from .gradient_check import check_gradients
-    from .io.checkpoint import Checkpoint, resume
     from .io.models import load, save
     from .network import Network
     from .patch import patch_sklearn, unpatch_sklearn
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BackpropClassifier",
     "BackpropRegressor",
-    "Checkpoint",
     "DivergenceWarning",
     "Network",
     "__version__",
@@ -37,7 +35,6 @@ __all__ = [
     "patch_sklearn",
     "record",
     "record_stream",
-    "resume",
     "save",
     "sensitivity_of_loss",
     "show_config",
@@ -49,7 +46,6 @@ __all__ = [
 _HOME = {
     "BackpropClassifier": "estimators",
     "BackpropRegressor": "estimators",
-    "Checkpoint": "io.checkpoint",
     "DivergenceWarning": "exceptions",
     "Network": "network",
     "check_gradients": "gradient_check",
@@ -57,7 +53,6 @@ _HOME = {
     "patch_sklearn": "patch",
     "record": "recording",
     "record_stream": "recording",
-    "resume": "io.checkpoint",
     "save": "io.models",
     "sensitivity_of_loss": "sensitivity",
     "show_config": "cli.config",

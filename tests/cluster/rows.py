@@ -52,10 +52,16 @@ def same(one, other):
 class HereEngine:
     """Takes the place of the engine of a fit, without a cluster: the same functions in a loop."""
 
-    def __init__(self, cluster, n_shards):
-        self.n_shards = n_shards
+    def __init__(self, cluster):
+        pass
 
-    def read(self, partitions, is_classifier, *, spread=True):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def read(self, partitions, is_classifier):
         from fastbp import __version__
         from fastbp.dask import tasks
 

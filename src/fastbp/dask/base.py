@@ -19,7 +19,7 @@ from ..training.schedule import goes_to_the_end
 from ..training.stopping import EarlyStopping
 from . import checkpoint as files
 from . import lazily
-from .cluster import SECONDS_WITHOUT_WORKERS, Cluster, LostCluster, cluster_of
+from .cluster import SECONDS_WITHOUT_WORKERS, LostCluster, cluster_of
 from .encoding import (
     balanced,
     begin,
@@ -161,9 +161,9 @@ class DaskTraining:
             raise ValueError("X has no partitions")
         others = None if held_out[0] is None else partitions_of(*held_out)
         before = dict(vars(self))
-        with cluster_of(self._client, self.workers_timeout) as cluster:
+        with cluster_of(self._client, self.workers_timeout) as cluster, Engine(cluster) as engine:
             try:
-                run = _Fit(self, cluster, len(partitions), incremental, classes)
+                run = _Fit(self, engine, incremental, classes)
                 run.prepare(partitions, others, warm_start)
             except BaseException:
                 self.__dict__ = before
@@ -216,7 +216,7 @@ class DaskTraining:
                 "early_stopping=True needs X_val and y_val here: no rows are held out of X"
             )
 
-    def _n_shards(self, n_partitions: int, n_rows: int = 0) -> int:
+    def _n_shards(self, n_partitions: int, n_rows: int) -> int:
         if self.n_shards != AUTO:
             return min(int(self.n_shards), n_partitions)
         return min(n_partitions, max(MIN_SHARDS, n_rows // ROWS_A_SHARD))
@@ -282,9 +282,8 @@ class DaskTraining:
         model: Any = self
         model._check_is_fitted()
         partitions = partitions_of(X, y, sample_weight)
-        with cluster_of(self._client, self.workers_timeout) as cluster:
-            engine = Engine(cluster, len(partitions))
-            blocks = engine.read(partitions, hasattr(self, "predict_proba"), spread=False)
+        with cluster_of(self._client, self.workers_timeout) as cluster, Engine(cluster) as engine:
+            blocks = engine.read(partitions, hasattr(self, "predict_proba"))
             encoder = Encoder(self.to_local(), False, 1.0)
             return engine.judge(encoder, RoundState.of(model.network_), blocks).score
 
@@ -294,16 +293,13 @@ class _Fit:
 
     training: Training
 
-    def __init__(
-        self, model: Any, cluster: Cluster, n_partitions: int, incremental: bool, classes: Any
-    ) -> None:
-        self.model, self.cluster = model, cluster
+    def __init__(self, model: Any, engine: Engine, incremental: bool, classes: Any) -> None:
+        self.model, self.engine = model, engine
         self.incremental, self.classes = incremental, classes
         self.is_classifier = hasattr(model, "predict_proba")
-        self.engine = Engine(cluster, model._n_shards(n_partitions))
         self.checkpoint: Any = None
         self.best: RoundState | None = None
-        self.held_out: list[Any] = []
+        self.held_out: Any = None
         self.stopping: EarlyStopping | None = None
         self.epoch_losses: list[tuple[float, int]] = []
         self.epoch_began = 0.0
@@ -328,7 +324,7 @@ class _Fit:
             begin(model, survey, settings)
         model._settings, model._ending, model._dead = settings, None, []
         model._rate_factor = 1.0
-        engine.n_shards = n_shards = model._n_shards(len(partitions), survey.statistics.n_rows)
+        n_shards = model._n_shards(len(partitions), survey.statistics.n_rows)
         model._rate = self._rate(n_shards)
         model._history.begin_call()
         if not warm_start:
@@ -337,7 +333,6 @@ class _Fit:
         sizes = engine.make_shards(self.encoder, blocks)
         if not any(sizes):
             raise ValueError("Every sample_weight is zero: there is nothing to learn from")
-        del blocks
         if others is not None:
             self.held_out = others
             stops = bool(model.early_stopping) and not self.incremental
@@ -446,7 +441,7 @@ class _Fit:
         loss = sum(loss * n for loss, n in self.epoch_losses) / max(n_rows, 1)
         self._note_epoch([loss], n_rows, rate)
         judged = loss
-        if self.held_out:
+        if self.held_out is not None:
             judgement = self.engine.judge(self.encoder, training.state, self.held_out)
             judged = self._note_validation(judgement, progress)
         if self.stopping is not None and self.stopping.update(judged):

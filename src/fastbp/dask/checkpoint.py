@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,10 +34,14 @@ class Checkpoint:
 
     def load(self, fit: Any) -> None:
         """Let a fit go on from the file."""
+        from ..io.container import UnreadableFileError
+        from ..io.models import read_file
         from ..io.tree import unpack
 
-        with open(self.path, "rb") as file:
-            tree = unpack(file.read())
+        try:
+            tree = unpack(read_file(os.fsdecode(self.path)))
+        except UnreadableFileError as error:
+            raise ValueError(f"cannot read {_shown(self.path)}: {error}") from error
         if not isinstance(tree, Mapping) or tree.get("kind") != KIND:
             raise ValueError(f"{_shown(self.path)} is not the checkpoint of a fit on Dask")
         mine = fingerprint(fit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,10 @@ MAX_TRIES = 20  # of tasks that workers died of, as far as the scheduler knows
 
 class LostCluster(RuntimeError):
     """The scheduler is gone, or has forgotten what it was asked for."""
+
+
+class UnsettledError(RuntimeError):
+    """A task has failed, and its error is not known."""
 
 
 class Cluster:
@@ -42,8 +47,8 @@ class Cluster:
         self._n_submitted += 1
         return self._n_submitted
 
-    def workers(self) -> list[str]:
-        """Return the addresses of workers, once for each of their threads; waits for the first.
+    def wait_for_workers(self) -> None:
+        """Wait for the first worker.
 
         Raises
         ------
@@ -52,16 +57,8 @@ class Cluster:
         """
         with contextlib.suppress(TimeoutError):
             self.client.wait_for_workers(1, timeout=self.timeout)
-        threads = self._threads()
-        if not threads:
+        if not self.client.nthreads():
             raise self._no_workers()
-        slots: list[str] = []
-        for k in range(max(threads.values())):  # in turn, to spread few shards
-            slots += [address for address in sorted(threads) if threads[address] > k]
-        return slots
-
-    def _threads(self) -> dict[str, int]:
-        return dict(self.client.nthreads())
 
     def _no_workers(self) -> TimeoutError:
         return TimeoutError(
@@ -69,19 +66,13 @@ class Cluster:
             "cluster.scale(2) or `dask worker ADDRESS`, and call fit again"
         )
 
-    def submit(
-        self, graph: Graph, keys: Sequence[str], workers: Sequence[str] | None = None
-    ) -> list[Any]:
-        """Hand over tasks; return the futures of some of them.
-
-        ``workers`` are where they should run, if these are there.
-        """
+    def submit(self, graph: Graph, keys: Sequence[str]) -> list[Any]:
+        """Hand over tasks; return the futures of some of them."""
         import dask
 
-        place = {} if workers is None else {"workers": workers, "allow_other_workers": True}
         # States are part of graphs, so that no worker's death loses one.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
-            found: list[Any] = self.client.get(graph, list(keys), sync=False, **place)
+            found: list[Any] = self.client.get(graph, list(keys), sync=False)
         return found
 
     def wait(self, futures: Sequence[Any]) -> None:
@@ -99,7 +90,8 @@ class Cluster:
         seen = time.monotonic()
         while True:
             try:
-                wait(futures, timeout=SECONDS_BETWEEN_LOOKS)
+                with self.client.as_current():
+                    wait(futures, timeout=SECONDS_BETWEEN_LOOKS)
             except TimeoutError:
                 if self.client.status not in ("running", "connecting"):
                     raise LostCluster(f"the client is {self.client.status}") from None
@@ -112,7 +104,7 @@ class Cluster:
 
     def _has_workers(self) -> bool:
         try:
-            return bool(self._threads())
+            return bool(self.client.nthreads())
         except (OSError, TimeoutError):  # of a scheduler that is going
             return False
 
@@ -124,33 +116,53 @@ class Cluster:
 
         try:
             self.wait(futures)
-            return [future.result() for future in futures]
+            return [_result(future) for future in futures]
         except (CancelledError, CommClosedError) as error:
             raise LostCluster(str(error)) from error
 
-    def robust(self, attempt: Callable[[], Any]) -> Any:
+    def robust(self, attempt: Callable[[], Any], prepare: Callable[[float], None]) -> Any:
         """Return what an attempt does, which is made again where workers have died of its tasks.
 
-        A task is given up by the scheduler where several workers died while they ran it. That is
-        chance where workers come and go, but not again and again.
+        A task is given up by the scheduler where several workers died while they had it to do. That
+        is chance where workers come and go, but not again and again.
+
+        Parameters
+        ----------
+        attempt : callable
+        prepare : callable
+            Called before an attempt is made again, with the seconds that it may wait.
         """
         from distributed.scheduler import KilledWorker
 
-        for n_left in reversed(range(MAX_TRIES)):
+        for i in range(MAX_TRIES):
             try:
                 return attempt()
-            except KilledWorker as error:
-                if not n_left:
-                    raise RuntimeError(
-                        f"Workers died {MAX_TRIES} times in the same tasks: they may need more "
-                        f"memory than a worker has, or smaller partitions ({error})"
-                    ) from error
-        return None
+            except (KilledWorker, UnsettledError) as error:
+                reason = str(error)  # alone: the traceback holds futures
+            prepare(min(0.2 * i, 2) * random.random())
+        raise RuntimeError(
+            f"Workers died {MAX_TRIES} times in the same tasks: they may need more memory than a "
+            f"worker has, or smaller partitions ({reason})"
+        )
 
-    def cancel(self, futures: Sequence[Any]) -> None:
-        """Forget futures and stop their tasks."""
-        with contextlib.suppress(Exception):  # of a scheduler that is gone
-            self.client.cancel(list(futures))
+    def release(self, futures: Sequence[Any]) -> None:
+        """Let the cluster forget results, and stop tasks that nothing else needs.
+
+        Not cancelled: that would be the end of tasks that need them, too.
+        """
+        for future in futures:
+            with contextlib.suppress(Exception):  # of a client that is closed
+                future.release()
+
+
+def _result(future: Any) -> Any:
+    try:
+        return future.result()
+    except AttributeError as error:
+        # Dask's, of a task that failed and is tried again at this moment.
+        if "with_traceback" in str(error):
+            raise UnsettledError(future.key) from error
+        raise
 
 
 @contextlib.contextmanager

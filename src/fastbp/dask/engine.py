@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,27 +16,82 @@ from .partitions import Partition
 from .tasks import Encoder, Judgement, Survey
 
 
+class Held:
+    """Results that stay on the cluster, and how to make them again from what the user has given.
+
+    Parameters
+    ----------
+    make : callable
+        Returns futures of new tasks.
+    """
+
+    def __init__(self, make: Callable[[], list[Any]]) -> None:
+        self.make = make
+        self.futures = make()
+
+    @property
+    def keys(self) -> list[str]:
+        """Names of their tasks."""
+        return [future.key for future in self.futures]
+
+    def release(self, cluster: Cluster) -> None:
+        """Let the cluster forget them, as soon as nothing else needs them."""
+        cluster.release(self.futures)
+        self.futures = []
+
+    def renew(self, cluster: Cluster, pause: float) -> None:
+        """Make them again, under other names: the scheduler may have given up tasks of before.
+
+        It forgets tasks of the user's when nobody wants their results, for which other fits may
+        need a pause.
+        """
+        self.release(cluster)
+        time.sleep(pause)
+        self.futures = self.make()
+
+
 class Engine:
     """Runs the passes and the rounds of one fit on a cluster.
 
     Parameters
     ----------
     cluster : Cluster
-    n_shards : int
-        As many as are known before rows are counted: partitions are read where shards will be.
+
+    Notes
+    -----
+    Tasks are not tied to workers, not even loosely: a scheduler that loses all workers for a moment
+    waits for those of before to come back. Data keep tasks where they are.
     """
 
-    def __init__(self, cluster: Cluster, n_shards: int) -> None:
-        self.cluster, self.n_shards = cluster, n_shards
-        self.slots = cluster.workers()
-        self._shards: list[Any] = []
+    _shards: Held
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._all_held: list[Held] = []
+        self._spent: list[Held] = []  # blocks whose shards are under way
+
+    def __enter__(self) -> Engine:
+        self.cluster.wait_for_workers()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._release(self._all_held)  # at once, and not when cycles of references are found
+
+    def _release(self, held: list[Held]) -> None:
+        while held:
+            held.pop().release(self.cluster)
+
+    def _held(self, make: Callable[[], list[Any]]) -> Held:
+        self._all_held.append(Held(make))
+        return self._all_held[-1]
 
     # -- reading -------------------------------------------------------------------------------
 
-    def read(
-        self, partitions: Sequence[Partition], is_classifier: bool, *, spread: bool = True
-    ) -> list[Any]:
-        """Return futures of the blocks of these partitions."""
+    def read(self, partitions: Sequence[Partition], is_classifier: bool) -> Held:
+        """Return the blocks of these partitions."""
+        return self._held(lambda: self._read(partitions, is_classifier))
+
+    def _read(self, partitions: Sequence[Partition], is_classifier: bool) -> list[Any]:
         import dask
 
         number = self.cluster.next_number()
@@ -48,72 +103,55 @@ class Engine:
             )
             for i, one in enumerate(partitions)
         ]  # fmt: skip
-        futures: list[Any] = [None] * len(delayed)
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
-            for place, members in self._places(len(delayed), spread).items():
-                where = {} if place is None else {"workers": [place], "allow_other_workers": True}
-                found = self.cluster.client.compute([delayed[i] for i in members], **where)
-                for i, future in zip(members, found, strict=True):
-                    futures[i] = future
-        return futures
+            return list(self.cluster.client.compute(delayed))
 
-    def _places(self, n: int, spread: bool = True) -> dict[Any, list[int]]:
-        """Return which partitions should lie on which worker."""
-        if not spread:
-            return {None: list(range(n))}
-        places: dict[Any, list[int]] = {}
-        for i in range(n):
-            places.setdefault(self.slots[i % self.n_shards % len(self.slots)], []).append(i)
-        return places
-
-    def survey(self, blocks: Sequence[Any], n_some: int, is_classifier: bool) -> Survey | None:
+    def survey(self, blocks: Held, n_some: int, is_classifier: bool) -> Survey | None:
         """Return what the pass over all blocks finds out."""
 
         def attempt() -> Survey | None:
             number, graph = self.cluster.next_number(), Graph()
             keys = []
-            for i, block in enumerate(blocks):
+            for i, block in enumerate(blocks.keys):
                 keys.append(self.cluster.key("survey", number, i))
-                of_block = reference(block.key)
+                of_block = reference(block)
                 graph[keys[-1]] = task(keys[-1], tasks.survey_of, of_block, n_some, is_classifier)
             root = self._tree(graph, keys, "survey_merged", number, _merged_surveys)
-            found: Survey | None = self._results(graph, [root], blocks)[0]
+            found: Survey | None = self._results(graph, [root])[0]
             return found
 
-        return self.cluster.robust(attempt)  # type: ignore[no-any-return]
+        return self._robust(attempt, blocks)  # type: ignore[no-any-return]
 
-    def make_shards(self, encoder: Encoder, blocks: Sequence[Any]) -> tuple[int, ...]:
-        """Make the shards, which stay on the cluster; return their rows in an epoch."""
+    def make_shards(self, encoder: Encoder, blocks: Held) -> tuple[int, ...]:
+        """Make the shards, and let go the blocks; return the shards' rows in an epoch."""
+
+        def make() -> list[Any]:
+            of_fit = blocks if blocks.futures else self._held(blocks.make)
+            number = self.cluster.next_number()
+            held = self.cluster.key("encoder", number)
+            graph = Graph({held: held_task(held, encoder)})
+            keys = [self.cluster.key("shard", number, i) for i in range(len(of_fit.futures))]
+            for block, key in zip(of_fit.keys, keys, strict=True):
+                graph[key] = task(key, tasks.shard_of, reference(held), reference(block))
+            self._spent.append(of_fit)
+            return self.cluster.submit(graph, keys)
 
         def attempt() -> tuple[int, ...]:
-            number = self.cluster.next_number()
-            futures: list[Any] = [None] * len(blocks)
-            for place, members in self._places(len(blocks)).items():
-                held = self.cluster.key("encoder", number, members[0])
-                graph = Graph({held: held_task(held, encoder)})
-                keys = [self.cluster.key("shard", number, i) for i in members]
-                for i, key in zip(members, keys, strict=True):
-                    of_block = reference(blocks[i].key)
-                    graph[key] = task(key, tasks.shard_of, reference(held), of_block)
-                found = self.cluster.submit(graph, keys, [place])
-                for i, future in zip(members, found, strict=True):
-                    futures[i] = future
-            sizes_graph, sizes = Graph(), []
-            for i, future in enumerate(futures):
+            number, graph, sizes = self.cluster.next_number(), Graph(), []
+            for i, shard in enumerate(shards.keys):
                 sizes.append(self.cluster.key("rows", number, i))
-                sizes_graph[sizes[-1]] = task(sizes[-1], tasks.visits_of, reference(future.key))
-            found = self._results(sizes_graph, sizes, [*futures, *blocks])
-            self._shards = futures
-            return tuple(found)
+                graph[sizes[-1]] = task(sizes[-1], tasks.visits_of, reference(shard))
+            return tuple(self._results(graph, sizes))
 
-        return self.cluster.robust(attempt)  # type: ignore[no-any-return]
+        self._shards = shards = self._held(make)
+        return self._robust(attempt, shards)  # type: ignore[no-any-return]
 
     # -- rounds --------------------------------------------------------------------------------
 
     def run(self, state: RoundState, chains: Sequence[Chain], settings: Settings) -> Outcome:
         """Run a round: of each shard one task after another, and a tree of averages."""
-        return self.cluster.robust(  # type: ignore[no-any-return]
-            lambda: self._run_once(state, chains, settings)
+        return self._robust(  # type: ignore[no-any-return]
+            lambda: self._run_once(state, chains, settings), self._shards
         )
 
     def _run_once(self, state: RoundState, chains: Sequence[Chain], settings: Settings) -> Outcome:
@@ -131,16 +169,16 @@ class Engine:
                 *map(reference, group),
             )  # fmt: skip
         root = self._tree(graph, keys, "average", number, tasks.outcome_of_outcomes)
-        outcome: Outcome = self._results(graph, [root], self._shards)[0]
+        outcome: Outcome = self._results(graph, [root])[0]
         return outcome
 
     def _chain(self, graph: Graph, number: int, shard: int, chain: Chain) -> str:
         """Add the tasks of a shard, each of which goes on from the one before."""
         start, how = (self.cluster.key(what, number) for what in ("state", "settings"))
-        before = start
+        before, shards = start, self._shards.keys
         for i, segment in enumerate(chain):
             key = self.cluster.key("train", number, shard, i)
-            others = map(reference, (how, before, self._shards[segment.partition].key))
+            others = map(reference, (how, before, shards[segment.partition]))
             graph[key] = task(key, tasks.train, __version__, *others, tuple(segment))
             before = key
         if not chain:
@@ -149,7 +187,7 @@ class Engine:
             return key
         return before
 
-    def judge(self, encoder: Encoder, state: RoundState, blocks: Sequence[Any]) -> Judgement:
+    def judge(self, encoder: Encoder, state: RoundState, blocks: Held) -> Judgement:
         """Return how a state does on rows held out."""
 
         def attempt() -> Judgement:
@@ -158,17 +196,15 @@ class Engine:
             graph[held] = held_task(held, encoder)
             graph[now] = held_task(now, state)
             keys = []
-            for i, block in enumerate(blocks):
+            for i, block in enumerate(blocks.keys):
                 keys.append(self.cluster.key("judge", number, i))
-                graph[keys[-1]] = task(
-                    keys[-1], tasks.judge, *map(reference, (held, now, block.key))
-                )
+                graph[keys[-1]] = task(keys[-1], tasks.judge, *map(reference, (held, now, block)))
             total = Judgement()
-            for one in self._results(graph, keys, blocks):
+            for one in self._results(graph, keys):
                 total = total.joined(one)
             return total
 
-        return self.cluster.robust(attempt)  # type: ignore[no-any-return]
+        return self._robust(attempt, blocks)  # type: ignore[no-any-return]
 
     # -- graphs --------------------------------------------------------------------------------
 
@@ -191,26 +227,19 @@ class Engine:
             level, depth = above, depth + 1
         return level[0]
 
-    def _results(self, graph: Graph, keys: Sequence[str], needed: Sequence[Any]) -> list[Any]:
-        """Run a graph and return results, which an interrupt stops.
-
-        ``needed`` are futures that it refers to. Of one that has failed, whose tasks are given up,
-        the error is that of the task.
-        """
+    def _results(self, graph: Graph, keys: Sequence[str]) -> list[Any]:
+        """Run a graph and return results, which an interrupt stops."""
         futures = self.cluster.submit(graph, keys)
         try:
             return self.cluster.results(futures)
         except BaseException:
-            self.cluster.cancel(futures)
-            self._retry_failed(needed)
+            self.cluster.release(futures)
             raise
 
-    def _retry_failed(self, futures: Sequence[Any]) -> None:
-        """Let those that failed be tried again, where they are needed again."""
-        with contextlib.suppress(Exception):
-            for future in futures:
-                if future.status == "error":
-                    future.retry()
+    def _robust(self, attempt: Callable[[], Any], needed: Held) -> Any:
+        found = self.cluster.robust(attempt, lambda pause: needed.renew(self.cluster, pause))
+        self._release(self._spent)
+        return found
 
 
 def held_task(key: str, value: Any) -> Any:
