@@ -33,7 +33,7 @@ try_on() {
     printf '\n%s: %s\n' "$2" "${*:3}"
     new_venv "$venv" "$2"
     CC=/bin/false "$venv/bin/python" -m pip install --only-binary :all: "${@:3}"
-    (cd "$venv" && bin/python -m fastbp --quick)
+    (cd "$venv" && bin/fastbp compare --quick)
 }
 
 rm -rf "$work/dist" "$work/wheels"

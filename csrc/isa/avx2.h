@@ -199,6 +199,9 @@ INLINE void v_transpose(vec *v) {
 /* Register tiles, each by two vectors: rows forward, inputs in the update of batches and of blocks. */
 enum { ROW_TILE = 4, INPUT_TILE = 6, BLOCK_INPUT_TILE = 4 };
 
+/* A loop over a tile's rows. */
+#define UNROLL_TILE UNROLL
+
 /* Hidden units of registers.inc.h, in vectors. */
 #define REGISTER_VECTORS 4
 

@@ -112,6 +112,9 @@ INLINE int v_list_positive(real *values, int32_t *numbers, vec a, int32_t i) {
 /* Register tiles, each by two vectors: rows forward, inputs in the update of batches and of blocks. */
 enum { ROW_TILE = 8, INPUT_TILE = 12, BLOCK_INPUT_TILE = 12 };
 
+/* A loop over a tile's rows. */
+#define UNROLL_TILE UNROLL
+
 /* Hidden units of registers.inc.h, in vectors. */
 #define REGISTER_VECTORS 4
 

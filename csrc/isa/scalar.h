@@ -66,6 +66,9 @@ INLINE vec v_pow2(vec n) {                               /* -1022 <= n <= 1023 *
 /* Register tiles, each by two vectors: rows forward, inputs in the update of batches and of blocks. */
 enum { ROW_TILE = 4, INPUT_TILE = 2, BLOCK_INPUT_TILE = 2 };
 
+/* A loop over a tile's rows. */
+#define UNROLL_TILE UNROLL
+
 /* Hidden units of registers.inc.h, in vectors: none, for nothing of it pays for plain numbers. */
 #define REGISTER_VECTORS 0
 

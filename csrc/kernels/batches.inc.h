@@ -170,7 +170,7 @@ INLINE void gradient_tile(real *G, const real *X, int64_t block_length, const re
         UNROLL for (int q = 0; q < NV; q++)
             sums[i][q] = is_first ? v_set1(0) : v_load(G + (i * NV + q) * VL);
     for (int64_t b = 0; b < n_blocks; b++, X += block_length)
-        UNROLL_BLOCK for (int t = 0; t < BLOCK; t++, D += stride) {
+        UNROLL_TILE for (int t = 0; t < BLOCK; t++, D += stride) {
             vec d[2];
             UNROLL for (int q = 0; q < NV; q++) d[q] = v_load(D + q * VL);
             UNROLL for (int i = 0; i < INPUTS; i++) {
@@ -216,7 +216,8 @@ INLINE void update_tile_of_batch(const fbp_batch *batch, const fbp_layer *layer,
     else if (n == 2) TILE(2);
     else TILE(1);
 #undef TILE
-    if (s) step_all(W, V, G, n * NV * VL, s, rule);
+    if (s && rule == FBP_PLAIN) step_along(W, V, G, n * NV * VL, s, FBP_PLAIN); /* the commonest: no call */
+    else if (s) step_all(W, V, G, n * NV * VL, s, rule);
 }
 
 /* Gradients and steps of inputs i to i + n of every panel, a chunk after the other. */

@@ -25,12 +25,6 @@
 #include "solvers.inc.h"
 
 enum { BLOCK = VL > 8 ? VL : 8 }; /* rows */
-/* A loop over them that is unrolled where it is short: batches take 5 % longer if a long one is. */
-#if VL > 8
-#define UNROLL_BLOCK
-#else
-#define UNROLL_BLOCK UNROLL
-#endif
 
 /* The step of n rows, n = 0 to BLOCK, from that of one, for gradients that come times `unit`. */
 INLINE void steps_of_rows(fbp_step *steps, const fbp_step *one, double unit) {

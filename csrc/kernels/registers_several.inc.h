@@ -209,7 +209,6 @@ INLINE int64_t registers_rows(registers_run *run, const int NV) {
     int64_t r = start;
 
     registers_move(p.b, block->b, NV, 1);
-    UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) delta[k] = v_set1(0); /* for compilers: n_few are read */
 #define PASS(q, NQ) \
     registers_pass(p.Z + q, NULL, W + q * per_vector, n_in, x_last, next, p.D + q, p.D + q, &s, NQ, NEITHER)
 #define TURN(q, NQ)                                                    \
@@ -241,6 +240,8 @@ INLINE int64_t registers_rows(registers_run *run, const int NV) {
         registers_activate_all(p.a, p.z, net->layers, last_units, NV, activation);
         for (int64_t i = 0; i < n_in; i++) gram = v_fma(v_set1(x[i]), v_set1(next[i]), gram);
         KEEP_IN_REGISTER(gram);
+        /* here, so that no delta outlives its row: it would do so on the stack */
+        UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) delta[k] = v_set1(0);
         if (n_few) loss = registers_few_outputs(delta, last, p.a, scales, y, n_few, NV);
         else loss = registers_outputs(net, p.a, (real)scale, y, is_difference_of, NV);
         EACH_TILE(PASS); /* which fills the gaps that outputs leave: they wait for one another */

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .estimators import BackpropClassifier, BackpropRegressor
     from .exceptions import DivergenceWarning
     from .gradient_check import check_gradients
+    from .io.checkpoint import Checkpoint, resume
     from .io.models import load, save
     from .network import Network
     from .patch import patch_sklearn, unpatch_sklearn
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BackpropClassifier",
     "BackpropRegressor",
+    "Checkpoint",
     "DivergenceWarning",
     "Network",
     "__version__",
@@ -35,6 +37,7 @@ __all__ = [
     "patch_sklearn",
     "record",
     "record_stream",
+    "resume",
     "save",
     "sensitivity_of_loss",
     "show_config",
@@ -46,6 +49,7 @@ __all__ = [
 _HOME = {
     "BackpropClassifier": "estimators",
     "BackpropRegressor": "estimators",
+    "Checkpoint": "io.checkpoint",
     "DivergenceWarning": "exceptions",
     "Network": "network",
     "check_gradients": "gradient_check",
@@ -53,6 +57,7 @@ _HOME = {
     "patch_sklearn": "patch",
     "record": "recording",
     "record_stream": "recording",
+    "resume": "io.checkpoint",
     "save": "io.models",
     "sensitivity_of_loss": "sensitivity",
     "show_config": "cli.config",

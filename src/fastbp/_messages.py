@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import numbers
 import sys
 from collections.abc import Mapping, Sequence
@@ -90,6 +89,8 @@ def _meant(value: str, allowed: Sequence[str]) -> str | None:
     alias = _alias(value)
     if alias in allowed:
         return alias
+    import difflib  # for errors alone
+
     close = difflib.get_close_matches(value.lower(), allowed, n=1, cutoff=0.7)
     return close[0] if close else None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from people import done, people, refusal, result
+from people import done, people, refusal, result, run
 
 import fastbp
 from fastbp.cli.problem import why_useless
@@ -45,7 +45,7 @@ def no_training(monkeypatch):
         def score(self, X, y):
             return 0.0
 
-    monkeypatch.setattr("fastbp.cli.fit._fitted", lambda problem, X, y, seed: Model().fit(X, y))
+    monkeypatch.setattr("fastbp.cli.fit._fitted", lambda problem, X, y, *_: Model().fit(X, y))
 
 
 # -- the whole of it -------------------------------------------------------------------------
@@ -124,6 +124,49 @@ def test_in_the_order_of_time_the_last_rows_are_held_out(capsys, monkeypatch):
     assert X_test.index.tolist() == list(range(64, 80))
 
 
+def test_a_training_that_was_stopped_goes_on_to_the_same_model(capsys, monkeypatch):
+    people(80).to_csv("people.csv", index=False)
+    fit = ("fit", "people.csv", "--target", "pay", "--no-code", "-o")
+    done(capsys, *fit, "whole.fbp")
+    whole_fit = fastbp.BackpropRegressor.fit
+
+    def stopped(model, X, y, **more):
+        whole_fit(model, X, y, **more)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fastbp.BackpropRegressor, "fit", stopped)
+        code, _, err = run(capsys, *fit, "part.fbp", "--checkpoint", "run.fbp")
+    assert code == 130
+    assert "the same command goes on from run.fbp" in err
+    assert Path("run.score.fbp").exists()
+    assert not Path("part.fbp").exists()
+    out = done(capsys, *fit, "part.fbp", "--checkpoint", "run.fbp")
+    assert "going on from run.score.fbp" in out
+    assert not list(Path().glob("run*"))
+    frame = people(80).assign(member=lambda frame: frame["member"].astype(str))
+    frame["since"] = (pd.to_datetime(frame["since"]) - pd.Timestamp(0)) / pd.Timedelta(days=1)
+    whole, part = fastbp.load("whole.fbp"), fastbp.load("part.fbp")
+    X = frame[list(whole.feature_names_in_)]
+    np.testing.assert_array_equal(part.predict(X), whole.predict(X))
+
+
+def test_checkpoints_of_other_trainings_are_refused(capsys, monkeypatch):
+    people(60).to_csv("people.csv", index=False)
+    monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+    fit = ("fit", "people.csv", "--target", "pay", "--no-code", "--checkpoint", "run.fbp")
+    done(capsys, *fit, "--order", "time")
+    done(capsys, *fit, "--order", "time")
+    for arguments, said in {
+        ("--order", "time", "--seed", "1"): "has other settings: --seed 0",
+        ("--order", "random"): "run.score.fbp",
+    }.items():
+        assert refusal(capsys, *fit, *arguments).endswith("To train anew, delete this file")
+        assert said in refusal(capsys, *fit, *arguments)
+    Path("run.score.fbp").write_bytes(b"junk")
+    assert "cannot read run.score.fbp" in refusal(capsys, *fit)
+
+
 # -- files that were read wrong once ---------------------------------------------------------
 
 
@@ -167,7 +210,8 @@ def test_leading_zeros_are_kept(capsys, no_training):
     rows = [f"{('007', '07', '7')[i % 3]},{i % 5},{'abc'[i % 3]}\n" for i in range(300)]
     write("file.csv", "code,noise,y\n" + "".join(rows))
     assert line_of(about(capsys, "y"), "code") == (
-        "text (digits with leading zeros, such as 007): an input for each of 3 values"
+        "text (digits with leading zeros, such as 007): an input for each of 3 values; "
+        "it determines y (--without leaves it out)"
     )
     assert "one of 3 classes, 007, 07, 7" in line_of(about(capsys, "code"), "code")
 
@@ -183,7 +227,22 @@ def test_a_column_that_is_the_target_again_is_left_out(capsys, no_training):
     write("file.csv", "a,code,y,again\n" + rows)
     out = about(capsys, "y")
     assert line_of(out, "again") == "left out: it is the same as y in every row"
-    assert line_of(out, "code") == "numbers"
+    assert line_of(out, "code") == "numbers; it determines y (--without leaves it out)"
+    assert line_of(out, "a") == "numbers"
+    out = about(capsys, "y", "--without", "code")
+    assert line_of(out, "code") == "left out: it is not wanted"
+    said = refusal(capsys, "fit", "file.csv", "--target", "y", "--without", "kode")
+    assert said == "file.csv has no column 'kode'; did you mean code?"
+    said = refusal(capsys, "fit", "file.csv", "--target", "y", "--without", "y")
+    assert "cannot be left out" in said
+
+
+def test_a_number_that_is_the_target_in_another_unit_is_said_to_be(capsys, no_training):
+    rows = "".join(f"{0.25 + i**1.5},{2.54 * i**1.5 - 3},{i % 7}\n" for i in range(60))
+    write("file.csv", "inches,cm,x\n" + rows)
+    out = about(capsys, "cm")
+    assert line_of(out, "inches") == "numbers; it determines cm (--without leaves it out)"
+    assert line_of(out, "x") == "numbers"
 
 
 # -- the target ------------------------------------------------------------------------------

@@ -78,12 +78,30 @@ def test_a_reader_that_goes_away_ends_it_quietly():
     lines = "".join(f"{i % 5},{'pq'[i % 2]}\n" for i in range(60_000))
     Path("file.csv").write_text("x,y\n" + lines)
     command = [*SCRIPT, "stream", "file.csv", "--target", "y", "--every", "1"]
+    command += ["--save", "model.fbp"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, **pipes) as process:
         assert process.stdout.readline().startswith("y: a class")
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait() == 0
+    assert Path("model.fbp").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes as POSIX has them")
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["stream", "file.csv", "--target", "y", "--json"]]
+)
+def test_a_reader_that_was_never_there_is_no_error_at_the_end(arguments):
+    """What is left in the buffer is written when the command ends."""
+    Path("file.csv").write_text("x,y\n" + "1,p\n2,q\n" * 20)
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run([*SCRIPT, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert ran.returncode == 0
+    assert "Traceback" not in ran.stderr
+    assert "Exception" not in ran.stderr
 
 
 def test_a_bar_is_shown_after_two_seconds_on_terminals_only(capsys, monkeypatch):

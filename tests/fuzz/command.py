@@ -11,7 +11,7 @@ from . import children
 
 NAMES = (
     *("differential", "machine", "hostile", "states", "threads"),
-    *("drop_in", "streams", "exports", "model_files"),
+    *("drop_in", "streams", "exports", "model_files", "kills"),
 )
 SLICE = 20.0  # seconds of each check in turn
 MAX_FAILURES = 20  # of each check that are printed

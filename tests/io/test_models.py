@@ -21,6 +21,7 @@ from fastbp import BackpropClassifier, BackpropRegressor, Network
 from fastbp.io.models import KINDS, model_of, tree_of
 from fastbp.io.tree import pack, unpack
 from fastbp.network.tables import HIDDEN_ACTIVATIONS, LOSSES
+from fastbp.neural_network import MLPRegressor
 from fastbp.online import OnlineClassifier, OnlineRegressor
 
 LIMIT = settings(max_examples=30, deadline=None)
@@ -56,6 +57,10 @@ ESTIMATORS = {
     "text labels": lambda: (classifier(), X, np.array(["a", "b", "c"])[CLASSES]),
     "object labels": lambda: (
         classifier(np.array(["a", "b", "c"], object)), X, np.array(["a", "b", "c"])[CLASSES]
+    ),
+    "texts of NumPy": lambda: (
+        classifier(np.array([np.str_("a"), "b", "c"], object)),
+        X, np.array(["a", "b", "c"])[CLASSES],
     ),
     "dates": lambda: (classifier(DATES), X, DATES[CLASSES]),
     "float labels": lambda: (classifier((5.0, 1.0, -3.0)), X, np.array([5.0, 1.0, -3])[CLASSES]),
@@ -363,6 +368,7 @@ def watched():
         (lambda: BackpropRegressor(), NotFittedError, "is not fitted yet"),
         (lambda: StandardScaler(), TypeError, "^a StandardScaler cannot be stored: fastbp.save "),
         (lambda: {"a": 1}, TypeError, "^a dict cannot be stored: "),
+        (MLPRegressor, TypeError, r"^a MLPRegressor .*: fastbp.BackpropRegressor.from_sklearn\("),
         (lambda: Own(**SMALL).fit(X, NUMBERS), TypeError, "^a Own cannot be stored: "),
         (
             lambda: regressor(learning_rate=rate),

@@ -17,6 +17,7 @@ from fastbp import BackpropClassifier, BackpropRegressor, Network
 from fastbp.io import SKOPS_TYPES
 from fastbp.io.models import tree_of
 from fastbp.io.tree import pack, unpack
+from fastbp.neural_network import MLPClassifier, MLPRegressor
 from fastbp.online import OnlineClassifier, OnlineRegressor
 
 skops_io = pytest.importorskip("skops.io")
@@ -172,6 +173,10 @@ MODELS = {
     "a regressor": lambda: BackpropRegressor(**SMALL, missing="indicator").fit(GAPPY, Y),
     "rows": lambda: streamed_rows(BackpropRegressor(**SMALL)),
     "a network": lambda: Network((2, 3, 1), random_state=0),
+    "the drop-in": lambda: MLPRegressor(max_iter=2).partial_fit(NUMBERS, Y),
+    "the drop-in, by SGD": lambda: MLPClassifier(solver="sgd").partial_fit(
+        NUMBERS, LABELS, classes=["long", "short"]
+    ),
     "a stream of classes": lambda: streamed(OnlineClassifier(), LABELS.tolist()),
     "a stream of numbers": lambda: streamed(OnlineRegressor(), Y.tolist()),
 }  # fmt: skip

@@ -7,12 +7,14 @@ import io
 import pkgutil
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastbp
+from fastbp.cli import main
 from fastbp.cli.explain.salaries import STUDENTS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -87,6 +89,38 @@ def test_the_page_on_model_files_prints_what_it_says():
     assert len(pairs) == 4
     for expected, printed in pairs:
         assert printed == expected
+
+
+def test_the_page_on_checkpoints_prints_what_it_says():
+    pairs = run_page("checkpoints.md")
+    assert len(pairs) == 2
+    for expected, printed in pairs:
+        assert printed == expected
+
+
+def without_times(text):
+    """Lines as they are, but for times and sizes, which are no other machine's."""
+    text = re.sub(r"\d+\.\d s\b", "0.0 s", text)
+    text = re.sub(r"[\d,]+ kB", "1 kB", text)
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def test_the_page_on_the_command_line_prints_what_it_says(capsys):
+    for package in ("clevercsv", "pandas", "skl2onnx", "skops"):
+        pytest.importorskip(package)
+    page = (DOCS / "command_line.md").read_text(encoding="utf-8")
+    printed, n_outputs = "", 0
+    for kind, text in re.findall(r"^```(python|console|text)\n(.*?)^```", page, re.M | re.S):
+        if kind == "python":
+            exec(compile(text, "command_line.md", "exec"), {})
+        elif kind == "text":
+            assert without_times(text) == without_times(printed)
+            n_outputs += 1
+        elif text.startswith("$ fastbp "):
+            assert main(shlex.split(text)[2:]) == 0
+            printed, errors = capsys.readouterr()
+            assert errors == ""
+    assert n_outputs == 5
 
 
 @pytest.mark.slow

@@ -7,7 +7,9 @@ from fuzz import children, command, differential, machine
 
 FIRST_SEED = 7_000
 # Seeds of what may crash, which a child process checks: some seconds each.
-IN_CHILDREN = {"hostile": 120, "states": 30, "streams": 60, "threads": 6, "model_files": 40}
+IN_CHILDREN = {
+    "hostile": 120, "states": 30, "streams": 60, "threads": 6, "model_files": 40, "kills": 5
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + 25))

@@ -153,7 +153,7 @@ def one_by_one(model, X, y, n_init):
     """What n_init fits make of the initialisations that one fit draws."""
 
     class Single(type(model)):
-        def _train(self, restarts, data, warm_start, notifier):
+        def _train(self, restarts, data, warm_start, notifier, keeper):
             first = Restart(
                 self.network_, History(), EarlyStopping(self.tol, self.n_iter_no_change)
             )

@@ -479,7 +479,7 @@ def can_shuffle(order, random_state):
     """Whether `shuffle` does this by itself."""
     return (type(random_state) is np.random.RandomState
             and type(random_state._bit_generator) is np.random.MT19937
-            and STATE_IS_AS_KNOWN and is_order(order)
+            and state_is_as_known() and is_order(order)
             and 0 <= state_of(random_state._bit_generator).pos <= FBP_MT19937_LENGTH)
 
 
@@ -499,6 +499,14 @@ cdef fbp_mt19937 *state_of(object bit_generator) except NULL:
 
 cdef bint state_is_as_known() except -1:
     """Whether this NumPy's state has the layout in fastbp.h: NumPy does not promise it."""
+    global IS_AS_KNOWN
+    if IS_AS_KNOWN < 0:
+        IS_AS_KNOWN = compared_state()
+    return IS_AS_KNOWN
+
+
+cdef bint compared_state() except -1:
+    """Whether a generator's state has this layout."""
     cdef fbp_mt19937 *found
     bit_generator = np.random.MT19937(0)
     bit_generator.random_raw()
@@ -508,4 +516,4 @@ cdef bint state_is_as_known() except -1:
         found.key[i] == word for i, word in enumerate(state["key"].tolist()))
 
 
-cdef bint STATE_IS_AS_KNOWN = state_is_as_known()
+cdef int IS_AS_KNOWN = -1  # until it is needed: NumPy imports its generators when asked for them

@@ -270,6 +270,13 @@ cdef class EpochRun:
             if self.saved_order is not None:
                 self.order_in_use[...] = self.saved_order
 
+    def begin_within(self, Py_ssize_t row, double loss_sum):
+        """Begin the first epoch, whose order is drawn, after a row and this sum of losses."""
+        if not 0 < row < self.at.n_rows:
+            raise ValueError(f"row {row} is not within an epoch of {self.at.n_rows} rows")
+        self.shuffle()
+        self.at.row, self.at.loss_sum = row, loss_sum
+
     def shuffle(self):
         """Draw the order of an epoch, as one does that diverges."""
         if self.random_state is not None:

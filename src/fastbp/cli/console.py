@@ -86,17 +86,21 @@ def mistakes_of_files() -> Iterator[None]:
         raise UserError(error.strerror or str(error)) from error
 
 
-def exit_code_of(command: Callable[[], int], *, as_json: bool = False) -> int:
-    """Run a command and return its exit code, with one line on stderr for what went wrong.
+def keep_stdout_for_result() -> None:
+    """Have `say` print to stderr, and `say_result` to stdout, until the command ends."""
+    _Output.lines_on_stderr = True
 
-    With ``as_json``, stdout is for the object of `say_result` alone.
-    """
-    _Output.lines_on_stderr = as_json
+
+def exit_code_of(command: Callable[[], int]) -> int:
+    """Run a command and return its exit code, with one line on stderr for what went wrong."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # show what its encoding does not have, as stderr
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with _printable_warnings():
-            return command()
+            try:
+                return command()
+            finally:  # here a closed pipe is an error to catch; later Python would tell of it
+                sys.stdout.flush()
     except UserError as error:
         return _failed(printable(str(error)))
     except ImportError as error:  # of a wrong FASTBP_ISA, or a package that is broken

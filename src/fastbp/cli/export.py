@@ -12,6 +12,7 @@ from ..io.files import check_writable, write_file
 from .console import UserError, mistakes_of_files, say, say_result
 from .encoding import groups_of, inputs_of
 from .model_file import loaded
+from .progress import Waiting
 
 PIP = 'python -m pip install "fastbp[onnx]" skl2onnx'
 
@@ -72,7 +73,8 @@ def _to_onnx(model: Any, path: Any) -> list[str]:
         kind = StringTensorType if group == "texts" else DoubleTensorType
         types += [(name, kind([None, 1])) for name in names]
     options = {id(model.steps[-1][1]): {"zipmap": False}} if hasattr(model, "classes_") else {}
-    proto = convert_sklearn(model, initial_types=types, options=options)
+    with Waiting("Converting"):
+        proto = convert_sklearn(model, initial_types=types, options=options)
     with mistakes_of_files():
         write_file(path, proto.SerializeToString())
     shown = {"texts": "text", "numbers": "float64", "dates": "float64, days since 1970-01-01"}

@@ -8,17 +8,22 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._messages import counted
+from ..estimators.defaults import epochs_of_rows
+from ..io.checkpoint import resume
 from ..io.files import check_writable
 from ..io.models import save
-from .console import mistakes_of_files, say, say_result
+from .console import UserError, mistakes_of_files, say, say_result, tell
 from .encoding import code_of, pipeline_of
 from .problem import Problem, problem_of
-from .progress import epochs_of
+from .progress import Waiting, epochs_of
+from .reading.dialect import PIP
 from .task import split
 
 HELD_OUT = 0.2  # share of the rows
@@ -58,20 +63,27 @@ class Scores:
 
 def run(options: argparse.Namespace) -> int:
     """Train on a file, say how well it went, save the model; return the exit code."""
-    if options.output is not None:
-        with mistakes_of_files():  # before anything takes time
+    if options.output is not None:  # before anything takes time
+        if find_spec("skops") is None:
+            raise UserError(f"saving a model needs skops, which is not installed: {PIP}")
+        with mistakes_of_files():
             check_writable(options.output)
+    of_score, of_all = _checkpoints(options)
     problem = problem_of(options)
     say(*problem.report(), "")
-    scores = _scores(problem, options)
+    with _told_how_to_go_on(options):
+        scores = _scores(problem, options, of_score)
     say(*scores.lines())
     began = time.perf_counter()
-    model = _fitted(problem, problem.X, problem.y, options.seed)
+    with _told_how_to_go_on(options):
+        model = _fitted(problem, problem.X, problem.y, options.seed, of_all)
     seconds = time.perf_counter() - began
     n_rows = counted(len(problem.y), "row")
     say(f"trained again on all {n_rows}, in {seconds:.1f} s")
     if options.output is not None:
         _save(model, options.output)
+    for checkpoint in filter(None, (of_score, of_all)):  # they have served
+        checkpoint.unlink(missing_ok=True)
     code = code_of(problem, options.seed)
     if not options.no_code:
         say("", "The same model in Python:", *(f"    {line}".rstrip() for line in code))
@@ -87,13 +99,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _scores(problem: Problem, options: argparse.Namespace) -> Scores:
+def _scores(problem: Problem, options: argparse.Namespace, checkpoint: Path | None) -> Scores:
     """Return how well a model predicts a fifth of the rows when it is trained on the others."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.metrics import mean_absolute_error
 
     X_train, X_test, y_train, y_test = _parts(problem, options)
-    model = _fitted(problem, X_train, y_train, options.seed)
+    model = _fitted(problem, X_train, y_train, options.seed, checkpoint)
     dummy = DummyClassifier() if problem.is_classification else DummyRegressor()
     dummy.fit(np.zeros((len(y_train), 1)), y_train)
     blank = np.zeros((len(y_test), 1))
@@ -124,13 +136,54 @@ def _parts(problem: Problem, options: argparse.Namespace) -> tuple[Any, Any, Any
     )
 
 
-def _fitted(problem: Problem, X: Any, y: Any, seed: int) -> Any:
-    from ..estimators.defaults import epochs_of_rows
-
+def _fitted(problem: Problem, X: Any, y: Any, seed: int, checkpoint: Any = None) -> Any:
+    """Return a trained pipeline: from the beginning, or from where a checkpoint was written."""
     model = pipeline_of(problem, seed)
-    with epochs_of("Training", model[-1], epochs_of_rows(len(y))), _about_use():
-        model.fit(X, np.asarray(y))
+    y = np.asarray(y)
+    if checkpoint is not None and checkpoint.exists():
+        return _resumed(model, X, y, checkpoint)
+    name, last = model.steps[-1]
+    more = {} if checkpoint is None else {f"{name}__checkpoint": checkpoint}
+    with epochs_of("Training", last, epochs_of_rows(len(y))), _about_use():
+        model.fit(X, y, **more)
     return model
+
+
+def _resumed(model: Any, X: Any, y: Any, checkpoint: Path) -> Any:
+    name, last = model.steps[-1]
+    say(f"going on from {checkpoint}")
+    inputs = model[:-1].fit_transform(X)
+    try:
+        with Waiting("Training"), _about_use():
+            resumed = resume(checkpoint, inputs, y)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{checkpoint}: {reason}. To train anew, delete this file") from error
+    if resumed.get_params() != last.get_params():
+        raise UserError(
+            f"the training in {checkpoint} has other settings: --seed {resumed.random_state}. To "
+            "train anew, delete this file"
+        )
+    model.steps[-1] = (name, resumed)
+    return model
+
+
+def _checkpoints(options: argparse.Namespace) -> list[Path | None]:
+    """Return where the two trainings are saved on their way, if anywhere."""
+    path = options.checkpoint
+    if path is None:
+        return [None, None]
+    return [path.with_name(f"{path.stem}.score{path.suffix}"), path]
+
+
+@contextmanager
+def _told_how_to_go_on(options: argparse.Namespace) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if options.checkpoint is not None:
+            tell("", f"the same command goes on from {options.checkpoint}")
+        raise
 
 
 @contextmanager

@@ -28,7 +28,8 @@ examples:
     "fit": """\
 examples:
   fastbp fit houses.csv --target price -o houses.fbp
-  fastbp fit sales.csv --target returned --order time --json""",
+  fastbp fit sales.csv --target returned --order time --json
+  fastbp fit large.csv --target y -o large.fbp --checkpoint large.part.fbp""",
     "predict": """\
 examples:
   fastbp predict houses.fbp new_houses.csv -o prices.csv
@@ -99,6 +100,12 @@ def _fit(command: Parser) -> None:
         help="which fifth of the rows is held out: any, or with time the last ones (default: any)",
     )
     _add_seed(command)
+    add(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="where to save the training on its way: the same command goes on from it",
+    )
     add("--no-code", action="store_true", help="do not print the model as a program in Python")
     _add_json(command)
 
@@ -209,6 +216,12 @@ def _add_file(command: Parser, nargs: str | None = None) -> None:
     else:
         add("file", type=Path, metavar="FILE", nargs=nargs, help="a CSV or Parquet file")
     add("--target", metavar="COLUMN", help="the column of FILE to predict")
+    add(
+        "--without",
+        metavar="COLUMN",
+        action="append",
+        help="a column to leave out; may be given more than once",
+    )
     _add_task(command)
     _add_reading(command)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from .._messages import counted
 from ..io.files import check_writable, write_file
@@ -13,9 +16,11 @@ from .console import UserError, mistakes_of_files, say, say_result, tell, write_
 from .encoding import KINDS, groups_of
 from .model_file import loaded
 from .problem import words_of
+from .progress import Bar
 from .reading.table import Table, read_table
 
 MOST_NAMES = 12  # of columns in a message
+ROWS_OF_A_PART = 50_000
 
 
 def run(options: argparse.Namespace) -> int:
@@ -99,18 +104,28 @@ def _predictions(model: Any, X: Any, options: argparse.Namespace) -> tuple[list[
     try:
         if not hasattr(model, "steps"):
             X = X.to_numpy() if not hasattr(model, "feature_names_in_") else X
-        predicted = model.predict(X)
+        predicted = _in_parts(model.predict, X)
         names, columns = ["prediction"], [predicted.tolist()]
         if predicted.ndim == 2:
             names = [f"prediction {k}" for k in range(predicted.shape[1])]
             columns = list(predicted.T.tolist())
         if options.proba:
             names += [f"probability of {label}" for label in model.classes_]
-            columns += model.predict_proba(X).T.tolist()
+            columns += _in_parts(model.predict_proba, X).T.tolist()
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"the model cannot take the rows of {options.file}: {reason}") from error
     return names, columns
+
+
+def _in_parts(predict: Callable[[Any], Any], X: Any) -> Any:
+    """Return predictions of all rows, made some rows at a time so that a bar can move."""
+    parts = []
+    with Bar("Predicting", len(X)) as bar:
+        for start in range(0, len(X), ROWS_OF_A_PART):
+            parts.append(predict(X[start : start + ROWS_OF_A_PART]))
+            bar.show(start + len(parts[-1]))
+    return np.concatenate(parts)
 
 
 def _as_csv(names: list[str], columns: list[Any]) -> str:

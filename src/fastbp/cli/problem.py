@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from .._messages import counted
 from .._printable import display_width, padded, printable, shortened
 from .console import UserError
@@ -14,6 +16,8 @@ from .reading.columns import DATES, NUMBERS, PLAIN, TEXT, Column
 from .reading.table import Table, read_table
 
 FEWEST_ROWS = 10
+FEW_ROWS_OF_A_VALUE = 4  # on average: fewer determine their target by chance
+ON_A_LINE = 1 - 1e-9  # correlation
 MAX_CLASSES = 20  # different whole numbers that are still taken for classes
 MAX_CATEGORIES = 50  # of a column that is not suspected to be free text
 MOST_LINES = 60  # about columns
@@ -38,6 +42,8 @@ class Problem:
         Columns of ``X`` by what they are: "numbers", "dates" and "texts".
     left_out : dict of str to str
         Why other columns are of no use.
+    telling : set of str
+        Columns that determine the target, so that it may be hidden in them.
     n_without_target : int
         Rows that are left out.
     """
@@ -49,6 +55,7 @@ class Problem:
     y: Any
     groups: dict[str, list[str]]
     left_out: dict[str, str]
+    telling: set[str]
     n_without_target: int = 0
 
     def report(self) -> list[str]:
@@ -72,7 +79,8 @@ class Problem:
             return f"the target: {self._about_target(column)}"
         if name in self.left_out:
             return f"left out: it {self.left_out[name]}"
-        return about_column(column, self.X[name])
+        tells = f"; it determines {self.target} (--without leaves it out)"
+        return about_column(column, self.X[name]) + (tells if name in self.telling else "")
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `report` says, for machines."""
@@ -147,7 +155,7 @@ def problem_of(options: argparse.Namespace) -> Problem:
     Parameters
     ----------
     options : Namespace
-        With ``file``, ``target``, ``task``, ``encoding`` and ``no_names``.
+        With ``file``, ``target``, ``task``, ``without``, ``encoding`` and ``no_names``.
 
     Raises
     ------
@@ -174,8 +182,13 @@ def problem_of(options: argparse.Namespace) -> Problem:
     kept = ~missing
     y = y[kept]
     _check_target(y, target, table.columns[target], is_classification)
-    X, left_out = _features(table, target, kept)
-    problem = Problem(table, target, is_classification, X, y, {}, left_out, int(missing.sum()))
+    without = {table.name_of(name) for name in getattr(options, "without", None) or ()}
+    if target in without:
+        raise UserError(f"{target} is the column to predict: it cannot be left out")
+    X, left_out = _features(table, target, kept, without)
+    telling = {name for name in X.columns if _determines(X[name], y)}
+    n_missing = int(missing.sum())
+    problem = Problem(table, target, is_classification, X, y, {}, left_out, telling, n_missing)
     for group, kind in (("numbers", NUMBERS), ("dates", DATES), ("texts", TEXT)):
         names = [name for name in X.columns if table.columns[name].kind == kind]
         if names:
@@ -222,10 +235,12 @@ def _check_target(y: Any, target: str, column: Column, is_classification: bool) 
         )
 
 
-def _features(table: Table, target: str, kept: Any) -> tuple[Any, dict[str, str]]:
+def _features(
+    table: Table, target: str, kept: Any, without: set[str]
+) -> tuple[Any, dict[str, str]]:
     """Return a data frame of what can be learned from, and why other columns are not in it."""
     frame = table.frame.drop(columns=target)
-    left_out = dict(_useless(frame, kept))
+    left_out = dict(_useless(frame, kept)) | dict.fromkeys(without, "is not wanted")
     y = table.frame[target].astype(str)
     for name in frame.columns:
         if name not in left_out and bool((frame[name].astype(str) == y).all()):
@@ -234,6 +249,17 @@ def _features(table: Table, target: str, kept: Any) -> tuple[Any, dict[str, str]
     if not X.shape[1]:
         raise UserError("no column is left to learn from")
     return X, left_out
+
+
+def _determines(values: Any, y: Any) -> bool:
+    """Return whether equal values always have equal targets, or a line goes through all numbers."""
+    n_values, n_rows = values.nunique(dropna=False), len(values)
+    if 1 < n_values <= n_rows / FEW_ROWS_OF_A_VALUE:
+        return bool(y.groupby(values, dropna=False).nunique().max() == 1)
+    if values.dtype == object or y.dtype == object or not values.notna().all():
+        return False
+    with np.errstate(all="ignore"):  # of numbers whose squares are infinite
+        return bool(abs(np.corrcoef(values, y)[0, 1]) > ON_A_LINE)
 
 
 def _useless(frame: Any, kept: Any) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from .console import Parser, exit_code_of
+from .console import Parser, exit_code_of, keep_stdout_for_result
 from .parser import parser
 
 # The module of each command; its function `run` takes the options.
@@ -25,16 +25,18 @@ MODULES = {
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments ask for and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    top = parser()
-    options = top.parse_args(_with_command(given))
-    _check(top, options)
 
     def command() -> int:
+        top = parser()
+        options = top.parse_args(_with_command(given))
+        _check(top, options)
+        if getattr(options, "json", False):
+            keep_stdout_for_result()
         module = importlib.import_module(f".{MODULES[options.command]}", __package__)
         code: int = module.run(options)
         return code
 
-    return exit_code_of(command, as_json=getattr(options, "json", False))
+    return exit_code_of(command)
 
 
 def _with_command(arguments: list[str]) -> list[str]:

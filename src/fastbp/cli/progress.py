@@ -83,9 +83,22 @@ class Progress:
             return
         while not self._finished.wait(REFRESH_SECONDS):
             self._shown = True
-            done, seconds = self.done(), time.perf_counter() - self._began
-            text = f"{done:>4} of {self.total} {self.unit} {seconds:6.1f} s"
-            overwrite(line_of(self.label, done / self.total, text))
+            overwrite(self._line(time.perf_counter() - self._began))
+
+    def _line(self, seconds: float) -> str:
+        done = self.done()
+        text = f"{done:>4} of {self.total} {self.unit} {seconds:6.1f} s"
+        return line_of(self.label, done / self.total, text)
+
+
+class Waiting(Progress):
+    """While something runs of which nobody knows how far it has come, show for how long."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label, lambda: 0, 0, "")
+
+    def _line(self, seconds: float) -> str:
+        return f"    {self.label}  {seconds:6.1f} s"
 
 
 def epochs_of(label: str, model: Any, epochs: int) -> Progress:

@@ -42,6 +42,9 @@ def run(options: argparse.Namespace) -> int:
             learner.learn(_Rows(lines, options.target))
         except KeyboardInterrupt:
             code = INTERRUPTED
+        except BrokenPipeError:  # nobody reads the scores any more
+            learner.save()
+            raise
     learner.end()
     return code
 
@@ -208,13 +211,17 @@ class _Learner:
         self.n_told = self.n
         say(str(self.scores.progress))
 
+    def save(self) -> None:
+        """Save the model, if asked to."""
+        if self.options.save is not None:
+            with mistakes_of_files():
+                save(self.model, self.options.save)
+
     def end(self) -> None:
         """Print the last score, and save the model."""
         if self.rows is None or not self.n:
             raise UserError("the stream has no rows with a target")
-        if self.options.save is not None:
-            with mistakes_of_files():
-                save(self.model, self.options.save)
+        self.save()
         if self.n_told != self.n:
             self._say()
         if self.rows.n_passed_over:

@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,8 +30,11 @@ from .holdout import explicit_validation_set, with_explicit_validation
 from .outcome import warn_of_outcome
 from .parameters import Parameters
 from .preparation import encoded_again, setup_of, training_data
-from .prepared import EncodedTargets, FitRequest, Member, TrainingData
+from .prepared import EncodedTargets, FitRequest, Member, TrainingData, ValidationSet
 from .stream import Streaming
+
+if TYPE_CHECKING:
+    from ..io.checkpoint import Keeper
 
 
 class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
@@ -59,6 +62,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: ArrayLike | None = None,
+        checkpoint: Any = None,
     ) -> Self:
         """Train from new weights, or with ``warm_start=True`` from the present ones.
 
@@ -75,6 +79,9 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             with ``early_stopping`` a share of the rows of ``X``, else none.
         sample_weight_val : array-like of shape (n_val_samples,), default=None
             Weights in their mean loss and score.
+        checkpoint : str, path-like or fastbp.Checkpoint, default=None
+            A file that training is saved to on its way; `fastbp.resume` goes on from it, to the
+            same bits, if the process is killed.
 
         Returns
         -------
@@ -87,13 +94,31 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         KeyboardInterrupt
             If training is interrupted. What was learnt until then is kept: the model is fitted.
         """
-        warm_start = self.warm_start and hasattr(self, "network_")
         held_out = explicit_validation_set(X_val, y_val, sample_weight_val)
+        keeper = None
+        if checkpoint is not None:
+            from ..io.checkpoint import keeper_of
+
+            keeper = keeper_of(self, checkpoint)
+        return self._fit(X, y, sample_weight, held_out, keeper)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        held_out: ValidationSet | None,
+        keeper: Keeper | None,
+    ) -> Self:
+        """Do what `fit` does; ``keeper`` writes checkpoints, and may have one to go on from."""
+        warm_start = self.warm_start and hasattr(self, "network_")
         with _unchanged_by_errors(self, warm_start):
             data = self._prepare_training(
                 X, y, sample_weight, FitRequest(warm_start, held_out=held_out)
             )
-            run = self._run_fit(data, warm_start, X, y, sample_weight)
+            if keeper is not None:
+                keeper.check(self, data)
+            run = self._run_fit(data, warm_start, keeper, X, y, sample_weight)
         if self.verbose:
             print(self.convergence_, flush=True)
         if run is not None:
@@ -102,7 +127,13 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
 
     @with_callbacks
     def _run_fit(
-        self, data: TrainingData, warm_start: bool, X: Any, y: Any, sample_weight: Any
+        self,
+        data: TrainingData,
+        warm_start: bool,
+        keeper: Keeper | None,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
     ) -> Restart | None:
         """Run the epochs of `fit`, and notify scikit-learn's callbacks, if there are any."""
         groups = [self._restarts_of(member, data.settings, warm_start) for member in data.members]
@@ -110,7 +141,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         fitted = functools.partial(self._fitted_so_far, [one for group in groups for one in group])
         with notified_fit(self, max_epochs, fitted, X, y, sample_weight) as notifier:
             observer = notifier if hasattr(self, "_skl_callbacks") else None
-            return self._train(groups, data, warm_start, observer)
+            return self._train(groups, data, warm_start, observer, keeper)
 
     def _restarts_of(self, member: Member, settings: Settings, warm_start: bool) -> list[Restart]:
         """Return the initialisations that a network of the ensemble is trained from."""
@@ -129,6 +160,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         data: TrainingData,
         warm_start: bool,
         notifier: CallbackNotifier | None,
+        keeper: Keeper | None,
     ) -> Restart:
         """Run the epochs of `fit`; return what is kept: one network, or several joined to one."""
         options: dict[str, Any] = {
@@ -137,15 +169,17 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             "notifier": notifier,
             "verbose": bool(self.verbose),
             "n_threads": self.n_threads,
+            "pauses": None if keeper is None else keeper.pauses,
         }
         rows, orders = data.rows, [member.order for member in data.members]
         try:
-            if len(groups) == 1:
-                train_restarts(groups[0], rows, orders[0], self._solver(), **options)
-            else:
-                train_in_step(
-                    [group[0] for group in groups], rows, orders, self._solver(), **options
-                )
+            with contextlib.nullcontext() if keeper is None else keeper.running():
+                if len(groups) == 1:
+                    train_restarts(groups[0], rows, orders[0], self._solver(), **options)
+                else:
+                    train_in_step(
+                        [group[0] for group in groups], rows, orders, self._solver(), **options
+                    )
         finally:
             best = [group[best_of(group)] for group in groups]
             self._dead = dead_units([one.network for one in best], data)

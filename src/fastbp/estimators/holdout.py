@@ -24,7 +24,7 @@ from ..network.frames import names_of_columns
 from ..training.stopping import Validation
 from .features import checked_features
 from .gaps import Gaps
-from .prepared import EncodedTargets, TrainingData, TrainingSetup, ValidationSet
+from .prepared import EncodedTargets, GivenData, TrainingData, TrainingSetup, ValidationSet
 
 if TYPE_CHECKING:
     from .base import Backprop
@@ -123,7 +123,7 @@ def with_explicit_validation(
     held_out, gaps = setup.request.held_out, setup.gaps
     assert held_out is not None
     X_val = checked_like(model, X, held_out.X, setup.network.dtype, gaps)
-    validation = _explicit_validation(model, X_val, held_out, setup)
+    validation, given = _explicit_validation(model, X_val, held_out, setup)
     members = [
         dataclasses.replace(one, validation=dataclasses.replace(validation)) for one in data.members
     ]
@@ -133,25 +133,26 @@ def with_explicit_validation(
     warn_of_other_units(X, *both)
     if setup.encoded.classes is None:
         warn_of_other_targets(setup.targets_given, held_out.y)
-    return dataclasses.replace(data, members=tuple(members))
+    return dataclasses.replace(data, members=tuple(members), held_out=given)
 
 
 def _explicit_validation(
     model: Backprop, X_val: Any, held_out: ValidationSet, setup: TrainingSetup
-) -> Validation:
-    """Return the explicit validation set, whose rows are X_val as an array."""
+) -> tuple[Validation, GivenData]:
+    """Return the explicit validation set, whose rows are X_val as an array, and these as given."""
     network, units = setup.network, setup.units
     with named_as_held_out():
         check_consistent_length(X_val, held_out.y)
         weights = as_weights(held_out.sample_weight, X_val.shape[0], "sample_weight_val")
         own = model._validation_targets(held_out.y, weights, setup.encoded)
+        given = GivenData(X_val, own.targets, own.sample_weight)
         if units is not None:
             own = dataclasses.replace(own, targets=units.targets_of_fit(own.targets))
             X_val = units.as_seen(X_val)
         rows = network._rows(X_val, own.targets, own.sample_weight, needs_y=True)
         if units is not None:
             rows = units.kept(units.inputs.rows(rows, network.dtype))
-        return validation_of(model, rows, own, setup)
+        return validation_of(model, rows, own, setup), given
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from .features import named_features
 from .gaps import INDICATOR, Gaps, gaps_of, running_gaps
 from .holdout import rows_to_hold_out, validation_of
 from .labels import check_is_targets
-from .prepared import EncodedTargets, FitRequest, Member, TrainingData, TrainingSetup
+from .prepared import EncodedTargets, FitRequest, GivenData, Member, TrainingData, TrainingSetup
 from .units import Units, check_numbers, running_units, units_of
 
 if TYPE_CHECKING:
@@ -217,7 +217,8 @@ def training_data(model: Backprop, setup: TrainingSetup) -> TrainingData:
             weights = as_summable_weights(part.sample_weight, len(held_out))
             validation = validation_of(model, rows.picked(held_out, weights), part, setup)
         members.append(Member(own, repeats.order(left), validation))
-    return TrainingData(X, encoded.targets, rows, tuple(members), units, setup.settings)
+    given_data = GivenData(X, setup.targets_given, encoded.sample_weight)
+    return TrainingData(X, encoded.targets, rows, tuple(members), units, setup.settings, given_data)
 
 
 def _checked_rows(model: Backprop, setup: TrainingSetup, repeats: SampleRepeats) -> Rows:

@@ -49,6 +49,15 @@ class ValidationSet:
 
 
 @dataclasses.dataclass(frozen=True)
+class GivenData:
+    """Rows in the units in which they were given: on each processor the same numbers."""
+
+    X: Any
+    targets: NDArray[Any]
+    sample_weight: NDArray[np.float64] | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Member:
     """A network to be trained, the order of its rows and those that it leaves out."""
 
@@ -62,6 +71,7 @@ class TrainingData:
     """What is trained on what.
 
     ``rows`` are of ``X`` and ``targets``, in the units given; ``targets`` are in these already.
+    ``given`` are all rows but those of an explicit validation set, which are ``held_out``.
     """
 
     X: Any
@@ -70,6 +80,8 @@ class TrainingData:
     members: tuple[Member, ...]
     units: Units | None
     settings: Settings
+    given: GivenData
+    held_out: GivenData | None = None
 
     def inputs(self, numbers: Any) -> Any:
         """Return some rows of X, by a slice or their numbers, as the network sees them."""

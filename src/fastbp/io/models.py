@@ -20,10 +20,15 @@ from .tree import pack, unpack
 if TYPE_CHECKING:
     from pathlib import Path
 
+CHECKPOINT = "Checkpoint"  # as files call those of `fastbp.Checkpoint`
 ADVICE = (
     "fastbp.save takes networks, BackpropClassifier, BackpropRegressor, the models of "
     "fastbp.online, recordings, and pipelines of scikit-learn that end in one of these"
 )
+CONVERSIONS = {
+    f"MLP{kind}": f"fastbp.Backprop{kind}.from_sklearn(model) makes a model of it that can be"
+    for kind in ("Classifier", "Regressor")
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,7 +171,8 @@ def tree_of(model: Any) -> dict[str, Any]:
         model = model.to_local()
     kind = BY_CLASS.get((type(model).__module__, type(model).__qualname__))
     if kind is None:
-        raise TypeError(f"a {type(model).__name__} cannot be stored: {ADVICE}")
+        name = type(model).__name__
+        raise TypeError(f"a {name} cannot be stored: {CONVERSIONS.get(name, ADVICE)}")
     return {"class": kind.name, **_codec(kind.name).to_tree(model)}
 
 
@@ -197,6 +203,8 @@ def _network_of(fields: Fields, name: str) -> Any:
 def _of_tree(tree: Any, build: Any) -> Any:
     fields = Fields(tree)
     name = fields.text("class")
+    if name == CHECKPOINT:
+        raise UnreadableFileError("it is a checkpoint of a fit: fastbp.resume goes on from it")
     if name not in BY_NAME:
         raise UnreadableFileError(
             f"it holds a {shortened(printable(name), 40)}, which this version of fastbp does not "

@@ -203,7 +203,7 @@ def classes_of(fields: Fields, network: Network) -> Any:
     labels = classes.tolist()
     if any(label is None or label != label for label in labels):
         fields.refuse("classes", "must not be missing")
-    if len({type(label) is str for label in labels}) > 1:
+    if len({isinstance(label, str) for label in labels}) > 1:
         fields.refuse("classes", "must be of one type")
     fields.keys("classes", labels)
     return classes

@@ -1,4 +1,4 @@
-"""`SKOPS_TYPES`: the names of fastbp's types in dumps of skops."""
+"""`SKOPS_TYPES`: the names of fastbp's types in dumps of skops, and what the drop-in keeps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ SKOPS_TYPES = (
     "fastbp.network.scaling.NonzeroMoments",
     "fastbp.network.scaling.Scaling",
     "fastbp.network.solver.Solver",
+    "fastbp.neural_network.MLPClassifier",
+    "fastbp.neural_network.MLPRegressor",
     "fastbp.online.classifier.OnlineClassifier",
     "fastbp.online.experts.Expert",
     "fastbp.online.experts.Experts",
@@ -22,4 +24,6 @@ SKOPS_TYPES = (
     "fastbp.online.names.Names",
     "fastbp.online.regressor.OnlineRegressor",
     "fastbp.training.run.History",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
 )

@@ -153,7 +153,7 @@ class _Encoder:
             raise _cannot_be_stored(array, path, f"an array of dtype {array.dtype}")
         if not dtype.itemsize:  # texts without characters, of which there is no memory
             dtype = np.dtype(f"{dtype.str[:2]}1")
-        plain = np.array(array, dtype, order="C", subok=False)
+        plain = np.asarray(array, dtype, order="C")  # a file is a copy
         if dtype in NAMES:
             return {"$array": self._store(plain, path)}
         return {"$array": [self._store(_as_numbers(plain), path), dtype.str, list(plain.shape)]}

@@ -145,10 +145,10 @@ class Arena:
                 both = tuple(map(slice, map(min, array.shape, place.shape)))
                 place[both] = array[both]
 
-    def arrays(self) -> list[NDArray[Any]]:
-        """Return copies of W and b, layer by layer: what is saved of an arena."""
+    def arrays(self, *, copied: bool = True) -> list[NDArray[Any]]:
+        """Return W and b, or copies, layer by layer: what is saved of an arena."""
         pairs = zip(self.weights, self.biases, strict=True)
-        return [np.array(view) for pair in pairs for view in pair]
+        return [np.array(view) if copied else view for pair in pairs for view in pair]
 
     def load(self, arrays: Sequence[NDArray[Any]], *, may_overflow: bool = False) -> None:
         """Copy what `arrays` returned into this arena."""

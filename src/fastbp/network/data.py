@@ -164,7 +164,7 @@ def as_order(order: Any, n_rows: int) -> NDArray[np.int64]:
     array = as_indices(order)
     if array is None or not len(array):
         raise ValueError("order must be a one-dimensional array of row numbers, at least one")
-    if array.min() < 0 or array.max() >= n_rows:
+    if array.view(np.uint64).max() >= n_rows:  # as which negative numbers are the largest
         given = np.asarray(order)
         raise ValueError(
             f"order must hold row numbers 0..{n_rows - 1}; it goes from {given.min()} to "

@@ -339,13 +339,12 @@ class Network(Exportable):
         if not (isinstance(learning_rate, float) and min_rate <= learning_rate <= max_rate):
             learning_rate = check_number("learning_rate", learning_rate, above=0)
             check_fits_dtype("learning_rate", learning_rate, self.dtype)
-        take_row = PLAIN.compiled(0).take_row
-        loss = take_row(self._layers, x, y, learning_rate)
+        loss = take_plain_row(self._layers, x, y, learning_rate)
         if loss is None:
             x_rows = as_rows(np.asarray(x)[np.newaxis], self.layer_sizes[0], self.dtype)
             y_rows = self._dense_targets(np.asarray(y)[np.newaxis], 1)
             x, y = np.ascontiguousarray(x_rows[0]), np.ascontiguousarray(y_rows[0])
-            loss = take_row(self._layers, x, y, learning_rate)
+            loss = take_plain_row(self._layers, x, y, learning_rate)
             assert loss is not None  # both are now as the kernels read them
         if not math.isfinite(loss):
             self._check_parameters()
@@ -642,7 +641,7 @@ class Network(Exportable):
         return targets[0][targets[1]] if isinstance(targets, tuple) else targets
 
 
-PLAIN = Solver(learning_rate=1.0)
+take_plain_row = Solver(learning_rate=1.0).compiled(0).take_row
 # What a network is made with, and its memory and compiled parts for.
 MADE_WITH = (
     "dtype", "layer_sizes", "activation", "out_activation", "loss_name", "huber_delta", "quantile"

@@ -8,13 +8,15 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
+from .generators import generator_to_dict, set_generator
+from .pauses import Pauses, part_of, refusing_damage
 from .plan import EpochWorkload, Plan
 from .solver import Rates, Solver
 from .state import State
@@ -72,6 +74,45 @@ class Epochs:
         return dataclasses.replace(self, order=order, shuffle=None)
 
 
+class Position:
+    """Where an epoch stands between two pieces of work, to be saved and to go on from.
+
+    Parameters
+    ----------
+    shuffle : RandomState or None
+        Which is about to shuffle the rows, or did so and is taken back to where it was before.
+    saved : dict, default=None
+        A position that `to_dict` has returned.
+    """
+
+    def __init__(self, shuffle: Any, saved: Mapping[str, Any] | None = None) -> None:
+        self._saved = saved
+        if saved is not None and shuffle is not None:
+            with refusing_damage():
+                set_generator(shuffle, saved["generator"])
+        self._generator = None if shuffle is None else generator_to_dict(shuffle)
+
+    def begin(self, run: _core.EpochRun, start: State) -> bool:
+        """Let a cursor go on from here, and ``start`` be the state before the epoch, if saved."""
+        self._run, self._start = run, start
+        if self._saved is None:
+            return False
+        with refusing_damage():
+            start.load(self._saved["start"])
+            run.begin_within(self._saved["row"], self._saved["loss_sum"])
+        self._saved = None
+        return True
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it, with views of the state before the epoch."""
+        return {
+            "row": self._run.row,
+            "loss_sum": self._run.loss_sum,
+            "generator": self._generator,
+            "start": self._start.to_dict(copied=False),
+        }
+
+
 class EpochRunner:
     """Runs epochs of a network; has memory for its paths, and what an interrupt goes back to.
 
@@ -113,25 +154,31 @@ class EpochRunner:
             self._state.restore(self._unfinished)
             self._unfinished = None
 
-    def run(self, epochs: Epochs, max_epochs: int = 1) -> list[float]:
+    def run(self, epochs: Epochs, max_epochs: int = 1, pauses: Pauses | None = None) -> list[float]:
         """Run an epoch, or up to so many if they are short; return their losses.
 
         Ctrl-C is honoured between pieces of work: before it, the state is restored as it was when
         the piece began. If an epoch diverges, it is the last one: its loss is infinite, and the
-        state is as before it.
+        state is as before it. ``pauses`` may save it, and go on, within a long epoch.
         """
         with self.training():
+            position = None if pauses is None else Position(epochs.shuffle, pauses.take("epoch"))
             if epochs.shuffle is not None and not _core.can_shuffle(epochs.order, epochs.shuffle):
                 epochs, max_epochs = epochs.shuffled(), 1
             _check_weights(epochs)
             run, work, n_rows = self._begin(epochs, max_epochs)
             start = before = self.start = self._state.save(self.start)
-            while run.epoch == 0:
-                if run.row:  # of a long epoch
-                    before = self._state.save(None if before is start else before)
-                n = n_rows if n_rows > work.n_rows else min(n_rows, work.n_rows - run.row)
-                if not self._advance(run, n, work, before):
-                    return self._end_diverged(run, epochs, work, start)
+            if position is not None and position.begin(run, start):
+                n_rows = min(n_rows, work.n_rows)
+            with part_of(pauses, "epoch", position.to_dict if position else dict):
+                while run.epoch == 0:
+                    if run.row:  # of a long epoch
+                        before = self._state.save(None if before is start else before)
+                    n = n_rows if n_rows > work.n_rows else min(n_rows, work.n_rows - run.row)
+                    if not self._advance(run, n, work, before):
+                        return self._end_diverged(run, epochs, work, start)
+                    if pauses is not None and run.epoch == 0:
+                        pauses.look()
             return run.losses()
 
     def _begin(self, epochs: Epochs, max_epochs: int) -> tuple[_core.EpochRun, EpochWorkload, int]:

@@ -110,20 +110,24 @@ class State:
         other.n_samples = self.n_samples
         return other
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return copies of all numbers, as lists of arrays, W and b layer by layer."""
+    def to_dict(self, *, copied: bool = True) -> dict[str, Any]:
+        """Return all numbers, or copies, as lists of arrays, W and b layer by layer."""
         return {
             "n_samples": self.n_samples,
-            "parameters": self.parameters.arrays(),
+            "parameters": self.parameters.arrays(copied=copied),
             "moments": {
-                rule: (kept.n_steps, {name: one.arrays() for name, one in kept.arenas.items()})
+                rule: (
+                    kept.n_steps,
+                    {name: one.arrays(copied=copied) for name, one in kept.arenas.items()},
+                )
                 for rule, kept in self.moments.items()
             },
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Take the numbers of `to_dict`, checked, in place of those that there are."""
-        self.n_samples = _count("n_samples", saved["n_samples"])
+        n_samples = saved["n_samples"]
+        self.n_samples = None if n_samples is None else _count("n_samples", n_samples)
         self.parameters.load(saved["parameters"])
         self.moments = {}
         for rule, (n_steps, arrays) in saved["moments"].items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from .. import _core
 from .._messages import level_of_caller
 from ..exceptions import DivergenceWarning
 from ..network import Network, Solver
+from ..network.checks import check_flag, check_whole
+from ..network.generators import generator_to_dict, set_generator
+from ..network.pauses import Pauses, part_of
 from ..network.state import State
 from .epochs import train_epochs
 from .run import History, Restart, line_of_epoch
@@ -34,6 +37,7 @@ def train_in_step(
     notifier: Any = None,
     verbose: bool = False,
     n_threads: int = 1,
+    pauses: Pauses | None = None,
 ) -> None:
     """Train networks for up to ``max_iter`` epochs, in place, some epochs of each at a time.
 
@@ -43,38 +47,133 @@ def train_in_step(
     interrupt leaves every network as it was in the best epoch so far, or else as far as it has
     come.
     """
-    first, best, done = restarts[0], _BestLook(restarts), 0
-    try:
-        while done < max_iter and not best.is_over:
-            stop = max_iter
-            if first.validation is not None:
-                stop = min(stop, first.validation.next_look(done))
-            for restart, order in zip(restarts, orders, strict=True):
-                restart.ending = train_epochs(
-                    restart.network,
-                    rows,
-                    order,
-                    solver,
-                    restart.history,
-                    max_iter=stop - done,
-                    shuffle=shuffle,
-                    schedule=restart.schedule,
-                    notifier=notifier,
-                    n_threads=n_threads,
-                )
-                if restart.ending == "diverged":
-                    _slow_down(restart)
-                if notifier is not None and notifier.is_stopped:
+    training = StepLoop(
+        restarts,
+        rows,
+        orders,
+        solver,
+        max_iter=max_iter,
+        shuffle=shuffle,
+        notifier=notifier,
+        verbose=verbose,
+        n_threads=n_threads,
+        pauses=pauses,
+    )
+    training.run()
+
+
+class StepLoop:
+    """Networks trained in step, and how far they have come: see `train_in_step`.
+
+    Attributes
+    ----------
+    done : int
+        Epochs that all of them have made.
+    n_ahead : int
+        Networks that have made those up to the next look, too.
+    is_over : bool
+    """
+
+    def __init__(
+        self,
+        restarts: Sequence[Restart],
+        rows: _core.Rows,
+        orders: Sequence[NDArray[np.int64]],
+        solver: Solver,
+        *,
+        max_iter: int,
+        shuffle: Any,
+        notifier: Any,
+        verbose: bool,
+        n_threads: int,
+        pauses: Pauses | None,
+    ) -> None:
+        self._restarts, self._rows, self._orders, self._solver = restarts, rows, orders, solver
+        self._max_iter, self._shuffle, self._notifier = max_iter, shuffle, notifier
+        self._verbose, self._n_threads, self._pauses = verbose, n_threads, pauses
+        self._best = _BestLook(restarts)
+        self.done, self.n_ahead, self.is_over = 0, 0, False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how far they have come, with views of the networks' numbers."""
+        return {
+            "done": self.done,
+            "n_ahead": self.n_ahead,
+            "is_over": self.is_over,
+            "best": self._best.to_dict(),
+            "restarts": [restart.to_dict() for restart in self._restarts],
+            "generator": None if self._shuffle is None else generator_to_dict(self._shuffle),
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what `to_dict` has returned."""
+        self.done = check_whole("done", saved["done"], at_least=0)
+        self.n_ahead = check_whole("n_ahead", saved["n_ahead"], at_least=0)
+        self.is_over = check_flag("is_over", saved["is_over"])
+        self._best.load(saved["best"])
+        for restart, tree in zip(self._restarts, saved["restarts"], strict=True):
+            restart.load(tree)
+        if saved["generator"] is not None:
+            set_generator(self._shuffle, saved["generator"])
+
+    def run(self) -> None:
+        """Train all networks."""
+        if self._pauses is not None:
+            self._pauses.restore("training", self.load)
+        if self.is_over:
+            return
+        with part_of(self._pauses, "training", self.to_dict):
+            try:
+                self._run()
+            finally:
+                self._best.restore()
+            self.is_over = True
+            if self._pauses is not None:
+                self._pauses.save()
+
+    def _run(self) -> None:
+        while self.done < self._max_iter and not self._best.is_over:
+            stop = self._next_stop()
+            while self.n_ahead < len(self._restarts):
+                self._train(self.n_ahead, stop - self.done)
+                self.n_ahead += 1
+                if self._notifier is not None and self._notifier.is_stopped:
                     return
-            done = stop
-            best.look(done)
-            if verbose:
-                print(_line(restarts, done, max_iter), flush=True)
-        for restart in restarts:
+                if self._pauses is not None:
+                    self._pauses.look()
+            self.done, self.n_ahead = stop, 0
+            self._best.look(stop)
+            if self._verbose:
+                print(_line(self._restarts, stop, self._max_iter), flush=True)
+        for restart in self._restarts:
             if restart.ending != "diverged":
-                restart.ending = "converged" if best.is_over else "max_iter"
-    finally:
-        best.restore()
+                restart.ending = "converged" if self._best.is_over else "max_iter"
+
+    def _next_stop(self) -> int:
+        """Return how many epochs all have made when they are looked at next."""
+        validation = self._restarts[0].validation
+        if validation is None:
+            return self._max_iter
+        return min(self._max_iter, validation.next_look(self.done))
+
+    def _train(self, number: int, max_iter: int) -> None:
+        """Train a network for so many epochs."""
+        restart = self._restarts[number]
+        restart.ending = train_epochs(
+            restart.network,
+            self._rows,
+            self._orders[number],
+            self._solver,
+            restart.history,
+            max_iter=max_iter,
+            shuffle=self._shuffle,
+            schedule=restart.schedule,
+            notifier=self._notifier,
+            n_threads=self._n_threads,
+            pauses=self._pauses,
+        )
+        if restart.ending == "diverged":
+            _slow_down(restart)
 
 
 class _BestLook:
@@ -85,6 +184,27 @@ class _BestLook:
         self._states: list[State | None] = [None] * len(restarts)
         self._score, self._epoch = -math.inf, 0
         self.is_over = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values and views of parameters."""
+        return {
+            "score": self._score,
+            "epoch": self._epoch,
+            "is_over": self.is_over,
+            "states": [
+                None if state is None else state.to_dict(copied=False) for state in self._states
+            ],
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take what `to_dict` has returned."""
+        self._score = float(saved["score"])
+        self._epoch = check_whole("epoch", saved["epoch"], at_least=0)
+        self.is_over = check_flag("is_over", saved["is_over"])
+        for k, (restart, tree) in enumerate(zip(self._restarts, saved["states"], strict=True)):
+            if tree is not None:
+                sizes, dtype = restart.network.layer_sizes, restart.network.dtype
+                self._states[k] = State.from_dict(sizes, dtype, tree)
 
     def look(self, n_epochs: int) -> None:
         """Look at the rows held out after so many epochs; note whether training is over."""

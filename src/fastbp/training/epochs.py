@@ -6,9 +6,10 @@ NumPy only. An epoch itself is run by the network's `EpochRunner` (network/runne
 from __future__ import annotations
 
 import contextvars
+import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network, Solver
+from ..network.checks import check_whole
+from ..network.pauses import Pauses, part_of
 from ..network.runner import Epochs
-from ..network.solver import Rates
 from .run import History
 from .schedule import Schedule
 from .stopping import BestEpoch, EarlyStopping, Ending, Validation
@@ -45,6 +47,7 @@ def train_epochs(
     verbose: bool = False,
     n_threads: int = 1,
     is_call: bool = False,
+    pauses: Pauses | None = None,
 ) -> Ending:
     """Train for up to ``max_iter`` epochs, in place.
 
@@ -75,6 +78,8 @@ def train_epochs(
         See `Network.train_epoch`.
     is_call : bool, default=False
         The one epoch is a call of partial_fit, see `History.add_call`.
+    pauses : Pauses, default=None
+        When training is saved, and what it goes on from.
 
     Returns
     -------
@@ -82,75 +87,209 @@ def train_epochs(
         Why training ended: the loss no longer fell (or the score no longer rose), the loss is not
         finite, all epochs were made, or ``notifier`` said so; divergence also where it did.
     """
-    hook = EPOCH_HOOK.get()
-    is_observed = notifier is not None or verbose or hook is not None
-    pace = schedule or Schedule("constant", solver.learning_rate)
-    left, next_look, n_epochs = max_iter, 1, history.n_epochs + max_iter
-    judged_by_score = validation is not None and validation.stops
-    best = BestEpoch(network, rows) if max_iter > 1 and not judged_by_score else None
-    try:
-        while left > 0:
-            if notifier is not None:
-                notifier.begin()
-            rates = pace.rates(history.n_rows, solver.batch_size)
-            if rates.at(0) != solver.learning_rate:
-                solver = solver.at_rate(rates.at(0))
-            epochs = Epochs(rows, order, solver, rates, shuffle, n_threads=n_threads)
-            max_epochs = left if stopping is None else int(min(left, stopping.epochs_left))
-            if validation is not None:
-                max_epochs = min(max_epochs, next_look - (max_iter - left))
-            if best is not None:
-                best.begin(epochs)
-            parameters = None if is_call else network._arena.values.copy()
-            begin = time.perf_counter()
-            if hook is not None:
-                losses = [hook(network, epochs.shuffled())]
-            else:
-                losses = network._runner.run(epochs, 1 if is_observed else max_epochs)
-            norm = math.nan
-            if parameters is not None and math.isfinite(losses[-1]):
-                norm = gradient_norm(network._arena.values - parameters, epochs, len(losses))
-            if best is not None:
-                best.note(losses)
-            if not math.isfinite(losses[-1]):
-                network.reset_solver()
-                if best is not None:
-                    best.restore_best()
-            seconds = time.perf_counter() - begin
-            # At once: before another Ctrl-C.
-            if is_call:
-                history.add_call(losses[0], len(order))
-            else:
-                history.add(losses, len(order), _rates_of(rates, losses, len(order)), seconds, norm)
-            left -= len(losses)
-            is_look = left == 0 or max_iter - left >= next_look
-            if validation is not None and is_look:
-                history.add_validation(*validation.evaluate(network, n_threads))
-                next_look = validation.next_look(max_iter - left)
-            if verbose:
-                print(history.last_line(math.inf if is_call else n_epochs), flush=True)
-            is_stopped = notifier is not None and notifier.end()
-            if not math.isfinite(losses[-1]):
-                return "diverged"
-            if is_stopped:
-                return "stopped"
-            if stopping is not None:
-                is_over = [stopping.update(_judged(loss, validation, history)) for loss in losses]
-                if is_over[-1] and (is_look or not judged_by_score):  # no sooner: see `max_epochs`
-                    if not pace.lower():
-                        return "converged"
-                    stopping.n_without = 0
-                    if verbose:
-                        print("A fifth of the learning rate from here on.", flush=True)
-        return "max_iter"
-    finally:
-        if validation is not None:
-            validation.restore_best(network)
+    training = EpochLoop(
+        network,
+        rows,
+        order,
+        solver,
+        history,
+        max_iter,
+        shuffle,
+        stopping,
+        schedule or Schedule("constant", solver.learning_rate),
+        validation,
+        notifier,
+        verbose,
+        n_threads,
+        is_call,
+        pauses,
+    )
+    return training.run()
 
 
-def _rates_of(rates: Rates, losses: list[float], n_rows: int) -> list[float]:
+class EpochLoop:
+    """Epochs of a network, and how far they have come: see `train_epochs`.
+
+    Attributes
+    ----------
+    left : int
+        Epochs that may follow.
+    next_look : int
+        The number of the epoch that the next look at held-out rows follows, from 1.
+    n_epochs : int
+        How many the history has after the last of them.
+    best : BestEpoch or None
+        The parameters to go back to, if training diverges.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        solver: Solver,
+        history: History,
+        max_iter: int,
+        shuffle: Any,
+        stopping: EarlyStopping | None,
+        pace: Schedule,
+        validation: Validation | None,
+        notifier: Any,
+        verbose: bool,
+        n_threads: int,
+        is_call: bool,
+        pauses: Pauses | None,
+    ) -> None:
+        self._network, self._rows, self._order, self._solver = network, rows, order, solver
+        self._history, self._max_iter, self._shuffle = history, max_iter, shuffle
+        self._stopping, self._pace, self._validation = stopping, pace, validation
+        self._notifier, self._verbose, self._n_threads = notifier, verbose, n_threads
+        self._is_call, self._pauses = is_call, pauses
+        self._hook = EPOCH_HOOK.get()
+        self._judged_by_score = validation is not None and validation.stops
+        self.left, self.next_look, self.n_epochs = max_iter, 1, history.n_epochs + max_iter
+        has_best = max_iter > 1 and not self._judged_by_score
+        self.best = BestEpoch(network, rows) if has_best else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how far they have come, between two of them or within one."""
+        return {
+            "left": self.left,
+            "next_look": self.next_look,
+            "n_epochs": self.n_epochs,
+            "best": None if self.best is None else self.best.to_dict(),
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what `to_dict` has returned."""
+        self.left = check_whole("left", saved["left"], at_least=0)
+        if self.left > self._max_iter:
+            raise ValueError(f"left must be at most {self._max_iter}; got {self.left}")
+        self.next_look = check_whole("next_look", saved["next_look"])
+        self.n_epochs = check_whole("n_epochs", saved["n_epochs"], at_least=0)
+        if self.best is not None:
+            self.best.load(saved["best"], self._epochs_of)
+
+    def run(self) -> Ending:
+        """Run epochs until training ends; return why it does."""
+        if self._pauses is not None:
+            self._pauses.restore("epochs", self.load)
+        try:
+            with part_of(self._pauses, "epochs", self.to_dict):
+                while self.left > 0:
+                    ending = self._run_some()
+                    if ending is not None:
+                        return ending
+                    if self._pauses is not None:
+                        self._pauses.look()
+                return "max_iter"
+        finally:
+            if self._validation is not None:
+                self._validation.restore_best(self._network)
+
+    def _run_some(self) -> Ending | None:
+        """Run an epoch, or several short ones; return why training ends with them, if it does."""
+        history, n_rows = self._history, len(self._order)
+        if self._notifier is not None:
+            self._notifier.begin()
+        pace = {"n_rows": history.n_rows, "factor": self._pace.factor}
+        epochs = self._epochs_of(pace)
+        if self.best is not None:
+            self.best.begin(epochs, pace)
+        begin = time.perf_counter()
+        losses, norm = self._losses_of(epochs)
+        is_finite = math.isfinite(losses[-1])
+        if self.best is not None:
+            self.best.note(losses)
+        if not is_finite:
+            self._network.reset_solver()
+            if self.best is not None:
+                self.best.restore_best()
+        seconds = time.perf_counter() - begin
+        # At once: before another Ctrl-C.
+        if self._is_call:
+            history.add_call(losses[0], n_rows)
+        else:
+            history.add(losses, n_rows, _rates_of(epochs, losses), seconds, norm)
+        self.left -= len(losses)
+        is_look = self._look_at_held_out_rows()
+        if self._verbose:
+            print(history.last_line(math.inf if self._is_call else self.n_epochs), flush=True)
+        is_stopped = self._notifier is not None and self._notifier.end()
+        if not is_finite:
+            return "diverged"
+        if is_stopped:
+            return "stopped"
+        return "converged" if self._has_converged(losses, is_look) else None
+
+    def _epochs_of(self, pace: Mapping[str, Any]) -> Epochs:
+        """Return the epochs that begin after so many rows, at rates of this factor."""
+        schedule, solver = self._pace, self._solver
+        if pace["factor"] != schedule.factor:
+            schedule = dataclasses.replace(schedule, factor=pace["factor"])
+        rates = schedule.rates(pace["n_rows"], solver.batch_size)
+        if rates.at(0) != solver.learning_rate:
+            solver = self._solver = solver.at_rate(rates.at(0))
+        return Epochs(
+            self._rows, self._order, solver, rates, self._shuffle, n_threads=self._n_threads
+        )
+
+    def _losses_of(self, epochs: Epochs) -> tuple[list[float], float]:
+        """Run epochs; return their losses and the norm of their gradient, where it is known."""
+        network = self._network
+        if self._hook is not None:
+            start = network._arena.values.copy()
+            losses = [self._hook(network, epochs.shuffled())]
+        else:
+            losses = network._runner.run(epochs, self._max_epochs(), self._pauses)
+            assert network._runner.start is not None
+            start = network._runner.start.parameters.values
+        if self._is_call or not math.isfinite(losses[-1]):
+            return losses, math.nan
+        return losses, gradient_norm(network._arena.values - start, epochs, len(losses))
+
+    def _max_epochs(self) -> int:
+        """Return how many may run before anything is to be done between two."""
+        if self._notifier is not None or self._verbose:
+            return 1
+        most = self.left
+        if self._stopping is not None:
+            most = int(min(most, self._stopping.epochs_left))
+        if self._validation is not None:
+            most = min(most, self.next_look - (self._max_iter - self.left))
+        return most
+
+    def _look_at_held_out_rows(self) -> bool:
+        """Look at rows held out, if there are any and it is time; return whether it is."""
+        done = self._max_iter - self.left
+        is_look = self.left == 0 or done >= self.next_look
+        if self._validation is not None and is_look:
+            found = self._validation.evaluate(self._network, self._n_threads)
+            self._history.add_validation(*found)
+            self.next_look = self._validation.next_look(done)
+        return is_look
+
+    def _has_converged(self, losses: list[float], is_look: bool) -> bool:
+        """Take the losses of epochs for early stopping; return whether training ends by it."""
+        stopping = self._stopping
+        if stopping is None:
+            return False
+        judged = (_judged(loss, self._validation, self._history) for loss in losses)
+        *_, is_over = map(stopping.update, judged)
+        if not is_over or (self._judged_by_score and not is_look):  # no sooner: see `_max_epochs`
+            return False
+        if not self._pace.lower():
+            return True
+        stopping.n_without = 0
+        if self._verbose:
+            print("A fifth of the learning rate from here on.", flush=True)
+        return False
+
+
+def _rates_of(epochs: Epochs, losses: list[float]) -> list[float]:
     """Return the learning rates that these epochs began with."""
-    return [rates.of(k * n_rows) for k in range(len(losses))]
+    assert epochs.rates is not None
+    return [epochs.rates.of(k * len(epochs.order)) for k in range(len(losses))]
 
 
 def gradient_norm(change: NDArray[Any], epochs: Epochs, n_epochs: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network, Solver
+from ..network.checks import check_whole
+from ..network.generators import generator_to_dict, set_generator
+from ..network.pauses import Pauses, part_of
 from ..network.plan import Workload
 from ..network.solver import Rates
 from ..network.tables import is_of_z
@@ -33,46 +36,135 @@ def train_in_lanes(
     max_iter: int,
     shuffle: Any,
     verbose: bool,
+    pauses: Pauses | None = None,
 ) -> int:
     """Train all restarts interleaved for as long as that pays; return the number of epochs."""
-    running, epoch = restarts, 0
     schedule = restarts[0].schedule or Schedule("constant", solver.learning_rate)
     if restarts[0].validation is not None or schedule.kind == "adaptive":  # restarts part ways
         return 0
-    shuffled = order if shuffle is None else np.empty_like(order)
-    lane_group = None
-    try:
-        while epoch < max_iter and _lanes_pay(len(running), restarts[0].network, rows, solver):
-            if lane_group is None or lane_group.has_spare_group_for(len(running)):
-                if lane_group is not None:
-                    lane_group.copy_back()
-                lane_group = LaneGroup([restart.network for restart in running], solver)
-                members = running
-            if shuffle is not None:
-                np.copyto(shuffled, order)
-                _core.shuffle(shuffled, shuffle)
-            n_rows = running[0].history.n_rows
-            losses = lane_group.run_epoch(rows, shuffled, schedule.rates(n_rows, 1))
-            epoch += 1
-            for number, restart in enumerate(members):
-                if restart.ending is None:
-                    restart.record(losses[number], len(shuffled))
-                    if restart.ending is not None:
-                        lane_group.copy_back(number)
-                        restart.shuffle = copy.deepcopy(shuffle)
-            running = [restart for restart in running if restart.ending is None]
-            if verbose:
-                best = min(restart.loss for restart in restarts)
-                print(
-                    f"Epoch {epoch} of {max_iter}, loss = {best:.8f}, "
-                    f"the best of {len(restarts)} restarts, "
-                    f"{len(running)} still training",
-                    flush=True,
-                )
-    finally:
-        if lane_group is not None:
-            lane_group.copy_back()
-    return epoch
+    training = LanesLoop(
+        restarts, rows, order, solver, max_iter, shuffle, verbose, schedule, pauses
+    )
+    return training.run()
+
+
+class LanesLoop:
+    """Epochs of interleaved restarts, and how far they have come: see `train_in_lanes`.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs that were made.
+    members : list of int
+        Numbers of the restarts that have a lane, lane by lane; some of them may have ended.
+    """
+
+    def __init__(
+        self,
+        restarts: list[Restart],
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        solver: Solver,
+        max_iter: int,
+        shuffle: Any,
+        verbose: bool,
+        schedule: Schedule,
+        pauses: Pauses | None,
+    ) -> None:
+        self._restarts, self._rows, self._order, self._solver = restarts, rows, order, solver
+        self._max_iter, self._shuffle, self._verbose = max_iter, shuffle, verbose
+        self._schedule, self._pauses = schedule, pauses
+        self._shuffled = order if shuffle is None else np.empty_like(order)
+        self._generator: dict[str, Any] | None = None  # before the rows were shuffled
+        self._group: LaneGroup | None = None
+        self.epoch, self.members = 0, list(range(len(restarts)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how far they have come; the networks get the numbers of their lanes."""
+        assert self._group is not None  # once an epoch has begun
+        self._group.write_back()
+        return {
+            "epoch": self.epoch,
+            "members": self.members,
+            "left": sorted(set(range(len(self.members))) - set(self._group.networks)),
+            "row": self._group.row,
+            "sums": self._group.sums,
+            "generator": self._generator,
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what `to_dict` has returned; the restarts have done so already."""
+        self.epoch = check_whole("epoch", saved["epoch"], at_least=0)
+        self.members = [check_whole("member", one, at_least=0) for one in saved["members"]]
+        group = self._group = self._new_group()
+        for number in saved["left"]:
+            del group.networks[number]
+        group.begin_within(saved["row"], saved["sums"])
+        if saved["row"] and saved["generator"] is not None:
+            set_generator(self._shuffle, saved["generator"])
+
+    def run(self) -> int:
+        """Run epochs for as long as lanes pay; return their number."""
+        if self._pauses is not None:
+            self._pauses.restore("lanes", self.load)
+        try:
+            with part_of(self._pauses, "lanes", self.to_dict):
+                self._run()
+        finally:
+            if self._group is not None:
+                self._group.copy_back()
+        return self.epoch
+
+    def _run(self) -> None:
+        first = self._restarts[0].network
+        while self.epoch < self._max_iter:
+            running = [k for k, one in enumerate(self._restarts) if one.ending is None]
+            is_within = self._group is not None and self._group.row > 0
+            if not is_within and not _lanes_pay(len(running), first, self._rows, self._solver):
+                return
+            if self._group is None or self._group.has_spare_group_for(len(running)):
+                if self._group is not None:
+                    self._group.copy_back()
+                self.members = running
+                self._group = self._new_group()
+            self._run_epoch(self._group, self._restarts[running[0]].history.n_rows)
+            if self._verbose:
+                self._print()
+            if self._pauses is not None:
+                self._pauses.look()
+
+    def _new_group(self) -> LaneGroup:
+        return LaneGroup([self._restarts[k].network for k in self.members], self._solver)
+
+    def _run_epoch(self, group: LaneGroup, n_rows: int) -> None:
+        """Run an epoch after so many rows, and note which restarts end with it."""
+        shuffle, shuffled = self._shuffle, self._shuffled
+        if shuffle is not None:
+            if self._pauses is not None:
+                self._generator = generator_to_dict(shuffle)
+            np.copyto(shuffled, self._order)
+            _core.shuffle(shuffled, shuffle)
+        losses = group.run_epoch(
+            self._rows, shuffled, self._schedule.rates(n_rows, 1), self._pauses
+        )
+        self.epoch += 1
+        for lane, number in enumerate(self.members):
+            restart = self._restarts[number]
+            if restart.ending is None:
+                restart.record(losses[lane], len(shuffled))
+                if restart.ending is not None:
+                    group.copy_back(lane)
+                    restart.shuffle = copy.deepcopy(shuffle)
+
+    def _print(self) -> None:
+        restarts = self._restarts
+        best = min(restart.loss for restart in restarts)
+        n_running = sum(restart.ending is None for restart in restarts)
+        print(
+            f"Epoch {self.epoch} of {self._max_iter}, loss = {best:.8f}, "
+            f"the best of {len(restarts)} restarts, {n_running} still training",
+            flush=True,
+        )
 
 
 def _lanes_pay(n: int, network: Network, rows: _core.Rows, solver: Solver) -> bool:
@@ -111,10 +203,19 @@ class LaneGroup:
         Their parameters are what the lanes begin with.
     solver : Solver
         With ``batch_size=1``.
+
+    Attributes
+    ----------
+    networks : dict of int to Network
+        Those that have not left, by lane.
+    row : int
+        Rows that they were trained on in this epoch; 0 between two.
+    sums : ndarray of float64 of shape (n_groups, n_lanes)
+        Of the losses of these rows.
     """
 
     def __init__(self, networks: list[Network], solver: Solver) -> None:
-        first = networks[0]
+        first = self._first = networks[0]
         self.networks: dict[int, Network] = dict(enumerate(networks))
         self._solver = solver
         self._lanes = _core.Lanes(
@@ -129,6 +230,7 @@ class LaneGroup:
             _isa_for(len(networks), first),
         )
         self._before = self._lanes.values.copy()
+        self.row, self.sums = 0, np.zeros((self._lanes.n_groups, self._lanes.n_lanes))
         for number, network in self.networks.items():
             for lane, array in self._pairs(number, network):
                 lane[...] = array
@@ -146,25 +248,46 @@ class LaneGroup:
             for lane, array in self._pairs(number, network):
                 array[...] = lane
 
+    def write_back(self) -> None:
+        """Copy the parameters of all lanes back, whose networks stay."""
+        for number, network in self.networks.items():
+            for lane, array in self._pairs(number, network):
+                array[...] = lane
+
+    def begin_within(self, row: int, sums: NDArray[np.float64]) -> None:
+        """Let the next epoch go on after a row, and these sums of losses."""
+        self.row = check_whole("row", row, at_least=0)
+        self.sums[...] = sums
+
     def run_epoch(
-        self, rows: _core.Rows, order: NDArray[np.int64], rates: Rates | None = None
+        self,
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        rates: Rates | None = None,
+        pauses: Pauses | None = None,
     ) -> NDArray[np.float64]:
         """Run `Network.train_epoch` in all lanes, at these rates or the solver's; return losses.
 
         A network that diverges leaves, with its weights before that piece.
         """
-        lanes, solver = self._lanes, self._solver
-        sums = np.zeros((lanes.n_groups, lanes.n_lanes))
-        some = next(iter(self.networks.values()))
+        lanes, solver, sums = self._lanes, self._solver, self.sums
         rates = rates or Rates(lambda _: solver.learning_rate)
-        work = Workload(some._layers, some._arena, rows)
+        work = Workload(self._first._layers, self._first._arena, rows)
+        if not self.row:
+            sums[...] = 0
         for start, stop in rates.cut(work.pieces(len(order), ROWS)):
+            if start < self.row:
+                continue
             np.copyto(self._before, lanes.values)
             lanes.train(rows, order, start, stop, solver.compiled(0), rates.at(start), sums)
             if not math.isfinite(sums.sum()):
                 for number in np.flatnonzero(~np.isfinite(sums)).tolist():
                     if number in self.networks:
                         self._drop(number)
+            self.row = stop
+            if pauses is not None and stop < len(order):
+                pauses.look()
+        self.row = 0
         return sums.ravel() / rows.weight(order)
 
     def _drop(self, number: int) -> None:

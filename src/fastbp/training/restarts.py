@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,16 @@ from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Solver
+from ..network.checks import check_choice, check_whole
+from ..network.generators import generator_of, generator_to_dict, set_generator
+from ..network.pauses import Pauses, part_of
 from ..network.state import State
 from .epochs import train_epochs
 from .lanes import MAX_VALUES, train_in_lanes
 from .run import History, Restart
 from .stopping import EarlyStopping
+
+PHASES = ("lanes", "alone", "again", "over")
 
 
 def draw_restarts(first: Restart, n_init: int, random: np.random.RandomState) -> list[Restart]:
@@ -70,6 +76,7 @@ def train_restarts(
     notifier: Any = None,
     verbose: bool = False,
     n_threads: int = 1,
+    pauses: Pauses | None = None,
 ) -> None:
     """Train every restart for up to ``max_iter`` epochs, in place, all in the same order of rows.
 
@@ -77,50 +84,156 @@ def train_restarts(
     Parameters are those of `train_epochs`; when this returns, ``shuffle`` is as training the best
     alone would have left it. An interrupt leaves every network as far as it has come.
     """
+    training = RestartsLoop(
+        restarts,
+        rows,
+        order,
+        solver,
+        max_iter=max_iter,
+        shuffle=shuffle,
+        notifier=notifier,
+        verbose=verbose,
+        n_threads=n_threads,
+        pauses=pauses,
+    )
+    training.run()
 
-    def train_alone(restart: Restart, max_epochs: int) -> None:
-        if verbose and len(restarts) > 1:
-            print(f"Restart {restarts.index(restart) + 1} of {len(restarts)}", flush=True)
+
+class RestartsLoop:
+    """The training of restarts, and how far it has come: see `train_restarts`.
+
+    Attributes
+    ----------
+    phase : {"lanes", "alone", "again", "over"}
+        What runs: the restarts that can be are trained side by side; the others one after another;
+        the best again, which diverged in a lane; nothing more.
+    done : int
+        Epochs that were made in lanes.
+    """
+
+    def __init__(
+        self,
+        restarts: list[Restart],
+        rows: _core.Rows,
+        order: NDArray[np.int64],
+        solver: Solver,
+        *,
+        max_iter: int,
+        shuffle: Any,
+        notifier: Any,
+        verbose: bool,
+        n_threads: int,
+        pauses: Pauses | None,
+    ) -> None:
+        self._restarts, self._rows, self._order, self._solver = restarts, rows, order, solver
+        self._max_iter, self._shuffle, self._notifier = max_iter, shuffle, notifier
+        self._verbose, self._n_threads, self._pauses = verbose, n_threads, pauses
+        self.phase, self.done = "lanes", 0
+        self._before: Any = None
+        self._initial: list[State] = []
+        if notifier is None and len(restarts) > 1:  # callbacks follow one network at a time
+            self._before = copy.deepcopy(shuffle)
+            if restarts[0].network.n_parameters <= MAX_VALUES:  # else not in lanes anyway
+                self._initial = [one.network._state.save_parameters() for one in restarts]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how far it has come, with views of the networks' numbers."""
+        generators = [self._shuffle, *(restart.shuffle for restart in self._restarts)]
+        return {
+            "phase": self.phase,
+            "done": self.done,
+            "restarts": [restart.to_dict() for restart in self._restarts],
+            "generators": [None if one is None else generator_to_dict(one) for one in generators],
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go on from what `to_dict` has returned."""
+        self.phase = check_choice("phase", saved["phase"], PHASES)
+        self.done = check_whole("done", saved["done"], at_least=0)
+        own, *others = saved["generators"]
+        if own is not None:
+            set_generator(self._shuffle, own)
+        for restart, tree, generator in zip(self._restarts, saved["restarts"], others, strict=True):
+            restart.load(tree)
+            if generator is not None:
+                is_alone = len(self._restarts) == 1
+                restart.shuffle = self._shuffle if is_alone else generator_of(generator)
+
+    def run(self) -> None:
+        """Train all restarts."""
+        if self._pauses is not None:
+            self._pauses.restore("training", self.load)
+        if self.phase == "over":
+            return
+        with part_of(self._pauses, "training", self.to_dict):
+            if self.phase == "lanes":
+                self._train_in_lanes()
+            if self.phase == "alone":
+                self._train_one_after_another()
+            if self.phase == "again":
+                again = next(one for one in self._restarts if one.ending is None)
+                self._train_alone(again, self._max_iter)
+            best = self._restarts[best_of(self._restarts)]
+            if self._shuffle is not None and best.shuffle is not self._shuffle:
+                self._shuffle.set_state(best.shuffle.get_state())
+            self.phase = "over"
+            if self._pauses is not None:
+                self._pauses.save()
+
+    def _train_in_lanes(self) -> None:
+        if self._notifier is None and len(self._restarts) > 1:
+            self.done = train_in_lanes(
+                self._restarts,
+                self._rows,
+                self._order,
+                self._solver,
+                self._max_iter,
+                self._shuffle,
+                self._verbose,
+                self._pauses,
+            )
+        self.phase = "alone"
+
+    def _train_one_after_another(self) -> None:
+        for restart in self._restarts:
+            if restart.ending is not None:
+                continue
+            if self.done == self._max_iter:
+                restart.ending, restart.shuffle = "max_iter", self._shuffle
+                continue
+            if restart.shuffle is None:
+                is_alone = len(self._restarts) == 1
+                restart.shuffle = self._shuffle if is_alone else copy.deepcopy(self._shuffle)
+            self._train_alone(restart, self._max_iter - self.done)
+            if self._notifier is not None and self._notifier.is_stopped:  # the whole training
+                break
+        number = best_of(self._restarts)
+        if self.done and self._restarts[number].ending == "diverged":
+            # Lanes keep no best epochs.
+            _begin_again(self._restarts[number], self._initial[number], self._before)
+            self.phase = "again"
+
+    def _train_alone(self, restart: Restart, max_epochs: int) -> None:
+        if self._verbose and len(self._restarts) > 1:
+            print(
+                f"Restart {self._restarts.index(restart) + 1} of {len(self._restarts)}", flush=True
+            )
         restart.ending = train_epochs(
             restart.network,
-            rows,
-            order,
-            solver,
+            self._rows,
+            self._order,
+            self._solver,
             restart.history,
             max_iter=max_epochs,
             shuffle=restart.shuffle,
             stopping=restart.stopping,
             schedule=restart.schedule,
             validation=restart.validation,
-            notifier=notifier,
-            verbose=verbose,
-            n_threads=n_threads,
+            notifier=self._notifier,
+            verbose=self._verbose,
+            n_threads=self._n_threads,
+            pauses=self._pauses,
         )
-
-    done, before = 0, None
-    initial: list[State] = []
-    if notifier is None and len(restarts) > 1:  # callbacks follow one network at a time
-        before = copy.deepcopy(shuffle)
-        if restarts[0].network.n_parameters <= MAX_VALUES:  # else not in lanes anyway
-            initial = [restart.network._state.save_parameters() for restart in restarts]
-        done = train_in_lanes(restarts, rows, order, solver, max_iter, shuffle, verbose)
-    for restart in restarts:
-        if restart.ending is not None:
-            continue
-        if done == max_iter:
-            restart.ending, restart.shuffle = "max_iter", shuffle
-            continue
-        restart.shuffle = shuffle if len(restarts) == 1 else copy.deepcopy(shuffle)
-        train_alone(restart, max_iter - done)
-        if notifier is not None and notifier.is_stopped:  # which means the whole training
-            break
-    number = best_of(restarts)
-    if done and restarts[number].ending == "diverged":  # and lanes keep no best epochs
-        _begin_again(restarts[number], initial[number], before)
-        train_alone(restarts[number], max_iter)
-    best = restarts[best_of(restarts)]
-    if shuffle is not None and best.shuffle is not shuffle:
-        shuffle.set_state(best.shuffle.get_state())
 
 
 def _begin_again(restart: Restart, initial: State, shuffle: Any) -> None:

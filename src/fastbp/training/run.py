@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..network import Network
+from ..network.checks import check_choice, check_whole
 from .schedule import Schedule
-from .stopping import EarlyStopping, Ending, Validation
+from .stopping import ENDINGS, EarlyStopping, Ending, Validation
 
 LEAST_EPOCHS, MOSTLY, STEADY, LEFT = 5, 0.9, 0.4, 1 / 3  # see History.falls_as_at_first
+CURVES: dict[str, type[np.generic]] = {
+    **dict.fromkeys(("loss_curve", "rates", "seconds", "gradient_norms"), np.float64),
+    **dict.fromkeys(("validation_losses", "validation_scores"), np.float64),
+    **dict.fromkeys(("rows", "validation_epochs"), np.int64),
+}
+MAX_COUNT = 2**53  # of rows and epochs: doubles and 64-bit integers hold them all
 MAX_CALLS = 1000  # of partial_fit, whose losses a history keeps at least
 
 
@@ -72,6 +79,33 @@ class History:
         n_rows, history.n_rows = history.n_rows, 0
         history.add(losses, 0)
         history.n_rows = n_rows
+        return history
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as plain values, and the curves as arrays."""
+        saved = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        saved["gaps"] = dict(self.gaps)
+        for name, dtype in CURVES.items():
+            saved[name] = np.array(saved[name], dtype)
+        return saved
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> History:
+        """Return the history that `to_dict` was called of, checked."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        history = cls(**{name: saved[name] for name in names})
+        for name, dtype in CURVES.items():
+            values = np.asarray(saved[name])
+            if values.ndim != 1 or values.dtype != dtype:
+                raise ValueError(f"{name} of a history must be one row of {np.dtype(dtype)}")
+            setattr(history, name, values.tolist())
+        for name in ("n_rows", "n_before", "n_epochs", "n_kept"):
+            number = check_whole(name, saved[name], at_least=0)
+            if number > MAX_COUNT:
+                raise ValueError(f"{name} of a history must be at most {MAX_COUNT}; got {number}")
+            setattr(history, name, number)
+        history.best_loss = float(saved["best_loss"])
+        history.gaps = {int(position): int(n) for position, n in saved["gaps"].items()}
         return history
 
     def begin_call(self) -> None:
@@ -235,6 +269,35 @@ class Restart:
         if self.validation is not None and self.validation.stops:
             return -self.validation.best_score
         return self.loss
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what training has made of it, with views of the network's numbers.
+
+        Not the generator, which restarts may share.
+        """
+        return {
+            "state": self.network._state.to_dict(copied=False),
+            "history": self.history.to_dict(),
+            "stopping": self.stopping.to_dict(),
+            "schedule": None if self.schedule is None else self.schedule.to_dict(),
+            "validation": None if self.validation is None else self.validation.to_dict(),
+            "ending": self.ending,
+            "n_slower": self.n_slower,
+        }
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Go back to where it was when `to_dict` was called."""
+        self.network._state.load(saved["state"])
+        self.history = History.from_dict(saved["history"])
+        self.stopping.load(saved["stopping"])
+        if self.schedule is not None:
+            self.schedule.load(saved["schedule"])
+        if self.validation is not None:
+            self.validation.load(saved["validation"], self.network)
+        if saved["ending"] is not None:
+            check_choice("ending", saved["ending"], ENDINGS)
+        self.ending = saved["ending"]
+        self.n_slower = check_whole("n_slower", saved["n_slower"], at_least=0)
 
     def record(self, loss: float, n_rows: int) -> None:
         """Note an epoch, and whether training ends with it."""

@@ -55,6 +55,15 @@ class Schedule:
             self._warmup = self._options.pop("warmup", 0.0)
             self._function = _of_callable if callable(self.kind) else SCHEDULES[self.kind]
 
+    def to_dict(self) -> dict[str, float]:
+        """Return what training changes of it."""
+        return {"initial": self.initial, "factor": self.factor}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take what `to_dict` has returned."""
+        self.initial = check_number("initial", saved["initial"], above=0)
+        self.factor = check_number("factor", saved["factor"], above=0)
+
     def rate(self, n_rows: int) -> float:
         """Return the learning rate where so many rows were visited before, in all calls."""
         if not self._moves:  # soon: streams ask at every row

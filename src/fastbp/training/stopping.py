@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
 from ..network import Network
+from ..network.arena import Arena
 from ..network.arrays import blocks_of
+from ..network.checks import check_whole
+from ..network.generators import generator_to_dict, set_generator
 from ..network.runner import Epochs
 from ..network.state import State
 
 Ending = Literal["converged", "diverged", "max_iter", "stopped"]
+ENDINGS = get_args(Ending)
 
 
 @dataclasses.dataclass
@@ -38,6 +43,15 @@ class EarlyStopping:
     def epochs_left(self) -> float:
         """Epochs until training can stop at the earliest."""
         return max(1, self.n_iter_no_change + 1 - self.n_without)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what training changes of it."""
+        return {"best_loss": self.best_loss, "n_without": self.n_without}
+
+    def load(self, saved: Mapping[str, Any]) -> None:
+        """Take what `to_dict` has returned."""
+        self.best_loss = float(saved["best_loss"])
+        self.n_without = check_whole("n_without", saved["n_without"], at_least=0)
 
     def update(self, loss: float) -> bool:
         """Note an epoch's loss; return whether training should stop."""
@@ -65,13 +79,35 @@ class BestEpoch:
         self._network, self._rows = network, rows
         self._initial = network._state.save_parameters()
         self._best: State | None = None
-        self._run_again: Callable[[], object] | None = None
+        self._replay: Replay | None = None
         self._loss = math.inf
 
-    def begin(self, epochs: Epochs) -> None:
-        """Take the epochs that are to be run."""
-        self._epochs = epochs
-        self._random = None if epochs.shuffle is None else epochs.shuffle.get_state(legacy=False)
+    def begin(self, epochs: Epochs, pace: Mapping[str, Any]) -> None:
+        """Take the epochs that are to be run, and what their rates are made of."""
+        self._epochs, self._pace = epochs, pace
+        self._generator = None if epochs.shuffle is None else generator_to_dict(epochs.shuffle)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it but the network, with views of parameters."""
+        best, replay = self._best, self._replay
+        return {
+            "initial": self._initial.to_dict(copied=False),
+            "best": None if best is None else best.to_dict(copied=False),
+            "replay": None if replay is None else replay.to_dict(),
+            "loss": self._loss,
+        }
+
+    def load(
+        self, saved: Mapping[str, Any], epochs_of: Callable[[Mapping[str, Any]], Epochs]
+    ) -> None:
+        """Take what `to_dict` returned; ``epochs_of`` makes epochs of what `begin` was given."""
+        like = self._initial.parameters
+        self._initial.load(saved["initial"])
+        if saved["best"] is not None:
+            self._best = State.from_dict(like.layer_sizes, like.dtype, saved["best"])
+        if saved["replay"] is not None:
+            self._replay = Replay.from_dict(saved["replay"], like, epochs_of)
+        self._loss = float(saved["loss"])
 
     def note(self, losses: list[float]) -> None:
         """Take the losses of those that were."""
@@ -81,23 +117,11 @@ class BestEpoch:
         self._loss = losses[best]
         if best == sum(map(math.isfinite, losses)) - 1:  # one that diverges is taken back
             self._best = self._network._state.save_parameters(self._best)
-            self._run_again = None
+            self._replay = None
         else:
-            self._run_again = self._replay(best + 1)
-
-    def _replay(self, n: int) -> Callable[[], object]:
-        """Return a function that runs the first n of these epochs again."""
-        network, epochs, random = self._network, self._epochs, self._random
-        assert network._runner.start is not None  # once epochs have been run
-        start = network._runner.start.save()
-
-        def run_again() -> None:
-            network._state.restore(start)
-            if epochs.shuffle is not None:
-                epochs.shuffle.set_state(random)
-            network._runner.run(epochs, n)
-
-        return run_again
+            start = self._network._runner.start
+            assert start is not None  # once epochs have been run
+            self._replay = Replay(self._epochs, self._pace, start.save(), self._generator, best + 1)
 
     def restore_best(self) -> None:
         """Give the network the best epoch's parameters, or the initial ones if they are better.
@@ -105,20 +129,74 @@ class BestEpoch:
         An epoch's loss is that of its rows just before their steps: what the last steps of it have
         left may be far worse.
         """
-        network, shuffle = self._network, self._epochs.shuffle
-        n_samples, random = network._state.n_samples, None
-        if self._run_again is not None:
-            random = None if shuffle is None else shuffle.get_state(legacy=False)
-            self._run_again()
-            network._state.n_samples = n_samples
-            if shuffle is not None:
-                shuffle.set_state(random)
+        network = self._network
+        if self._replay is not None:
+            self._replay.run(network)
         elif self._best is not None:
             network._state.restore(self._best)
         found, loss = network._state.save_parameters(), network._loss_of(self._rows)
         network._state.restore(self._initial)
         if loss < network._loss_of(self._rows) and _core.all_finite(found.parameters.values):
             network._state.restore(found)
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay:
+    """Epochs that can be run again, of which the last is one whose parameters were not kept.
+
+    Attributes
+    ----------
+    epochs : Epochs
+    pace : mapping
+        What their rates are made of.
+    start : State
+        Before them.
+    generator : dict or None
+        The state of what shuffles their rows, before them.
+    n : int
+        How many are to be run.
+    """
+
+    epochs: Epochs
+    pace: Mapping[str, Any]
+    start: State
+    generator: dict[str, Any] | None
+    n: int
+
+    def run(self, network: Network) -> None:
+        """Run them; the generator, and the number of samples, stay as they are."""
+        shuffle, n_samples = self.epochs.shuffle, network._state.n_samples
+        after = None if shuffle is None else generator_to_dict(shuffle)
+        network._state.restore(self.start)
+        if shuffle is not None:
+            shuffle.set_state(self.generator)
+        network._runner.run(self.epochs, self.n)
+        network._state.n_samples = n_samples
+        if shuffle is not None:
+            shuffle.set_state(after)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values and views."""
+        return {
+            "pace": dict(self.pace),
+            "start": self.start.to_dict(copied=False),
+            "generator": self.generator,
+            "n": self.n,
+        }
+
+    @classmethod
+    def from_dict(
+        cls,
+        saved: Mapping[str, Any],
+        like: Arena,
+        epochs_of: Callable[[Mapping[str, Any]], Epochs],
+    ) -> Replay:
+        """Return what `to_dict` was called of; see `BestEpoch.load`."""
+        start = State.from_dict(like.layer_sizes, like.dtype, saved["start"])
+        epochs, generator = epochs_of(saved["pace"]), copy.deepcopy(saved["generator"])
+        if generator is not None:
+            set_generator(copy.deepcopy(epochs.shuffle), generator)  # to check it
+        return cls(epochs, saved["pace"], start, generator, check_whole("n", saved["n"]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +240,18 @@ class Validation:
     looks: int | None = None
     best_score: float = -math.inf
     best: State | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what training changes of it, with views of parameters."""
+        best = None if self.best is None else self.best.to_dict(copied=False)
+        return {"best_score": self.best_score, "best": best}
+
+    def load(self, saved: Mapping[str, Any], network: Network) -> None:
+        """Take what `to_dict` has returned, of a network like this."""
+        self.best_score = float(saved["best_score"])
+        best = saved["best"]
+        sizes, dtype = network.layer_sizes, network.dtype
+        self.best = None if best is None else State.from_dict(sizes, dtype, best)
 
     def next_look(self, n_epochs: int) -> int:
         """Return the number of the epoch, of those after so many, that the next look follows."""

@@ -15,16 +15,14 @@ from fastbp.cli.reading.columns import (
     TEXT,
     THOUSANDS,
     Survey,
-    classified,
+    columns_of,
     dates_of,
 )
 
 
 def column(values, **options):
     """What a column of these values is."""
-    survey = Survey()
-    survey.add(values)
-    return survey.result(**options)
+    return Survey(pd.Series(list(values), dtype=str)).result(**options)
 
 
 def days(values, date_format):
@@ -75,10 +73,7 @@ def test_a_column_of_decimal_commas_decides_for_the_whole_table():
         "c": [f"{i}.5" for i in range(1, 40)],
         "d": [str(i % 3 or "") for i in range(1, 40)],
     }
-    surveys = [Survey() for _ in columns]
-    for survey, values in zip(surveys, columns.values(), strict=True):
-        survey.add(values)
-    read = classified(surveys, [None] * 5)
+    read = list(columns_of(pd.DataFrame(columns, dtype=str), {}).values())
     assert [one.notation for one in read] == [COMMA, COMMA, COMMA, PLAIN, PLAIN]
     assert [one.n_unread for one in read] == [0] * 5
     assert column(columns["a"]).notation is THOUSANDS
@@ -168,20 +163,6 @@ def test_a_kind_that_is_asked_for_is_given():
 def test_distinct_values_are_counted_while_there_are_few():
     assert len(column(map(str, range(1000))).distinct) == 1000
     assert column(map(str, range(1001))).distinct is None
-
-
-NUMBER = st.floats(-1e6, 1e6).map(lambda x: f"{x:.2f}")
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(NUMBER, min_size=1), st.integers(1, 5))
-def test_blocks_of_values_give_what_all_at_once_give(values, n):
-    whole, parts = Survey(), Survey()
-    whole.add(values)
-    for start in range(0, len(values), n):
-        parts.add(values[start : start + n])
-    assert whole.result() == parts.result()
-    assert whole.result(has_decimal_comma=True) == parts.result(has_decimal_comma=True)
 
 
 @settings(max_examples=40, deadline=None)

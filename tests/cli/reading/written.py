@@ -64,6 +64,7 @@ THOUSANDS = changed(0, lambda value, i: f"{1000 + i * 37:,}")
 INCHES = changed(1, lambda value, i: f'{value} 5" pipe')
 HASHES = changed(0, lambda value, i: f"#{i % 7:02}")
 TIMES = changed(0, lambda value, i: f"2024-01-{i % 28 + 1:02} 12:{i % 60:02}:00")
+SLASHES = [["1.5", "/~č", "ġw/I¦Ğs1Ī"], ["X", "ġw/I", "-1.2e-275"], ["102", "42", "7.1e+16"]] * 3
 LETTERS = changed(1, lambda value, i: f"Dear {value}, we sold; yes, | no")
 LATE = [["1.0", "Bern", "ja"]] * 20_000 + [["1.5", "Zürich", "nein"]] * 20
 PLAIN = text_of(rows())
@@ -185,10 +186,15 @@ def cases():
         "codes beyond 2**53": Case(text_of(CODES).encode(), rows=CODES),
         "spaces behind delimiters": Case(PLAIN.replace(",", ", ").encode()),
         "everything quoted": Case(text_of(rows(), delimiter=";", quoting=csv.QUOTE_ALL).encode()),
-        "single quotes": Case(text_of(QUOTED, quotechar="'").encode(), rows=QUOTED),
-        "escaped quotes": Case(
-            text_of(QUOTED, doublequote=False, escapechar="\\").encode(), rows=QUOTED
+        "single quotes": Case(
+            text_of(QUOTED, quotechar="'").encode(), rows=QUOTED, note="quotes: '"
         ),
+        "escaped quotes": Case(
+            text_of(QUOTED, doublequote=False, escapechar="\\").encode(),
+            rows=QUOTED,
+            note="have a \\ before them",
+        ),
+        "slashes that look like escapes": Case(text_of(SLASHES).encode(), rows=SLASHES),
         "times with colons": Case(text_of(TIMES).encode(), rows=TIMES),
         "letters in tabs": Case(text_of(LETTERS, delimiter="\t").encode(), rows=LETTERS),
         "values that begin with #": Case(text_of(HASHES).encode(), rows=HASHES),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ FORMATS = (
     *("%d %b %Y", "%b %d, %Y", "%d-%b-%Y"),
 )
 ISO = "ISO8601"
+INFINITE, NAN = 'float("inf")', 'float("nan")'  # in programs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,42 +104,21 @@ class Column:
 
 
 class Survey:
-    """Counts of the values of a column, to which blocks of values are added."""
+    """The different values of a column, and how often each occurs.
 
-    def __init__(self) -> None:
-        self.n = self.n_gaps = 0
-        self.texts: collections.Counter[str] = collections.Counter()  # that are no plain numbers
-        self.distinct: dict[str, None] | None = {}
-        self.code = self.long = ""  # examples of digits that are no numbers
-        self.n_grouped = self.n_pointed = 0  # plain numbers such as 1.234 and 1.5
-        self.pointed: dict[str, None] = {}  # some of the latter
+    Parameters
+    ----------
+    values : Series
+        As they stand in the file.
+    """
 
-    def add(self, values: Iterable[str]) -> None:
-        """Count values, as they stand in the file."""
-        import pandas as pd
-
-        counts = collections.Counter(values)
-        self.n_gaps += sum(counts.pop(gap, 0) for gap in [key for key in counts if not key.strip()])
-        self.n += counts.total()
-        if self.distinct is not None:
-            self.distinct |= dict.fromkeys(counts)
-            if len(self.distinct) > MOST_DISTINCT:
-                self.distinct = None
-        texts = pd.Series(list(counts), dtype=object)
-        numbers = _finite(texts)
-        is_plain = numbers.notna().to_numpy()
-        plain = texts[is_plain]
-        long = plain[(numbers[is_plain].abs() >= LARGEST_EXACT).to_numpy()]
-        # In "01.5" the zero tells nothing, in "007" it is a part of a code.
-        self.code = self.code or _first(plain[plain.str.fullmatch(r"\s*[+-]?0\d+\s*")])
-        self.long = self.long or _first(long[long.str.fullmatch(r"\s*[+-]?\d+\s*")])
-        self.texts.update({text: counts[text] for text in texts[~is_plain]})
-        with_point = plain[plain.str.contains(".", regex=False)]
-        is_grouped = COMMA.numbers(with_point.str.strip()).notna()
-        self.n_grouped += sum(counts[text] for text in with_point[is_grouped])
-        self.n_pointed += sum(counts[text] for text in with_point[~is_grouped])
-        room = MOST_DISTINCT - len(self.pointed)
-        self.pointed |= dict.fromkeys(with_point[~is_grouped].iloc[:room])
+    def __init__(self, values: Any) -> None:
+        counts = values.value_counts(sort=False)
+        is_gap = counts.index.str.strip() == ""
+        self.n_gaps = int(counts[is_gap].sum())
+        self.counts = counts[~is_gap].to_numpy()
+        self.texts = counts.index[~is_gap].to_series(index=range(len(self.counts)))
+        self.plain = _finite(self.texts)
 
     def result(self, *, has_decimal_comma: bool = False, kind: str | None = None) -> Column:
         """Return what the values are.
@@ -151,11 +130,11 @@ class Survey:
         kind : {"numbers", "dates", "text"}, optional
             What they are to be, whatever they look like.
         """
-        common = {"n_gaps": self.n_gaps, "distinct": self.distinct and tuple(self.distinct)}
+        is_few = len(self.texts) <= MOST_DISTINCT
+        common = {"n_gaps": self.n_gaps, "distinct": tuple(self.texts) if is_few else None}
         if kind in (None, NUMBERS):
             numbers = self._as_numbers(has_decimal_comma, common)
-            is_code = self.code or self.long
-            if kind == NUMBERS or (not is_code and self._is_most(numbers.n_unread)):
+            if kind == NUMBERS or (self._is_most(numbers.n_unread) and not any(self._codes())):
                 return numbers
         if kind in (None, DATES):
             dates = self._as_dates(common)
@@ -164,79 +143,92 @@ class Survey:
         return self._as_text(common)
 
     def _is_most(self, n_unread: int) -> bool:
-        return self.n > 0 and n_unread <= (1 - MOSTLY) * self.n
+        n = self.counts.sum()
+        return bool(n > 0 and n_unread <= (1 - MOSTLY) * n)
+
+    def _codes(self) -> tuple[str, str]:
+        """Return digits that are no numbers: with leading zeros, and too many for a float."""
+        plain = self.texts[self.plain.notna()]
+        # In "01.5" the zero tells nothing, in "007" it is a part of a code.
+        zeros = plain[plain.str.fullmatch(r"\s*[+-]?0\d+\s*")]
+        long = self.texts[self.plain.abs() >= LARGEST_EXACT]
+        return _first(zeros), _first(long[long.str.fullmatch(r"\s*[+-]?\d+\s*")])
 
     def _as_numbers(self, has_decimal_comma: bool, common: dict[str, Any]) -> Column:
         """Return numbers in the notation in which most values are some."""
-        texts, counts = self._series()
-        n_plain = self._n_plain()
-        best, unread, most = PLAIN, texts, n_plain
-        for notation in (COMMA, THOUSANDS) if has_decimal_comma else (THOUSANDS, COMMA):
-            is_number = notation.numbers(texts.str.strip()).notna()
-            n_read = int(counts[is_number].sum())
-            n = n_read + n_plain - (self.n_pointed if notation is COMMA else 0)
+        best, read, most = PLAIN, self.plain, self._n(self.plain)
+        others = [COMMA, THOUSANDS] if has_decimal_comma else [THOUSANDS, COMMA]
+        if not has_decimal_comma and self.plain.notna().all():
+            others = []
+        for notation in others:
+            numbers = notation.numbers(self.texts.str.strip())
+            n = self._n(numbers)
             # Where all points stand for thousands if commas are decimal, the file decides.
-            is_like_file = has_decimal_comma and notation is COMMA and n == most and self.n_grouped
-            if n > most or is_like_file:
-                best, unread, most = notation, texts[~is_number], n
-        example = _first(texts.drop(unread.index)) if best is not PLAIN else ""
-        words = self._unread(unread)
-        if best is COMMA:
-            words["unread"] += tuple(self.pointed)
-            words["n_unread"] += self.n_pointed
-        return Column(NUMBERS, best, example=example, **words, **common)
-
-    def _series(self) -> tuple[Any, Any]:
-        """Return the different values that are no plain numbers, and how often each occurs."""
-        import pandas as pd
-
-        texts = pd.Series(list(self.texts), dtype=object)
-        return texts, pd.Series(self.texts.values(), dtype=int)
-
-    def _n_plain(self) -> int:
-        return self.n - self.texts.total()
+            grouped = self.texts[numbers.notna() & self.plain.notna()]
+            is_like_file = has_decimal_comma and notation is COMMA and n == most
+            if n > most or (is_like_file and grouped.str.contains(".", regex=False).any()):
+                best, read, most = notation, numbers, n
+        example = _first(self.texts[read.notna() & self.plain.isna()])
+        return Column(NUMBERS, best, example=example, **self._unread(read), **common)
 
     def _as_dates(self, common: dict[str, Any]) -> Column:
         """Return dates in the format in which most texts are some."""
-        texts, counts = self._series()
-        best, unread, most = "", texts, 0
+        texts = self.texts[self.plain.isna()]
+        best, read, most = "", texts[:0], 0
         for date_format in (ISO, *FORMATS):
-            if not any(is_date(text, date_format) for text in texts[:20]):
-                continue
-            known = dates_of(texts, date_format).notna()
-            n = int(counts[known].sum())
-            if n > most:
-                best, unread, most = date_format, texts[~known], n
-        words = self._unread(unread)
-        words["n_unread"] += self._n_plain()
-        known = texts.drop(unread.index)
+            if any(is_date(text, date_format) for text in texts[:20]):
+                dates = dates_of(texts, date_format)
+                if (n := self._n(dates)) > most:
+                    best, read, most = date_format, dates, n
+        known = texts[read.notna()] if best else read
         swapped = best.replace("%d/%m", "%m/%d").replace("%d-%m", "%m-%d")
         both = swapped != best and bool(dates_of(known, swapped).notna().all())
+        words = self._unread(read.reindex(self.texts.index))
         return Column(DATES, PLAIN, best, both, _first(known), **words, **common)
 
     def _as_text(self, common: dict[str, Any]) -> Column:
-        why, example = "", _first(list(self.texts))
-        if self.code and not self.texts:
-            why, example = "digits with leading zeros", self.code
-        elif self.long and not self.texts:
-            why, example = "whole numbers of more than 15 digits", self.long
-        words = tuple(word for word in self.texts if word.strip().lower() in GAP_WORDS)
+        texts = self.texts[self.plain.isna()]
+        why, example = "", _first(texts)
+        if not len(texts):
+            zeros, long = self._codes()
+            why = "digits with leading zeros" if zeros else ""
+            why = why or ("whole numbers of more than 15 digits" if long else "")
+            example = zeros or long or _first(self.texts)
+        words = tuple(texts[texts.str.strip().str.lower().isin(GAP_WORDS)])
         return Column(TEXT, example=example, why_text=why, gap_words=words, **common)
 
-    def _unread(self, texts: Any) -> dict[str, Any]:
-        words = tuple(texts)
-        return {"unread": words, "n_unread": sum(self.texts[word] for word in words)}
+    def _n(self, read: Any) -> int:
+        """Return how many values there are of those that could be read."""
+        return int(self.counts[read.index[read.notna()]].sum())
+
+    def _unread(self, read: Any) -> dict[str, Any]:
+        """Return the values that could not be read, and their number."""
+        missing = read.isna()
+        return {
+            "unread": tuple(self.texts[missing]),
+            "n_unread": int(self.counts[missing.to_numpy()].sum()),
+        }
 
 
-def classified(surveys: Sequence[Survey], kinds: Sequence[str | None]) -> list[Column]:
-    """Return what columns hold; where one has decimal commas, all are read in this light."""
-    columns = [one.result(kind=kind) for one, kind in zip(surveys, kinds, strict=True)]
-    if all(column.kind != NUMBERS or column.notation is not COMMA for column in columns):
-        return columns
-    return [
-        one.result(has_decimal_comma=True, kind=kind)
-        for one, kind in zip(surveys, kinds, strict=True)
-    ]
+def columns_of(frame: Any, kinds: Mapping[str, str]) -> dict[str, Column]:
+    """Return what columns of text hold; where one has decimal commas, all are read in this light.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    kinds : mapping of str to {"numbers", "dates", "text"}
+        What columns are to be read as; the others as they look.
+    """
+    surveys = {name: Survey(frame[name]) for name in frame.columns}
+
+    def read(**options: bool) -> dict[str, Column]:
+        return {
+            name: survey.result(kind=kinds.get(name), **options) for name, survey in surveys.items()
+        }
+
+    columns = read()
+    has_comma = any(one.kind == NUMBERS and one.notation is COMMA for one in columns.values())
+    return read(has_decimal_comma=True) if has_comma else columns
 
 
 def values_of(texts: Any, column: Column) -> Any:
@@ -251,19 +243,22 @@ def values_of(texts: Any, column: Column) -> Any:
     return texts.astype(object)
 
 
-def code_of_values(values: str, column: Column, *, coerce: bool = False) -> str:
-    """Return the Python for `values_of`, of values that are numbers already if they are plain.
-
-    With ``coerce``, what cannot be read is among the values.
-    """
-    errors = ', errors="coerce"' if coerce else ""
+def code_of_values(values: str, column: Column) -> str:
+    """Return the Python for `values_of`, or nothing where it does nothing."""
+    unread = ', errors="coerce"' if column.unread or column.n_gaps else ""
     if column.kind == DATES:
-        how = f"format={column.date_format!r}, utc=True{errors}"
+        how = f"format={column.date_format!r}, utc=True{unread}"
         dates = f"pd.to_datetime({values}.str.strip(), {how})"
         return f"({dates} - pd.Timestamp(0, tz='UTC')) / pd.Timedelta(days=1)"
-    if column.kind == NUMBERS and column.notation is not PLAIN:
-        return f"pd.to_numeric({column.notation.code(values)}{errors})"
-    return f"pd.to_numeric({values}{errors})" if column.kind == NUMBERS and coerce else ""
+    if column.kind == TEXT:
+        return ""
+    texts = values
+    if column.notation is not PLAIN:
+        known = f"{values}.mask({values}.isin({list(column.unread)!r}))"
+        texts = column.notation.code(known if column.unread else values)
+    numbers = f"pd.to_numeric({texts}{unread})"
+    infinite = any("inf" in text.lower() for text in column.unread)
+    return f"{numbers}.replace([{INFINITE}, -{INFINITE}], {NAN})" if infinite else numbers
 
 
 def _first(values: Iterable[Any]) -> str:

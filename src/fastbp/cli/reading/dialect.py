@@ -14,6 +14,7 @@ from ..._printable import printable
 from ..console import UserError
 
 COMMON = (",", ";", "\t", "|")
+QUOTES, ESCAPES = ('"', "'"), ("\\",)
 SAMPLE = 20_000  # characters that the detector sees
 LINES_BEFORE_NAMES = 50
 COMMENTS = ("#", "%", "//")
@@ -110,8 +111,11 @@ def _by_clevercsv(sample: str) -> Dialect:
         found = None
     if found is None:
         return Dialect(",")
-    # Without quotes in the sample, there may be some behind it.
-    return Dialect(found.delimiter or ",", found.quotechar or '"', found.escapechar or "")
+    # Without quotes in the sample, there may be some behind it. Other characters are taken for
+    # quotes and escapes as well, by mistake, and would be missing in what is read.
+    quotechar = found.quotechar if found.quotechar in QUOTES else '"'
+    escapechar = found.escapechar if found.escapechar in ESCAPES else ""
+    return Dialect(found.delimiter or ",", quotechar, escapechar)
 
 
 def _whole_lines(sample: str) -> str:

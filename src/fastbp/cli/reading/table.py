@@ -178,10 +178,8 @@ def _typed(values: Any, of: str, kind: str | None) -> tuple[Any, Column, str]:
 def _from_text(values: Any, of: str, kind: str | None) -> tuple[Any, Column, str]:
     """Return what texts mean, as in a CSV file."""
     texts, line = _as_text(values, of)
-    survey = Survey()
-    survey.add(texts)
-    column = survey.result(kind=kind)
-    made = code_of_values(of, column, coerce=True)
+    column = Survey(texts).result(kind=kind)
+    made = code_of_values(of, column)
     return values_of(texts, column), column, f"{line}\n{of} = {made}" if made else line
 
 
