@@ -5,7 +5,7 @@ from plain_models import BackpropClassifier, BackpropRegressor
 
 import fastbp
 from fastbp.network.scaling import Scaling
-from fastbp.network.tables import DERIVATIVES, HIDDEN_ACTIVATIONS
+from fastbp.network.tables import DERIVATIVES, HIDDEN_ACTIVATIONS, LOSSES
 from fastbp.neural_network import MLPClassifier, MLPRegressor
 
 ACTIVATIONS = list(DERIVATIVES)  # exp and softmax included
@@ -134,17 +134,17 @@ def network_that_learns(rng, k):
     sizes = rng.integers(1, 80 if wide else 12, size=rng.integers(2, 5)).tolist()
     if k % 12 == 1:  # every width up to two groups of eight, and one
         sizes = list(range(17, 0, -1))
-    loss = ("squared_error", "absolute_error", "huber", "quantile", "log_loss", "poisson")[k % 6]
+    loss = list(LOSSES.values())[k % len(LOSSES)]
     out = str(rng.choice(HIDDEN_ACTIVATIONS))
-    if loss in ("log_loss", "poisson"):
-        out = "logistic" if loss == "log_loss" and k % 4 == 0 else None
+    if out not in loss.out_activations:
+        out = loss.out_activations[-1] if k % 4 == 0 else None
     names = ["relu"] if wide else HIDDEN_ACTIVATIONS
     return fastbp.Network(
         sizes,
         activation=rng.choice(names, size=len(sizes) - 2).tolist(),
         out_activation=out,
-        loss=loss,
-        dtype=("float64", "float32")[k // 6 % 2],
+        loss=loss.name,
+        dtype=("float64", "float32")[k // len(LOSSES) % 2],
         huber_delta=0.7,
         quantile=0.3,
         random_state=k,

@@ -224,12 +224,19 @@ INLINE vec lane_output_unit(const fbp_lanes *net, vec z, real y, vec *delta) {
         return v_abs(difference);
     case FBP_HUBER: return lane_huber(z, target, net, delta);
     case FBP_QUANTILE: return lane_quantile(z, target, net, delta);
-    default:
-        a = v_activate_any(z, net->out_activation);
-        difference = v_sub(a, target);
-        *delta = v_derive_any(difference, z, a, net->out_activation);
-        return v_mul(v_mul(v_set1((real)0.5), difference), difference);
+    /* Not one by one, or of the drop-in alone, which has no lanes. No default: compilers then name a new loss. */
+    case FBP_LOG_LOSS:
+    case FBP_MEAN_SQUARED_ERROR:
+    case FBP_CLIPPED_BINARY_LOG_LOSS:
+    case FBP_CLIPPED_LOG_LOSS:
+    case FBP_RATIO_POISSON:
+    case FBP_N_LOSS:
+    case FBP_SQUARED_ERROR: break;
     }
+    a = v_activate_any(z, net->out_activation);
+    difference = v_sub(a, target);
+    *delta = v_derive_any(difference, z, a, net->out_activation);
+    return v_mul(v_mul(v_set1((real)0.5), difference), difference);
 }
 
 /* The row's loss; dE/dz of all outputs, times scale, into delta. Not inlined: it is large, and a call

@@ -88,16 +88,20 @@ static void load_powers(double *powers, const fbp_step *step) {
     }
 }
 
+INLINE int has_momentum(const fbp_sparse *sparse) {
+    return sparse->last_updated != NULL;
+}
+
 static void sparse_begin(fbp_sparse *sparse, fbp_layer *layer, const fbp_step *step) {
     layer->scale = 1;
-    if (!sparse->last_updated) return;
+    if (!has_momentum(sparse)) return;
     load_powers(sparse->powers, step);
     memset(sparse->last_updated, 0, (size_t)layer->n_in * sizeof *sparse->last_updated);
     sparse->clock = 0;
 }
 
 /* decay to the power of the number of rows that W and V of input i have missed up to the clock */
-INLINE void missed(double *decay, const fbp_sparse *sparse, int64_t i) {
+INLINE void missed_decay(double *decay, const fbp_sparse *sparse, int64_t i) {
     const int32_t n = sparse->clock - sparse->last_updated[i];
     decay_product(decay, sparse->powers + 4 * (n % FBP_POWERS),
                   sparse->powers + 4 * (FBP_POWERS + n / FBP_POWERS));
@@ -111,7 +115,7 @@ INLINE void catch_up(const fbp_sparse *sparse, const fbp_layer *layer, int64_t i
     const real *delta = layer->delta;
     real *w = (real *)layer->W + at, *v = (real *)layer->V_W + at;
     double decay[4];
-    missed(decay, sparse, i);
+    missed_decay(decay, sparse, i);
     const fbp_step step = {.decay = {{decay[0], decay[1]}, {decay[2], decay[3]}}, .rate = {rate[0], rate[1]}};
     const vec_step s = step_times(&step, 1, 0);
 #define GRADIENT (HAS_GRADIENT ? v_load(delta + j) : v_set1(0))
@@ -141,7 +145,7 @@ INLINE void strip_of_pairs(const fbp_sparse *sparse, const fbp_layer *layer, con
         const int64_t i = x->columns[p];
         const real *w = (const real *)layer->W + i * n_out + j, *v = (const real *)layer->V_W + i * n_out + j;
         double decay[4];
-        missed(decay, sparse, i);
+        missed_decay(decay, sparse, i);
         const vec of_W = v_set1((real)(values[p] * decay[0])), of_V = v_set1((real)(values[p] * decay[1]));
         UNROLL for (int q = 0; q < NV; q++) {
             sums[q] = v_fma(of_W, v_load_part(w + q * VL, m), sums[q]);
@@ -153,7 +157,7 @@ INLINE void strip_of_pairs(const fbp_sparse *sparse, const fbp_layer *layer, con
 
 /* z = x W + b */
 static void sparse_forward(const fbp_sparse *sparse, const fbp_layer *layer, const fbp_row *x) {
-    if (!sparse->last_updated) {
+    if (!has_momentum(sparse)) {
         forward(layer, x);
         return;
     }
@@ -191,7 +195,7 @@ static void sparse_update(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x
         update(layer, x, weight, step);
         return;
     }
-    if (!sparse->last_updated) {
+    if (!has_momentum(sparse)) {
         decay_scale(layer, step->decay[0][0]);
         add_gradient(layer, x, (real)(weight * step->rate[0] / layer->scale));
         update_bias(layer, weight, step, FBP_PLAIN);
@@ -208,7 +212,7 @@ static void sparse_update(fbp_sparse *sparse, fbp_layer *layer, const fbp_row *x
 
 /* W, and V, as they are when all weights have taken every step. */
 static void sparse_end(fbp_sparse *sparse, fbp_layer *layer) {
-    if (sparse->last_updated) catch_up_all(sparse, layer);
+    if (has_momentum(sparse)) catch_up_all(sparse, layer);
     else if (layer->scale != 1) scale_weights(layer, layer->scale);
     layer->scale = 1;
 }

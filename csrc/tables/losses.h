@@ -1,7 +1,7 @@
 /* Losses, one line each; losses.inc.h has NAME_delta, with the formula.
  *
  *   pair: the output activation with which the loss returns dE/dz instead of dE/da, or N_ACTIVATION;
- *   diff: whether that dE/dz is a - y, output by output: registers.inc.h then need not wait for it;
+ *   diff (pair_is_difference): whether that dE/dz is a - y, output by output: registers then need not wait for it;
  *   lower, upper: bounds of the targets that it allows;
  *   parameter: name of its own number, or NULL.
  *

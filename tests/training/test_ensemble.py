@@ -5,6 +5,7 @@ import pytest
 from scipy.special import softmax
 
 from fastbp import Network
+from fastbp.network.tables import LOSS_PARAMETERS, LOSSES
 from fastbp.training.ensemble import joined_history, joined_network
 from fastbp.training.run import History
 
@@ -55,11 +56,12 @@ def test_losses_are_means_and_of_what_has_ended_its_last():
     assert joined.validation_epochs == [2]
 
 
-@pytest.mark.parametrize("loss", ["huber", "quantile"])
-def test_parameters_of_the_loss_are_kept(loss):
-    own = networks(1, loss=loss, huber_delta=0.3, quantile=0.8)
-    joined = joined_network(own)
-    assert (joined.huber_delta, joined.quantile) == (own[0].huber_delta, own[0].quantile)
+@pytest.mark.parametrize("parameter", LOSS_PARAMETERS)
+def test_parameters_of_the_loss_are_kept(parameter):
+    loss = next(loss.name for loss in LOSSES.values() if loss.parameter == parameter)
+    joined = joined_network(networks(2, loss=loss, **{parameter: 0.3}))
+    assert joined.loss_name == loss
+    assert getattr(joined, parameter) == 0.3
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -16,7 +16,7 @@ from fastbp import DivergenceWarning, Network
 from fastbp.network import Solver
 from fastbp.network.runner import EpochRunner, Epochs
 from fastbp.training import restarts as restarts_module
-from fastbp.training.epochs import train_epochs
+from fastbp.training.epochs import EpochLoop
 from fastbp.training.lanes import LaneGroup
 from fastbp.training.restarts import best_of, draw_restarts, train_restarts
 from fastbp.training.run import History, Restart
@@ -159,12 +159,12 @@ def one_by_one(model, X, y, n_init):
             )
             self.singles = draw_restarts(first, n_init, self._random_state)
             for single in self.singles:
-                train_epochs(
+                EpochLoop(
                     single.network, data.rows, data.members[0].order, self._solver(),
                     single.history,
                     max_iter=self.max_iter, stopping=single.stopping,
                     shuffle=copy.deepcopy(self._random_state) if self.shuffle else None,
-                )  # fmt: skip
+                ).run()  # fmt: skip
             return self.singles[0]
 
     return Single(**model.get_params()).fit(X, y).singles

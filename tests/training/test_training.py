@@ -18,7 +18,7 @@ from fastbp.network.plan import EpochWorkload
 from fastbp.network.runner import EpochRunner, Epochs
 from fastbp.network.solver import Rates
 from fastbp.training import order as order_module
-from fastbp.training.epochs import train_epochs
+from fastbp.training.epochs import EpochLoop
 from fastbp.training.order import SampleRepeats, canonical_order, order_of
 from fastbp.training.run import History
 from fastbp.training.schedule import Schedule
@@ -177,7 +177,7 @@ def a_run(loss="squared_error", **options):
     rows = network._rows(X, y)
     order = np.arange(len(X))
     solver = Solver(options.pop("learning_rate", 0.01))
-    ending = train_epochs(network, rows, order, solver, history, **{"max_iter": 3, **options})
+    ending = EpochLoop(network, rows, order, solver, history, **{"max_iter": 3, **options}).run()
     return network, history, ending
 
 
@@ -287,7 +287,7 @@ def run_short(case, looked_at, *, weighted=False, dtype="float64", rate=0.01, **
     network = fastbp.Network(sizes, dtype=dtype, random_state=0)
     rows = short_rows(case, network, weighted)
     history, shuffle = History(), np.random.RandomState(2)
-    ending = train_epochs(
+    ending = EpochLoop(
         network,
         rows,
         np.arange(rows.n),
@@ -295,7 +295,7 @@ def run_short(case, looked_at, *, weighted=False, dtype="float64", rate=0.01, **
         history,
         **{"max_iter": 40, "shuffle": shuffle, **options},
         notifier=Onlooker() if looked_at else None,
-    )
+    ).run()
     return network, history, ending, shuffle
 
 
@@ -486,8 +486,8 @@ def test_an_interrupt_takes_back_what_history_does_not_know_of(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("fastbp.network.runner.timed", Interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train_epochs(network, rows, order, solver, history, **options)
+            EpochLoop(network, rows, order, solver, history, **options).run()
     assert np.array_equal(network._arena.values, before)
     assert history == History()
-    assert train_epochs(network, rows, order, solver, history, **options) == "max_iter"
+    assert EpochLoop(network, rows, order, solver, history, **options).run() == "max_iter"
     assert history.n_rows == 500

@@ -56,6 +56,7 @@ cdef class BatchWorkspace:
     cdef void **scratch            # of the threads: to release with PyMem_Free
     cdef object interruption
     cdef readonly tuple kind       # of the arguments
+    cdef place_layer(self, Layers layers, int l)
     cdef void *zeros(self, size_t n_bytes)
     cdef divide_weights(self, list sizes, Py_ssize_t panel)
     cdef begin(self, Layers layers, char *moments, tuple dropout=*, uint64_t dropout_seed=*)

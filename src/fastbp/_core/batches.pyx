@@ -249,23 +249,18 @@ cdef class BatchWorkspace:
     def __init__(self, Layers layers not None, bint sparse, int n_moments, Py_ssize_t batch_size,
                  int n_threads):
         cdef const fbp_ops *ops = layers.net.ops
-        cdef int n_layers = layers.net.n_layers, l, me
-        cdef bint trains = n_moments >= 0
-        cdef Py_ssize_t rows = ops.block_rows, lanes = ops.lanes, max_rows, group, n_in, n_out
-        cdef Py_ssize_t length, columns
-        cdef fbp_batch *first
-        cdef fbp_batch *layer
-        cdef void **places[7]
+        cdef int n_layers = layers.net.n_layers, l
+        cdef Py_ssize_t rows = ops.block_rows, max_rows, group
         self.kind = (sparse, n_moments, batch_size, n_threads)
         self.memory = []
         sizes = [(layers.net.layers[l].n_in, layers.net.layers[l].n_out) for l in range(n_layers)]
         # Rows of a long batch come in chunks that a cache can hold.
-        per_row = sum([n_in + padded_to(n_out, lanes) for n_in, n_out in sizes])
+        per_row = sum([n_in + padded_to(n_out, ops.lanes) for n_in, n_out in sizes])
         per_row -= sizes[0][0] if sparse else 0         # of X, which stays where it is
         max_rows = max(1, <Py_ssize_t> (CHUNK_BYTES // ops.itemsize // per_row // rows)) * rows
         max_rows = min(max_rows, <Py_ssize_t> padded_to(batch_size, rows))
         group = min(FBP_GROUP, (max_rows // rows + n_threads - 1) // n_threads) * rows
-        if not trains:
+        if n_moments < 0:
             max_rows = n_threads * group
         self.team.n_threads, self.team.max_rows = n_threads, max_rows
         self.team.owner = <void *> self
@@ -276,47 +271,59 @@ cdef class BatchWorkspace:
         self.team.rows = <fbp_row *> self.zeros(max_rows * sizeof(fbp_row))
         self.team.losses = <double *> self.zeros(max_rows // rows * sizeof(double))
         for l in range(n_layers):
-            first = layer = self.team.layers + l
-            n_in, n_out = sizes[l]
-            layer.n_columns = columns = padded_to(n_out, lanes)
-            # An odd number of cache lines: a panel's part of many rows finds room side by side.
-            layer.stride = ((columns * ops.itemsize + 63) // 64 | 1) * 64 // ops.itemsize
-            layer.sparse = sparse and l == 0
-            length = 0 if layer.sparse else n_in * columns
-            sums = 0 if batch_size <= max_rows else n_in * n_out if layer.sparse else length
-            layer.n_near = max(1, <Py_ssize_t> (NEAR_BYTES // ops.itemsize // n_out))
-            layer.state_stride = length if n_moments == 2 else 0
-            places[:] = [&layer.W, &layer.V, &layer.G, &layer.W_T, &layer.X, &layer.D, &layer.to_b]
-            self.memory.append(place(places, [
-                length, max(n_moments, 0) * length, sums if trains else 0,
-                padded_to(n_in, lanes) * n_out if l and trains else 0,
-                0 if layer.sparse else n_in * max_rows, max_rows * layer.stride if trains else 0,
-                columns,
-            ], ops.itemsize))
-            if not (trains or layer.sparse):
-                layer.spans = <int64_t *> self.zeros(
-                    2 * sizeof(int64_t) * (padded_to(columns, ops.panel_width) // ops.panel_width))
-            if n_moments < 1:
-                layer.V = NULL
-            if l == 0 or not trains:
-                layer.W_T = NULL
-            for me in range(n_threads):
-                layer = self.team.layers + me * n_layers + l
-                layer[0] = first[0]
-                keeps_z = layers.net.layers[l].slopes_of != NULL and l < n_layers - 1
-                places[:] = [&layer.Z, &layer.D_T, &layer.b, &layer.G_near, &layer.z, NULL, NULL]
-                self.memory.append(place(places, [
-                    group * layer.stride, n_out * group, columns,
-                    layer.n_near * n_out if layer.sparse and trains else 0,
-                    group * layer.stride if keeps_z else 0,
-                ], ops.itemsize))
-                if not keeps_z:
-                    layer.z = NULL
-                if layer.sparse:
-                    layer.met = <uint8_t *> self.zeros(layer.n_near)
-                    layer.parts = <fbp_row *> self.zeros(max_rows * sizeof(fbp_row))
-        if trains:
+            self.place_layer(layers, l)
+        if n_moments >= 0:
             self.divide_weights(sizes, ops.panel_width)
+
+    cdef place_layer(self, Layers layers, int l):
+        """Allocate a layer's panels, which threads share, and the scratch of each thread."""
+        cdef const fbp_ops *ops = layers.net.ops
+        cdef int n_layers = layers.net.n_layers, n_moments = self.kind[1], me
+        cdef Py_ssize_t batch_size = self.kind[2]
+        cdef Py_ssize_t max_rows = self.team.max_rows, group = self.team.group_rows, length
+        cdef Py_ssize_t n_in = layers.net.layers[l].n_in, n_out = layers.net.layers[l].n_out
+        cdef Py_ssize_t columns = padded_to(n_out, ops.lanes)
+        cdef bint trains = n_moments >= 0
+        cdef bint keeps_z = layers.net.layers[l].slopes_of != NULL and l < n_layers - 1
+        cdef fbp_batch *first = self.team.layers + l
+        cdef fbp_batch *layer = first
+        cdef void **places[7]
+        layer.n_columns = columns
+        # An odd number of cache lines: a panel's part of many rows finds room side by side.
+        layer.stride = ((columns * ops.itemsize + 63) // 64 | 1) * 64 // ops.itemsize
+        layer.sparse = self.kind[0] and l == 0
+        length = 0 if layer.sparse else n_in * columns
+        sums = 0 if batch_size <= max_rows else n_in * n_out if layer.sparse else length
+        layer.n_near = max(1, <Py_ssize_t> (NEAR_BYTES // ops.itemsize // n_out))
+        layer.state_stride = length if n_moments == 2 else 0
+        places[:] = [&layer.W, &layer.V, &layer.G, &layer.W_T, &layer.X, &layer.D, &layer.to_b]
+        self.memory.append(place(places, [
+            length, max(n_moments, 0) * length, sums if trains else 0,
+            padded_to(n_in, ops.lanes) * n_out if l and trains else 0,
+            0 if layer.sparse else n_in * max_rows, max_rows * layer.stride if trains else 0,
+            columns,
+        ], ops.itemsize))
+        if not (trains or layer.sparse):
+            layer.spans = <int64_t *> self.zeros(
+                2 * sizeof(int64_t) * (padded_to(columns, ops.panel_width) // ops.panel_width))
+        if n_moments < 1:
+            layer.V = NULL
+        if l == 0 or not trains:
+            layer.W_T = NULL
+        for me in range(self.team.n_threads):
+            layer = self.team.layers + me * n_layers + l
+            layer[0] = first[0]
+            places[:] = [&layer.Z, &layer.D_T, &layer.b, &layer.G_near, &layer.z, NULL, NULL]
+            self.memory.append(place(places, [
+                group * layer.stride, n_out * group, columns,
+                layer.n_near * n_out if layer.sparse and trains else 0,
+                group * layer.stride if keeps_z else 0,
+            ], ops.itemsize))
+            if not keeps_z:
+                layer.z = NULL
+            if layer.sparse:
+                layer.met = <uint8_t *> self.zeros(layer.n_near)
+                layer.parts = <fbp_row *> self.zeros(max_rows * sizeof(fbp_row))
 
     cdef void *zeros(self, size_t n_bytes):
         """Zeros that live as long as this object."""

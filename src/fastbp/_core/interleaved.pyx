@@ -60,11 +60,7 @@ cdef class Lanes:
 
     def __init__(self, layer_sizes, activation, out_activation, loss, double loss_parameter, dtype,
                  Py_ssize_t n, bint momentum, isa=None):
-        cdef fbp_lane_layer *layer
-        cdef Py_ssize_t at = 0, k
-        cdef char *start
         cdef char *scratch
-        cdef int l
         self.isa = isa or instruction_sets.ISA
         self.ops = table_for(dtype, self.isa)
         self.net.n_layers = len(layer_sizes) - 1
@@ -77,8 +73,13 @@ cdef class Lanes:
         shapes = [shape for n_in, n_out in zip(layer_sizes, layer_sizes[1:])
                   for shape in ((n_in, n_out), (n_out,))] * (1 + momentum)
         self.net.n_values = sum(int(np.prod(shape)) for shape in shapes)
-        units = sum(layer_sizes[1:])
+        scratch = self.place_values(shapes, sum(layer_sizes[1:]), dtype)
+        self.place_layers(layer_sizes, momentum, scratch)
 
+    cdef char *place_values(self, list shapes, Py_ssize_t units, dtype) except NULL:
+        """Allocate the parameters of all groups; return where the scratch of the rows begins."""
+        cdef Py_ssize_t at = 0, k
+        cdef char *start
         lane_bytes = self.n_lanes * self.ops.itemsize
         group_bytes = self.net.n_values * lane_bytes
         raw = np.zeros(self.n_groups * group_bytes + 4 * units * lane_bytes + FBP_ALIGNMENT,
@@ -97,12 +98,17 @@ cdef class Lanes:
         kinds = 2 * self.net.n_layers
         self.weights, self.biases = views[0:kinds:2], views[1:kinds:2]
         self.weight_velocities, self.bias_velocities = views[kinds::2], views[kinds + 1::2]
+        return start + k + <Py_ssize_t> (self.n_groups * group_bytes)
 
+    cdef int place_layers(self, layer_sizes, bint momentum, char *scratch) except -1:
+        """Say where the first group's parameters, and what the layers compute, stand."""
+        cdef fbp_lane_layer *layer
+        cdef Py_ssize_t lane_bytes = self.n_lanes * self.ops.itemsize
+        cdef int l
         self.net.layers = <fbp_lane_layer *> PyMem_Malloc(
             self.net.n_layers * sizeof(fbp_lane_layer))
         if self.net.layers == NULL:
             raise MemoryError()
-        scratch = start + k + <Py_ssize_t> (self.n_groups * group_bytes)
         for l in range(self.net.n_layers):
             layer = self.net.layers + l
             layer.n_in, layer.n_out = layer_sizes[l], layer_sizes[l + 1]

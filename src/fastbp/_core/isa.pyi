@@ -4,7 +4,7 @@ from numpy.typing import DTypeLike, NDArray
 
 ACTIVATIONS: dict[str, int]
 FACTS_OF_ACTIVATIONS: dict[str, tuple[bool, bool]]
-FACTS_OF_LOSSES: dict[str, tuple[float, float, str | None]]
+FACTS_OF_LOSSES: dict[str, tuple[float, float, str | None, str | None]]
 RULES: dict[str, int]
 FACTS_OF_RULES: dict[str, tuple[int, bool, bool, bool]]
 LOSSES: dict[str, int]

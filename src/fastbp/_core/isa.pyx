@@ -18,8 +18,8 @@ cnp.import_array()
 
 
 # The tables of csrc/tables/. Of activations also: whether hidden layers may have them, and whether
-# their derivative is of z; of losses the bounds of the targets that they allow, and the name of
-# the parameter.
+# their derivative is of z; of losses the bounds of the targets that they allow, the name of the
+# parameter, and the output activation with which they return dE/dz.
 ACTIVATIONS = {fbp_activations[f].name.decode(): f for f in range(FBP_N_ACTIVATION)}
 FACTS_OF_ACTIVATIONS = {
     name: (bool(fbp_activations[<int> f].hidden), bool(fbp_activations[<int> f].of_z))
@@ -29,7 +29,9 @@ LOSSES = {fbp_losses[loss].name.decode(): loss for loss in range(FBP_N_LOSS)}
 FACTS_OF_LOSSES = {
     name: (fbp_losses[<int> loss].lower, fbp_losses[<int> loss].upper,
            None if fbp_losses[<int> loss].parameter == NULL
-           else fbp_losses[<int> loss].parameter.decode())
+           else fbp_losses[<int> loss].parameter.decode(),
+           None if fbp_losses[<int> loss].pair == FBP_N_ACTIVATION
+           else fbp_activations[<int> fbp_losses[<int> loss].pair].name.decode())
     for name, loss in LOSSES.items()
 }
 # Rules of a step; and of each how many moments a weight has, whether it rests where

@@ -24,6 +24,7 @@ cdef class Layers:
     # may run in registers: csrc/kernels/registers.inc.h
     cdef readonly bint fits_registers, fits_registers_with_momentum
     cdef readonly int block_rows   # of csrc/kernels/blocks.inc.h
+    cdef void set_fits_registers(self, bint has_kernels) noexcept
     cdef void *begin(self, fbp_net *net, char *gradients=*, char *moments=*,
                      bint list_active=*) except NULL
     cdef bint is_moderate(self)

@@ -64,7 +64,7 @@ cdef class Layers:
         self.block_rows, self.n_lanes = self.net.ops.block_rows, self.net.ops.lanes
         self.dtype_name = arena.dtype.name
         self.net.output_delta = self.net.ops.output_delta[LOSSES[loss]]
-        self.min_target, self.max_target, _ = FACTS_OF_LOSSES[loss]
+        self.min_target, self.max_target = FACTS_OF_LOSSES[loss][:2]
         # Rows, losses and rates below this cannot take a moderate weight out of the dtype.
         single = arena.dtype == np.float32
         self.large, self.largest_product = (1e9, 1e20) if single else (1e30, 1e300)
@@ -98,19 +98,27 @@ cdef class Layers:
         self.net.last_activation = self.out_activation
         self.net.loss, self.net.loss_parameter = LOSSES[loss], loss_parameter
         self.net.loss_pair = fbp_losses[<int> self.net.loss].pair == self.out_activation
-        units, n_outputs = self.net.layers.n_out, self.net.layers[self.net.n_layers - 1].n_out
-        self.fits_registers_with_momentum = (len(weights) == 2 and n_outputs == 1
-                                             and units <= self.net.ops.registers_units
-                                             and activations[0] in IN_REGISTERS)
-        self.fits_registers = self.fits_registers_with_momentum or (
-            len(weights) == 2 and self.net.layers.slopes_of == NULL
-            and n_outputs <= MAX_OUTPUTS_ACROSS and self.net.ops.lanes > 1
-            and units <= self.net.ops.registers_units_without_momentum
-            and self.net.layers.n_in * padded_to(units, self.net.ops.lanes)
-            <= MAX_REGISTERS_VECTORS * self.net.ops.lanes)
+        if self.net.n_layers == 2:
+            self.set_fits_registers(activations[0] in IN_REGISTERS)
         layer = self.net.layers + self.net.n_layers - 1
         if self.net.loss_pair:  # the loss returns dE/dz itself
             layer.derive = self.net.ops.derive[<int> FBP_IDENTITY]
+
+    cdef void set_fits_registers(self, bint has_kernels) noexcept:
+        """Say whether the processor's registers hold this network of one hidden layer.
+
+        With momentum only those of one output, whose activation there are kernels for.
+        """
+        cdef const fbp_ops *ops = self.net.ops
+        cdef int64_t units = self.net.layers.n_out, n_outputs = self.net.layers[1].n_out
+        self.fits_registers_with_momentum = (has_kernels and n_outputs == 1
+                                             and units <= ops.registers_units)
+        self.fits_registers = self.fits_registers_with_momentum or (
+            self.net.layers.slopes_of == NULL and ops.lanes > 1
+            and n_outputs <= MAX_OUTPUTS_ACROSS
+            and units <= ops.registers_units_without_momentum
+            and self.net.layers.n_in * padded_to(units, ops.lanes)
+            <= MAX_REGISTERS_VECTORS * ops.lanes)
 
     def __dealloc__(self):
         PyMem_Free(self.net.layers)

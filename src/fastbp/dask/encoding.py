@@ -18,7 +18,6 @@ from ..estimators.defaults import HIDDEN_LAYER_SIZES_OF_ONE, Settings, settings_
 from ..estimators.preparation import _new_network
 from ..estimators.prepared import EncodedTargets
 from ..estimators.units import (
-    GROWING,
     RUINOUS,
     Units,
     scaling_of_targets,
@@ -136,15 +135,15 @@ def _with_targets(inputs: Scaling, found: Statistics, loss: str, limit: float) -
     center, scale = of_some.center.copy(), of_some.scale.copy()
     deviation = moments.deviation()
     constant = np.isinf(deviation)
-    if loss in GROWING:
+    if LOSSES[loss].grows:
         own = np.where(constant, 1.0, deviation)
         squeezed = SQUEEZED * scale < own  # those of the middle of some of the rows
-        if loss == "poisson":
+        if LOSSES[loss].by_mean:
             scale = np.where(moments.mean > 0, moments.mean, 1.0)
         else:
             center = np.where(squeezed, center, moments.mean)
             scale = np.where(squeezed, scale, own)
-    center = np.where(constant & (loss != "poisson"), moments.low, center)
+    center = np.where(constant & (not LOSSES[loss].by_mean), moments.low, center)
     scaling = Scaling(center, scale)
     farthest = np.maximum(moments.high - center, center - moments.low) / scale
     sizes = np.abs(some.reshape(len(some), -1) - center) / scale

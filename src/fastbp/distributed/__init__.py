@@ -4,13 +4,14 @@ A round on a shard, `train_round`, is a pure function: whatever runs it, on any 
 often, the numbers are the same. `fastbp.dask` runs it on the workers of Dask.
 """
 
+from ..network.network import made_with
 from .average import average
 from .layout import Layout
 from .outer import OuterStep
 from .round import Round, train_round
 from .shard import Shard
 from .simulate import InProcess, run_all
-from .state import RoundState, made_with
+from .state import RoundState
 from .training import Settings, Training
 
 __all__ = [

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ..network import Network
 from ..network.construction import Undrawn
-from ..network.network import MADE_WITH
 from ..network.rules import RULES
 
 
@@ -55,9 +54,7 @@ class RoundState:
 
     def network(self, made_with: Mapping[str, Any]) -> Network:
         """Return a network with these numbers."""
-        arguments = dict(made_with)
-        arguments["loss"] = arguments.pop("loss_name")
-        network = Network(**arguments, random_state=Undrawn())
+        network = Network(**made_with, random_state=Undrawn())
         self.into(network)
         return network
 
@@ -75,8 +72,3 @@ class RoundState:
         """Return the state of `to_tree`."""
         moments = {name: (int(n), values) for name, (n, values) in tree["moments"].items()}
         return cls(tree["values"], moments, int(tree["n_samples"]))
-
-
-def made_with(network: Network) -> dict[str, Any]:
-    """Return what a network like this one is made with."""
-    return {name: getattr(network, name) for name in MADE_WITH}

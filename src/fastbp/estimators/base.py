@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 from ..network.divergence import warn_of_divergence
 from ..network.scaling import UnitsTrace
 from ..training.ensemble import joined_history, joined_network, train_in_step
-from ..training.epochs import train_epochs
+from ..training.epochs import EpochLoop
 from ..training.restarts import best_of, draw_restarts, train_restarts
 from ..training.run import History, Restart
 from ..training.stopping import Score
@@ -233,7 +233,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         request = FitRequest(hasattr(self, "network_"), True, classes, prepared)
         data = self._prepare_training(X, y, sample_weight, request)
         prepared = prepared or prepared_call(self)
-        ending = train_epochs(
+        ending = EpochLoop(
             self.network_,
             data.rows,
             data.members[0].order,
@@ -245,7 +245,7 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             verbose=bool(self.verbose),
             n_threads=self.n_threads,
             is_call=True,
-        )
+        ).run()
         if ending == "diverged":
             warn_of_divergence("learning_rate_init", self._rate)
         return self

@@ -18,6 +18,7 @@ from ..exceptions import DivergenceWarning
 from ..network import Network
 from ..network.arrays import blocks_of
 from ..network.data import as_rows, dense_rows
+from ..network.tables import LOSSES
 from ..training.run import Restart
 from ..training.schedule import goes_to_the_end
 from .defaults import AUTO
@@ -28,7 +29,7 @@ ALIKE = 0.01  # of the standard deviation of the targets: outputs that differ by
 LARGE_TOL = 0.01  # of the loss of a constant prediction
 # Times where a loss began, or that of a constant prediction: then predictions are a thousand times
 # as far away. The other losses grow as that, not as its square.
-GROWN = {"squared_error": 1e6, "poisson": 1e6}
+GROWN = 1e6
 GROWN_OTHERS = 1e3
 UP_TO_THE_END = ("constant", "cosine")  # schedules with which a rate counts in most epochs
 SCALE_X = "sklearn.preprocessing.StandardScaler"
@@ -125,7 +126,7 @@ def _losses_of_fit(run: Restart) -> tuple[float, float]:
 def _has_grown(run: Restart, constant: float, zeros: float) -> bool:
     """Whether the loss is finite, but so large that training must have gone out of control."""
     first, last = _losses_of_fit(run)
-    grown = GROWN.get(run.network.loss_name, GROWN_OTHERS)
+    grown = GROWN if LOSSES[run.network.loss_name].grows else GROWN_OTHERS
     if not math.isfinite(last):
         return False
     if constant > 0 and last > grown * constant and last > 2 * zeros:  # more than far from trained
@@ -160,12 +161,17 @@ def _verdict_on_kept(network: Network, data: TrainingData) -> str:
     )
 
 
+def _have_scale(loss: str) -> bool:
+    """Whether targets have units: neither classes nor counts."""
+    return LOSSES[loss].scaled_by in ("deviation", "median")
+
+
 def _advice(
     model: Any, network: Network, X: Any, targets: NDArray[Any], others: tuple[str, ...] = ()
 ) -> str:
     """Say what to try: first to scale what is large, then other parameters."""
     large_X = not model.standardize and _largest_size(X) > LARGE
-    has_scale = network.loss_name not in ("log_loss", "poisson")  # classes and counts have none
+    has_scale = _have_scale(network.loss_name)
     large_y = has_scale and not model.standardize and _largest_size(targets) > LARGE
     tries = list(others or (f"a smaller learning_rate_init than {model._rate:g}",))
     if _penalty_is_large(model, network, len(targets), targets):
@@ -315,7 +321,7 @@ def _warn_of_large_tol(model: Any, network: Network, targets: NDArray[Any]) -> N
     if network.loss_name == "log_loss" or model.tol == 0:
         return
     constant, _ = _losses_of_constants(network, targets)
-    way_out = "" if network.loss_name == "poisson" else f", or {SCALE}"  # counts have no scale
+    way_out = f", or {SCALE}" if _have_scale(network.loss_name) else ""
     if 0 < constant and model.tol > LARGE_TOL * constant:
         _warn(
             f"Training ended because the loss no longer fell by tol={model.tol:g} an epoch, which "

@@ -29,11 +29,11 @@ from ..network.scaling import (
     scaling_of_columns,
     squeezed_by_few,
 )
+from ..network.tables import LOSSES
 from .csr import to_csr_if_sparse
 
-# Losses whose steps grow with the error. In scaled units: what a target, or in a stream an error,
-# counts as at most, where a few are so much larger that they, or their steps, would ruin the rest.
-GROWING = ("squared_error", "poisson")
+# In scaled units: what a target, or in a stream an error, counts as at most, where a few are so
+# much larger that they, or their steps, would ruin the rest.
 MOST_ERROR = float(FAR)
 RUINOUS = 50.0  # standard deviations from the mean, where the others have not lost their spread
 MAX_KEPT = 2**21  # values of scaled rows that are kept, since each epoch reads them
@@ -80,7 +80,7 @@ class Units:
             )
             assert inputs is not None
             self._of_rows[dtype] = _core.RowUnits(
-                dtype, self.inputs.limit, self.loss == "poisson", 0.0, False, inputs, targets
+                dtype, self.inputs.limit, LOSSES[self.loss].by_mean, 0.0, False, inputs, targets
             )
         return self._of_rows[dtype]
 
@@ -147,13 +147,13 @@ class Units:
             Not scaled.
         targets : ndarray of shape (n,) or (n, n_outputs)
         """
-        if self.loss not in GROWING or not (np.abs(targets) > MOST_ERROR).any():
+        if not LOSSES[self.loss].grows or not (np.abs(targets) > MOST_ERROR).any():
             return targets
         return self.near(network, self.inputs.transform(X), targets)
 
     def near(self, network: Network, scaled_X: Any, targets: Any) -> Any:
         """Return `within_reach` for rows that are scaled, or one of them, (n_features,)."""
-        if self.loss not in GROWING:  # among others labels
+        if not LOSSES[self.loss].grows:  # among others labels
             return targets
         if isinstance(targets, float):
             if abs(targets) <= MOST_ERROR:
@@ -186,7 +186,7 @@ class RunningUnits(Units):
     """
 
     def __init__(self, moments: AllMoments, loss: str, limit: float, dtype: np.dtype[Any]) -> None:
-        (of_inputs, of_targets), counts = moments, loss == "poisson"
+        (of_inputs, of_targets), counts = moments, LOSSES[loss].by_mean
         inputs, targets, rows = of_inputs.scaling(limit), None, None
         if of_targets is not None:
             center, scale = of_targets.mean, _without_infinities(of_targets.deviation())
@@ -266,7 +266,7 @@ class RunningUnits(Units):
 
     def _set_rows(self, rows: RowsState, loss: str, limit: float, dtype: np.dtype[Any]) -> None:
         weight, inputs, targets = rows
-        compiled = _core.RowUnits(dtype, limit, loss == "poisson", weight, True, inputs, targets)
+        compiled = _core.RowUnits(dtype, limit, LOSSES[loss].by_mean, weight, True, inputs, targets)
         self.__dict__.update(loss=loss, limit=limit, _dtype=dtype, _rows=compiled)
         nothing = Moments.of_nothing(inputs.shape[1])  # which `_now` finds to be out of date
         self.__dict__.update(_moments=(nothing, None), _scalings=(None, None))
@@ -325,7 +325,7 @@ def units_of(
     columns = np.asarray(targets, np.float64).reshape(len(targets), -1)
     counted = columns if weights is None else columns[weights > 0]
     constant = (counted == counted[:1]).all(axis=0)
-    most = _most_of_targets(columns, weights, scaling, warns=loss in GROWING)
+    most = _most_of_targets(columns, weights, scaling, warns=LOSSES[loss].grows)
     return Units(inputs, scaling, loss, limit, most, constant)
 
 
@@ -338,7 +338,7 @@ def running_units(
 ) -> Units:
     """Return the units for the first call of partial_fit, which those that follow keep up."""
     n_outputs = 1 if targets.ndim == 1 else targets.shape[1]
-    of_targets = None if loss == "log_loss" else Moments.of_nothing(n_outputs)
+    of_targets = None if LOSSES[loss].scaled_by is None else Moments.of_nothing(n_outputs)
     kind = NonzeroMoments if issparse(X) else Moments
     of_inputs: AnyMoments = kind.of_nothing(X.shape[1])
     moments = _with_rows((of_inputs, of_targets), X, targets, weights)
@@ -363,13 +363,12 @@ def scaling_of_targets(
 ) -> Scaling | None:
     """Return the scaling of a regressor's targets, (n,) or (n, n_outputs), by its loss.
 
-    Counts are divided by their mean. Losses by absolute values take the median and the mean
-    absolute difference from it. Each output has its own.
+    See `Loss.scaled_by`. Each output has its own.
     """
-    if loss == "log_loss":
+    if LOSSES[loss].scaled_by is None:
         return None
     y = np.asarray(targets, np.float64).reshape(len(targets), -1)
-    if loss in GROWING:
+    if LOSSES[loss].grows:
         moments = Moments.of_nothing(y.shape[1]).updated(y, weights)
         center, scale = moments.mean.copy(), _without_infinities(moments.deviation())
     else:
@@ -380,13 +379,13 @@ def scaling_of_targets(
         middle = squeezed_by_few(column, scale[k], weights)
         if middle is not None:
             center[k], scale[k] = middle
-            if loss == "poisson":
+            if LOSSES[loss].by_mean:
                 near = np.abs(column - center[k]) <= RUINOUS * scale[k]
                 own = None if weights is None else weights[near]
                 center[k] = np.average(column[near], weights=own)
         if (column == column[0]).all():
             center[k] = column[0]  # to the bit
-    if loss == "poisson":
+    if LOSSES[loss].by_mean:
         return Scaling(np.zeros(y.shape[1]), np.where(center > 0, center, 1.0))
     return Scaling(center, scale)
 

@@ -161,9 +161,3 @@ def output_delta(described: Description) -> list[str]:
     text, parameter = DELTAS[str(described.loss)], described.loss_parameter
     text = text.replace("<1-P>", repr(1 - parameter)).replace("<P>", repr(parameter))
     return [text] if text else []
-
-
-def is_pair(described: Description) -> bool:
-    """Whether the loss gives dE/dz at once."""
-    pairs = {("log_loss", "logistic"), ("log_loss", "softmax"), ("poisson", "exp")}
-    return (described.loss, described.out_activation) in pairs

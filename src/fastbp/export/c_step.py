@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..network.tables import is_of_z
-from .c_learn import is_listed, is_pair, output_delta
+from ..network.tables import is_of_z, is_pair
+from .c_learn import is_listed, output_delta
 from .c_predict import Layers, activate_calls, input_calls
 from .c_source import Source
 from .c_text import Writer
@@ -104,7 +104,7 @@ class _Step:
         ]
         lines += [f"    {line}" for line in output_delta(self._of)]
         lines.append("}")
-        if not is_pair(self._of):
+        if not is_pair(str(self._of.loss), self._of.out_activation):
             lines += self._derive(len(self._of.layers), "delta")
         return lines
 

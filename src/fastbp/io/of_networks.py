@@ -13,6 +13,7 @@ from ..network.construction import float_dtype
 from ..network.rules import RULES
 from ..network.scaling import Scaling
 from ..network.stored import StoredNetwork
+from ..network.tables import LOSS_PARAMETERS
 from .fields import Fields, above_zero, finite
 
 
@@ -38,8 +39,7 @@ def network_tree(network: Network) -> dict[str, Any]:
         "activation": list(state["activation"]),
         "out_activation": state["out_activation"],
         "loss": state["loss_name"],
-        "huber_delta": state["huber_delta"],
-        "quantile": state["quantile"],
+        **{name: state[name] for name in LOSS_PARAMETERS},
         "dtype": state["dtype"],
         **_layers(state["parameters"]),
         "n_samples": state["n_samples"],
@@ -71,8 +71,7 @@ def network_state(fields: Fields) -> dict[str, Any]:
         "activation": tuple(fields.items("activation", str)),
         "out_activation": fields.text("out_activation"),
         "loss_name": fields.text("loss"),
-        "huber_delta": fields.number("huber_delta"),
-        "quantile": fields.number("quantile"),
+        **{name: fields.number(name) for name in LOSS_PARAMETERS},
         "n_samples": fields.whole("n_samples"),
         "parameters": _arrays(fields, sizes, dtype),
         "moments": dict(_moments(fields.fields("moments"), sizes, dtype)),

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..network import Network
 from ..network.construction import float_dtype
+from ..network.network import made_with
 from ..recording.recorder import Snapshot
 from ..recording.recording import Recording
 from ..trace.inspected import InspectedModel, Names
@@ -129,9 +130,7 @@ def _snapshot(fields: Fields, first: Network) -> Snapshot:
         fields.number("weight", may_be_nan=True),
         fields.number("learning_rate"),
     )
-    network = found.network()
-    names = ("activation", "out_activation", "loss_name", "huber_delta", "quantile")
-    if any(getattr(network, name) != getattr(first, name) for name in names):
+    if made_with(found.network()) != made_with(first):
         fields.refuse("network", "must be like the first")
     return found
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from typing import Any
 
 import numpy as np
 
 from ..network import Network, Solver
 from ..network.checks import check_number, check_whole
+from ..network.network import made_with
 from ..online import OnlineClassifier, OnlineRegressor
 from ..online.experts import NUMBERS_A_COLUMN, Expert, Experts, Kind
 from ..online.labels import Labels
@@ -158,8 +158,7 @@ def _learned(fields: Fields, model: Any) -> dict[str, Any]:
         n = len(form) if isinstance(form, tuple) else 1 if form is float else state["_n_targets"]
         if n != state["_n_targets"]:
             fields.refuse("n_targets", f"must be {n}")
-        is_count = {expert.network.loss_name == "poisson" for expert in experts.all} == {True}
-        state |= {"_form": form, "_min_target": 0.0 if is_count else -math.inf}
+        state["_form"] = form
     return state
 
 
@@ -238,12 +237,8 @@ def _expert(fields: Fields, seed: int) -> Expert:
     average = None if own is None else _network(own)
     if (average is None) != (kind.share == 1):
         fields.refuse("average", "must be there if the network takes a mean")
-    names = ("layer_sizes", "activation", "out_activation", "loss_name", "huber_delta", "quantile")
-    for name in names if average is not None else ():
-        if getattr(network, name) != getattr(average, name):
-            fields.refuse("average", "must be like the network")
-    options = {name: getattr(network, name) for name in names if name != "layer_sizes"}
-    options["loss"] = options.pop("loss_name")
+    if average is not None and made_with(average) != made_with(network):
+        fields.refuse("average", "must be like the network")
     watched = fields.fields("watched")
     counters = (
         fields.whole("n_steps"),
@@ -255,7 +250,7 @@ def _expert(fields: Fields, seed: int) -> Expert:
         {
             "kind": kind,
             "seed": seed,
-            "options": options,
+            "options": made_with(network, "layer_sizes", "dtype"),
             "network": network,
             "average": average,
             "counters": counters,

@@ -36,8 +36,8 @@ from .rules import documented
 from .runner import EpochRunner, Epochs
 from .solver import Solver, solver_of_options
 from .state import State
+from .tables import LOSS_PARAMETERS, kernel_loss, parameter_of
 from .tables import LOSSES as CATALOGUE
-from .tables import parameter_of
 
 if TYPE_CHECKING:
     from .stored import StoredNetwork
@@ -159,9 +159,7 @@ class Network(Exportable):
 
     @property
     def _kernel_loss(self) -> str:
-        """Name of the loss among the kernels, where log loss has two."""
-        binary = self.loss_name == "log_loss" and self.out_activation == "logistic"
-        return "binary_log_loss" if binary else self.loss_name
+        return kernel_loss(self.loss_name, self.out_activation)
 
     @property
     def _loss_parameter(self) -> float:
@@ -644,15 +642,23 @@ class Network(Exportable):
 take_plain_row = Solver(learning_rate=1.0).compiled(0).take_row
 # What a network is made with, and its memory and compiled parts for.
 MADE_WITH = (
-    "dtype", "layer_sizes", "activation", "out_activation", "loss_name", "huber_delta", "quantile"
+    "dtype", "layer_sizes", "activation", "out_activation", "loss_name", *LOSS_PARAMETERS
 )  # fmt: skip
+
+
+def made_with(network: Network, *but: str) -> dict[str, Any]:
+    """Return the arguments of a network like this one, without those named."""
+    return _as_arguments({name: getattr(network, name) for name in MADE_WITH if name not in but})
+
+
+def _as_arguments(values: dict[str, Any]) -> dict[str, Any]:
+    return {"loss" if name == "loss_name" else name: value for name, value in values.items()}
 
 
 def _of_state(kind: type[Network], state: dict[str, Any]) -> Network:
     """Return the network of what `Network.__getstate__` returned, checked like a new one."""
     network = kind.__new__(kind)
-    made_with = {name: state[name] for name in MADE_WITH}
-    made_with["loss"] = made_with.pop("loss_name")
-    Network.__init__(network, **made_with, random_state=Undrawn())
+    arguments = _as_arguments({name: state[name] for name in MADE_WITH})
+    Network.__init__(network, **arguments, random_state=Undrawn())
     network._state.load(state)
     return network

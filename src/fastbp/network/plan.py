@@ -251,7 +251,7 @@ BLOCKS = Path(
     pays=_blocks_pay,
     rows=lambda work: work.layers.block_rows,
 )
-SPARSE = Path(
+SPARSE = Path(  # of CSR rows, by their non-zeros: train_sparse in _core/backprop.pyx
     "rows",
     lambda work: (
         work.sparse
@@ -260,7 +260,7 @@ SPARSE = Path(
     ),
     pays=lambda _: True,
 )
-ROWS = Path(
+ROWS = Path(  # train_rows there
     "rows",
     lambda work: not work.sparse and work.solver.batch_size == 1,
     pays=lambda _: True,

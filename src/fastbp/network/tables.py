@@ -53,6 +53,9 @@ class Loss:
     name : str
     out_activations : tuple of str
         Output activations it can be used with, the usual one first.
+    scaled_by : {"deviation", "median", "mean", None}
+        How `standardize` scales targets: by mean and deviation; by the median and the mean
+        distance from it; divided by the mean; or not, as of classes.
     formula, slope_formula : str
         E of one output, and dE/da.
     slope : callable
@@ -65,6 +68,7 @@ class Loss:
 
     name: str
     out_activations: tuple[str, ...]
+    scaled_by: str | None
     formula: str
     slope_formula: str
     slope: Slope
@@ -79,6 +83,16 @@ class Loss:
     def targets(self) -> tuple[float, float]:
         """The least and the most target it allows."""
         return _core.FACTS_OF_LOSSES[self.name][:2]
+
+    @property
+    def grows(self) -> bool:
+        """Whether steps grow with the error, so that a few huge targets would ruin the rest."""
+        return self.scaled_by in ("deviation", "mean")
+
+    @property
+    def by_mean(self) -> bool:
+        """Whether targets are counts, which scaling divides by their mean."""
+        return self.scaled_by == "mean"
 
 
 def _squared(target: float, _: float) -> float:
@@ -100,6 +114,7 @@ LOSSES = {
         Loss(
             "squared_error",
             HIDDEN_ACTIVATIONS,
+            "deviation",
             "1/2 (a - y)^2",
             "a - y",
             lambda a, y, _: a - y,
@@ -108,6 +123,7 @@ LOSSES = {
         Loss(
             "absolute_error",
             HIDDEN_ACTIVATIONS,
+            "median",
             "|a - y|",
             "sign(a - y)",
             lambda a, y, _: np.sign(a - y),
@@ -116,6 +132,7 @@ LOSSES = {
         Loss(
             "huber",
             HIDDEN_ACTIVATIONS,
+            "median",
             "1/2 (a - y)^2, or huber_delta |a - y| - 1/2 huber_delta^2 beyond huber_delta",
             "a - y, within -huber_delta..huber_delta",
             lambda a, y, most: np.clip(a - y, -most, most),
@@ -124,6 +141,7 @@ LOSSES = {
         Loss(
             "quantile",
             HIDDEN_ACTIVATIONS,
+            "median",
             "quantile (y - a) where a < y, else (1 - quantile) (a - y)",
             "-quantile where a < y, 1 - quantile where a > y",
             lambda a, y, quantile: np.asarray((a > y) - quantile * (a != y), dtype=a.dtype),
@@ -132,6 +150,7 @@ LOSSES = {
         Loss(
             "log_loss",
             ("softmax", "logistic"),
+            None,
             "cross-entropy",
             "that of the cross-entropy, with which dE/dz = a - y",
             _slope_of_log_loss,
@@ -140,6 +159,7 @@ LOSSES = {
         Loss(
             "poisson",
             ("exp",),
+            "mean",
             "y log(y / a) - y + a",
             "1 - y / a, with which dE/dz = a - y",
             lambda a, y, _: 1 - y / a,
@@ -149,10 +169,25 @@ LOSSES = {
 }
 
 
+# Numbers that losses have of their own: parameters of networks.
+LOSS_PARAMETERS = tuple(loss.parameter for loss in LOSSES.values() if loss.parameter)
+
+
 def parameter_of(loss: str, owner: Any) -> float:
     """Return the loss's own number, an attribute of the owner; 0 if it has none."""
     name = LOSSES[loss].parameter
     return 0.0 if name is None else float(getattr(owner, name))
+
+
+def kernel_loss(loss: str, out_activation: str) -> str:
+    """Return the name of a loss among the kernels, where log loss has two."""
+    is_binary = loss == "log_loss" and out_activation == "logistic"
+    return "binary_log_loss" if is_binary else loss
+
+
+def is_pair(loss: str, out_activation: str) -> bool:
+    """Whether the kernel of a loss returns dE/dz at once, with this output activation."""
+    return _core.FACTS_OF_LOSSES[kernel_loss(loss, out_activation)][3] == out_activation
 
 
 def loss_derivative(

@@ -14,7 +14,7 @@ from .._printable import printable
 from ..network.arrays import as_numbers, check_finite
 from ..network.checks import check_choice
 from ..network.frames import names_of_columns
-from ..network.tables import LOSSES
+from ..network.tables import LOSS_PARAMETERS, LOSSES, Loss
 from .docs import with_shared_parts
 from .experts import CENTER, FACTOR
 from .model import OnlineModel
@@ -131,10 +131,9 @@ class OnlineRegressor(OnlineModel):
 
     def _start_with(self, target: Target) -> None:
         check_choice("loss", self.loss, LOSSES_OF_NUMBERS)
-        self._min_target = 0.0 if self.loss == "poisson" else -math.inf
         self._n_targets = 1 if isinstance(target, float) else len(target)
         self._form = tuple(target) if isinstance(target, dict) else type(target)
-        options = {"huber_delta": self.huber_delta, "quantile": self.quantile}
+        options = {name: getattr(self, name) for name in LOSS_PARAMETERS}
         self._start(self._n_targets, loss=self.loss, **options)
 
     @property
@@ -144,6 +143,9 @@ class OnlineRegressor(OnlineModel):
 
     def _kind_of_targets(self) -> type:
         return ByName if isinstance(self._form, tuple) else self._form
+
+    def _known_loss(self) -> Loss:
+        return LOSSES[self.loss]
 
     def _quantile(self) -> float:
         return float(self.quantile) if self.loss == "quantile" else 0.5
@@ -169,8 +171,11 @@ class OnlineRegressor(OnlineModel):
             raise TypeError(f"{what} must be a number; got {printable(repr(value))}") from None
         if not math.isfinite(number):
             raise ValueError(f"{what} must be finite; got {number}")
-        if self.loss == "poisson" and number < 0:
-            raise ValueError(f"{what} must be at least 0 with loss='poisson'; got {number}")
+        least = LOSSES[self.loss].targets[0]
+        if number < least:
+            raise ValueError(
+                f"{what} must be at least {least:g} with loss={self.loss!r}; got {number}"
+            )
         return number
 
     def _checked_form(self, target: Target) -> Target:
@@ -226,8 +231,8 @@ class OnlineRegressor(OnlineModel):
             values, names = values[:, 0].copy(), []
         if values.ndim not in (1, 2) or len(values) != n:
             raise ValueError(f"X has {counted(n, 'row')}, and y has the shape {values.shape}")
-        if self.loss == "poisson" and values.size and values.min() < 0:
-            raise ValueError(f"y must be at least 0 with loss='poisson'; got {values.min()}")
+        if values.size:
+            self._number(values.min())
         if names and isinstance(self._form, tuple) and set(names) == set(self._form):
             values = np.ascontiguousarray(values[:, [names.index(name) for name in self._form]])
             names = list(self._form)

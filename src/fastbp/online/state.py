@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 import secrets
 import threading
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from ..network import Solver
 from ..network.catalogue import hidden_activations
 from ..network.checks import check_choice, check_number, check_whole
 from ..network.rules import SOLVERS
+from ..network.tables import LOSSES, Loss
 from .experts import EXPERTS, Experts, Kind
 from .labels import Labels
 from .names import Names, text_of_column, warn_of_numbers
@@ -51,7 +51,6 @@ class OnlineState:
     _experts: Experts
     _labels: Labels | None
     _n_targets: int = 1
-    _min_target: float = -math.inf  # 0 of counts, which are scaled by their mean
     _loop: Any  # _core.OnlineLoop, or None before the first row
     _past: _core.KeptRows
     _reader: _core.RowReader
@@ -238,8 +237,8 @@ class OnlineState:
             "memory": MEMORY,
             "limit": LIMIT,
             "is_hashed": names.n_hashed is not None,
-            "min_target": self._min_target,
-            "scales_by_mean": self._min_target == 0,
+            "min_target": self._known_loss().targets[0],
+            "scales_by_mean": self._known_loss().by_mean,
             "quantile": self._quantile(),
             "kind": self._kind_of_targets(),
         }
@@ -352,6 +351,10 @@ class OnlineState:
     def _kind_of_targets(self) -> type:
         """Return float for one target, or the type that the loop is given several in."""
         return float
+
+    def _known_loss(self) -> Loss:
+        """Return what is known of the loss."""
+        return LOSSES["log_loss"]
 
     def _quantile(self) -> float:
         """Return the quantile that is predicted."""

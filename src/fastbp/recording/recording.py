@@ -32,7 +32,7 @@ from ..trace.inspected import (
 )
 from ..trace.step import solver_of, trace_of
 from ..trace.to_json import jsonable
-from ..training.epochs import EPOCH_HOOK, train_epochs
+from ..training.epochs import EPOCH_HOOK, EpochLoop
 from ..training.run import History
 from .recorder import Recorder, Runs, Snapshot
 
@@ -354,7 +354,7 @@ def _train_network(
     solver.check_dtype(network.dtype)
     rows = network._rows(X, y, needs_y=True)
     order = np.arange(rows.n, dtype=np.int64)
-    ending = train_epochs(network, rows, order, solver, History(), max_iter=n_epochs)
+    ending = EpochLoop(network, rows, order, solver, History(), max_iter=n_epochs).run()
     if ending == "diverged":
         kept = "of the best epoch (or, if they are better, the initial ones)"
         warn_of_divergence("learning_rate", solver.learning_rate, kept)

@@ -17,9 +17,10 @@ from ..exceptions import DivergenceWarning
 from ..network import Network, Solver
 from ..network.checks import check_flag, check_whole
 from ..network.generators import generator_to_dict, set_generator
+from ..network.network import made_with
 from ..network.pauses import Pauses, part_of
 from ..network.state import State
-from .epochs import train_epochs
+from .epochs import EpochLoop
 from .run import History, Restart, line_of_epoch
 
 SLOWER = 4  # divides the learning rate of a network that diverges, which then goes on,
@@ -43,7 +44,7 @@ def train_in_step(
 
     All keep the parameters of the same epoch: that of the best mean score of the rows that each
     has held out, if they have; where there is no other score it is minus the loss. One that
-    diverges goes on from its best epoch at a lower rate. Parameters are those of `train_epochs`; an
+    diverges goes on from its best epoch at a lower rate. Parameters are those of `EpochLoop`; an
     interrupt leaves every network as it was in the best epoch so far, or else as far as it has
     come.
     """
@@ -159,7 +160,7 @@ class StepLoop:
     def _train(self, number: int, max_iter: int) -> None:
         """Train a network for so many epochs."""
         restart = self._restarts[number]
-        restart.ending = train_epochs(
+        restart.ending = EpochLoop(
             restart.network,
             self._rows,
             self._orders[number],
@@ -171,7 +172,7 @@ class StepLoop:
             notifier=self._notifier,
             n_threads=self._n_threads,
             pauses=self._pauses,
-        )
+        ).run()
         if restart.ending == "diverged":
             _slow_down(restart)
 
@@ -274,12 +275,7 @@ def joined_network(networks: Sequence[Network]) -> Network:
     sizes = first.layer_sizes
     joined = Network(
         (sizes[0], *(n * size for size in sizes[1:-1]), sizes[-1]),
-        activation=first.activation,
-        out_activation=first.out_activation,
-        loss=first.loss_name,
-        huber_delta=first.huber_delta,
-        quantile=first.quantile,
-        dtype=first.dtype,
+        **made_with(first, "layer_sizes"),
         random_state=0,
     )
     last = len(sizes) - 2

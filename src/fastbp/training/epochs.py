@@ -1,4 +1,4 @@
-"""`train_epochs`: epoch after epoch, until there is no more progress or no more to do.
+"""`EpochLoop`: epoch after epoch, until there is no more progress or no more to do.
 
 NumPy only. An epoch itself is run by the network's `EpochRunner` (network/runner.py).
 """
@@ -31,25 +31,9 @@ EPOCH_HOOK: contextvars.ContextVar[EpochHook | None] = contextvars.ContextVar(
 )
 
 
-def train_epochs(
-    network: Network,
-    rows: _core.Rows,
-    order: NDArray[np.int64],
-    solver: Solver,
-    history: History,
-    *,
-    max_iter: int,
-    shuffle: Any = None,
-    stopping: EarlyStopping | None = None,
-    schedule: Schedule | None = None,
-    validation: Validation | None = None,
-    notifier: Any = None,
-    verbose: bool = False,
-    n_threads: int = 1,
-    is_call: bool = False,
-    pauses: Pauses | None = None,
-) -> Ending:
-    """Train for up to ``max_iter`` epochs, in place.
+@dataclasses.dataclass(eq=False)
+class EpochLoop:
+    """Epochs of a network, in place, and how far they have come.
 
     Parameters
     ----------
@@ -81,35 +65,6 @@ def train_epochs(
     pauses : Pauses, default=None
         When training is saved, and what it goes on from.
 
-    Returns
-    -------
-    {"converged", "diverged", "max_iter", "stopped"}
-        Why training ended: the loss no longer fell (or the score no longer rose), the loss is not
-        finite, all epochs were made, or ``notifier`` said so; divergence also where it did.
-    """
-    training = EpochLoop(
-        network,
-        rows,
-        order,
-        solver,
-        history,
-        max_iter,
-        shuffle,
-        stopping,
-        schedule or Schedule("constant", solver.learning_rate),
-        validation,
-        notifier,
-        verbose,
-        n_threads,
-        is_call,
-        pauses,
-    )
-    return training.run()
-
-
-class EpochLoop:
-    """Epochs of a network, and how far they have come: see `train_epochs`.
-
     Attributes
     ----------
     left : int
@@ -122,34 +77,31 @@ class EpochLoop:
         The parameters to go back to, if training diverges.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        history: History,
-        max_iter: int,
-        shuffle: Any,
-        stopping: EarlyStopping | None,
-        pace: Schedule,
-        validation: Validation | None,
-        notifier: Any,
-        verbose: bool,
-        n_threads: int,
-        is_call: bool,
-        pauses: Pauses | None,
-    ) -> None:
-        self._network, self._rows, self._order, self._solver = network, rows, order, solver
-        self._history, self._max_iter, self._shuffle = history, max_iter, shuffle
-        self._stopping, self._pace, self._validation = stopping, pace, validation
-        self._notifier, self._verbose, self._n_threads = notifier, verbose, n_threads
-        self._is_call, self._pauses = is_call, pauses
+    network: Network
+    rows: _core.Rows
+    order: NDArray[np.int64]
+    solver: Solver
+    history: History
+    _: dataclasses.KW_ONLY
+    max_iter: int
+    shuffle: Any = None
+    stopping: EarlyStopping | None = None
+    schedule: Schedule | None = None
+    validation: Validation | None = None
+    notifier: Any = None
+    verbose: bool = False
+    n_threads: int = 1
+    is_call: bool = False
+    pauses: Pauses | None = None
+
+    def __post_init__(self) -> None:
+        self._pace = self.schedule or Schedule("constant", self.solver.learning_rate)
         self._hook = EPOCH_HOOK.get()
-        self._judged_by_score = validation is not None and validation.stops
-        self.left, self.next_look, self.n_epochs = max_iter, 1, history.n_epochs + max_iter
-        has_best = max_iter > 1 and not self._judged_by_score
-        self.best = BestEpoch(network, rows) if has_best else None
+        self._judged_by_score = self.validation is not None and self.validation.stops
+        self.left, self.next_look = self.max_iter, 1
+        self.n_epochs = self.history.n_epochs + self.max_iter
+        has_best = self.max_iter > 1 and not self._judged_by_score
+        self.best = BestEpoch(self.network, self.rows) if has_best else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return how far they have come, between two of them or within one."""
@@ -163,35 +115,42 @@ class EpochLoop:
     def load(self, saved: Mapping[str, Any]) -> None:
         """Go on from what `to_dict` has returned."""
         self.left = check_whole("left", saved["left"], at_least=0)
-        if self.left > self._max_iter:
-            raise ValueError(f"left must be at most {self._max_iter}; got {self.left}")
+        if self.left > self.max_iter:
+            raise ValueError(f"left must be at most {self.max_iter}; got {self.left}")
         self.next_look = check_whole("next_look", saved["next_look"])
         self.n_epochs = check_whole("n_epochs", saved["n_epochs"], at_least=0)
         if self.best is not None:
             self.best.load(saved["best"], self._epochs_of)
 
     def run(self) -> Ending:
-        """Run epochs until training ends; return why it does."""
-        if self._pauses is not None:
-            self._pauses.restore("epochs", self.load)
+        """Run epochs until training ends, and return why it does.
+
+        Returns
+        -------
+        {"converged", "diverged", "max_iter", "stopped"}
+            The loss no longer fell (or the score no longer rose), the loss is not finite, all
+            epochs were made, or ``notifier`` said so; divergence also where it did.
+        """
+        if self.pauses is not None:
+            self.pauses.restore("epochs", self.load)
         try:
-            with part_of(self._pauses, "epochs", self.to_dict):
+            with part_of(self.pauses, "epochs", self.to_dict):
                 while self.left > 0:
                     ending = self._run_some()
                     if ending is not None:
                         return ending
-                    if self._pauses is not None:
-                        self._pauses.look()
+                    if self.pauses is not None:
+                        self.pauses.look()
                 return "max_iter"
         finally:
-            if self._validation is not None:
-                self._validation.restore_best(self._network)
+            if self.validation is not None:
+                self.validation.restore_best(self.network)
 
     def _run_some(self) -> Ending | None:
         """Run an epoch, or several short ones; return why training ends with them, if it does."""
-        history, n_rows = self._history, len(self._order)
-        if self._notifier is not None:
-            self._notifier.begin()
+        history, n_rows = self.history, len(self.order)
+        if self.notifier is not None:
+            self.notifier.begin()
         pace = {"n_rows": history.n_rows, "factor": self._pace.factor}
         epochs = self._epochs_of(pace)
         if self.best is not None:
@@ -202,20 +161,20 @@ class EpochLoop:
         if self.best is not None:
             self.best.note(losses)
         if not is_finite:
-            self._network.reset_solver()
+            self.network.reset_solver()
             if self.best is not None:
                 self.best.restore_best()
         seconds = time.perf_counter() - begin
         # At once: before another Ctrl-C.
-        if self._is_call:
+        if self.is_call:
             history.add_call(losses[0], n_rows)
         else:
             history.add(losses, n_rows, _rates_of(epochs, losses), seconds, norm)
         self.left -= len(losses)
         is_look = self._look_at_held_out_rows()
-        if self._verbose:
-            print(history.last_line(math.inf if self._is_call else self.n_epochs), flush=True)
-        is_stopped = self._notifier is not None and self._notifier.end()
+        if self.verbose:
+            print(history.last_line(math.inf if self.is_call else self.n_epochs), flush=True)
+        is_stopped = self.notifier is not None and self.notifier.end()
         if not is_finite:
             return "diverged"
         if is_stopped:
@@ -224,64 +183,62 @@ class EpochLoop:
 
     def _epochs_of(self, pace: Mapping[str, Any]) -> Epochs:
         """Return the epochs that begin after so many rows, at rates of this factor."""
-        schedule, solver = self._pace, self._solver
+        schedule, solver = self._pace, self.solver
         if pace["factor"] != schedule.factor:
             schedule = dataclasses.replace(schedule, factor=pace["factor"])
         rates = schedule.rates(pace["n_rows"], solver.batch_size)
         if rates.at(0) != solver.learning_rate:
-            solver = self._solver = solver.at_rate(rates.at(0))
-        return Epochs(
-            self._rows, self._order, solver, rates, self._shuffle, n_threads=self._n_threads
-        )
+            solver = self.solver = solver.at_rate(rates.at(0))
+        return Epochs(self.rows, self.order, solver, rates, self.shuffle, n_threads=self.n_threads)
 
     def _losses_of(self, epochs: Epochs) -> tuple[list[float], float]:
         """Run epochs; return their losses and the norm of their gradient, where it is known."""
-        network = self._network
+        network = self.network
         if self._hook is not None:
             start = network._arena.values.copy()
             losses = [self._hook(network, epochs.shuffled())]
         else:
-            losses = network._runner.run(epochs, self._max_epochs(), self._pauses)
+            losses = network._runner.run(epochs, self._max_epochs(), self.pauses)
             assert network._runner.start is not None
             start = network._runner.start.parameters.values
-        if self._is_call or not math.isfinite(losses[-1]):
+        if self.is_call or not math.isfinite(losses[-1]):
             return losses, math.nan
         return losses, gradient_norm(network._arena.values - start, epochs, len(losses))
 
     def _max_epochs(self) -> int:
         """Return how many may run before anything is to be done between two."""
-        if self._notifier is not None or self._verbose:
+        if self.notifier is not None or self.verbose:
             return 1
         most = self.left
-        if self._stopping is not None:
-            most = int(min(most, self._stopping.epochs_left))
-        if self._validation is not None:
-            most = min(most, self.next_look - (self._max_iter - self.left))
+        if self.stopping is not None:
+            most = int(min(most, self.stopping.epochs_left))
+        if self.validation is not None:
+            most = min(most, self.next_look - (self.max_iter - self.left))
         return most
 
     def _look_at_held_out_rows(self) -> bool:
         """Look at rows held out, if there are any and it is time; return whether it is."""
-        done = self._max_iter - self.left
+        done = self.max_iter - self.left
         is_look = self.left == 0 or done >= self.next_look
-        if self._validation is not None and is_look:
-            found = self._validation.evaluate(self._network, self._n_threads)
-            self._history.add_validation(*found)
-            self.next_look = self._validation.next_look(done)
+        if self.validation is not None and is_look:
+            found = self.validation.evaluate(self.network, self.n_threads)
+            self.history.add_validation(*found)
+            self.next_look = self.validation.next_look(done)
         return is_look
 
     def _has_converged(self, losses: list[float], is_look: bool) -> bool:
         """Take the losses of epochs for early stopping; return whether training ends by it."""
-        stopping = self._stopping
+        stopping = self.stopping
         if stopping is None:
             return False
-        judged = (_judged(loss, self._validation, self._history) for loss in losses)
+        judged = (_judged(loss, self.validation, self.history) for loss in losses)
         *_, is_over = map(stopping.update, judged)
         if not is_over or (self._judged_by_score and not is_look):  # no sooner: see `_max_epochs`
             return False
         if not self._pace.lower():
             return True
         stopping.n_without = 0
-        if self._verbose:
+        if self.verbose:
             print("A fifth of the learning rate from here on.", flush=True)
         return False
 

@@ -21,7 +21,7 @@ from ..network.checks import check_choice, check_whole
 from ..network.generators import generator_of, generator_to_dict, set_generator
 from ..network.pauses import Pauses, part_of
 from ..network.state import State
-from .epochs import train_epochs
+from .epochs import EpochLoop
 from .lanes import MAX_VALUES, train_in_lanes
 from .run import History, Restart
 from .stopping import EarlyStopping
@@ -81,7 +81,7 @@ def train_restarts(
     """Train every restart for up to ``max_iter`` epochs, in place, all in the same order of rows.
 
     Each stops by itself; where ``notifier`` asks to stop, those that follow do not begin.
-    Parameters are those of `train_epochs`; when this returns, ``shuffle`` is as training the best
+    Parameters are those of `EpochLoop`; when this returns, ``shuffle`` is as training the best
     alone would have left it. An interrupt leaves every network as far as it has come.
     """
     training = RestartsLoop(
@@ -218,7 +218,7 @@ class RestartsLoop:
             print(
                 f"Restart {self._restarts.index(restart) + 1} of {len(self._restarts)}", flush=True
             )
-        restart.ending = train_epochs(
+        restart.ending = EpochLoop(
             restart.network,
             self._rows,
             self._order,
@@ -233,7 +233,7 @@ class RestartsLoop:
             verbose=self._verbose,
             n_threads=self._n_threads,
             pauses=self._pauses,
-        )
+        ).run()
 
 
 def _begin_again(restart: Restart, initial: State, shuffle: Any) -> None:

@@ -239,7 +239,7 @@ class Restart:
     shuffle : RandomState or None
         What shuffles its rows; where its training ended, for going on from there.
     ending : str or None
-        Why training ended, see `train_epochs`; None while it has not.
+        Why training ended, see `EpochLoop`; None while it has not.
     n_slower : int
         How often its learning rate was lowered because it diverged.
     """
