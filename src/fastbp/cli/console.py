@@ -7,6 +7,7 @@ messages from files, from pandas or from the command line cannot reach the termi
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import math
@@ -15,7 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn, TextIO
 
 from .._printable import printable, printable_lines
 
@@ -38,30 +39,54 @@ class _Output:
     """Where lines go: to stderr where stdout is for a result."""
 
     lines_on_stderr = False
+    lost: ClassVar[list[OSError]] = []  # why stdout takes nothing any more
 
 
 def say(*lines: str) -> None:
-    """Print lines, each as soon as it is known."""
-    file = sys.stderr if _Output.lines_on_stderr else sys.stdout
+    """Print lines, each as soon as it is known.
+
+    Where nobody reads them any more, they go nowhere, and the command goes on.
+    """
     for line in lines:
-        print(printable(line), file=file, flush=True)
+        _write(sys.stderr if _Output.lines_on_stderr else sys.stdout, f"{printable(line)}\n")
 
 
 def tell(*lines: str) -> None:
     """Print lines beside a result that is on stdout."""
     for line in lines:
-        print(printable(line), file=sys.stderr, flush=True)
+        _write(sys.stderr, f"{printable(line)}\n")
 
 
 def say_result(result: dict[str, Any]) -> None:
     """Print an object as JSON, if ``--json`` asks for it."""
     if _Output.lines_on_stderr:
-        print(json.dumps(_plain(result), allow_nan=False))
+        write_out(json.dumps(_plain(result), allow_nan=False) + "\n")
 
 
 def write_out(text: str) -> None:
     """Write a result as it is, such as a CSV file, to stdout."""
-    sys.stdout.write(text)
+    _write(sys.stdout, text)
+
+
+def nobody_reads() -> bool:
+    """Return whether what goes to stdout is lost: its reader has gone, or its device is full."""
+    return bool(_Output.lost)
+
+
+def _write(file: TextIO | None, text: str) -> None:
+    """Write to stdout or stderr; to the null device from then on if that fails."""
+    if file is None:  # it was closed when the process began
+        return
+    try:
+        file.write(text)
+        file.flush()
+    except OSError as error:
+        if file is sys.stdout:
+            _Output.lost.append(error)
+        with contextlib.suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, file.fileno())
+            os.close(null)
 
 
 def _plain(value: Any) -> Any:
@@ -95,30 +120,37 @@ def exit_code_of(command: Callable[[], int]) -> int:
     """Run a command and return its exit code, with one line on stderr for what went wrong."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # show what its encoding does not have, as stderr
         sys.stdout.reconfigure(errors="backslashreplace")
+    _Output.lost.clear()
+    try:
+        code = _code_of(command)
+        write_out("")  # what argparse has left in the buffer
+    finally:
+        _Output.lines_on_stderr = False
+    for error in _Output.lost:
+        if not isinstance(error, BrokenPipeError):  # which a reader wants, such as `head`
+            return _failed(f"what should be printed cannot be written: {error.strerror}")
+    return code
+
+
+def _code_of(command: Callable[[], int]) -> int:
     try:
         with _printable_warnings():
-            try:
-                return command()
-            finally:  # here a closed pipe is an error to catch; later Python would tell of it
-                sys.stdout.flush()
+            return command()
+    except SystemExit as exit_:  # of argparse
+        return exit_.code if isinstance(exit_.code, int) else 0
     except UserError as error:
         return _failed(printable(str(error)))
     except ImportError as error:  # of a wrong FASTBP_ISA, or a package that is broken
         return _failed(printable_lines(str(error)))
     except KeyboardInterrupt:
-        print("\nfastbp: stopped", file=sys.stderr)
+        _write(sys.stderr, "\nfastbp: stopped\n")
         return INTERRUPTED
     except MemoryError:
         return _failed("there is not enough memory for this")
-    except BrokenPipeError:  # the reader has gone, for instance after `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    finally:
-        _Output.lines_on_stderr = False
 
 
 def _failed(message: str) -> int:
-    print(f"fastbp: {message}", file=sys.stderr)
+    _write(sys.stderr, f"fastbp: {message}\n")
     return CANNOT
 
 
@@ -127,7 +159,7 @@ def _printable_warnings() -> Iterator[None]:
     """Show warnings as the commands show errors: without the line of code that they come from."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        print(f"fastbp: warning: {printable_lines(str(message))}", file=sys.stderr)
+        _write(sys.stderr, f"fastbp: warning: {printable_lines(str(message))}\n")
 
     before, warnings.showwarning = warnings.showwarning, show
     try:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..io.files import check_writable, write_file
+from ..io.files import write_file
 from .console import UserError, mistakes_of_files, say, say_result
 from .encoding import groups_of, inputs_of
 from .model_file import loaded
+from .outputs import check_output
 from .progress import Waiting
 
 PIP = 'python -m pip install "fastbp[onnx]" skl2onnx'
@@ -20,8 +21,9 @@ PIP = 'python -m pip install "fastbp[onnx]" skl2onnx'
 def run(options: argparse.Namespace) -> int:
     """Write the model in another format; return the exit code."""
     path = options.onnx or options.c
-    with mistakes_of_files():  # before anything takes time
-        check_writable(path)
+    check_output(path, options.model)
+    if options.c:
+        check_output(path.with_suffix(".h"), options.model)
     model = loaded(options.model)
     try:
         inputs = _to_onnx(model, path) if options.onnx else _to_c(model, path, options.name)

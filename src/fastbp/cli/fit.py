@@ -17,10 +17,10 @@ import numpy as np
 from .._messages import counted
 from ..estimators.defaults import epochs_of_rows
 from ..io.checkpoint import resume
-from ..io.files import check_writable
 from ..io.models import save
 from .console import UserError, mistakes_of_files, say, say_result, tell
 from .encoding import code_of, pipeline_of
+from .outputs import check_output, is_same
 from .problem import Problem, problem_of
 from .progress import Waiting, epochs_of
 from .reading.dialect import PIP
@@ -66,8 +66,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:  # before anything takes time
         if find_spec("skops") is None:
             raise UserError(f"saving a model needs skops, which is not installed: {PIP}")
-        with mistakes_of_files():
-            check_writable(options.output)
+        check_output(options.output, options.file, is_model=True)
     of_score, of_all = _checkpoints(options)
     problem = problem_of(options)
     say(*problem.report(), "")
@@ -173,6 +172,9 @@ def _checkpoints(options: argparse.Namespace) -> list[Path | None]:
     path = options.checkpoint
     if path is None:
         return [None, None]
+    check_output(path, options.file, is_model=True)
+    if options.output is not None and is_same(path, options.output):
+        raise UserError(f"{path} is deleted at the end: choose another file as --checkpoint")
     return [path.with_name(f"{path.stem}.score{path.suffix}"), path]
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from .._messages import counted
-from ..io.files import check_writable, write_file
+from ..io.files import write_file
 from .console import UserError, mistakes_of_files, say, say_result, tell, write_out
 from .encoding import KINDS, groups_of
 from .model_file import loaded
+from .outputs import check_output
 from .problem import words_of
 from .progress import Bar
 from .reading.table import Table, read_table
@@ -26,8 +27,7 @@ ROWS_OF_A_PART = 50_000
 def run(options: argparse.Namespace) -> int:
     """Write a prediction for each row; return the exit code."""
     if options.output is not None:
-        with mistakes_of_files():  # before anything takes time
-            check_writable(options.output)
+        check_output(options.output, options.model, options.file)
     model = loaded(options.model)
     table, X = _rows(model, options)
     names, columns = _predictions(model, X, options)

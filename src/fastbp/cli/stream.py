@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from .._messages import counted
-from ..io.files import check_writable
 from ..io.models import save
-from .console import INTERRUPTED, UserError, mistakes_of_files, say, say_result, tell
+from .console import INTERRUPTED, UserError, mistakes_of_files, nobody_reads, say, say_result, tell
+from .outputs import check_output
 from .reading.dialect import COMMON, LINES_BEFORE_NAMES
 
 FIRST_ROWS = 30  # that say whether the target is a class or a number
@@ -33,8 +33,7 @@ CODE = re.compile(r"[+-]?0\d+|[+-]?\d{16,}")  # digits that are no number
 def run(options: argparse.Namespace) -> int:
     """Learn a stream, and print scores on the way and at the end; return the exit code."""
     if options.save is not None:
-        with mistakes_of_files():  # before anything takes time
-            check_writable(options.save)
+        check_output(options.save, None if options.file == "-" else options.file, is_model=True)
     learner = _Learner(options)
     code = 0
     with _lines(options) as lines:
@@ -42,9 +41,6 @@ def run(options: argparse.Namespace) -> int:
             learner.learn(_Rows(lines, options.target))
         except KeyboardInterrupt:
             code = INTERRUPTED
-        except BrokenPipeError:  # nobody reads the scores any more
-            learner.save()
-            raise
     learner.end()
     return code
 
@@ -65,8 +61,6 @@ def _lines(options: argparse.Namespace) -> Iterator[Iterable[str]]:
             f"{options.file} is not text in {options.encoding}: name its encoding with --encoding"
         ) from error
     except (OSError, LookupError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
         raise UserError(f"{options.file} cannot be read: {error}") from error
 
 
@@ -171,6 +165,8 @@ class _Learner:
                 self._learn_one(x, target)
         for x, target in stream:
             self._learn_one(x, target)
+            if nobody_reads() and self.options.save is None:
+                return  # nothing would come of it
 
     def _begin(self, targets: list[str]) -> None:
         from ..online import OnlineClassifier, OnlineRegressor

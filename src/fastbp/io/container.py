@@ -119,10 +119,16 @@ def read_tensors(data: Any) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     }, metadata
 
 
+def begins_like_tensors(head: bytes) -> bool:
+    """Return whether the first nine bytes of a file may be those of one in this format."""
+    length = int.from_bytes(head[:LENGTH], "little")
+    return head[LENGTH : LENGTH + 1] == b"{" and 2 <= length <= MAX_HEADER
+
+
 def _header(whole: NDArray[np.uint8]) -> tuple[dict[str, Any], int]:
     """Return the header of a file, and where the arrays begin."""
     length = int.from_bytes(whole[:LENGTH].tobytes(), "little")
-    if len(whole) <= LENGTH or not 2 <= length <= MAX_HEADER or whole[LENGTH] != ord("{"):
+    if not begins_like_tensors(whole[: LENGTH + 1].tobytes()):
         raise UnreadableFileError("it is no safetensors file")
     if length > len(whole) - LENGTH:
         raise UnreadableFileError(

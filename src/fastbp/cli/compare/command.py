@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     from . import picture, report
 
     path = options.output or PICTURE
-    draws = picture.is_possible(path)
+    draws = picture.is_possible(path, options.file)
     say(
         f"fastbp {__version__} next to scikit-learn's MLP: the same network, one row at a time,",
         "plain gradient descent, the same learning rate and number of epochs.",

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from ..._printable import plain_label
-from ...io.files import check_writable, write_file
+from ...io.files import write_file
 from ..console import UserError, mistakes_of_files
+from ..outputs import check_output
 from .report import duration
 from .training import Comparison, Run
 
 OURS, THEIRS, GREY = "#d1495b", "#30638e", "#5c6370"  # distinct for colour-blind readers too
 
 
-def is_possible(path: Path) -> bool:
+def is_possible(path: Path, file: Path | None = None) -> bool:
     """Return whether matplotlib is installed.
+
+    Parameters
+    ----------
+    path : Path
+    file : Path, optional
+        What is read.
 
     Raises
     ------
@@ -27,8 +34,7 @@ def is_possible(path: Path) -> bool:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError:
         return False
-    with mistakes_of_files():
-        check_writable(path)
+    check_output(path, file)
     formats = FigureCanvasAgg.get_supported_filetypes()
     if _format_of(path) not in formats:
         raise UserError(f"{path} should end in one of: {', '.join('.' + one for one in formats)}")

@@ -9,16 +9,16 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from ...io.files import check_writable, is_regular_file
+from ...io.files import is_regular_file
 from ..console import UserError, mistakes_of_files, say
+from ..outputs import check_output
 from ..parser import PAGE
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the page, show it in a browser, and return the exit code."""
     output = options.output or PAGE
-    with mistakes_of_files():  # before anything takes time
-        check_writable(output)
+    check_output(output, options.model, options.data)
     for page, path, name in _pages(options, output):
         with mistakes_of_files():
             page.to_html(path)
