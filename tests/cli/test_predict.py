@@ -119,9 +119,15 @@ def test_mistakes_are_one_line(capsys):
     frame = rows()
     frame.drop(columns=["age", "city"]).to_csv("less.csv", index=False)
     frame.assign(age="old").to_csv("words.csv", index=False)
+    frame.rename(columns={"age": "Age (y)"}).to_csv("renamed.csv", index=False)
     Path("junk.fbp").write_bytes(b"junk")
     for arguments, said in {
-        ("pay.fbp", "less.csv"): "less.csv has no column age, city, which the model was trained on",
+        (
+            "pay.fbp",
+            "less.csv",
+        ): "less.csv has no columns age, city, which the model",
+        ("pay.fbp", "renamed.csv"): "renamed.csv has no column age, which the model was trained "
+        "on; did you mean Age (y)?",
         ("pay.fbp", "words.csv"): "the column age of words.csv has no numbers, such as 'old'",
         ("none.fbp", "new.csv"): "there is no file none.fbp",
         (".", "new.csv"): ". is a folder",

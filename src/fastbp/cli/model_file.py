@@ -26,3 +26,10 @@ def loaded(path: Path) -> Any:
         return load(path)
     except (ValueError, TypeError, OSError) as error:
         raise UserError(" ".join(str(error).split())) from error
+
+
+def is_of_streams(model: Any) -> bool:
+    """Return whether a model learns and predicts rows of names and values."""
+    from ..online import OnlineClassifier, OnlineRegressor
+
+    return isinstance(model, (OnlineClassifier, OnlineRegressor))

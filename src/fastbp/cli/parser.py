@@ -18,7 +18,7 @@ examples:
   fastbp fit houses.csv --target price -o houses.fbp
   fastbp predict houses.fbp new_houses.csv -o prices.csv
   fastbp compare houses.csv --target price
-  tail -f sensors.csv | fastbp stream - --target fault
+  tail -n +1 -f sensors.csv | fastbp stream - --target fault
 
 exit codes: 0 done, 1 it cannot be done (a line says why), 2 wrong arguments, 130 Ctrl-C""",
     "compare": """\
@@ -49,7 +49,8 @@ examples:
     "stream": """\
 examples:
   fastbp stream sensors.csv --target fault
-  tail -f sensors.csv | fastbp stream - --target fault --save fault.fbp""",
+  tail -n +1 -f sensors.csv | fastbp stream - --target fault --save fault.fbp
+  fastbp stream monday.csv --target fault --from fault.fbp --save fault.fbp""",
 }
 
 
@@ -85,7 +86,7 @@ def _compare(command: Parser) -> None:
     add("--hidden", type=_sizes, metavar="N[,N...]", help="units of the hidden layers")
     add("--learning-rate", type=_positive, metavar="ETA", help="length of a step")
     _add_seed(command)
-    add("--output", type=Path, metavar="FILE", help=f"the picture (default: {PICTURE})")
+    add("-o", "--output", type=Path, metavar="FILE", help=f"the picture (default: {PICTURE})")
     _add_json(command)
 
 
@@ -164,19 +165,33 @@ def _explain(command: Parser) -> None:
         metavar="ETA",
         help="of the step (default: the model's own)",
     )
-    add("--output", type=Path, metavar="FILE", help=f"the page (default: {PAGE})")
+    add("-o", "--output", type=Path, metavar="FILE", help=f"the page (default: {PAGE})")
     add("--no-open", action="store_true", help="write the page, and leave the browser alone")
 
 
 def _stream(command: Parser) -> None:
     add = command.add_argument
-    add("file", metavar="FILE", help="a CSV file with a line of names; - is standard input")
+    add("file", metavar="FILE", help="a CSV file with a line of names; - is a pipe")
     add("--target", required=True, metavar="COLUMN", help="the column to predict")
     _add_task(command)
-    add("--encoding", default="utf-8-sig", help="of FILE (default: utf-8)")
+    _add_without(command)
+    add("--encoding", metavar="NAME", help="of FILE (default: found out; of a pipe utf-8)")
     add("--every", type=_whole, default=1000, metavar="N", help="rows from score to score (1000)")
-    add("--save", type=Path, metavar="FILE", help="where to save the model at the end, or Ctrl-C")
-    _add_seed(command)
+    add(
+        *("-o", "--output", "--save"),
+        dest="save",
+        type=Path,
+        metavar="FILE",
+        help="where to save the model: at the end, at Ctrl-C or SIGTERM, and every 30 seconds",
+    )
+    add(
+        "--from",
+        dest="begin",
+        type=Path,
+        metavar="MODEL",
+        help="a model that stream has saved, to go on with; FILE of --save may be the same",
+    )
+    add("--seed", type=_seed, default=0, metavar="N", help="of the first weights (0)")
     _add_json(command)
 
 
@@ -216,14 +231,18 @@ def _add_file(command: Parser, nargs: str | None = None) -> None:
     else:
         add("file", type=Path, metavar="FILE", nargs=nargs, help="a CSV or Parquet file")
     add("--target", metavar="COLUMN", help="the column of FILE to predict")
-    add(
+    _add_without(command)
+    _add_task(command)
+    _add_reading(command)
+
+
+def _add_without(command: Parser) -> None:
+    command.add_argument(
         "--without",
         metavar="COLUMN",
         action="append",
         help="a column to leave out; may be given more than once",
     )
-    _add_task(command)
-    _add_reading(command)
 
 
 def _add_task(command: Parser) -> None:

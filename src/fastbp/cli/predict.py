@@ -14,11 +14,12 @@ from .._messages import counted
 from ..io.files import write_file
 from .console import UserError, mistakes_of_files, say, say_result, tell, write_out
 from .encoding import KINDS, groups_of
-from .model_file import loaded
+from .model_file import is_of_streams, loaded
 from .outputs import check_output
 from .problem import words_of
 from .progress import Bar
-from .reading.table import Table, read_table
+from .reading.table import Table, read_table, similar
+from .stream_rows import value_of
 
 MOST_NAMES = 12  # of columns in a message
 ROWS_OF_A_PART = 50_000
@@ -45,17 +46,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _rows(model: Any, options: argparse.Namespace) -> tuple[Table, Any]:
     """Return the file, and the columns of it that the model takes."""
-    groups = groups_of(model)
-    kinds = {name: KINDS[group] for group, names in groups.items() for name in names}
-    names = list(kinds) or _names_of(model, options)
-    kinds = kinds or dict.fromkeys(names, "numbers")
+    kinds = _kinds(model, options)
+    names = list(kinds)
     table = read_table(
         options.file, names, kinds, encoding=options.encoding, has_names=not options.no_names
     )
     missing = [name for name in names if name not in table.columns]
     if missing:
-        what = ", ".join(missing[:MOST_NAMES]) + (", ..." if len(missing) > MOST_NAMES else "")
-        raise UserError(f"{options.file} has no column {what}, which the model was trained on")
+        raise UserError(_about_missing(missing, table))
     for name in names:
         column = table.columns[name]
         if column.kind == "numbers" and column.n_unread == len(table.frame) - column.n_gaps > 0:
@@ -68,7 +66,40 @@ def _rows(model: Any, options: argparse.Namespace) -> tuple[Table, Any]:
     for name, unknown in _unknown_texts(model, table):
         seen = f"the model has not seen {counted(len(unknown), 'value')}"
         tell(f"{name}: {seen} such as {unknown[0]!r}")
-    return table, table.frame[names]
+    frame = table.frame[names]
+    return table, _rows_of_stream(model, frame) if is_of_streams(model) else frame
+
+
+def _about_missing(missing: list[str], table: Table) -> str:
+    what = ", ".join(missing[:MOST_NAMES]) + (", ..." if len(missing) > MOST_NAMES else "")
+    noun = "column" if len(missing) == 1 else "columns"
+    near = similar(missing[0], list(table.columns)) if len(missing) == 1 else []
+    ask = f"; did you mean {', '.join(near)}?" if near else ""
+    return f"{table.path} has no {noun} {what}, which the model was trained on{ask}"
+
+
+def _kinds(model: Any, options: argparse.Namespace) -> dict[str, str]:
+    """Return the columns that the model takes, and what they are to be read as."""
+    if is_of_streams(model):
+        features = model.feature_names_
+        kinds = {str(name): "numbers" for name in features if not isinstance(name, tuple)}
+        return kinds | {str(name[0]): "text" for name in features if isinstance(name, tuple)}
+    groups = groups_of(model)
+    kinds = {name: KINDS[group] for group, names in groups.items() for name in names}
+    return kinds or dict.fromkeys(_names_of(model, options), "numbers")
+
+
+def _rows_of_stream(model: Any, frame: Any) -> list[dict[Any, float | str]]:
+    """Return rows as streams have them: without their gaps, and with numbers among texts."""
+    named = [name[0] if isinstance(name, tuple) else name for name in model.feature_names_]
+    names = {str(name): name for name in named}
+    rows: list[dict[Any, float | str]] = [{} for _ in range(len(frame))]
+    for column, values in frame.items():
+        for row, value in zip(rows, values, strict=True):
+            value = value_of(value) if isinstance(value, str) else value
+            if value not in ("", None) and value == value:
+                row[names[column]] = value
+    return rows
 
 
 def _names_of(model: Any, options: argparse.Namespace) -> list[str]:
@@ -99,23 +130,31 @@ def _first_step(model: Any) -> Any:
 
 def _predictions(model: Any, X: Any, options: argparse.Namespace) -> tuple[list[str], list[Any]]:
     """Return names and values of the columns to write."""
-    if options.proba and not hasattr(model, "predict_proba"):
+    if options.proba and not hasattr(model, "classes_"):
         raise UserError("--proba is for classes; this model predicts numbers")
     try:
-        if not hasattr(model, "steps"):
+        predict, predict_proba = _methods(model)
+        if not hasattr(model, "steps") and not is_of_streams(model):
             X = X.to_numpy() if not hasattr(model, "feature_names_in_") else X
-        predicted = _in_parts(model.predict, X)
+        predicted = _in_parts(predict, X)
         names, columns = ["prediction"], [predicted.tolist()]
         if predicted.ndim == 2:
             names = [f"prediction {k}" for k in range(predicted.shape[1])]
             columns = list(predicted.T.tolist())
         if options.proba:
             names += [f"probability of {label}" for label in model.classes_]
-            columns += _in_parts(model.predict_proba, X).T.tolist()
+            columns += _in_parts(predict_proba, X).T.tolist()
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"the model cannot take the rows of {options.file}: {reason}") from error
     return names, columns
+
+
+def _methods(model: Any) -> tuple[Any, Any]:
+    """Return what predicts many rows, and what their probabilities, if the model has any."""
+    many = "_many" if is_of_streams(model) else ""
+    names = (f"predict{many}", f"predict_proba{many}")
+    return getattr(model, names[0]), getattr(model, names[1], None)
 
 
 def _in_parts(predict: Callable[[Any], Any], X: Any) -> Any:

@@ -53,10 +53,11 @@ class StreamProgress:
     def __str__(self) -> str:
         if not self.rows:
             return "no rows"
+        last = counted(min(self.window, self.rows[-1]), "row")
         per_row = self.seconds / self.rows[-1] * 1e6
         return (
             f"{counted(self.rows[-1], 'row')}: {self.metric} {self.score[-1]:.4f} "
-            f"(baseline {self.baseline[-1]:.4f}, last {self.window:,} rows "
+            f"(baseline {self.baseline[-1]:.4f}, last {last} "
             f"{self.window_score[-1]:.4f}), {per_row:.1f} us a row"
         )
 

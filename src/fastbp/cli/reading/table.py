@@ -72,24 +72,32 @@ class Table:
                     "predict, since the others may tell it"
                 )
             return found
-        raise UserError(self._about_missing(name, names))
+        raise UserError(about_missing(self.path, name, names))
 
-    def _about_missing(self, name: str | None, names: list[str]) -> str:
-        by_lower_case = {one.lower(): one for one in reversed(names)}
-        close = difflib.get_close_matches((name or "").lower(), by_lower_case, cutoff=0.5)
-        near = [by_lower_case[one] for one in close]
-        shown = ", ".join((near or names)[:MOST_NAMES])
-        shown += ", ..." if len(near or names) > MOST_NAMES else ""
-        if name is None:
-            return f"say which column to predict, with --target; {self.path} has {shown}"
-        if near:
-            return f"{self.path} has no column {name!r}; did you mean {shown}?"
-        return f"{self.path} has no column {name!r}; it has {shown}{self._if_no_names(names)}"
 
-    def _if_no_names(self, names: list[str]) -> str:
-        if not any(one.replace(".", "").replace("-", "").isdigit() for one in names):
-            return ""
-        return '. If its first row is one of values, call columns "column 1" and so on: --no-names'
+def about_missing(path: Any, name: str | None, names: list[str]) -> str:
+    """Return a sentence about a column that a file does not have."""
+    near = similar(name or "", names)
+    shown = ", ".join((near or names)[:MOST_NAMES])
+    shown += ", ..." if len(near or names) > MOST_NAMES else ""
+    if name is None:
+        return f"say which column to predict, with --target; {path} has {shown}"
+    if near:
+        return f"{path} has no column {name!r}; did you mean {shown}?"
+    return f"{path} has no column {name!r}; it has {shown}{_if_no_names(names)}"
+
+
+def similar(name: str, names: list[str]) -> list[str]:
+    """Return the names that may be meant by one that is not among them."""
+    by_lower_case = {one.lower(): one for one in reversed(names)}
+    close = difflib.get_close_matches(name.lower(), by_lower_case, cutoff=0.5)
+    return [by_lower_case[one] for one in close]
+
+
+def _if_no_names(names: list[str]) -> str:
+    if not any(one.replace(".", "").replace("-", "").isdigit() for one in names):
+        return ""
+    return '. If its first row is one of values, call columns "column 1" and so on: --no-names'
 
 
 def read_table(
