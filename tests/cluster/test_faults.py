@@ -80,8 +80,8 @@ def after_round(monkeypatch, number, act):
     monkeypatch.setattr(engine.Engine, "_run_once", run_once)
 
 
-@pytest.mark.parametrize("n_kills", [10, pytest.param(50, marks=pytest.mark.slow)])
-def test_however_many_workers_die(n_kills, client, faulty, usual):
+def test_however_many_workers_die(client, faulty, usual):
+    n_kills = int(os.environ.get("FASTBP_KILLS", "10"))
     moments, killed, is_over = random.Random(n_kills), [], threading.Event()
 
     def kill_now_and_then():
