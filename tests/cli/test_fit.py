@@ -359,3 +359,28 @@ def test_whole_numbers_in_any_order_are_kept_unless_they_number_the_rows():
     assert why_useless(years) == "numbers the rows"
     assert why_useless(years * 2) is None
     assert why_useless(years.iloc[:30]) is None
+
+
+def test_points_that_stand_for_thousands_are_told(capsys):
+    rows = "".join(f"{i}.{100 + i};{i},5;{i % 7},25\n" for i in range(1, 60))
+    Path("file.csv").write_text("a;b;y\n" + rows)
+    out = done(capsys, "fit", "file.csv", "--target", "y", "--no-code")
+    assert "numbers with a decimal comma, such as 1.101, read as 1101" in out
+
+
+def test_a_score_no_better_than_the_baseline_is_said_to_be(capsys):
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame({"x": random.normal(size=80), "y": random.normal(size=80)})
+    frame.to_csv("noise.csv", index=False)
+    told = result(capsys, "fit", "noise.csv", "--target", "y")["held_out"]
+    assert told["model"] <= told["baseline"]
+    out = done(capsys, "fit", "noise.csv", "--target", "y", "--no-code")
+    assert "the model predicts no better than the mean: these columns may say little" in out
+    people().to_csv("people.csv", index=False)
+    assert "no better" not in done(capsys, "fit", "people.csv", "--target", "pay")
+
+
+def test_pipes_are_for_streams(capsys):
+    assert refusal(capsys, "fit", "-", "--target", "y") == (
+        "there is no file -: only fastbp stream reads pipes"
+    )

@@ -197,6 +197,57 @@ def test_onnx_takes_the_columns_of_the_file(capsys, target):
         np.testing.assert_allclose(predicted, expected, rtol=1e-9)
 
 
+def test_onnx_says_what_the_inputs_are_called_whose_columns_are_no_identifiers(capsys):
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("skl2onnx")
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    frame = pd.DataFrame(X, columns=["Sales (€)", "Sales [€]"]).assign(y=X.sum(axis=1))
+    frame.to_csv("sales.csv", index=False)
+    done(capsys, "fit", "sales.csv", "--target", "y", "-o", "sales.fbp")
+    out = done(capsys, "export", "sales.fbp", "--onnx", "sales.onnx")
+    session = runtime.InferenceSession("sales.onnx", providers=["CPUExecutionProvider"])
+    first, second = (one.name for one in session.get_inputs())
+    assert f"  Sales (€) -> {first}: float64\n" in out
+    assert f"  Sales [€] -> {second}: float64\n" in out
+    told = result(capsys, "export", "sales.fbp", "--onnx", "sales.onnx")
+    assert told["names"] == {"Sales (€)": first, "Sales [€]": second}
+
+
+def test_names_in_c_begin_with_that_of_the_file(capsys):
+    done(capsys, "export", "pay.fbp", "--c", "my-pay.c")
+    assert "#define MY_PAY_N_INPUTS 8" in Path("my-pay.h").read_text(encoding="utf-8")
+
+
+def test_an_identifier_is_carried_along(capsys):
+    frame = rows().assign(code=[f"{i:04}" for i in range(40)])
+    frame.to_csv("new.csv", index=False)
+    arguments = ("predict", "pay.fbp", "new.csv", "--keep", "code", "--keep", "age")
+    out = done(capsys, *arguments)
+    assert out.splitlines()[0] == "code,age,prediction"
+    assert out.splitlines()[1].startswith("0000,")
+    assert [line.split(",")[0] for line in out.splitlines()[1:]] == frame["code"].tolist()
+    assert "no column 'cod'; did you mean code" in refusal(capsys, *arguments[:-1], "cod")
+
+
+def test_a_model_and_rows_the_wrong_way_round_are_seen(capsys):
+    rows()
+    assert refusal(capsys, "predict", "new.csv", "pay.fbp") == (
+        "pay.fbp is a model and new.csv is none: first the model, then the rows"
+    )
+
+
+def test_what_is_no_model_is_said_to_be_what_it_is(capsys):
+    for content, said in {
+        b"": "it is no model of fastbp: it is empty",
+        b"a,b\n1,2\n": "it is no model of fastbp: it is text, such as CSV",
+        b"\x80\x04\x95": "it is a pickle, as pickle and joblib write",
+        b"PK\x03\x04": "it is a zip archive, or a workbook of Excel",
+        b"\0\1" * 20: "it is no model of fastbp",
+    }.items():
+        Path("other").write_bytes(content)
+        assert refusal(capsys, "info", "other").endswith(said)
+
+
 def test_the_comment_of_c_says_what_the_inputs_mean(capsys):
     done(capsys, "export", "pay.fbp", "--c", "model.c", "--name", "pay")
     source = Path("model.c").read_text(encoding="utf-8")

@@ -308,7 +308,7 @@ def test_labels_that_become_one_name_have_different_ones():
         ({"name": "2nd"}, "identifier of C"),
         ({"name": "while"}, "identifier of C"),
         ({"name": "größe"}, "identifier of C"),
-        ({"name": None}, "identifier of C"),
+        ({"name": 7}, "identifier of C"),
         ({"dtype": "float16"}, "dtype must be"),
         ({"dtype": None}, "dtype must be"),
         ({"dtype": "int8"}, "needs calibration"),
@@ -349,3 +349,14 @@ def test_bad_models_and_paths_leave_no_file(tmp_path):
     with pytest.raises(ValueError, match="W0 has numbers too large for float32"):
         network.to_c(tmp_path / "model.c")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("shop.c", "shop"), ("my-shop.v2.c", "my_shop_v2"), ("2024.c", "model_2024"),
+     ("int.c", "int_"), ("_.c", "model"), ("größe.c", "gr__e")],
+)  # fmt: skip
+def test_names_begin_with_that_of_the_file(file, name, tmp_path):
+    text = fastbp.Network((2, 1), random_state=0).to_c(tmp_path / file)
+    assert f"void {name}_outputs(" in text
+    assert f"{name.upper()}_N_INPUTS" in (tmp_path / file).with_suffix(".h").read_text()

@@ -412,8 +412,8 @@ def test_a_label_that_cannot_be_stored_is_refused_by_name():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "it is no safetensors file"),
-        (b"\x80\x04\x95", "it is no safetensors file"),
+        (b"", "it is no model of fastbp: it is empty"),
+        (b"\x80\x04\x95", "it is no model of fastbp: it is a pickle"),
         (bytes(pack([1, 2])), "its content has no fields"),
         (bytes(pack({"a": 1})), "class is missing"),
         (bytes(pack({"class": "Other"})), "it holds a Other, which this version"),
@@ -578,3 +578,12 @@ def test_the_description_in_a_file_can_be_read_by_people():
     description = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["fastbp"])
     assert description["tree"]["class"] == "BackpropClassifier"
     assert description["tree"]["parameters"]["max_iter"] == 4
+
+
+def test_of_a_search_the_best_estimator_is_to_be_saved(tmp_path):
+    from sklearn.model_selection import GridSearchCV
+
+    search = GridSearchCV(fastbp.BackpropClassifier(), {"alpha": [0.1]})
+    search.best_estimator_ = None
+    with pytest.raises(TypeError, match=r"GridSearchCV cannot be stored: save its best_estimator_"):
+        fastbp.save(search, tmp_path / "search.fbp")

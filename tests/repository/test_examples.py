@@ -84,7 +84,7 @@ def test_readme_code_runs(capsys):
 def test_readme_has_the_two_commands():
     blocks = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert blocks == [
-        'python -m pip install ".[demo]" && python -m fastbp\n',
+        'python -m pip install ".[cli]" && python -m fastbp\n',
         'python -m pip install -e ".[test]" && python -m pytest\n',
     ]
 

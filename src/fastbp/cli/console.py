@@ -121,14 +121,20 @@ def exit_code_of(command: Callable[[], int]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # show what its encoding does not have, as stderr
         sys.stdout.reconfigure(errors="backslashreplace")
     _Output.lost.clear()
+    exit_: SystemExit | None = None
     try:
         code = _code_of(command)
-        write_out("")  # what argparse has left in the buffer
+    except SystemExit as error:  # of argparse
+        exit_, code = error, 0
     finally:
+        write_out("")  # what argparse has left in the buffer
         _Output.lines_on_stderr = False
-    for error in _Output.lost:
-        if not isinstance(error, BrokenPipeError):  # which a reader wants, such as `head`
-            return _failed(f"what should be printed cannot be written: {error.strerror}")
+    for error_of_stdout in _Output.lost:
+        if not isinstance(error_of_stdout, BrokenPipeError):  # which a reader wants, such as `head`
+            reason = error_of_stdout.strerror
+            return _failed(f"what should be printed cannot be written: {reason}")
+    if exit_ is not None:
+        raise exit_
     return code
 
 
@@ -136,8 +142,6 @@ def _code_of(command: Callable[[], int]) -> int:
     try:
         with _printable_warnings():
             return command()
-    except SystemExit as exit_:  # of argparse
-        return exit_.code if isinstance(exit_.code, int) else 0
     except UserError as error:
         return _failed(printable(str(error)))
     except ImportError as error:  # of a wrong FASTBP_ISA, or a package that is broken

@@ -58,6 +58,11 @@ class Scores:
         lines = [rows, f"{self.name} {self.model:.3f} ({guess}: {self.baseline:.3f})"]
         if self.error is not None:
             lines.append(f"mean error {self.error:.4g} (the mean: {self.baseline_error:.4g})")
+        if not self.model > self.baseline:
+            lines.append(
+                f"the model predicts no better than {guess}: these columns may say little about "
+                "the target, or the rows are too few"
+            )
         return lines
 
 

@@ -32,11 +32,20 @@ def check_output(path: Path, *inputs: Path | str | None, is_model: bool = False)
         raise UserError(f"{path} is what is read: choose another file for what is to be written")
     if not is_regular_file(path):
         return
-    with mistakes_of_files(), open(path, "rb") as file:
-        head = file.read(LENGTH + 1)
-    if head and begins_like_tensors(head) is not is_model:
+    with mistakes_of_files():
+        is_empty = not path.stat().st_size
+        is_of_other_kind = is_tensors(path) is not is_model
+    if is_of_other_kind and not is_empty:
         what = "is a model" if not is_model else "is no model"
         raise UserError(f"{path} is there, and {what}: delete it first, or choose another file")
+
+
+def is_tensors(path: Path) -> bool:
+    """Return whether a file is there that begins like one that `fastbp.save` has written."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return begins_like_tensors(file.read(LENGTH + 1))
 
 
 def is_same(path: Path, other: Path | str) -> bool:

@@ -118,6 +118,13 @@ def _predict(command: Parser) -> None:
     _add_reading(command)
     add("-o", "--output", type=Path, metavar="FILE", help="a CSV file (default: the terminal)")
     add("--proba", action="store_true", help="the probability of each class, too")
+    add(
+        "--keep",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="a column of FILE to write before the predictions; may be given more than once",
+    )
     _add_json(command)
 
 
@@ -134,7 +141,7 @@ def _export(command: Parser) -> None:
     formats.add_argument(
         "--c", type=Path, metavar="FILE.c", help="C, from the encoded columns on, and a header"
     )
-    add("--name", default="model", help="what names in C begin with (default: model)")
+    add("--name", help="what names in C begin with (default: the name of FILE.c)")
     _add_json(command)
 
 

@@ -15,7 +15,7 @@ from ..io.files import write_file
 from .console import UserError, mistakes_of_files, say, say_result, tell, write_out
 from .encoding import KINDS, groups_of
 from .model_file import is_of_streams, loaded
-from .outputs import check_output
+from .outputs import check_output, is_tensors
 from .problem import words_of
 from .progress import Bar
 from .reading.table import Table, read_table, similar
@@ -29,9 +29,12 @@ def run(options: argparse.Namespace) -> int:
     """Write a prediction for each row; return the exit code."""
     if options.output is not None:
         check_output(options.output, options.model, options.file)
+    _check_order(options)
     model = loaded(options.model)
     table, X = _rows(model, options)
     names, columns = _predictions(model, X, options)
+    kept = [table.name_of(name) for name in options.keep]
+    names, columns = [*kept, *names], [*(table.frame[name].tolist() for name in kept), *columns]
     if options.json:
         say_result({"rows": len(table.frame), **dict(zip(names, columns, strict=True))})
     text = _as_csv(names, columns)
@@ -44,12 +47,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_order(options: argparse.Namespace) -> None:
+    if not is_tensors(options.model) and is_tensors(options.file):
+        raise UserError(
+            f"{options.file} is a model and {options.model} is none: first the model, then the rows"
+        )
+
+
 def _rows(model: Any, options: argparse.Namespace) -> tuple[Table, Any]:
     """Return the file, and the columns of it that the model takes."""
     kinds = _kinds(model, options)
     names = list(kinds)
+    read_as = dict.fromkeys(options.keep, "text") | kinds
     table = read_table(
-        options.file, names, kinds, encoding=options.encoding, has_names=not options.no_names
+        options.file, names, read_as, encoding=options.encoding, has_names=not options.no_names
     )
     missing = [name for name in names if name not in table.columns]
     if missing:

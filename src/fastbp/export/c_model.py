@@ -17,7 +17,7 @@ from .c_math import functions_for
 from .c_predict import Layers, LayersOfInt8, add_predictions
 from .c_source import Source
 from .c_step import LayersThatLearn, add_step
-from .c_text import Writer, checked_name
+from .c_text import Writer, checked_name, name_of_file
 from .described import description_of
 from .description import Description
 from .int8 import FUNCTIONS as FUNCTIONS_OF_INT8
@@ -32,7 +32,7 @@ RULES = {False: "", True: "sgd", "sgd": "sgd", "adagrad": "adagrad"}
 def to_c(
     model: Any,
     path: Any = None,
-    name: str = "model",
+    name: str | None = None,
     dtype: str = "float32",
     *,
     math: bool = True,
@@ -40,7 +40,8 @@ def to_c(
     calibration: Any = None,
 ) -> str:
     """Return a model as C source: see `fastbp.network.exportable.Exportable.to_c`."""
-    name, rule = checked_name(name), _checked_options(dtype, learn, calibration)
+    name = name_of_file(path) if name is None else checked_name(name)
+    rule = _checked_options(dtype, learn, calibration)
     described = description_of(model)
     if rule:
         _check_can_learn(described)

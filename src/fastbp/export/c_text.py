@@ -6,6 +6,7 @@ for a number of that type.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -32,6 +33,15 @@ def checked_name(name: Any) -> str:
             f"with a letter; got {name!r}"
         )
     return str(name)
+
+
+def name_of_file(path: Any) -> str:
+    """Return the name of a file as an identifier of C, "model" without a file."""
+    stem = "" if path is None else os.path.splitext(os.path.basename(os.fsdecode(path)))[0]
+    name = re.sub(r"[^A-Za-z0-9_]", "_", stem).lstrip("_")
+    if name[:1].isdecimal():
+        name = f"model_{name}"
+    return f"{name}_" if name in KEYWORDS else name or "model"
 
 
 class Writer:

@@ -24,6 +24,13 @@ MAX_DIMENSIONS = 32  # of an array of NumPy 1
 MAX_SIZE = 2**62  # of a dimension, whose products are checked
 LENGTH = 8  # bytes, of the header's length
 METADATA = "__metadata__"
+PEEK = 1000  # bytes, that tell what another file is
+EMPTY = ": it is empty"
+STARTS = {
+    b"PK\x03\x04": "a zip archive, or a workbook of Excel",
+    b"PAR1": "a Parquet file",
+    **{bytes([0x80, protocol]): "a pickle, as pickle and joblib write" for protocol in range(2, 6)},
+}
 DTYPES = {
     "BOOL": np.dtype("?"),
     "U8": np.dtype("u1"), "I8": np.dtype("i1"),
@@ -125,11 +132,21 @@ def begins_like_tensors(head: bytes) -> bool:
     return head[LENGTH : LENGTH + 1] == b"{" and 2 <= length <= MAX_HEADER
 
 
+def _what_else(head: bytes) -> str:
+    """Return what a file of another kind is, as far as its beginning tells."""
+    for start, what in STARTS.items():
+        if head.startswith(start):
+            return f": it is {what}"
+    text = head.decode("utf-8", "ignore")
+    is_text = bool(text) and all(c.isprintable() or c.isspace() for c in text)
+    return ": it is text, such as CSV" if is_text and b"\0" not in head else "" if head else EMPTY
+
+
 def _header(whole: NDArray[np.uint8]) -> tuple[dict[str, Any], int]:
     """Return the header of a file, and where the arrays begin."""
     length = int.from_bytes(whole[:LENGTH].tobytes(), "little")
     if not begins_like_tensors(whole[: LENGTH + 1].tobytes()):
-        raise UnreadableFileError("it is no safetensors file")
+        raise UnreadableFileError(f"it is no model of fastbp{_what_else(whole[:PEEK].tobytes())}")
     if length > len(whole) - LENGTH:
         raise UnreadableFileError(
             f"it is cut off: its header has {length:,} bytes, and there are {len(whole) - LENGTH:,}"

@@ -172,6 +172,8 @@ def tree_of(model: Any) -> dict[str, Any]:
     kind = BY_CLASS.get((type(model).__module__, type(model).__qualname__))
     if kind is None:
         name = type(model).__name__
+        if hasattr(model, "best_estimator_"):
+            raise TypeError(f"a {name} cannot be stored: save its best_estimator_")
         raise TypeError(f"a {name} cannot be stored: {CONVERSIONS.get(name, ADVICE)}")
     return {"class": kind.name, **_codec(kind.name).to_tree(model)}
 

@@ -92,7 +92,7 @@ class Exportable(Saveable):
     def to_c(
         self,
         path: Any = None,
-        name: str = "model",
+        name: str | None = None,
         dtype: str = "float32",
         *,
         math: bool = True,
@@ -111,8 +111,9 @@ class Exportable(Saveable):
         ----------
         path : str or path-like, default=None
             Write "model.c", and "model.h" beside it.
-        name : str, default="model"
-            An identifier of C, with which all names begin.
+        name : str, default=None
+            An identifier of C, with which all names begin. None: that of the file, "shop" of
+            "shop.c", with _ for what C does not allow; "model" without a file.
         dtype : {"float32", "float64", "int8"}, default="float32"
             Type of weights and arithmetic. "int8" takes a quarter of the flash; inputs and outputs
             are float32, and products of whole numbers are summed up in 32 bits.

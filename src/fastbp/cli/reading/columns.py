@@ -169,6 +169,9 @@ class Survey:
             if n > most or (is_like_file and grouped.str.contains(".", regex=False).any()):
                 best, read, most = notation, numbers, n
         example = _first(self.texts[read.notna() & self.plain.isna()])
+        if not example and best is not PLAIN:  # such as 1.234, which is a plain number, too
+            other = self.texts[read.notna() & (read != self.plain)]
+            example = f"{_first(other)}, read as {float(read[other.index].iloc[0]):.15g}"
         return Column(NUMBERS, best, example=example, **self._unread(read), **common)
 
     def _as_dates(self, common: dict[str, Any]) -> Column:

@@ -76,7 +76,7 @@ def detected(sample: str, wanted: Sequence[str] = (), *, has_names: bool = True)
         Without the package clevercsv, or if the text has no table.
     """
     excel = re.match(r"sep=(.)\r?\n", sample)
-    candidates = [Dialect(excel[1])] if excel else [_by_clevercsv(sample)]
+    candidates = [Dialect(excel[1])] if excel and excel[1].isascii() else [_by_clevercsv(sample)]
     others = (Dialect(one) for one in COMMON)
     candidates += [one for one in others if one.delimiter != candidates[0].delimiter]
     best, most = None, -1
@@ -115,7 +115,8 @@ def _by_clevercsv(sample: str) -> Dialect:
     # quotes and escapes as well, by mistake, and would be missing in what is read.
     quotechar = found.quotechar if found.quotechar in QUOTES else '"'
     escapechar = found.escapechar if found.escapechar in ESCAPES else ""
-    return Dialect(found.delimiter or ",", quotechar, escapechar)
+    delimiter = found.delimiter or ","  # pandas takes a single byte
+    return Dialect(delimiter if delimiter.isascii() else ",", quotechar, escapechar)
 
 
 def _whole_lines(sample: str) -> str:

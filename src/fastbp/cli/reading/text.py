@@ -92,7 +92,8 @@ def text_file(path: Path, encoding: str | None = None) -> TextFile:
 def check_is_file(path: Path) -> None:
     """Refuse what is no file that can be read twice."""
     if not os.path.exists(path):
-        raise UserError(f"there is no file {path}")
+        pipes = ": only fastbp stream reads pipes" if str(path) == "-" else ""
+        raise UserError(f"there is no file {path}{pipes}")
     if os.path.isdir(path):
         raise UserError(f"{path} is a folder; give the path of a CSV or Parquet file")
     if not os.path.isfile(path):
