@@ -47,6 +47,18 @@ def test_warnings_are_printed_as_text_without_the_code_they_come_from(capsys):
     assert capsys.readouterr().err == f"fastbp: warning: column {SHOWN[:15]}\n"
 
 
+def test_the_same_warning_is_shown_once(capsys):
+    def command():
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            for what in ("first", "second", "first"):
+                warnings.warn(f"the {what} network diverged", stacklevel=1)
+        return 0
+
+    assert exit_code_of(command) == 0
+    assert [line.split()[3] for line in capsys.readouterr().err.splitlines()] == ["first", "second"]
+
+
 def test_arguments_that_are_refused_are_printed_as_text(capsys):
     with pytest.raises(SystemExit):
         Parser(prog="fastbp").parse_args([EVIL])

@@ -160,9 +160,16 @@ def _failed(message: str) -> int:
 
 @contextmanager
 def _printable_warnings() -> Iterator[None]:
-    """Show warnings as the commands show errors: without the line of code that they come from."""
+    """Show warnings as the commands show errors: without the line of code that they come from.
+
+    The same sentence is shown once, such as of the networks of an ensemble that all diverge.
+    """
+    shown = set()
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) in shown:
+            return
+        shown.add(str(message))
         _write(sys.stderr, f"fastbp: warning: {printable_lines(str(message))}\n")
 
     before, warnings.showwarning = warnings.showwarning, show

@@ -94,7 +94,8 @@ def read_delimited(
     frame.columns = [
         name.strip() if dialect.names else f"column {i}" for i, name in enumerate(written, 1)
     ]
-    columns = columns_of(frame, kinds or {})
+    with Waiting(f"Reading {file.path}"):
+        columns = columns_of(frame, kinds or {})
     left = {name for name, column in columns.items() if leave_text(name, column)}
     for name, column in columns.items():
         frame[name] = frame[name].astype(object) if name in left else values_of(frame[name], column)
