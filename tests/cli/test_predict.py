@@ -219,13 +219,16 @@ def test_names_in_c_begin_with_that_of_the_file(capsys):
 
 
 def test_an_identifier_is_carried_along(capsys):
-    frame = rows().assign(code=[f"{i:04}" for i in range(40)])
+    frame = rows().assign(code=[f"{i:04}" for i in range(40)], age=range(40))
     frame.to_csv("new.csv", index=False)
     arguments = ("predict", "pay.fbp", "new.csv", "--keep", "code", "--keep", "age")
     out = done(capsys, *arguments)
     assert out.splitlines()[0] == "code,age,prediction"
     assert out.splitlines()[1].startswith("0000,")
     assert [line.split(",")[0] for line in out.splitlines()[1:]] == frame["code"].tolist()
+    lines = Path("new.csv").read_text(encoding="utf-8").splitlines()
+    ages = [line.split(",")[lines[0].split(",").index("age")] for line in lines[1:]]
+    assert [line.split(",")[1] for line in out.splitlines()[1:]] == ages
     assert "no column 'cod'; did you mean code" in refusal(capsys, *arguments[:-1], "cod")
 
 

@@ -33,8 +33,8 @@ def run(options: argparse.Namespace) -> int:
     model = loaded(options.model)
     table, X = _rows(model, options)
     names, columns = _predictions(model, X, options)
-    kept = [table.name_of(name) for name in options.keep]
-    names, columns = [*kept, *names], [*(table.frame[name].tolist() for name in kept), *columns]
+    kept = _kept(options)
+    names, columns = [*kept, *names], [*kept.values(), *columns]
     if options.json:
         say_result({"rows": len(table.frame), **dict(zip(names, columns, strict=True))})
     text = _as_csv(names, columns)
@@ -45,6 +45,20 @@ def run(options: argparse.Namespace) -> int:
     elif not options.json:
         write_out(text)
     return 0
+
+
+def _kept(options: argparse.Namespace) -> dict[str, list[str]]:
+    """Return the columns to write before the predictions, as they stand in the file."""
+    if not options.keep:
+        return {}
+    table = read_table(
+        options.file,
+        options.keep,
+        dict.fromkeys(options.keep, "text"),
+        encoding=options.encoding,
+        has_names=not options.no_names,
+    )
+    return {name: table.frame[name].tolist() for name in map(table.name_of, options.keep)}
 
 
 def _check_order(options: argparse.Namespace) -> None:
@@ -58,9 +72,8 @@ def _rows(model: Any, options: argparse.Namespace) -> tuple[Table, Any]:
     """Return the file, and the columns of it that the model takes."""
     kinds = _kinds(model, options)
     names = list(kinds)
-    read_as = dict.fromkeys(options.keep, "text") | kinds
     table = read_table(
-        options.file, names, read_as, encoding=options.encoding, has_names=not options.no_names
+        options.file, names, kinds, encoding=options.encoding, has_names=not options.no_names
     )
     missing = [name for name in names if name not in table.columns]
     if missing:
