@@ -13,6 +13,7 @@ import warnings
 import numpy as np
 import pytest
 import resumable
+import scipy.sparse as sp
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor, Checkpoint, DivergenceWarning
 from fastbp.io import checkpoint as checkpoints
-from fastbp.io import files
+from fastbp.io import files, fingerprint
 from fastbp.network.pauses import Pauses
 from fastbp.network.plan import Workload
 from fastbp.network.runner import EpochRunner
@@ -214,8 +215,56 @@ def test_files_of_another_kind_are_refused(killed, tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="cannot read"):
         fastbp.resume(tmp_path / "none", X, Y)
     monkeypatch.setattr(checkpoints, "FORMAT", 0)
-    with pytest.raises(ValueError, match="of format 1, and this version of fastbp reads format 0"):
+    with pytest.raises(ValueError, match="of format 2, and this version of fastbp reads format 0"):
         fastbp.resume(killed, X, Y)
+
+
+def test_another_version_goes_on_with_its_own_checkpoints_alone(killed, monkeypatch):
+    monkeypatch.setattr(checkpoints, "__version__", "0.0.1")
+    with pytest.raises(ValueError, match=r"a checkpoint of fastbp .*, and this is fastbp 0\.0\.1"):
+        fastbp.resume(killed, X, Y)
+
+
+def test_nothing_is_replaced_that_would_be_missed(killed, tmp_path):
+    model = fastbp.save(BackpropClassifier(**OPTIONS).fit(X, Y), tmp_path / "model.fbp")
+    (tmp_path / "text").write_text("of somebody")
+    for path, match in [
+        (model, "is no checkpoint, which alone"),
+        (tmp_path / "text", "is no checkpoint, which alone"),
+        (killed, r"has not ended: fastbp\.resume goes on from it; to begin anew, delete it first"),
+    ]:
+        before, other = path.read_bytes(), BackpropClassifier(**OPTIONS)
+        with pytest.raises(FileExistsError, match=match):
+            other.fit(X, Y, checkpoint=path)
+        assert path.read_bytes() == before
+        assert not hasattr(other, "network_")
+
+
+@pytest.mark.parametrize("options", [{}, {"n_init": 3}, {"ensemble": 2}])
+def test_a_checkpoint_of_training_that_has_ended_is_replaced(options, tmp_path):
+    path = tmp_path / "run.fbp"
+    path.touch()
+    for random_state in (1, 2):
+        model = BackpropClassifier(**OPTIONS | options | {"random_state": random_state})
+        model.fit(X, Y, checkpoint=path)
+        np.testing.assert_array_equal(
+            fastbp.resume(path, X, Y).predict_proba(X), model.predict_proba(X)
+        )
+
+
+@pytest.mark.parametrize("kind", [np.array, sp.csr_matrix, np.asfortranarray])
+def test_all_rows_must_be_the_same(kind, tmp_path, monkeypatch):
+    path, random = tmp_path / "run.fbp", np.random.default_rng(0)
+    monkeypatch.setattr(fingerprint, "BLOCK", 100)
+    features, y = random.normal(size=(2500, 4)), random.normal(size=2500)
+    model = BackpropRegressor(**OPTIONS | {"max_iter": 2})
+    fit_killed_at(0, model, path, monkeypatch, kind(features), y)
+    for row in (1, 24, 25, 1001, 2498):
+        other = features.copy()
+        other[row, 2] += 1e-9
+        with pytest.raises(ValueError, match="X has other values"):
+            fastbp.resume(path, kind(other), y)
+    fastbp.resume(path, kind(features), y)
 
 
 def test_a_damaged_checkpoint_is_refused_or_read(killed):
@@ -332,6 +381,24 @@ def test_a_disk_that_is_full_ends_no_training(killed, monkeypatch):
     assert list(killed.parent.iterdir()) == [killed]
 
 
+def test_a_disk_that_is_full_ends_no_training_where_warnings_are_errors(tmp_path, monkeypatch):
+    path, expected = tmp_path / "run.fbp", BackpropClassifier(**OPTIONS).fit(X, Y)
+    write = files._write_all
+
+    def fail_from_now_on(file, data):
+        def fail(file, data):
+            raise OSError(28, "No space left on device")
+
+        write(file, data)
+        monkeypatch.setattr(files, "_write_all", fail)
+
+    monkeypatch.setattr(files, "_write_all", fail_from_now_on)
+    model = BackpropClassifier(**OPTIONS)
+    with pytest.raises(RuntimeWarning, match=r"No space left on device\. Training goes on"):
+        model.fit(X, Y, checkpoint=path)
+    np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
 def test_a_lack_of_memory_ends_no_training(killed, monkeypatch):
     def fail(tree):
         raise MemoryError
@@ -408,6 +475,76 @@ def test_checkpoints_can_go_elsewhere(killed, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
+def test_checkpoints_that_cannot_go_elsewhere_end_no_training_late(killed, tmp_path, monkeypatch):
+    model = fastbp.save(BackpropClassifier(**OPTIONS).fit(X, Y), tmp_path / "model.fbp")
+    monkeypatch.setattr(EpochRunner, "run", None)
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        fastbp.resume(killed, X, Y, checkpoint=tmp_path / "nowhere" / "run.fbp")
+    with pytest.raises(FileExistsError, match="is no checkpoint"):
+        fastbp.resume(killed, X, Y, checkpoint=model)
+
+
+def test_checkpoints_that_go_elsewhere_are_there_at_once(killed, tmp_path, monkeypatch):
+    other = tmp_path / "other.fbp"
+    with monkeypatch.context() as patch:
+        patch.setattr(EpochRunner, "run", None)
+        with pytest.raises(TypeError):
+            fastbp.resume(killed, X, Y, checkpoint=other)
+    model = fastbp.resume(other, X, Y)
+    for last in (other, tmp_path / "last.fbp"):  # training has ended
+        fastbp.resume(other, X, Y, checkpoint=last)
+        np.testing.assert_array_equal(
+            fastbp.resume(last, X, Y).predict_proba(X), model.predict_proba(X)
+        )
+
+
+@pytest.mark.parametrize("isas", [(None, "scalar"), ("scalar", None)])
+def test_restarts_in_lanes_go_on_with_another_instruction_set(isas, tmp_path):
+    """Their vectors are of another width."""
+    path = tmp_path / "run.fbp"
+    code = f"""
+        import os, sys, numpy as np, fastbp
+        from fastbp.io import checkpoint
+        from fastbp.network.pauses import Pauses
+        from fastbp.network.plan import Workload
+        X = np.random.default_rng(0).normal(size=(300, 3))
+        Workload.seconds_at_once = lambda *_: 1e-6
+        path, count, write, look = {str(path)!r}, [0], checkpoint.write_file, Pauses.look
+        if sys.argv[1] == "begin":
+            def look_now(pauses):
+                count[0] += 1
+                pauses.due = -np.inf if count[0] == 5 else np.inf
+                look(pauses)
+            def write_and_die(*args):
+                write(*args)
+                os._exit(0)
+            Pauses.look, checkpoint.write_file = look_now, write_and_die
+            model = fastbp.BackpropRegressor((4,), n_init=6, max_iter=5, random_state=0,
+                early_stopping=False).fit(X, np.sin(X[:, 0]), checkpoint=path)
+            raise AssertionError("is still alive")
+        model = fastbp.resume(path, X, np.sin(X[:, 0]))
+        print(*model.init_losses_)
+    """
+    for isa, what in zip(isas, ("begin", "go on"), strict=True):
+        environment = os.environ | ({"FASTBP_ISA": isa} if isa else {})
+        if not isa:
+            environment.pop("FASTBP_ISA", None)
+        child = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code), what],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        if what == "begin":
+            assert "lanes" in checkpoints._fields_of(str(path)).value("training")
+            assert checkpoints._fields_of(str(path)).value("training")["lanes"]["row"] > 0
+    features = np.random.default_rng(0).normal(size=(300, 3))
+    model = BackpropRegressor((4,), n_init=6, max_iter=5, random_state=0, early_stopping=False)
+    expected = model.fit(features, np.sin(features[:, 0])).init_losses_
+    np.testing.assert_allclose(np.array(child.stdout.split(), float), expected, rtol=1e-9)
+
+
 # -- generators -----------------------------------------------------------------------------------
 
 
@@ -450,14 +587,15 @@ def test_without_a_seed_the_global_generator_is_gone_on_with_apart(tmp_path, mon
 # -- signals --------------------------------------------------------------------------------------
 
 
-def signalled(number, monkeypatch, after=2):
-    """Send a signal to this process in a piece of work."""
+def signalled(number, monkeypatch, after=2, times=1):
+    """Send a signal to this process in a piece of work, perhaps several times."""
     count, advance = iter(range(10**9)), EpochRunner._advance
 
     def advance_and_signal(*args):
         found = advance(*args)
         if next(count) == after:
-            signal.raise_signal(number)
+            for _ in range(times):
+                signal.raise_signal(number)
         return found
 
     monkeypatch.setattr(EpochRunner, "_advance", advance_and_signal)
@@ -514,6 +652,40 @@ def test_sigterm_ends_a_process_that_has_written_a_checkpoint(tmp_path):
         child.wait()
     assert path.read_bytes() != first
     checkpoints._fields_of(str(path))
+
+
+def test_sigterm_that_comes_twice_has_its_checkpoint_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(Workload, "seconds_at_once", lambda *_: 1e-6)
+    path, write, n_written, taken = tmp_path / "run.fbp", checkpoints.write_file, [0], []
+
+    def count_and_write(*args):
+        n_written[0] += 1
+        write(*args)
+
+    monkeypatch.setattr(checkpoints, "write_file", count_and_write)
+    before = signal.signal(signal.SIGTERM, lambda number, _: taken.append(n_written[0]))
+    try:
+        signalled(signal.SIGTERM, monkeypatch, times=2)
+        BackpropClassifier(**OPTIONS).fit(X, Y, checkpoint=Checkpoint(path, every=1e9))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert taken == [2]  # the first, and the one that was asked for
+
+
+def test_a_second_interrupt_waits_for_no_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(Workload, "seconds_at_once", lambda *_: 1e-6)
+    path = tmp_path / "run.fbp"
+    with monkeypatch.context() as patch:
+        signalled(signal.SIGINT, patch, times=2)
+        with pytest.raises(KeyboardInterrupt):
+            BackpropClassifier(**OPTIONS).fit(X, Y, checkpoint=Checkpoint(path, every=1e9))
+    first = path.read_bytes()
+    path.unlink()
+    with monkeypatch.context() as patch:
+        signalled(signal.SIGINT, patch)
+        with pytest.raises(KeyboardInterrupt):
+            BackpropClassifier(**OPTIONS).fit(X, Y, checkpoint=Checkpoint(path, every=1e9))
+    assert path.read_bytes() != first
 
 
 def test_only_the_main_thread_takes_signals(tmp_path):

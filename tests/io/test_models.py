@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -587,3 +588,138 @@ def test_of_a_search_the_best_estimator_is_to_be_saved(tmp_path):
     search.best_estimator_ = None
     with pytest.raises(TypeError, match=r"GridSearchCV cannot be stored: save its best_estimator_"):
         fastbp.save(search, tmp_path / "search.fbp")
+
+
+# -- what is no file, and what NumPy makes of values ----------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+@pytest.mark.parametrize("load", [fastbp.load, Network.load])
+def test_a_named_pipe_is_refused_rather_than_waited_for(load, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match=r"cannot read .*pipe: it is no regular file"):
+        load(tmp_path / "pipe")
+
+
+def test_a_name_that_no_file_can_have_is_refused_by_a_sentence():
+    with pytest.raises(ValueError, match=r"cannot read a\\x00b: no file can have this name"):
+        fastbp.load("a\0b")
+
+
+def test_labels_of_one_hash_are_read(tmp_path):
+    labels = np.array([0, 2**61 - 1, 2**62 - 2])
+    assert len(set(map(hash, labels.tolist()))) == 1
+    loaded = fastbp.load(classifier(labels).save(tmp_path / "model.fbp"))
+    np.testing.assert_array_equal(loaded.classes_, labels)
+
+
+def of_numpy(parameters):
+    """Return parameters as scalars of NumPy, as `RandomizedSearchCV` draws them."""
+    found = {}
+    for name, value in parameters.items():
+        is_scalar = type(value) in (bool, int, float, str)
+        found[name] = np.array(value)[()] if is_scalar else value
+    return found
+
+
+SCALARS = {
+    "defaults": (BackpropClassifier, {"max_iter": 3, "random_state": 0}),
+    "a regressor": (BackpropRegressor, {"max_iter": 3, "random_state": 0}),
+    "numbers": (
+        BackpropClassifier,
+        {**SMALL, "learning_rate_init": 0.01, "batch_size": 8, "early_stopping": True,
+         "n_iter_no_change": 3, "activation": "tanh"},
+    ),
+    "a loss": (
+        BackpropRegressor,
+        {**SMALL, "loss": "huber", "early_stopping": False, "n_init": 2, "learning_rate": "cosine"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_parameters_may_be_scalars_of_numpy(name, tmp_path):
+    kind, parameters = SCALARS[name]
+    path, run = tmp_path / "model.fbp", tmp_path / "run.fbp"
+    model = kind(**of_numpy(kind(**parameters).get_params()))
+    y = CLASSES if kind is BackpropClassifier else NUMBERS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, y, checkpoint=run)
+    others = fastbp.load(model.save(path)), fastbp.resume(run, X, y)
+    expected = model.predict(X)
+    for other in others:
+        np.testing.assert_array_equal(other.predict(X), expected)
+
+
+def test_a_warm_start_may_have_scalars_of_numpy(tmp_path):
+    run = tmp_path / "run.fbp"
+    model = classifier(activation=np.str_("tanh"), warm_start=np.True_, max_iter=np.int64(3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, model.classes_[CLASSES], checkpoint=run)
+        resumed = fastbp.resume(run, X, model.classes_[CLASSES])
+    np.testing.assert_array_equal(resumed.predict_proba(X), model.predict_proba(X))
+
+
+def test_networks_may_be_made_with_scalars_of_numpy(tmp_path):
+    network = Network(
+        np.array([3, 4, 2]),
+        activation=np.str_("tanh"),
+        loss=np.str_("log_loss"),
+        out_activation=np.str_("softmax"),
+        huber_delta=np.float32(1.5),
+        quantile=np.float64(0.25),
+        dtype=np.str_("float32"),
+        random_state=np.int64(0),
+    )
+    loaded = fastbp.load(network.save(tmp_path / "network.fbp"))
+    np.testing.assert_array_equal(loaded.forward(X), network.forward(X))
+    names = (*network.activation, network.out_activation, network.loss_name)
+    assert {type(name) for name in names} == {str}
+
+
+def test_a_model_that_would_not_be_read_is_not_written(tmp_path):
+    model, path = classifier(), tmp_path / "model.fbp"
+    model._ending = "never"
+    with pytest.raises(ValueError, match=r"this model cannot be stored: .*ending"):
+        model.save(path)
+    assert not path.exists()
+
+
+def test_a_network_is_saved_as_it_is_between_two_epochs(monkeypatch):
+    """Another thread waits for the end of one."""
+    from fastbp.network.runner import EpochRunner
+
+    network, advance, found = Network((3, 4, 1), random_state=0), EpochRunner._advance, []
+
+    def advance_half(runner, *args):
+        done = advance(runner, *args)
+        weights = network.weights[0].copy()
+        network.weights[0][...] = 7  # what nobody is to see
+        reader = threading.Thread(target=lambda: found.append(network.__getstate__()))
+        reader.start()
+        reader.join(0.2)
+        assert reader.is_alive()
+        network.weights[0][...] = weights
+        readers.append(reader)
+        network.__getstate__()  # as of a handler of a signal, in the thread that trains
+        return done
+
+    readers = []
+    monkeypatch.setattr(EpochRunner, "_advance", advance_half)
+    network.train_epoch(X, NUMBERS, learning_rate=0.01)
+    for reader in readers:
+        reader.join()
+    np.testing.assert_array_equal(found[0]["parameters"][0], network.weights[0])
+
+
+def test_batches_may_be_larger_than_any_number_of_rows(tmp_path):
+    expected = regressor(batch_size=len(X))
+    path = regressor(batch_size=2**63).save(tmp_path / "model.fbp")
+    np.testing.assert_array_equal(fastbp.load(path).predict(X), expected.predict(X))
+
+
+def test_an_ensemble_that_no_memory_holds_is_refused():
+    with pytest.raises(ValueError, match="ensemble must be at most 100,000; got 9007199254740992"):
+        regressor(ensemble=2**53)

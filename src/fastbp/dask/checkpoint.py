@@ -10,8 +10,7 @@ from typing import Any
 from .._printable import printable
 from .._version import __version__
 from ..distributed import RoundState
-
-KIND = "fastbp.dask fit"
+from ..io.models import DASK
 
 
 class Checkpoint:
@@ -42,7 +41,7 @@ class Checkpoint:
             tree = unpack(read_file(os.fsdecode(self.path)))
         except UnreadableFileError as error:
             raise ValueError(f"cannot read {_shown(self.path)}: {error}") from error
-        if not isinstance(tree, Mapping) or tree.get("kind") != KIND:
+        if not isinstance(tree, Mapping) or tree.get("kind") != DASK:
             raise ValueError(f"{_shown(self.path)} is not the checkpoint of a fit on Dask")
         mine = fingerprint(fit)
         for name, value in mine.items():
@@ -75,7 +74,7 @@ def tree_of(fit: Any) -> dict[str, Any]:
     """Return plain values."""
     training, history = fit.training, fit.model._history
     return {
-        "kind": KIND,
+        "kind": DASK,
         "of": fingerprint(fit),
         "number": training.number,
         "seed": training.settings.seed,

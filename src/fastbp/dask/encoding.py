@@ -56,7 +56,7 @@ def encoded_targets(model: Any, survey: Survey) -> EncodedTargets:
         own = LOSSES[model.loss].parameter
         parameters = {} if own is None else {own: getattr(model, own)}
         return EncodedTargets(
-            nothing, None, n_outputs, None, model.loss, loss_parameters=parameters
+            nothing, None, n_outputs, None, str(model.loss), loss_parameters=parameters
         )
     if survey.y_shape:
         columns = np.arange(survey.y_shape[0])

@@ -91,6 +91,9 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         ------
         ValueError, TypeError
             For a parameter or data that cannot be used. A model fitted before stays as it was.
+        OSError
+            If ``checkpoint`` cannot be written, or there is a file that it does not replace: one
+            of training that has not ended, or no checkpoint.
         KeyboardInterrupt
             If training is interrupted. What was learnt until then is kept: the model is fitted.
         """
@@ -119,6 +122,8 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
             if keeper is not None:
                 keeper.check(self, data)
             run = self._run_fit(data, warm_start, keeper, X, y, sample_weight)
+        if keeper is not None:
+            keeper.warn_again()
         if self.verbose:
             print(self.convergence_, flush=True)
         if run is not None:

@@ -81,7 +81,7 @@ def settings_of(
     can_hold_out : bool
         Whether none are held out by hand, and there are enough of them.
     """
-    by_loss = model.early_stopping == AUTO
+    by_loss = bool(model.early_stopping == AUTO)
     holds_out = is_fit and can_hold_out and bool(model.early_stopping)
     ends = goes_to_the_end(model.learning_rate)
     n_networks = 1

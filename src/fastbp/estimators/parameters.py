@@ -8,6 +8,8 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .._messages import advice_on
 from ..network import Solver
 from ..network.catalogue import hidden_activations
@@ -29,6 +31,7 @@ MAY_BE_AUTO = {
     "early_stopping": "True or False",
     "ensemble": "a whole number of networks",
 }
+MOST_NETWORKS = 100_000  # of an ensemble, which are made before any is trained
 
 
 class Parameters:
@@ -110,7 +113,8 @@ class Parameters:
             check_flag("early_stopping", self.early_stopping)
         check_number("validation_fraction", self.validation_fraction, above=0, below=1)
         check_whole("n_init", self.n_init)
-        joins = not _is_auto(self.ensemble) and check_whole("ensemble", self.ensemble) > 1
+        n_networks: Any = 1 if _is_auto(self.ensemble) else self.ensemble
+        joins = check_whole("ensemble", n_networks, at_most=MOST_NETWORKS) > 1
         if joins and self.n_init > 1:
             raise ValueError(
                 "n_init keeps the best of several networks, and ensemble joins all of them: one of "
@@ -118,7 +122,7 @@ class Parameters:
             )
         check_flag("standardize", self.standardize)
         check_choice("missing", self.missing, MISSING)
-        if not isinstance(self.verbose, bool):
+        if not isinstance(self.verbose, (bool, np.bool_)):
             check_whole("verbose", self.verbose, at_least=0)
         check_flag("warm_start", self.warm_start)
         for name, option in OPTIONS.items():

@@ -210,7 +210,7 @@ class BackpropRegressor(MultiOutputMixin, RegressorMixin, Convertible):
         own = CATALOGUE[self.loss].parameter
         parameters = {} if own is None else {own: getattr(self, own)}
         return EncodedTargets(
-            targets, sample_weight, n_outputs, None, self.loss, loss_parameters=parameters
+            targets, sample_weight, n_outputs, None, str(self.loss), loss_parameters=parameters
         )
 
     def _validation_targets(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import errno
 import os
 import signal
 import threading
@@ -15,15 +16,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from .._messages import level_of_caller
-from .._printable import printable
+from .._printable import printable, shortened
+from .._version import __version__
 from ..network.checks import check_flag, check_number
 from ..network.generators import generator_of, generator_to_dict
 from ..network.pauses import Pauses, Tree
 from .container import UnreadableFileError
 from .fields import Fields
-from .files import check_writable, write_file
+from .files import check_writable, is_regular_file, write_file
 from .fingerprint import Fingerprint
-from .models import CHECKPOINT, model_of, read_file, tree_of
+from .models import CHECKPOINT, DASK, checked_tree_of, model_of, read_file
 from .of_parameters import parameters_of, parameters_tree
 from .tree import pack, unpack
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from ..estimators.base import Backprop
     from ..estimators.prepared import TrainingData
 
-FORMAT = 1  # raised when older files can no longer be read
+FORMAT = 2  # raised when older files can no longer be read
 SHARE = 0.01  # of the time may go into writing
 HEADER = ("class_of_model", "parameters", "random", "start")
 MODELS = ("BackpropClassifier", "BackpropRegressor")
@@ -108,7 +110,8 @@ def resume(
     X, y, sample_weight, X_val, y_val, sample_weight_val
         The arguments of `fit`.
     checkpoint : str, path-like or Checkpoint, default=None
-        Where to write further checkpoints. None goes on as before, to the same file.
+        Where to write further checkpoints, the first of them at once. None goes on as before, to
+        the same file.
 
     Returns
     -------
@@ -119,9 +122,9 @@ def resume(
     Raises
     ------
     OSError
-        If the file cannot be read.
+        If the file cannot be read, or ``checkpoint`` not be written or replaced.
     ValueError
-        If it is no checkpoint, a damaged one, or one of a newer version of fastbp; or if the data
+        If it is no checkpoint, a damaged one, or one of another version of fastbp; or if the data
         are not those of the training.
 
     See Also
@@ -139,8 +142,11 @@ def resume(
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"cannot read {printable(name)}: {error}") from error
     where = own if checkpoint is None else _checkpoint_of(checkpoint)
+    goes_elsewhere = not _is_same(where.path, path)
+    if goes_elsewhere:
+        _check_free(where.path)
     header = {name: copy.deepcopy(saved.value(name)) for name in HEADER}  # not views of the file
-    keeper = Keeper(where, header, training, fingerprint)
+    keeper = Keeper(where, header, training, fingerprint, goes_elsewhere)
     del saved, training  # and with it the memory of the file, as soon as training has taken it
     from ..estimators.holdout import explicit_validation_set
 
@@ -173,8 +179,49 @@ def keeper_of(model: Backprop, checkpoint: Any) -> Keeper:
         )
     if EPOCH_HOOK.get() is not None:
         raise ValueError("fastbp.record cannot record a fit with a checkpoint: leave one out")
-    check_writable(checkpoint.path)
+    _check_free(checkpoint.path)
     return Keeper(checkpoint, _header_of(model))
+
+
+def _check_free(path: Any) -> None:
+    """Refuse a path where nothing can be written, or what is there would be missed.
+
+    Raises
+    ------
+    FileExistsError
+        For a checkpoint of training that has not ended, and a file that is no checkpoint.
+    OSError, ValueError
+        As `check_writable` does.
+    """
+    check_writable(path)
+    if not is_regular_file(path) or not os.path.getsize(path):
+        return
+    name = os.fsdecode(path)
+    try:
+        has_ended = _has_ended(_fields_of(name, of_any_version=True).fields("training").tree)
+    except UnreadableFileError:
+        raise FileExistsError(
+            errno.EEXIST,
+            f"{printable(name)} is there and is no checkpoint, which alone a checkpoint replaces: "
+            "choose another path, or delete it first",
+        ) from None
+    if not has_ended:
+        raise FileExistsError(
+            errno.EEXIST,
+            f"{printable(name)} is the checkpoint of a fit that has not ended: fastbp.resume goes "
+            "on from it; to begin anew, delete it first",
+        )
+
+
+def _has_ended(training: Tree) -> bool:
+    """Return whether a checkpoint is the last of its training."""
+    own = training.get("training")
+    return type(own) is dict and (own.get("phase") == "over" or own.get("is_over") is True)
+
+
+def _is_same(path: Any, other: Any) -> bool:
+    """Return whether two paths lead to one file, the second of which is there."""
+    return os.path.exists(path) and os.path.samefile(path, other)
 
 
 def _header_of(model: Backprop) -> dict[str, Any]:
@@ -189,7 +236,7 @@ def _header_of(model: Backprop) -> dict[str, Any]:
         "class_of_model": type(model).__name__,
         "parameters": parameters_tree(model, model._get_param_names()),
         "random": random,
-        "start": tree_of(model) if is_warm else None,
+        "start": checked_tree_of(model) if is_warm else None,
     }
 
 
@@ -205,15 +252,27 @@ def _checkpoint_of(value: Any) -> Checkpoint:
     )
 
 
-def _fields_of(name: str) -> Fields:
+def _fields_of(name: str, *, of_any_version: bool = False) -> Fields:
     """Return the content of the file of a checkpoint."""
     fields = Fields(unpack(read_file(name)))
+    if fields.tree.get("kind") == DASK:
+        raise UnreadableFileError(
+            "it is a checkpoint of fastbp.dask: its fit goes on with fit(..., checkpoint=path, "
+            "resume=True)"
+        )
     if fields.tree.get("class") != CHECKPOINT:
         raise UnreadableFileError("it is no checkpoint; fastbp.load reads models")
+    if of_any_version:
+        return fields
     if fields.whole("format") != FORMAT:
         raise UnreadableFileError(
             f"it is a checkpoint of format {fields.whole('format')}, and this version of fastbp "
             f"reads format {FORMAT}"
+        )
+    if fields.text("version") != __version__:
+        raise UnreadableFileError(
+            f"it is a checkpoint of fastbp {shortened(printable(fields.text('version')), 40)}, and "
+            f"this is fastbp {__version__}, whose training may differ: go on with that version"
         )
     return fields
 
@@ -245,6 +304,8 @@ class Keeper:
         What training had come to, where it is resumed.
     fingerprint : Fingerprint, default=None
         Of the data that were trained on.
+    goes_elsewhere : bool, default=False
+        Whether training was saved to another file until now.
 
     Attributes
     ----------
@@ -257,12 +318,16 @@ class Keeper:
         header: dict[str, Any],
         training: Tree | None = None,
         fingerprint: Fingerprint | None = None,
+        goes_elsewhere: bool = False,
     ) -> None:
         self._checkpoint, self._header, self._fingerprint = checkpoint, header, fingerprint
         self._path = os.path.abspath(checkpoint.path)  # wherever the process goes meanwhile
-        self._may_fail = training is not None  # once there is one to go on from
+        self._may_fail = training is not None and not goes_elsewhere  # with one to go on from
+        self._to_copy = training if goes_elsewhere else None
+        self._failure: OSError | MemoryError | None = None
         self._signals: dict[int, Any] = {}
         self._pending: int | None = None
+        self._n_interrupts = 0
         self.pauses = Pauses(self._save, training)
 
     def check(self, model: Backprop, data: TrainingData) -> None:
@@ -271,6 +336,9 @@ class Keeper:
         if self._fingerprint is not None:
             self._fingerprint.check(found)
         self._fingerprint = found
+        if self._to_copy is not None:
+            self._save(self._to_copy)
+            self._to_copy = None
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -289,6 +357,7 @@ class Keeper:
         tree = {
             "class": CHECKPOINT,
             "format": FORMAT,
+            "version": __version__,
             "every": float(self._checkpoint.every),
             "on_sigterm": bool(self._checkpoint.on_sigterm),
             **self._header,
@@ -300,11 +369,19 @@ class Keeper:
         except (OSError, MemoryError) as error:
             if not self._may_fail:
                 raise
-            _warn_of_failure(error)
+            try:
+                _warn_of_failure(error)
+            except RuntimeWarning:  # where warnings are errors: once training has ended
+                self._failure = error
         self._may_fail = True
         self._deliver()
         end = time.monotonic()
         return end + max(self._checkpoint.every, (end - begin) / SHARE)
+
+    def warn_again(self) -> None:
+        """Warn of a checkpoint that could not be written, where that would have ended training."""
+        if self._failure is not None:
+            _warn_of_failure(self._failure)
 
     # -- signals -------------------------------------------------------------------------------
 
@@ -325,15 +402,23 @@ class Keeper:
             signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        is_second = self._pending is not None
-        self._pending = number
-        if is_second:  # of somebody who will not wait
-            self._deliver(frame)
+        """Let training save itself soon; of two Ctrl-C the second is of somebody who will not wait.
+
+        SIGTERM may come twice, of a scheduler and of a shell.
+        """
         self.pauses.is_asked = True
+        if self._pending != signal.SIGTERM:
+            self._pending = number
+        if number == signal.SIGINT:
+            self._n_interrupts += 1
+            if self._n_interrupts > 1:
+                self._pending = number
+                self._deliver(frame)
 
     def _deliver(self, frame: FrameType | None = None) -> None:
         """Let a signal that was kept waiting do what it does otherwise."""
         number, self._pending = self._pending, None
+        self._n_interrupts = 0
         if number is None:
             return
         handler = self._signals[number]

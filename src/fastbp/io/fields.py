@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .._printable import printable, shortened
 from .container import UnreadableFileError
 
+SOME = 1000  # keys of one hash, which a dict takes in milliseconds
 MOST = 2**53  # of counters: doubles and 64-bit integers hold them all
 Shape = tuple[int | None, ...]
 
@@ -155,7 +156,10 @@ class Fields:
         A dict of thousands of keys with one hash takes hours to make.
         """
         values = list(values)
-        if 2 * len(set(map(hash, values))) < len(values) or len(set(values)) < len(values):
+        n_hashes = len(set(map(hash, values)))
+        if n_hashes < min(len(values) / 2, len(values) - SOME):
+            self.refuse(name, "has items of too few hashes")
+        if len(set(values)) < len(values):
             self.refuse(name, "has an item twice")
 
 

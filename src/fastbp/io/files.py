@@ -104,6 +104,11 @@ def check_writable(path: Any) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
+def open_at_once(name: str, flags: int) -> int:
+    """Open a file; a named pipe too, rather than wait for somebody at its other end."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def is_regular_file(path: Any) -> bool:
     """Return whether a path leads to a file that is replaced, or can be opened, by this path."""
     return os.path.isfile(path) and _own_descriptor(os.fsdecode(path)) is None

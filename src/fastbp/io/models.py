@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHECKPOINT = "Checkpoint"  # as files call those of `fastbp.Checkpoint`
+DASK = "fastbp.dask fit"  # and those of `fastbp.dask`, as their kind
 ADVICE = (
     "fastbp.save takes networks, BackpropClassifier, BackpropRegressor, the models of "
     "fastbp.online, recordings, and pipelines of scikit-learn that end in one of these"
@@ -118,7 +119,7 @@ def save(model: Any, path: Any) -> Path:
     from .files import checked_path, write_file
 
     checked_path(path)
-    return write_file(path, pack(tree_of(model)))
+    return write_file(path, _checked(pack(tree_of(model))))
 
 
 def load(path: Any) -> Any:
@@ -178,6 +179,29 @@ def tree_of(model: Any) -> dict[str, Any]:
     return {"class": kind.name, **_codec(kind.name).to_tree(model)}
 
 
+def checked_tree_of(model: Any) -> dict[str, Any]:
+    """Return `tree_of` a model, of which `load` will make a model again.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a model that no file can hold, rather than later for its file.
+    """
+    tree = tree_of(model)
+    _checked(pack(tree))
+    return tree
+
+
+def _checked(data: bytearray) -> bytearray:
+    """Return the content of a file, if `load` would make a model of it."""
+    try:
+        model_of(unpack(memoryview(data).toreadonly()))
+    except UnreadableFileError as error:
+        reason = str(error).removeprefix("it is damaged: ")
+        raise ValueError(f"this model cannot be stored: {reason}") from error
+    return data
+
+
 def model_of(tree: Any) -> Any:
     """Return the model of a tree.
 
@@ -204,6 +228,11 @@ def _network_of(fields: Fields, name: str) -> Any:
 
 def _of_tree(tree: Any, build: Any) -> Any:
     fields = Fields(tree)
+    if fields.tree.get("kind") == DASK:
+        raise UnreadableFileError(
+            "it is a checkpoint of fastbp.dask: its fit goes on with fit(..., checkpoint=path, "
+            "resume=True)"
+        )
     name = fields.text("class")
     if name == CHECKPOINT:
         raise UnreadableFileError("it is a checkpoint of a fit: fastbp.resume goes on from it")
@@ -246,12 +275,18 @@ def read_file(name: str) -> NDArray[np.uint8]:
     ------
     OSError
         If it cannot be read.
+    ValueError
+        If no file can have this name.
     """
+    from .files import open_at_once
+
     try:
-        with open(name, "rb") as file:
+        with open(name, "rb", opener=open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise OSError(errno.EINVAL, "it is no regular file")
             return np.fromfile(file, np.uint8)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot read {printable(name)}: {reason}") from error
+    except ValueError as error:
+        raise ValueError(f"cannot read {printable(name)}: no file can have this name") from error

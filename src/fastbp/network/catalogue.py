@@ -36,7 +36,9 @@ def out_activation_of(out_activation: str | None, loss: str, n_outputs: int) -> 
     allowed = OUT_ACTIVATIONS[loss]
     if out_activation is None:
         return "logistic" if loss == "log_loss" and n_outputs == 1 else allowed[0]
-    check_choice("out_activation", out_activation, allowed, of_what=f" with loss={loss!r}")
+    out_activation = check_choice(
+        "out_activation", out_activation, allowed, of_what=f" with loss={loss!r}"
+    )
     if out_activation == "softmax" and n_outputs == 1:
         raise ValueError("softmax needs at least two outputs; use logistic for one")
     return out_activation

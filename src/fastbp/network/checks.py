@@ -37,11 +37,11 @@ def check_choice(
             f"{name} must be one of {', '.join(allowed)}{of_what}; got {value!r}"
             f"{advice_on(name, value, allowed, elsewhere)}"
         )
-    return value
+    return str(value)  # and no text of NumPy
 
 
-def check_whole(name: str, value: Any, *, at_least: int = 1) -> int:
-    """Return ``value`` as an int, if it is a whole number of at least ``at_least``."""
+def check_whole(name: str, value: Any, *, at_least: int = 1, at_most: float = math.inf) -> int:
+    """Return ``value`` as an int, if it is a whole number within the bounds."""
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -51,6 +51,8 @@ def check_whole(name: str, value: Any, *, at_least: int = 1) -> int:
         raise TypeError(f"{name} must be a whole number; got {value!r}{advice}") from None
     if number < at_least:
         raise ValueError(f"{name} must be at least {at_least}; got {number}")
+    if number > at_most:
+        raise ValueError(f"{name} must be at most {at_most:,}; got {number}")
     return number
 
 

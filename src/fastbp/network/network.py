@@ -561,7 +561,8 @@ class Network(Exportable):
 
     def __getstate__(self) -> dict[str, Any]:
         made_with = {name: getattr(self, name) for name in MADE_WITH}
-        return {**made_with, "dtype": self.dtype.name, **self._state.to_dict()}
+        with self._runner.at_rest():
+            return {**made_with, "dtype": self.dtype.name, **self._state.to_dict()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Become the network of a saved state, or stay unchanged where that is invalid.

@@ -8,7 +8,7 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -126,6 +126,7 @@ class EpochRunner:
     def __init__(self, layers: _core.Layers, state: State) -> None:
         self._layers, self._state = layers, state
         self.lock = threading.Lock()  # held in training
+        self._trainer: int | None = None  # the thread that runs epochs
         self._workspaces: dict[Hashable, _core.Workspace] = {}
         self._batch: _core.BatchWorkspace | None = None
         self._tuners: dict[tuple[int, int], ThreadTuner] = {}
@@ -145,9 +146,21 @@ class EpochRunner:
             )
         return self.lock
 
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Return the context in which no other thread trains the network.
+
+        Of the thread that does, a handler of a signal may be at work.
+        """
+        if self._trainer == threading.get_ident():
+            yield
+        else:
+            with self.lock:
+                yield
+
     def end_training_of_parent(self) -> None:
         """In a child process: release the lock, and undo an unfinished piece of work."""
-        self.lock = threading.Lock()
+        self.lock, self._trainer = threading.Lock(), None
         # A thread of the parent may have been using these.
         self._batch, self._workspaces = None, {}
         if self._unfinished is not None:
@@ -162,24 +175,31 @@ class EpochRunner:
         state is as before it. ``pauses`` may save it, and go on, within a long epoch.
         """
         with self.training():
-            position = None if pauses is None else Position(epochs.shuffle, pauses.take("epoch"))
-            if epochs.shuffle is not None and not _core.can_shuffle(epochs.order, epochs.shuffle):
-                epochs, max_epochs = epochs.shuffled(), 1
-            _check_weights(epochs)
-            run, work, n_rows = self._begin(epochs, max_epochs)
-            start = before = self.start = self._state.save(self.start)
-            if position is not None and position.begin(run, start):
-                n_rows = min(n_rows, work.n_rows)
-            with part_of(pauses, "epoch", position.to_dict if position else dict):
-                while run.epoch == 0:
-                    if run.row:  # of a long epoch
-                        before = self._state.save(None if before is start else before)
-                    n = n_rows if n_rows > work.n_rows else min(n_rows, work.n_rows - run.row)
-                    if not self._advance(run, n, work, before):
-                        return self._end_diverged(run, epochs, work, start)
-                    if pauses is not None and run.epoch == 0:
-                        pauses.look()
-            return run.losses()
+            try:
+                self._trainer = threading.get_ident()
+                return self._run(epochs, max_epochs, pauses)
+            finally:
+                self._trainer = None
+
+    def _run(self, epochs: Epochs, max_epochs: int, pauses: Pauses | None) -> list[float]:
+        position = None if pauses is None else Position(epochs.shuffle, pauses.take("epoch"))
+        if epochs.shuffle is not None and not _core.can_shuffle(epochs.order, epochs.shuffle):
+            epochs, max_epochs = epochs.shuffled(), 1
+        _check_weights(epochs)
+        run, work, n_rows = self._begin(epochs, max_epochs)
+        start = before = self.start = self._state.save(self.start)
+        if position is not None and position.begin(run, start):
+            n_rows = min(n_rows, work.n_rows)
+        with part_of(pauses, "epoch", position.to_dict if position else dict):
+            while run.epoch == 0:
+                if run.row:  # of a long epoch
+                    before = self._state.save(None if before is start else before)
+                n = n_rows if n_rows > work.n_rows else min(n_rows, work.n_rows - run.row)
+                if not self._advance(run, n, work, before):
+                    return self._end_diverged(run, epochs, work, start)
+                if pauses is not None and run.epoch == 0:
+                    pauses.look()
+        return run.losses()
 
     def _begin(self, epochs: Epochs, max_epochs: int) -> tuple[_core.EpochRun, EpochWorkload, int]:
         """Choose the path; return the cursor, the work and how many rows to advance at once."""

@@ -268,7 +268,9 @@ def gradient_norm(change: NDArray[Any], epochs: Epochs, n_epochs: int) -> float:
     every = n_rows if epochs.rates is None else min(epochs.rates.every, n_rows)
     rows = np.full(-(-n_rows // every), every)
     rows[-1] = n_rows - every * (len(rows) - 1)
-    total = float((epochs.learning_rates(n_epochs) @ -(-rows // solver.batch_size)).sum())
+    total = float(
+        (epochs.learning_rates(n_epochs) @ -(-rows // min(solver.batch_size, n_rows))).sum()
+    )
     momentum = solver.momentum if solver.rule.is_linear else 0.0
     return float(np.linalg.norm(change.astype(np.float64))) / total * (1 - momentum)
 

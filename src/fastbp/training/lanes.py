@@ -88,7 +88,7 @@ class LanesLoop:
             "members": self.members,
             "left": sorted(set(range(len(self.members))) - set(self._group.networks)),
             "row": self._group.row,
-            "sums": self._group.sums,
+            "sums": self._group.losses,
             "generator": self._generator,
         }
 
@@ -212,12 +212,14 @@ class LaneGroup:
         Rows that they were trained on in this epoch; 0 between two.
     sums : ndarray of float64 of shape (n_groups, n_lanes)
         Of the losses of these rows.
+    losses : ndarray of float64
+        Of these, network by network: whatever the width of the machine's vectors.
     """
 
     def __init__(self, networks: list[Network], solver: Solver) -> None:
         first = self._first = networks[0]
         self.networks: dict[int, Network] = dict(enumerate(networks))
-        self._solver = solver
+        self._solver, self._n_networks = solver, len(networks)
         self._lanes = _core.Lanes(
             first.layer_sizes,
             first.activation[0],
@@ -254,10 +256,17 @@ class LaneGroup:
             for lane, array in self._pairs(number, network):
                 array[...] = lane
 
-    def begin_within(self, row: int, sums: NDArray[np.float64]) -> None:
-        """Let the next epoch go on after a row, and these sums of losses."""
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """A view of the sums, network by network."""
+        return self.sums.reshape(-1)[: self._n_networks]
+
+    def begin_within(self, row: int, losses: NDArray[np.float64]) -> None:
+        """Let the next epoch go on after a row, and these sums of losses, network by network."""
         self.row = check_whole("row", row, at_least=0)
-        self.sums[...] = sums
+        if np.shape(losses) != self.losses.shape:
+            raise ValueError(f"sums must be {self.losses.shape}, and are {np.shape(losses)}")
+        self.losses[...] = losses
 
     def run_epoch(
         self,
@@ -276,8 +285,9 @@ class LaneGroup:
         if not self.row:
             sums[...] = 0
         for start, stop in rates.cut(work.pieces(len(order), ROWS)):
-            if start < self.row:
+            if stop <= self.row:
                 continue
+            start = max(start, self.row)  # whose pieces were of another length
             np.copyto(self._before, lanes.values)
             lanes.train(rows, order, start, stop, solver.compiled(0), rates.at(start), sums)
             if not math.isfinite(sums.sum()):
