@@ -128,7 +128,7 @@ def test_bad_values(given, message):
         ((dask.bag.from_sequence([1, 2]), "y"), "bags of the paths of Parquet files"),
         ((["a.parquet"],), "y must name the column of the files that is the target"),
         ((arrays()[0], Y), "y must be a collection of Dask, as X is; got ndarray"),
-        ((arrays()[0],), "y must be a collection of Dask, as X is; got NoneType"),
+        ((arrays()[0],), "y must be the targets, an array of Dask divided as X is"),
         ((dd.from_pandas(frames(lambda one: one)[0], npartitions=2),), "y must be the targets"),
     ],
     ids=range(5),
@@ -210,6 +210,13 @@ def test_no_workers_and_no_client(client):
         with pytest.raises(TimeoutError, match=r"no workers for 0\.2 s: start some, with"):
             model.fit(*arrays())
     model.client = None
+
+
+def test_something_else_than_a_client():
+    model = classifier()
+    model.client = "tcp://127.0.0.1:8786"
+    with pytest.raises(TypeError, match=r"model\.client must be a distributed\.Client; got str"):
+        model.fit(*arrays())
 
 
 def test_without_a_client(monkeypatch):

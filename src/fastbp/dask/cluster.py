@@ -171,10 +171,10 @@ def cluster_of(client: Any, timeout: float) -> Iterator[Cluster]:
 
     Raises
     ------
-    ValueError
-        If there is none.
+    ValueError, TypeError
+        If there is none, or it is something else.
     """
-    from distributed import default_client, get_worker, worker_client
+    from distributed import Client, default_client, get_worker, worker_client
 
     if client is None and _is_task(get_worker):
         with worker_client() as own:
@@ -188,6 +188,11 @@ def cluster_of(client: Any, timeout: float) -> Iterator[Cluster]:
                 "There is no client of Dask: make one first, as in client = "
                 "distributed.Client(cluster), or set model.client"
             ) from error
+    if not isinstance(client, Client):
+        raise TypeError(
+            f"model.client must be a distributed.Client; got {type(client).__name__}. To connect "
+            "to a scheduler: distributed.Client(address)"
+        )
     if client.asynchronous:
         raise ValueError(
             "The client is asynchronous, and fit waits for results: make one with "

@@ -107,9 +107,9 @@ def _of_array(X: Any, y: Any, weights: Any) -> list[Partition]:
 
 
 def _of_frame(X: Any, y: Any, weights: Any) -> list[Partition]:
-    parts = X.to_delayed()
     if y is None:
         raise TypeError('y must be the targets, or the name of the column that is, such as "price"')
+    parts = _parts(X)
     if _is_name(y) or isinstance(y, list):
         names = y if isinstance(y, list) else [y]
         absent = [name for name in names if name not in X.columns]
@@ -178,10 +178,13 @@ def _aligned(name: str, values: Any, X: Any, n: int) -> list[Any]:
     """Return the parts of targets or weights that go with those of X."""
     if values is None and name != "y":
         return [None] * n
+    if values is None:
+        raise TypeError("y must be the targets, an array of Dask divided as X is; got None")
     if not is_collection(values):
+        advice = f": for instance dask.array.from_array({name}, chunks=X.chunks[0])"
         raise TypeError(
-            f"{name} must be a collection of Dask, as X is; got {type(values).__name__}: for "
-            f"instance dask.array.from_array({name}, chunks=X.chunks[0])"
+            f"{name} must be a collection of Dask, as X is; got {type(values).__name__}"
+            f"{advice if is_array(X) else ''}"
         )
     if is_array(values) and is_array(X):
         rows, own = X.chunks[0], values.chunks[0]
@@ -192,11 +195,23 @@ def _aligned(name: str, values: Any, X: Any, n: int) -> list[Any]:
             values = values.rechunk({0: rows})
         if values.ndim > 1:
             values = values.rechunk({1: -1})
-    parts = values.to_delayed()
-    parts = parts.ravel().tolist() if hasattr(parts, "ravel") else list(parts)
+    parts = _parts(values)
     if len(parts) != n:
         raise ValueError(
             f"X has {counted(n, 'partition')}, but {name} has {len(parts)}: divide both alike, "
             "with rechunk or repartition"
         )
     return parts
+
+
+def _parts(data: Any) -> list[Any]:
+    """Return the partitions of targets or of a frame, delayed, as many as the collection has.
+
+    Dask reads several files at once for few columns: partitions of these are not those of others.
+    """
+    parts = data.to_delayed()
+    if hasattr(parts, "ravel"):
+        return list(parts.ravel().tolist())
+    if len(parts) != data.npartitions:
+        parts = data.to_delayed(optimize_graph=False)
+    return list(parts)
