@@ -1,6 +1,7 @@
 """Workers that die, restart, retire or stand still, interrupts, lost schedulers: the same bits."""
 
 import _thread
+import copy
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ from distributed import Client, LocalCluster
 from rows import HereEngine, X, arrays, classifier, regressor, same
 
 from fastbp.dask import base, engine
+from fastbp.distributed import Training
 
 N_ROUNDS = 30
 
@@ -194,9 +196,35 @@ def test_a_lost_scheduler_and_a_new_one(usual, monkeypatch, tmp_path, faulty):
         other.client = second
         with pytest.raises(ValueError, match=r"is of another fit: it has n_shards 4, this one 3"):
             other.fit(*arrays(), checkpoint=path, resume=True)
+        for name, value in {"activation": "tanh", "shuffle": False, "power_t": 0.3}.items():
+            other = model(**{name: value})
+            other.client = second
+            with pytest.raises(ValueError, match=r"is of another fit"):
+                other.fit(*arrays(), checkpoint=path, resume=True)
         path.write_bytes(b"nothing")
         with pytest.raises(ValueError, match=r"fit\.fbp"):
             again.fit(*arrays(), checkpoint=path, resume=True)
+
+
+def test_a_fit_that_goes_on_from_another_resumes_to_the_same_bits(monkeypatch, tmp_path):
+    monkeypatch.setattr(base, "Engine", HereEngine)
+    monkeypatch.setattr(base, "cluster_of", lambda *_: LocalClient())
+    first = classifier(warm_start=True, n_shards=1).fit(*arrays())
+    whole, stopped, resumed = (copy.deepcopy(first) for _ in range(3))
+    whole.fit(*arrays())
+    take, path = Training.take, tmp_path / "fit.fbp"
+
+    def interrupted(self, outcome):
+        if self.number == 2:
+            raise KeyboardInterrupt
+        return take(self, outcome)
+
+    monkeypatch.setattr(Training, "take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(*arrays(), checkpoint=path)
+    monkeypatch.setattr(Training, "take", take)
+    resumed.fit(*arrays(), checkpoint=path, resume=True)
+    same(resumed, whole)
 
 
 def test_memory_of_workers(client):

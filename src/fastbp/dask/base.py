@@ -265,7 +265,7 @@ class DaskTraining:
         """
         return lazily.applied(self, "predict", X, super().predict)  # type: ignore[misc]
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the accuracy, or R2, for rows of this process or of Dask.
 
         Parameters
@@ -362,7 +362,8 @@ class _Fit:
 
     def _training(self, sizes: tuple[int, ...], n_shards: int, settings: Any) -> Training:
         model = self.model
-        layout = Layout(sizes, n_shards, model._seed, bool(model.shuffle))
+        seed = self._seed_of_call()
+        layout = Layout(sizes, n_shards, seed, bool(model.shuffle))
         rounds_an_epoch = model._rounds_an_epoch(layout)
         n_rounds = rounds_an_epoch * (1 if self.incremental else settings.max_iter)
         if model.rounds != AUTO and not self.incremental:
@@ -381,12 +382,11 @@ class _Fit:
             schedule,
             rounds_an_epoch,
             n_rounds,
-            seed=self._seed_of_call(),
+            seed=seed,
             shuffle=bool(model.shuffle),
             outer=model._outer_step(n_shards),
             n_threads=model.n_threads,
         )
-        self.first_round = 0
         return Training(how, layout, RoundState.of(model.network_))
 
     def _seed_of_call(self) -> int:

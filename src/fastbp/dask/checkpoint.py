@@ -7,10 +7,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from .._printable import printable
 from .._version import __version__
 from ..distributed import RoundState
 from ..io.models import DASK
+from ..training.schedule import Schedule
 
 
 class Checkpoint:
@@ -59,15 +62,30 @@ def fingerprint(fit: Any) -> dict[str, Any]:
     how, layout = fit.training.settings, fit.training.layout
     return {
         "version": __version__,
-        "layer_sizes": list(fit.model.network_.layer_sizes),
+        **{name: str(value) for name, value in how.made_with.items()},
         "partition sizes": list(layout.sizes),
         "n_shards": layout.n_shards,
         "rounds": [how.n_rounds, how.rounds_an_epoch],
         "solver": str(how.solver),
-        "schedule": str(how.schedule.kind),
+        "schedule": _schedule(how.schedule),
+        "shuffle": how.shuffle,
         "outer step": [how.outer.learning_rate, how.outer.momentum],
-        "random_state": str(fit.model.random_state),
+        "random_state": _seed(fit.model.random_state),
     }
+
+
+def _schedule(schedule: Schedule) -> str:
+    """Return what is said of a schedule in all processes, without the addresses of functions."""
+    options = dict(schedule.options)
+    kind = schedule.kind
+    own = kind if isinstance(kind, str) else getattr(kind, "__qualname__", type(kind).__name__)
+    return f"{own} {schedule.initial!r} {schedule.power_t!r} {options}"
+
+
+def _seed(random_state: Any) -> str:
+    """Return a seed, or of what draws numbers its kind."""
+    is_number = isinstance(random_state, (int, np.integer))
+    return str(int(random_state)) if is_number else type(random_state).__name__
 
 
 def tree_of(fit: Any) -> dict[str, Any]:
