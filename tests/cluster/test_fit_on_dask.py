@@ -100,6 +100,18 @@ def test_all_kinds_of_rows_give_the_same_bits(kind, usual, tmp_path, client):
     assert hasattr(model, "feature_names_in_") == has_names
 
 
+def test_columns_of_files_have_the_partitions_of_their_frame(usual, tmp_path):
+    others = [f"other{i}" for i in range(20)]
+    for i, part in enumerate(PARTS):
+        FRAME.iloc[part].assign(**dict.fromkeys(others, 0.5)).to_parquet(tmp_path / f"{i}.parquet")
+    frame = dd.read_parquet(tmp_path)
+    assert len(frame["kind"].to_delayed()) < len(PARTS)  # Dask reads several files at once
+    rows = frame[["a", "b", "c", "d"]]
+    same(classifier().fit(rows, frame["kind"]), usual)
+    same(classifier().fit(frame.drop(columns=others), "kind"), usual)
+    assert usual.score(rows, frame["kind"]) == usual.score(X, Y)
+
+
 def test_polars_frames_are_tables(usual):
     polars = pytest.importorskip("polars")
     tables = [polars.from_pandas(FRAME.iloc[part]) for part in PARTS]
@@ -169,6 +181,11 @@ def test_several_outputs():
     targets = np.column_stack([Y_R, X_R[:, 0], np.full(len(Y_R), 3.0)])
     parts = [slice(0, 200), slice(200, 442)]
     model = regressor(rounds=20).fit(delayed_pairs(parts, X_R, targets))
+    found = model.score(delayed_pairs(parts, X_R, targets))
+    assert found == pytest.approx(r2_score(targets, model.predict(X_R)))
+    wrong = np.add(targets, [0, 0, 1])
+    found = model.score(delayed_pairs(parts, X_R, wrong))
+    assert found == pytest.approx(r2_score(wrong, model.predict(X_R)))
     assert model.predict(X_R[:4]).shape == (4, 3)
     assert np.array_equal(model.predict(X_R[:4])[:, 2], np.full(4, 3.0))
     indicator = (X > X.mean(axis=0)).astype(int)

@@ -157,34 +157,29 @@ class Engine:
     def _run_once(self, state: RoundState, chains: Sequence[Chain], settings: Settings) -> Outcome:
         number, graph = self.cluster.next_number(), Graph()
         start = self.cluster.key("state", number)
-        how = self.cluster.key("settings", number)
-        graph[start] = held_task(start, state)
-        graph[how] = held_task(how, settings)
+        graph[start] = held_task(start, tasks.Start(state, settings))
         ends = [self._chain(graph, number, s, chain) for s, chain in enumerate(chains)]
         keys = []
         for i, group in enumerate(grouped(ends)):
             keys.append(self.cluster.key("average", number, 0, i))
             graph[keys[-1]] = task(
-                keys[-1], tasks.outcome_of_shards, reference(start), reference(how),
-                *map(reference, group),
-            )  # fmt: skip
+                keys[-1], tasks.outcome_of_shards, reference(start), *map(_reference_or_none, group)
+            )
         root = self._tree(graph, keys, "average", number, tasks.outcome_of_outcomes)
         outcome: Outcome = self._results(graph, [root])[0]
         return outcome
 
-    def _chain(self, graph: Graph, number: int, shard: int, chain: Chain) -> str:
-        """Add the tasks of a shard, each of which goes on from the one before."""
-        start, how = (self.cluster.key(what, number) for what in ("state", "settings"))
-        before, shards = start, self._shards.keys
+    def _chain(self, graph: Graph, number: int, shard: int, chain: Chain) -> str | None:
+        """Add the tasks of a shard, each of which goes on from the one before; None has no rows."""
+        start, rows = self.cluster.key("state", number), self._shards.keys
+        before = None
         for i, segment in enumerate(chain):
             key = self.cluster.key("train", number, shard, i)
-            others = map(reference, (how, before, shards[segment.partition]))
-            graph[key] = task(key, tasks.train, __version__, *others, tuple(segment))
+            graph[key] = task(
+                key, tasks.train, __version__, reference(start), _reference_or_none(before),
+                reference(rows[segment.partition]), tuple(segment),
+            )  # fmt: skip
             before = key
-        if not chain:
-            key = self.cluster.key("train", number, shard, 0)
-            graph[key] = task(key, tasks.pass_on, reference(start))
-            return key
         return before
 
     def judge(self, encoder: Encoder, state: RoundState, blocks: Held) -> Judgement:
@@ -245,6 +240,10 @@ class Engine:
 def held_task(key: str, value: Any) -> Any:
     """Return a task that holds a value."""
     return task(key, tasks.hold, tasks.Sealed(key, value))
+
+
+def _reference_or_none(key: str | None) -> Any:
+    return None if key is None else reference(key)
 
 
 def _merged_surveys(*parts: Survey | None) -> Survey | None:

@@ -8,7 +8,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -333,27 +333,30 @@ def hold(sealed: Sealed) -> Any:
     return sealed.value
 
 
+class Start(NamedTuple):
+    """What a round begins with, one value for each worker to fetch."""
+
+    state: RoundState
+    settings: Settings
+
+
 def train(
     version: str,
-    settings: Settings,
-    before: RoundState | Trained,
+    start: Start,
+    before: Trained | None,
     shard: Shard,
     segment: tuple[int, ...],
 ) -> Trained:
-    """Return what a shard has come to after one partition more."""
+    """Return what a shard has come to after one partition more; None is its first."""
     check_version(version)
-    so_far = Trained(before) if isinstance(before, RoundState) else before
-    return so_far.after(shard, settings.plan(Segment(*segment)), time.perf_counter)
+    so_far = Trained(start.state) if before is None else before
+    return so_far.after(shard, start.settings.plan(Segment(*segment)), time.perf_counter)
 
 
-def pass_on(before: RoundState) -> Trained:
-    """Return what a shard without rows has come to."""
-    return Trained(before)
-
-
-def outcome_of_shards(start: RoundState, settings: Settings, *ends: Trained) -> Outcome:
-    """Return the outcome of some shards, which are next to one another."""
-    return merge_outcomes([outcome_of(one, start, settings) for one in ends])
+def outcome_of_shards(start: Start, *ends: Trained | None) -> Outcome:
+    """Return the outcome of some shards, which are next to one another; None has no rows."""
+    done = [Trained(start.state) if one is None else one for one in ends]
+    return merge_outcomes([outcome_of(one, start.state, start.settings) for one in done])
 
 
 def outcome_of_outcomes(*outcomes: Outcome) -> Outcome:
@@ -407,8 +410,11 @@ class Judgement:
             return math.nan
         if self.targets is None:
             return self.good / self.weight
-        with np.errstate(all="ignore"):
-            return float(np.mean(1 - self.errors / self.targets.squares))
+        squares = self.targets.squares
+        varies = squares > 0
+        scores = 1 - self.errors / np.where(varies, squares, 1)
+        # As r2_score has it, columns of one number are right or are not.
+        return float(np.mean(np.where(varies, scores, self.errors == 0)))
 
 
 def judge(encoder: Encoder, state: RoundState, block: Block) -> Judgement:
