@@ -219,6 +219,13 @@ def test_files_of_another_kind_are_refused(killed, tmp_path, monkeypatch):
         fastbp.resume(killed, X, Y)
 
 
+def test_a_checkpoint_of_dask_is_gone_on_with_there(killed):
+    killed.write_bytes(checkpoints.pack({"kind": "fastbp.dask fit"}))
+    for read in (lambda path: fastbp.resume(path, X, Y), fastbp.load):
+        with pytest.raises(ValueError, match=r"fastbp\.dask: .*resume=True"):
+            read(killed)
+
+
 def test_another_version_goes_on_with_its_own_checkpoints_alone(killed, monkeypatch):
     monkeypatch.setattr(checkpoints, "__version__", "0.0.1")
     with pytest.raises(ValueError, match=r"a checkpoint of fastbp .*, and this is fastbp 0\.0\.1"):

@@ -26,8 +26,8 @@ AGAIN = "resume needs the data that fit was given"
 class Fingerprint:
     """What data of a fit look like: hashes of all of them.
 
-    A hash of all of X that can be told from others at will would take as long as an epoch of a
-    small network; so most of its rows are in a checksum.
+    A good hash of all of X takes several times as long as the checksum that most of its rows are
+    in, and data are mistaken here, not forged.
 
     Attributes
     ----------
