@@ -209,7 +209,7 @@ def test_a_lost_scheduler_and_a_new_one(usual, monkeypatch, tmp_path, faulty):
 def test_a_fit_that_goes_on_from_another_resumes_to_the_same_bits(monkeypatch, tmp_path):
     monkeypatch.setattr(base, "Engine", HereEngine)
     monkeypatch.setattr(base, "cluster_of", lambda *_: LocalClient())
-    first = classifier(warm_start=True, n_shards=1).fit(*arrays())
+    first = classifier(warm_start=True, n_shards=1, rounds=10).fit(*arrays())
     whole, stopped, resumed = (copy.deepcopy(first) for _ in range(3))
     whole.fit(*arrays())
     take, path = Training.take, tmp_path / "fit.fbp"
