@@ -102,7 +102,9 @@ def test_columns_of_the_table_are_aligned(capsys, monkeypatch):
 
 
 def test_version_is_printed(capsys):
-    assert main(["--version"]) == 0
+    with pytest.raises(SystemExit) as ending:
+        main(["--version"])
+    assert ending.value.code == 0
     assert capsys.readouterr().out == f"fastbp {fastbp.__version__}\n"
 
 

@@ -147,6 +147,6 @@ def compiled_sizes(folder):
     subprocess.run(command, cwd=folder, check=True)
     table = subprocess.check_output(["arm-none-eabi-size", "-A", "one.o"], cwd=folder, text=True)
     sizes = {name: int(size) for name, size in re.findall(r"^(\.\S+)\s+(\d+)", table, re.M)}
-    usage = re.findall(r":model_(\w+)\t(\d+)", (folder / "one.su").read_text())
+    usage = re.findall(r":one_(\w+)\t(\d+)", (folder / "one.su").read_text())
     frames = {name: int(size) for name, size in usage}
     return sizes, max(frames["outputs"] + frames.get("class", 0), frames.get("learn", 0))
