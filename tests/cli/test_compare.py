@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from people import people
+from people import run as run_command
 
 import fastbp
 from fastbp._printable import display_width
@@ -39,36 +41,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def people(n_rows=300, seed=0):
-    """A table with numbers, text, truth values, dates, gaps, and columns of no use."""
-    random = np.random.default_rng(seed)
-    age = random.integers(18, 80, n_rows).astype(float)
-    city = random.choice(["Bern", "Zürich", "Genève"], n_rows)
-    member = random.integers(0, 2, n_rows).astype(bool)
-    pay = 20 + 0.5 * age + 10 * (city == "Bern") + 5 * member + random.normal(size=n_rows)
-    age[::7] = np.nan
-    city[::11] = ""
-    return pd.DataFrame(
-        {
-            "id": np.arange(n_rows),
-            "name": [f"person {i}" for i in range(n_rows)],
-            "age": age,
-            "city": city,
-            "member": member,
-            "since": pd.date_range("2001-02-03", periods=n_rows, freq="37D").strftime("%Y-%m-%d"),
-            "country": "CH",
-            "pay": pay,
-        }
-    )
-
-
 def run(capsys, *arguments):
     """Return exit code, standard output and standard error."""
-    try:
-        code = main(["compare", *arguments])
-    except SystemExit as exit_:
-        code = exit_.code
-    return code, *capsys.readouterr()
+    return run_command(capsys, "compare", *arguments)
 
 
 # -- on bundled data -------------------------------------------------------------------------

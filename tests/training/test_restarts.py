@@ -18,7 +18,7 @@ from fastbp.network.runner import EpochRunner, Epochs
 from fastbp.training import restarts as restarts_module
 from fastbp.training.epochs import EpochLoop
 from fastbp.training.lanes import LaneGroup
-from fastbp.training.restarts import best_of, draw_restarts, train_restarts
+from fastbp.training.restarts import RestartsLoop, best_of, draw_restarts
 from fastbp.training.run import History, Restart
 from fastbp.training.stopping import EarlyStopping
 
@@ -365,7 +365,7 @@ def test_few_that_go_on_long_are_trained_alone(monkeypatch):
         LaneGroup, "run_epoch", lambda *args: notifier.append(1) or run_epoch(*args)
     )
     rows, order = models[0]._rows(X, y), np.arange(len(X))
-    train_restarts(restarts, rows, order, Solver(1e-3), max_iter=30)
+    RestartsLoop(restarts, rows, order, Solver(1e-3), max_iter=30).run()
     assert len(notifier) == 2
     assert [len(restart.history.loss_curve) for restart in restarts] == [30] + 7 * [2]
     assert [restart.ending for restart in restarts] == ["max_iter"] + 7 * ["converged"]
@@ -382,7 +382,7 @@ def test_groups_of_lanes_that_run_empty_are_closed(isa, monkeypatch):
         for k, network in enumerate(models)
     ]
     rows, order, solver = models[0]._rows(X, y), np.arange(len(X)), Solver(1e-3)
-    train_restarts(restarts, rows, order, solver, max_iter=6)
+    RestartsLoop(restarts, rows, order, solver, max_iter=6).run()
     for k, network in enumerate(alone):
         for _ in range(6 if k % 2 else 2):
             loss = network._run_epoch(Epochs(rows, order, solver))

@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 2.0  # before a bar is shown
 
 
 class Bar:
-    """A bar that whoever works on something moves on; on terminals only.
+    """A progress bar, moved on by the code that does the work; on terminals only.
 
     Parameters
     ----------

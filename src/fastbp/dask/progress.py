@@ -15,7 +15,7 @@ SECONDS_BETWEEN_LINES = 0.5
 
 
 class Progress:
-    """The rounds of a fit: one line that is written anew, in a file a line for each.
+    """The rounds of a fit: one line that is rewritten, in a file a line for each.
 
     Parameters
     ----------

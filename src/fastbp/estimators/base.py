@@ -15,9 +15,9 @@ from sklearn.utils.validation import validate_data
 
 from ..network.divergence import warn_of_divergence
 from ..network.scaling import UnitsTrace
-from ..training.ensemble import joined_history, joined_network, train_in_step
+from ..training.ensemble import StepLoop, joined_history, joined_network
 from ..training.epochs import EpochLoop
-from ..training.restarts import best_of, draw_restarts, train_restarts
+from ..training.restarts import RestartsLoop, best_of, draw_restarts
 from ..training.run import History, Restart
 from ..training.stopping import Score
 from .callbacks import CallbackNotifier, CallbackSupport, notified_fit, with_callbacks
@@ -180,11 +180,10 @@ class Backprop(Parameters, CallbackSupport, Streaming, Fitted):
         try:
             with contextlib.nullcontext() if keeper is None else keeper.running():
                 if len(groups) == 1:
-                    train_restarts(groups[0], rows, orders[0], self._solver(), **options)
+                    RestartsLoop(groups[0], rows, orders[0], self._solver(), **options).run()
                 else:
-                    train_in_step(
-                        [group[0] for group in groups], rows, orders, self._solver(), **options
-                    )
+                    members = [group[0] for group in groups]
+                    StepLoop(members, rows, orders, self._solver(), **options).run()
         finally:
             best = [group[best_of(group)] for group in groups]
             self._dead = dead_units([one.network for one in best], data)

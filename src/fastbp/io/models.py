@@ -126,7 +126,7 @@ def load(path: Any) -> Any:
     """Return the model in a file that `save` wrote.
 
     Nothing in the file is run. All of it is checked: a damaged file gives an error, or a model that
-    predicts; whoever changes a file can change what it predicts.
+    predicts; anyone who can change a file can change what it predicts.
 
     Parameters
     ----------

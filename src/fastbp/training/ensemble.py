@@ -27,44 +27,15 @@ SLOWER = 4  # divides the learning rate of a network that diverges, which then g
 MOST_SLOWER = 3  # at most so many times
 
 
-def train_in_step(
-    restarts: Sequence[Restart],
-    rows: _core.Rows,
-    orders: Sequence[NDArray[np.int64]],
-    solver: Solver,
-    *,
-    max_iter: int,
-    shuffle: Any = None,
-    notifier: Any = None,
-    verbose: bool = False,
-    n_threads: int = 1,
-    pauses: Pauses | None = None,
-) -> None:
-    """Train networks for up to ``max_iter`` epochs, in place, some epochs of each at a time.
+@dataclasses.dataclass(eq=False)
+class StepLoop:
+    """Networks trained in place, some epochs of each at a time, and how far they have come.
 
     All keep the parameters of the same epoch: that of the best mean score of the rows that each
     has held out, if they have; where there is no other score it is minus the loss. One that
     diverges goes on from its best epoch at a lower rate. Parameters are those of `EpochLoop`; an
     interrupt leaves every network as it was in the best epoch so far, or else as far as it has
     come.
-    """
-    training = StepLoop(
-        restarts,
-        rows,
-        orders,
-        solver,
-        max_iter=max_iter,
-        shuffle=shuffle,
-        notifier=notifier,
-        verbose=verbose,
-        n_threads=n_threads,
-        pauses=pauses,
-    )
-    training.run()
-
-
-class StepLoop:
-    """Networks trained in step, and how far they have come: see `train_in_step`.
 
     Attributes
     ----------
@@ -75,24 +46,20 @@ class StepLoop:
     is_over : bool
     """
 
-    def __init__(
-        self,
-        restarts: Sequence[Restart],
-        rows: _core.Rows,
-        orders: Sequence[NDArray[np.int64]],
-        solver: Solver,
-        *,
-        max_iter: int,
-        shuffle: Any,
-        notifier: Any,
-        verbose: bool,
-        n_threads: int,
-        pauses: Pauses | None,
-    ) -> None:
-        self._restarts, self._rows, self._orders, self._solver = restarts, rows, orders, solver
-        self._max_iter, self._shuffle, self._notifier = max_iter, shuffle, notifier
-        self._verbose, self._n_threads, self._pauses = verbose, n_threads, pauses
-        self._best = _BestLook(restarts)
+    restarts: Sequence[Restart]
+    rows: _core.Rows
+    orders: Sequence[NDArray[np.int64]]
+    solver: Solver
+    _: dataclasses.KW_ONLY
+    max_iter: int
+    shuffle: Any = None
+    notifier: Any = None
+    verbose: bool = False
+    n_threads: int = 1
+    pauses: Pauses | None = None
+
+    def __post_init__(self) -> None:
+        self._best = _BestLook(self.restarts)
         self.done, self.n_ahead, self.is_over = 0, 0, False
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,8 +69,8 @@ class StepLoop:
             "n_ahead": self.n_ahead,
             "is_over": self.is_over,
             "best": self._best.to_dict(),
-            "restarts": [restart.to_dict() for restart in self._restarts],
-            "generator": None if self._shuffle is None else generator_to_dict(self._shuffle),
+            "restarts": [restart.to_dict() for restart in self.restarts],
+            "generator": None if self.shuffle is None else generator_to_dict(self.shuffle),
         }
 
     def load(self, saved: Mapping[str, Any]) -> None:
@@ -112,66 +79,66 @@ class StepLoop:
         self.n_ahead = check_whole("n_ahead", saved["n_ahead"], at_least=0)
         self.is_over = check_flag("is_over", saved["is_over"])
         self._best.load(saved["best"])
-        for restart, tree in zip(self._restarts, saved["restarts"], strict=True):
+        for restart, tree in zip(self.restarts, saved["restarts"], strict=True):
             restart.load(tree)
         if saved["generator"] is not None:
-            set_generator(self._shuffle, saved["generator"])
+            set_generator(self.shuffle, saved["generator"])
 
     def run(self) -> None:
         """Train all networks."""
-        if self._pauses is not None:
-            self._pauses.restore("training", self.load)
+        if self.pauses is not None:
+            self.pauses.restore("training", self.load)
         if self.is_over:
             return
-        with part_of(self._pauses, "training", self.to_dict):
+        with part_of(self.pauses, "training", self.to_dict):
             try:
                 self._run()
             finally:
                 self._best.restore()
             self.is_over = True
-            if self._pauses is not None:
-                self._pauses.save()
+            if self.pauses is not None:
+                self.pauses.save()
 
     def _run(self) -> None:
-        while self.done < self._max_iter and not self._best.is_over:
+        while self.done < self.max_iter and not self._best.is_over:
             stop = self._next_stop()
-            while self.n_ahead < len(self._restarts):
+            while self.n_ahead < len(self.restarts):
                 self._train(self.n_ahead, stop - self.done)
                 self.n_ahead += 1
-                if self._notifier is not None and self._notifier.is_stopped:
+                if self.notifier is not None and self.notifier.is_stopped:
                     return
-                if self._pauses is not None:
-                    self._pauses.look()
+                if self.pauses is not None:
+                    self.pauses.look()
             self.done, self.n_ahead = stop, 0
             self._best.look(stop)
-            if self._verbose:
-                print(_line(self._restarts, stop, self._max_iter), flush=True)
-        for restart in self._restarts:
+            if self.verbose:
+                print(_line(self.restarts, stop, self.max_iter), flush=True)
+        for restart in self.restarts:
             if restart.ending != "diverged":
                 restart.ending = "converged" if self._best.is_over else "max_iter"
 
     def _next_stop(self) -> int:
         """Return how many epochs all have made when they are looked at next."""
-        validation = self._restarts[0].validation
+        validation = self.restarts[0].validation
         if validation is None:
-            return self._max_iter
-        return min(self._max_iter, validation.next_look(self.done))
+            return self.max_iter
+        return min(self.max_iter, validation.next_look(self.done))
 
     def _train(self, number: int, max_iter: int) -> None:
         """Train a network for so many epochs."""
-        restart = self._restarts[number]
+        restart = self.restarts[number]
         restart.ending = EpochLoop(
             restart.network,
-            self._rows,
-            self._orders[number],
-            self._solver,
+            self.rows,
+            self.orders[number],
+            self.solver,
             restart.history,
             max_iter=max_iter,
-            shuffle=self._shuffle,
+            shuffle=self.shuffle,
             schedule=restart.schedule,
-            notifier=self._notifier,
-            n_threads=self._n_threads,
-            pauses=self._pauses,
+            notifier=self.notifier,
+            n_threads=self.n_threads,
+            pauses=self.pauses,
         ).run()
         if restart.ending == "diverged":
             _slow_down(restart)

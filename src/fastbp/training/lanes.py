@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -28,28 +29,11 @@ MIN_FILLED_LANES = 0.5
 ROWS = 2  # whose steps are taken together: pieces of an epoch are a multiple of it
 
 
-def train_in_lanes(
-    restarts: list[Restart],
-    rows: _core.Rows,
-    order: NDArray[np.int64],
-    solver: Solver,
-    max_iter: int,
-    shuffle: Any,
-    verbose: bool,
-    pauses: Pauses | None = None,
-) -> int:
-    """Train all restarts interleaved for as long as that pays; return the number of epochs."""
-    schedule = restarts[0].schedule or Schedule("constant", solver.learning_rate)
-    if restarts[0].validation is not None or schedule.kind == "adaptive":  # restarts part ways
-        return 0
-    training = LanesLoop(
-        restarts, rows, order, solver, max_iter, shuffle, verbose, schedule, pauses
-    )
-    return training.run()
-
-
+@dataclasses.dataclass(eq=False)
 class LanesLoop:
-    """Epochs of interleaved restarts, and how far they have come: see `train_in_lanes`.
+    """Epochs of interleaved restarts, for as long as that pays, and how far they have come.
+
+    Parameters are those of `EpochLoop`.
 
     Attributes
     ----------
@@ -59,25 +43,24 @@ class LanesLoop:
         Numbers of the restarts that have a lane, lane by lane; some of them may have ended.
     """
 
-    def __init__(
-        self,
-        restarts: list[Restart],
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        max_iter: int,
-        shuffle: Any,
-        verbose: bool,
-        schedule: Schedule,
-        pauses: Pauses | None,
-    ) -> None:
-        self._restarts, self._rows, self._order, self._solver = restarts, rows, order, solver
-        self._max_iter, self._shuffle, self._verbose = max_iter, shuffle, verbose
-        self._schedule, self._pauses = schedule, pauses
-        self._shuffled = order if shuffle is None else np.empty_like(order)
+    restarts: list[Restart]
+    rows: _core.Rows
+    order: NDArray[np.int64]
+    solver: Solver
+    _: dataclasses.KW_ONLY
+    max_iter: int
+    shuffle: Any = None
+    verbose: bool = False
+    pauses: Pauses | None = None
+
+    def __post_init__(self) -> None:
+        self._schedule = self.restarts[0].schedule or Schedule(
+            "constant", self.solver.learning_rate
+        )
+        self._shuffled = self.order if self.shuffle is None else np.empty_like(self.order)
         self._generator: dict[str, Any] | None = None  # before the rows were shuffled
         self._group: LaneGroup | None = None
-        self.epoch, self.members = 0, list(range(len(restarts)))
+        self.epoch, self.members = 0, list(range(len(self.restarts)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return how far they have come; the networks get the numbers of their lanes."""
@@ -101,14 +84,16 @@ class LanesLoop:
             del group.networks[number]
         group.begin_within(saved["row"], saved["sums"])
         if saved["row"] and saved["generator"] is not None:
-            set_generator(self._shuffle, saved["generator"])
+            set_generator(self.shuffle, saved["generator"])
 
     def run(self) -> int:
         """Run epochs for as long as lanes pay; return their number."""
-        if self._pauses is not None:
-            self._pauses.restore("lanes", self.load)
+        if self.restarts[0].validation is not None or self._schedule.kind == "adaptive":
+            return 0  # restarts part ways
+        if self.pauses is not None:
+            self.pauses.restore("lanes", self.load)
         try:
-            with part_of(self._pauses, "lanes", self.to_dict):
+            with part_of(self.pauses, "lanes", self.to_dict):
                 self._run()
         finally:
             if self._group is not None:
@@ -116,40 +101,38 @@ class LanesLoop:
         return self.epoch
 
     def _run(self) -> None:
-        first = self._restarts[0].network
-        while self.epoch < self._max_iter:
-            running = [k for k, one in enumerate(self._restarts) if one.ending is None]
+        first = self.restarts[0].network
+        while self.epoch < self.max_iter:
+            running = [k for k, one in enumerate(self.restarts) if one.ending is None]
             is_within = self._group is not None and self._group.row > 0
-            if not is_within and not _lanes_pay(len(running), first, self._rows, self._solver):
+            if not is_within and not _lanes_pay(len(running), first, self.rows, self.solver):
                 return
             if self._group is None or self._group.has_spare_group_for(len(running)):
                 if self._group is not None:
                     self._group.copy_back()
                 self.members = running
                 self._group = self._new_group()
-            self._run_epoch(self._group, self._restarts[running[0]].history.n_rows)
-            if self._verbose:
+            self._run_epoch(self._group, self.restarts[running[0]].history.n_rows)
+            if self.verbose:
                 self._print()
-            if self._pauses is not None:
-                self._pauses.look()
+            if self.pauses is not None:
+                self.pauses.look()
 
     def _new_group(self) -> LaneGroup:
-        return LaneGroup([self._restarts[k].network for k in self.members], self._solver)
+        return LaneGroup([self.restarts[k].network for k in self.members], self.solver)
 
     def _run_epoch(self, group: LaneGroup, n_rows: int) -> None:
         """Run an epoch after so many rows, and note which restarts end with it."""
-        shuffle, shuffled = self._shuffle, self._shuffled
+        shuffle, shuffled = self.shuffle, self._shuffled
         if shuffle is not None:
-            if self._pauses is not None:
+            if self.pauses is not None:
                 self._generator = generator_to_dict(shuffle)
-            np.copyto(shuffled, self._order)
+            np.copyto(shuffled, self.order)
             _core.shuffle(shuffled, shuffle)
-        losses = group.run_epoch(
-            self._rows, shuffled, self._schedule.rates(n_rows, 1), self._pauses
-        )
+        losses = group.run_epoch(self.rows, shuffled, self._schedule.rates(n_rows, 1), self.pauses)
         self.epoch += 1
         for lane, number in enumerate(self.members):
-            restart = self._restarts[number]
+            restart = self.restarts[number]
             if restart.ending is None:
                 restart.record(losses[lane], len(shuffled))
                 if restart.ending is not None:
@@ -157,11 +140,11 @@ class LanesLoop:
                     restart.shuffle = copy.deepcopy(shuffle)
 
     def _print(self) -> None:
-        restarts = self._restarts
+        restarts = self.restarts
         best = min(restart.loss for restart in restarts)
         n_running = sum(restart.ending is None for restart in restarts)
         print(
-            f"Epoch {self.epoch} of {self._max_iter}, loss = {best:.8f}, "
+            f"Epoch {self.epoch} of {self.max_iter}, loss = {best:.8f}, "
             f"the best of {len(restarts)} restarts, {n_running} still training",
             flush=True,
         )

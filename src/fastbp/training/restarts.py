@@ -22,7 +22,7 @@ from ..network.generators import generator_of, generator_to_dict, set_generator
 from ..network.pauses import Pauses, part_of
 from ..network.state import State
 from .epochs import EpochLoop
-from .lanes import MAX_VALUES, train_in_lanes
+from .lanes import MAX_VALUES, LanesLoop
 from .run import History, Restart
 from .stopping import EarlyStopping
 
@@ -65,42 +65,14 @@ def best_of(restarts: list[Restart]) -> int:
     return int(np.argmin(objectives))
 
 
-def train_restarts(
-    restarts: list[Restart],
-    rows: _core.Rows,
-    order: NDArray[np.int64],
-    solver: Solver,
-    *,
-    max_iter: int,
-    shuffle: Any = None,
-    notifier: Any = None,
-    verbose: bool = False,
-    n_threads: int = 1,
-    pauses: Pauses | None = None,
-) -> None:
-    """Train every restart for up to ``max_iter`` epochs, in place, all in the same order of rows.
-
-    Each stops by itself; where ``notifier`` asks to stop, those that follow do not begin.
-    Parameters are those of `EpochLoop`; when this returns, ``shuffle`` is as training the best
-    alone would have left it. An interrupt leaves every network as far as it has come.
-    """
-    training = RestartsLoop(
-        restarts,
-        rows,
-        order,
-        solver,
-        max_iter=max_iter,
-        shuffle=shuffle,
-        notifier=notifier,
-        verbose=verbose,
-        n_threads=n_threads,
-        pauses=pauses,
-    )
-    training.run()
-
-
+@dataclasses.dataclass(eq=False)
 class RestartsLoop:
-    """The training of restarts, and how far it has come: see `train_restarts`.
+    """Restarts trained in place, all in the same order of rows, and how far this has come.
+
+    Each stops by itself, after up to ``max_iter`` epochs; where ``notifier`` asks to stop, those
+    that follow do not begin. Parameters are those of `EpochLoop`; in the end ``shuffle`` is as
+    training the best alone would have left it. An interrupt leaves every network as far as it has
+    come.
 
     Attributes
     ----------
@@ -111,38 +83,34 @@ class RestartsLoop:
         Epochs that were made in lanes.
     """
 
-    def __init__(
-        self,
-        restarts: list[Restart],
-        rows: _core.Rows,
-        order: NDArray[np.int64],
-        solver: Solver,
-        *,
-        max_iter: int,
-        shuffle: Any,
-        notifier: Any,
-        verbose: bool,
-        n_threads: int,
-        pauses: Pauses | None,
-    ) -> None:
-        self._restarts, self._rows, self._order, self._solver = restarts, rows, order, solver
-        self._max_iter, self._shuffle, self._notifier = max_iter, shuffle, notifier
-        self._verbose, self._n_threads, self._pauses = verbose, n_threads, pauses
+    restarts: list[Restart]
+    rows: _core.Rows
+    order: NDArray[np.int64]
+    solver: Solver
+    _: dataclasses.KW_ONLY
+    max_iter: int
+    shuffle: Any = None
+    notifier: Any = None
+    verbose: bool = False
+    n_threads: int = 1
+    pauses: Pauses | None = None
+
+    def __post_init__(self) -> None:
         self.phase, self.done = "lanes", 0
         self._before: Any = None
         self._initial: list[State] = []
-        if notifier is None and len(restarts) > 1:  # callbacks follow one network at a time
-            self._before = copy.deepcopy(shuffle)
-            if restarts[0].network.n_parameters <= MAX_VALUES:  # else not in lanes anyway
-                self._initial = [one.network._state.save_parameters() for one in restarts]
+        if self.notifier is None and len(self.restarts) > 1:  # callbacks follow one at a time
+            self._before = copy.deepcopy(self.shuffle)
+            if self.restarts[0].network.n_parameters <= MAX_VALUES:  # else not in lanes anyway
+                self._initial = [one.network._state.save_parameters() for one in self.restarts]
 
     def to_dict(self) -> dict[str, Any]:
         """Return how far it has come, with views of the networks' numbers."""
-        generators = [self._shuffle, *(restart.shuffle for restart in self._restarts)]
+        generators = [self.shuffle, *(restart.shuffle for restart in self.restarts)]
         return {
             "phase": self.phase,
             "done": self.done,
-            "restarts": [restart.to_dict() for restart in self._restarts],
+            "restarts": [restart.to_dict() for restart in self.restarts],
             "generators": [None if one is None else generator_to_dict(one) for one in generators],
         }
 
@@ -152,87 +120,85 @@ class RestartsLoop:
         self.done = check_whole("done", saved["done"], at_least=0)
         own, *others = saved["generators"]
         if own is not None:
-            set_generator(self._shuffle, own)
-        for restart, tree, generator in zip(self._restarts, saved["restarts"], others, strict=True):
+            set_generator(self.shuffle, own)
+        for restart, tree, generator in zip(self.restarts, saved["restarts"], others, strict=True):
             restart.load(tree)
             if generator is not None:
-                is_alone = len(self._restarts) == 1
-                restart.shuffle = self._shuffle if is_alone else generator_of(generator)
+                is_alone = len(self.restarts) == 1
+                restart.shuffle = self.shuffle if is_alone else generator_of(generator)
 
     def run(self) -> None:
         """Train all restarts."""
-        if self._pauses is not None:
-            self._pauses.restore("training", self.load)
+        if self.pauses is not None:
+            self.pauses.restore("training", self.load)
         if self.phase == "over":
             return
-        with part_of(self._pauses, "training", self.to_dict):
+        with part_of(self.pauses, "training", self.to_dict):
             if self.phase == "lanes":
                 self._train_in_lanes()
             if self.phase == "alone":
                 self._train_one_after_another()
             if self.phase == "again":
-                again = next(one for one in self._restarts if one.ending is None)
-                self._train_alone(again, self._max_iter)
-            best = self._restarts[best_of(self._restarts)]
-            if self._shuffle is not None and best.shuffle is not self._shuffle:
-                self._shuffle.set_state(best.shuffle.get_state())
+                again = next(one for one in self.restarts if one.ending is None)
+                self._train_alone(again, self.max_iter)
+            best = self.restarts[best_of(self.restarts)]
+            if self.shuffle is not None and best.shuffle is not self.shuffle:
+                self.shuffle.set_state(best.shuffle.get_state())
             self.phase = "over"
-            if self._pauses is not None:
-                self._pauses.save()
+            if self.pauses is not None:
+                self.pauses.save()
 
     def _train_in_lanes(self) -> None:
-        if self._notifier is None and len(self._restarts) > 1:
-            self.done = train_in_lanes(
-                self._restarts,
-                self._rows,
-                self._order,
-                self._solver,
-                self._max_iter,
-                self._shuffle,
-                self._verbose,
-                self._pauses,
-            )
+        if self.notifier is None and len(self.restarts) > 1:
+            self.done = LanesLoop(
+                self.restarts,
+                self.rows,
+                self.order,
+                self.solver,
+                max_iter=self.max_iter,
+                shuffle=self.shuffle,
+                verbose=self.verbose,
+                pauses=self.pauses,
+            ).run()
         self.phase = "alone"
 
     def _train_one_after_another(self) -> None:
-        for restart in self._restarts:
+        for restart in self.restarts:
             if restart.ending is not None:
                 continue
-            if self.done == self._max_iter:
-                restart.ending, restart.shuffle = "max_iter", self._shuffle
+            if self.done == self.max_iter:
+                restart.ending, restart.shuffle = "max_iter", self.shuffle
                 continue
             if restart.shuffle is None:
-                is_alone = len(self._restarts) == 1
-                restart.shuffle = self._shuffle if is_alone else copy.deepcopy(self._shuffle)
-            self._train_alone(restart, self._max_iter - self.done)
-            if self._notifier is not None and self._notifier.is_stopped:  # the whole training
+                is_alone = len(self.restarts) == 1
+                restart.shuffle = self.shuffle if is_alone else copy.deepcopy(self.shuffle)
+            self._train_alone(restart, self.max_iter - self.done)
+            if self.notifier is not None and self.notifier.is_stopped:  # the whole training
                 break
-        number = best_of(self._restarts)
-        if self.done and self._restarts[number].ending == "diverged":
+        number = best_of(self.restarts)
+        if self.done and self.restarts[number].ending == "diverged":
             # Lanes keep no best epochs.
-            _begin_again(self._restarts[number], self._initial[number], self._before)
+            _begin_again(self.restarts[number], self._initial[number], self._before)
             self.phase = "again"
 
     def _train_alone(self, restart: Restart, max_epochs: int) -> None:
-        if self._verbose and len(self._restarts) > 1:
-            print(
-                f"Restart {self._restarts.index(restart) + 1} of {len(self._restarts)}", flush=True
-            )
+        if self.verbose and len(self.restarts) > 1:
+            print(f"Restart {self.restarts.index(restart) + 1} of {len(self.restarts)}", flush=True)
         restart.ending = EpochLoop(
             restart.network,
-            self._rows,
-            self._order,
-            self._solver,
+            self.rows,
+            self.order,
+            self.solver,
             restart.history,
             max_iter=max_epochs,
             shuffle=restart.shuffle,
             stopping=restart.stopping,
             schedule=restart.schedule,
             validation=restart.validation,
-            notifier=self._notifier,
-            verbose=self._verbose,
-            n_threads=self._n_threads,
-            pauses=self._pauses,
+            notifier=self.notifier,
+            verbose=self.verbose,
+            n_threads=self.n_threads,
+            pauses=self.pauses,
         ).run()
 
 
