@@ -17,10 +17,11 @@ import numpy as np
 from .._messages import counted
 from ..estimators.defaults import epochs_of_rows
 from ..io.checkpoint import resume
+from ..io.files import is_same_file
 from ..io.models import save
 from .console import UserError, mistakes_of_files, say, say_result, tell
 from .encoding import code_of, pipeline_of
-from .outputs import check_output, is_same
+from .outputs import check_output
 from .problem import Problem, problem_of
 from .progress import Waiting, epochs_of
 from .reading.dialect import PIP
@@ -178,7 +179,7 @@ def _checkpoints(options: argparse.Namespace) -> list[Path | None]:
     if path is None:
         return [None, None]
     check_output(path, options.file, is_model=True)
-    if options.output is not None and is_same(path, options.output):
+    if options.output is not None and is_same_file(path, options.output):
         raise UserError(f"{path} is deleted at the end: choose another file as --checkpoint")
     return [path.with_name(f"{path.stem}.score{path.suffix}"), path]
 

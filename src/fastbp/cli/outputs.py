@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..io.container import LENGTH, begins_like_tensors
-from ..io.files import check_writable, is_regular_file
+from ..io.files import check_writable, is_regular_file, is_same_file
 from .console import UserError, mistakes_of_files
 
 
@@ -28,7 +28,7 @@ def check_output(path: Path, *inputs: Path | str | None, is_model: bool = False)
     """
     with mistakes_of_files():
         check_writable(path)
-    if any(one is not None and is_same(path, one) for one in inputs):
+    if any(one is not None and is_same_file(path, one) for one in inputs):
         raise UserError(f"{path} is what is read: choose another file for what is to be written")
     if not is_regular_file(path):
         return
@@ -46,10 +46,3 @@ def is_tensors(path: Path) -> bool:
         return False
     with open(path, "rb") as file:
         return begins_like_tensors(file.read(LENGTH + 1))
-
-
-def is_same(path: Path, other: Path | str) -> bool:
-    """Return whether two paths lead to one file, which need not exist."""
-    if os.path.exists(path) and os.path.exists(other):
-        return os.path.samefile(path, other)
-    return os.path.realpath(path) == os.path.realpath(other)

@@ -9,11 +9,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from ..io.files import is_regular_file
+from ..io.files import is_regular_file, is_same_file
 from ..io.models import save
 from .console import UserError, mistakes_of_files, nobody_reads, say, say_result, tell
 from .model_file import is_of_streams, loaded
-from .outputs import check_output, is_same
+from .outputs import check_output
 from .stopping import Stopping
 from .stream_rows import Rows, opened
 
@@ -58,7 +58,7 @@ def _check_save(options: argparse.Namespace) -> None:
     """Refuse to replace a model that is not gone on with."""
     path = options.save
     check_output(path, None if options.file == "-" else options.file, is_model=True)
-    is_gone_on_with = options.begin is not None and is_same(path, options.begin)
+    is_gone_on_with = options.begin is not None and is_same_file(path, options.begin)
     if not is_gone_on_with and is_regular_file(path) and path.stat().st_size:
         raise UserError(f"{path} is there: go on with it by --from {path}, or choose another file")
 

@@ -32,7 +32,7 @@ class Checkpoint:
         from ..io.files import write_file
         from ..io.tree import pack
 
-        write_file(self.path, bytes(pack(tree_of(fit))))
+        write_file(self.path, pack(tree_of(fit)))
 
     def load(self, fit: Any) -> None:
         """Let a fit go on from the file."""

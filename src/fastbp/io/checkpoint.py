@@ -23,9 +23,9 @@ from ..network.generators import generator_of, generator_to_dict
 from ..network.pauses import Pauses, Tree
 from .container import UnreadableFileError
 from .fields import Fields
-from .files import check_writable, is_regular_file, write_file
+from .files import check_writable, is_regular_file, is_same_file, write_file
 from .fingerprint import Fingerprint
-from .models import CHECKPOINT, DASK, checked_tree_of, model_of, read_file
+from .models import CHECKPOINT, checked_tree_of, model_of, read_file, refuse_checkpoint_of_dask
 from .of_parameters import parameters_of, parameters_tree
 from .tree import pack, unpack
 
@@ -142,7 +142,7 @@ def resume(
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"cannot read {printable(name)}: {error}") from error
     where = own if checkpoint is None else _checkpoint_of(checkpoint)
-    goes_elsewhere = not _is_same(where.path, path)
+    goes_elsewhere = not is_same_file(where.path, path)
     if goes_elsewhere:
         _check_free(where.path)
     header = {name: copy.deepcopy(saved.value(name)) for name in HEADER}  # not views of the file
@@ -219,11 +219,6 @@ def _has_ended(training: Tree) -> bool:
     return type(own) is dict and (own.get("phase") == "over" or own.get("is_over") is True)
 
 
-def _is_same(path: Any, other: Any) -> bool:
-    """Return whether two paths lead to one file, the second of which is there."""
-    return os.path.exists(path) and os.path.samefile(path, other)
-
-
 def _header_of(model: Backprop) -> dict[str, Any]:
     """Return what a fit begins with: parameters, a generator, and the model of a warm start."""
     is_warm = model.warm_start and hasattr(model, "network_")
@@ -255,11 +250,7 @@ def _checkpoint_of(value: Any) -> Checkpoint:
 def _fields_of(name: str, *, of_any_version: bool = False) -> Fields:
     """Return the content of the file of a checkpoint."""
     fields = Fields(unpack(read_file(name)))
-    if fields.tree.get("kind") == DASK:
-        raise UnreadableFileError(
-            "it is a checkpoint of fastbp.dask: its fit goes on with fit(..., checkpoint=path, "
-            "resume=True)"
-        )
+    refuse_checkpoint_of_dask(fields)
     if fields.tree.get("class") != CHECKPOINT:
         raise UnreadableFileError("it is no checkpoint; fastbp.load reads models")
     if of_any_version:

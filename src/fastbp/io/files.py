@@ -114,6 +114,13 @@ def is_regular_file(path: Any) -> bool:
     return os.path.isfile(path) and _own_descriptor(os.fsdecode(path)) is None
 
 
+def is_same_file(path: Any, other: Any) -> bool:
+    """Return whether two paths lead to one file, which need not exist."""
+    if os.path.exists(path) and os.path.exists(other):
+        return os.path.samefile(path, other)
+    return os.path.realpath(os.fsdecode(path)) == os.path.realpath(os.fsdecode(other))
+
+
 def _check_place(name: str) -> None:
     if os.path.isdir(name) or name.endswith((os.sep, os.altsep or os.sep)):
         raise IsADirectoryError(errno.EISDIR, "")

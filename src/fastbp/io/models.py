@@ -228,11 +228,7 @@ def _network_of(fields: Fields, name: str) -> Any:
 
 def _of_tree(tree: Any, build: Any) -> Any:
     fields = Fields(tree)
-    if fields.tree.get("kind") == DASK:
-        raise UnreadableFileError(
-            "it is a checkpoint of fastbp.dask: its fit goes on with fit(..., checkpoint=path, "
-            "resume=True)"
-        )
+    refuse_checkpoint_of_dask(fields)
     name = fields.text("class")
     if name == CHECKPOINT:
         raise UnreadableFileError("it is a checkpoint of a fit: fastbp.resume goes on from it")
@@ -250,6 +246,15 @@ def _of_tree(tree: Any, build: Any) -> Any:
         # What no field by itself shows: the checks of a model's own constructor.
         reason = shortened(printable(str(error)), 300)
         raise UnreadableFileError(f"it is damaged: {reason}") from error
+
+
+def refuse_checkpoint_of_dask(fields: Fields) -> None:
+    """Refuse the content of a file that only a fit on Dask can go on from."""
+    if fields.tree.get("kind") == DASK:
+        raise UnreadableFileError(
+            "it is a checkpoint of fastbp.dask: its fit goes on with fit(..., checkpoint=path, "
+            "resume=True)"
+        )
 
 
 def _codec(name: str) -> Any:
