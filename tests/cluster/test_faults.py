@@ -132,6 +132,7 @@ def test_a_worker_that_retires_and_one_that_comes(client, faulty, usual, monkeyp
     end = time.monotonic() + 30
     while len(faulty.workers) > 1:
         assert time.monotonic() < end
+        faulty.scale(1)  # again, where Dask has begun another worker in place of the one that went
         time.sleep(0.1)
     monkeypatch.undo()
     after_round(monkeypatch, 2, lambda: faulty.scale(2))
