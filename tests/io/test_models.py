@@ -497,6 +497,7 @@ DAMAGES = [
     ((*FITTED, "random", "key"), np.zeros(623, np.uint32)),
     ((*FITTED, "random", "pos"), 625),
     ((*FITTED, "random", "has_gauss"), 2),
+    ((*FITTED, "random", "gauss"), np.nan),
     ((*FITTED, "seed"), -1),
     ((*FITTED, "rate"), 0.0),
     ((*FITTED, "best_init"), 7),
