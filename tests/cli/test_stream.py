@@ -240,7 +240,7 @@ def test_only_models_of_streams_go_on(capsys):
 
 def test_a_model_is_saved_on_the_way(monkeypatch, capsys):
     monkeypatch.setattr("fastbp.cli.stream.SAVE_SECONDS", 0.0)
-    monkeypatch.setattr("fastbp.cli.stream.SHARE_OF_TIME", 1e9)
+    monkeypatch.setattr("fastbp.network.pauses.SHARE", 1e9)
     seen = []
 
     def lines():

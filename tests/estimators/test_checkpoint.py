@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -245,6 +246,17 @@ def test_nothing_is_replaced_that_would_be_missed(killed, tmp_path):
             other.fit(X, Y, checkpoint=path)
         assert path.read_bytes() == before
         assert not hasattr(other, "network_")
+
+
+def test_of_a_checkpoint_that_is_in_the_way_the_header_alone_is_read(killed):
+    os.truncate(killed, 200_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileExistsError, match="has not ended"):
+            BackpropClassifier(**OPTIONS).fit(X, Y, checkpoint=killed)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("options", [{}, {"n_init": 3}, {"ensemble": 2}])

@@ -27,6 +27,7 @@ import fastbp
 import fastbp.estimators  # once, not in every child
 from fastbp.io import checkpoint as checkpoints
 from fastbp.io import files
+from fastbp.network import pauses
 
 PATIENCE = 60  # seconds for one fit
 MOST_KILLS = 3
@@ -75,7 +76,7 @@ def _uninterrupted(name: str) -> tuple[dict[str, str], float]:
 def _run(case: resumable.Case, path: Path | None, every: float) -> dict[str, str]:
     """Fit, or go on, and return what comes of it."""
     resumable.pieces_of(case, setattr)
-    checkpoints.SHARE = float("inf")  # for as many files as there is time for
+    pauses.SHARE = float("inf")  # for as many files as there is time for
     X, y, options = case.data()
     checkpoint = None if path is None else fastbp.Checkpoint(path, every=every)
     if path is None:

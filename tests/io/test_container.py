@@ -1,5 +1,6 @@
 """Files of arrays: what other libraries read and write, and what is refused of damaged ones."""
 
+import io
 import json
 import struct
 import tracemalloc
@@ -11,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from fastbp.io.container import ALIGNMENT, DTYPES, read_tensors, write_tensors
+from fastbp.io.container import (
+    ALIGNMENT,
+    DTYPES,
+    head_of,
+    read_metadata,
+    read_tensors,
+    write_tensors,
+)
 
 LIMIT = settings(max_examples=60, deadline=None)
 TENSORS = st.dictionaries(
@@ -41,9 +49,10 @@ def same(found, expected):
 @LIMIT
 @given(TENSORS, TEXTS)
 def test_what_was_written_is_read(tensors, metadata):
-    found, texts = read_tensors(write_tensors(tensors, metadata))
+    file = write_tensors(tensors, metadata)
+    found, texts = read_tensors(file)
     same(found, tensors)
-    assert texts == metadata
+    assert texts == metadata == read_metadata(head_of(io.BytesIO(file)))
 
 
 @LIMIT

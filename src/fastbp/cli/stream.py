@@ -11,6 +11,7 @@ from typing import Any
 
 from ..io.files import is_regular_file, is_same_file
 from ..io.models import save
+from ..network.pauses import next_due
 from .console import UserError, mistakes_of_files, nobody_reads, say, say_result, tell
 from .model_file import is_of_streams, loaded
 from .outputs import check_output
@@ -21,7 +22,6 @@ FIRST_ROWS = 30  # that say whether the target is a class or a number
 FEW = 5  # rows a value must have on average, if whole numbers are to be classes
 WINDOW = 500  # rows that the score of the last ones is of
 SAVE_SECONDS = 30.0  # from one time that the model is saved to the next, at least
-SHARE_OF_TIME = 0.01  # that saving may take
 
 
 def run(options: argparse.Namespace) -> int:
@@ -145,8 +145,7 @@ class _Learner:
             self.save()
         except UserError as error:  # such as a full disk, which may not be full for long
             tell(f"{error}; it is tried again later")
-        now = time.monotonic()
-        self.due = now + max(SAVE_SECONDS, (now - began) / SHARE_OF_TIME)
+        self.due = next_due(began, SAVE_SECONDS)
 
     def save(self) -> None:
         """Save the model, if asked to and it has learned something."""

@@ -20,21 +20,20 @@ from .._printable import printable, shortened
 from .._version import __version__
 from ..network.checks import check_flag, check_number
 from ..network.generators import generator_of, generator_to_dict
-from ..network.pauses import Pauses, Tree
-from .container import UnreadableFileError
+from ..network.pauses import Pauses, Tree, next_due
+from .container import UnreadableFileError, head_of
 from .fields import Fields
 from .files import check_writable, is_regular_file, is_same_file, write_file
 from .fingerprint import Fingerprint
 from .models import CHECKPOINT, checked_tree_of, model_of, read_file, refuse_checkpoint_of_dask
 from .of_parameters import parameters_of, parameters_tree
-from .tree import pack, unpack
+from .tree import pack, undecoded, unpack
 
 if TYPE_CHECKING:
     from ..estimators.base import Backprop
     from ..estimators.prepared import TrainingData
 
 FORMAT = 2  # raised when older files can no longer be read
-SHARE = 0.01  # of the time may go into writing
 HEADER = ("class_of_model", "parameters", "random", "start")
 MODELS = ("BackpropClassifier", "BackpropRegressor")
 
@@ -198,7 +197,8 @@ def _check_free(path: Any) -> None:
         return
     name = os.fsdecode(path)
     try:
-        has_ended = _has_ended(_fields_of(name, of_any_version=True).fields("training").tree)
+        saved = _fields_of_checkpoint(undecoded(read_file(name, head_of)))
+        has_ended = _has_ended(saved.fields("training").tree)
     except UnreadableFileError:
         raise FileExistsError(
             errno.EEXIST,
@@ -247,14 +247,9 @@ def _checkpoint_of(value: Any) -> Checkpoint:
     )
 
 
-def _fields_of(name: str, *, of_any_version: bool = False) -> Fields:
-    """Return the content of the file of a checkpoint."""
-    fields = Fields(unpack(read_file(name)))
-    refuse_checkpoint_of_dask(fields)
-    if fields.tree.get("class") != CHECKPOINT:
-        raise UnreadableFileError("it is no checkpoint; fastbp.load reads models")
-    if of_any_version:
-        return fields
+def _fields_of(name: str) -> Fields:
+    """Return the content of the file of a checkpoint of this version."""
+    fields = _fields_of_checkpoint(unpack(read_file(name)))
     if fields.whole("format") != FORMAT:
         raise UnreadableFileError(
             f"it is a checkpoint of format {fields.whole('format')}, and this version of fastbp "
@@ -265,6 +260,15 @@ def _fields_of(name: str, *, of_any_version: bool = False) -> Fields:
             f"it is a checkpoint of fastbp {shortened(printable(fields.text('version')), 40)}, and "
             f"this is fastbp {__version__}, whose training may differ: go on with that version"
         )
+    return fields
+
+
+def _fields_of_checkpoint(tree: Any) -> Fields:
+    """Return the content of a checkpoint, and refuse that of another file."""
+    fields = Fields(tree)
+    refuse_checkpoint_of_dask(fields)
+    if fields.tree.get("class") != CHECKPOINT:
+        raise UnreadableFileError("it is no checkpoint; fastbp.load reads models")
     return fields
 
 
@@ -366,8 +370,7 @@ class Keeper:
                 self._failure = error
         self._may_fail = True
         self._deliver()
-        end = time.monotonic()
-        return end + max(self._checkpoint.every, (end - begin) / SHARE)
+        return next_due(begin, self._checkpoint.every)
 
     def warn_again(self) -> None:
         """Warn of a checkpoint that could not be written, where that would have ended training."""

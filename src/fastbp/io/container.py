@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,9 +114,7 @@ def read_tensors(data: Any) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """
     whole = np.frombuffer(data, np.uint8)
     header, start = _header(whole)
-    metadata = header.pop(METADATA, {})
-    if type(metadata) is not dict or not all(type(text) is str for text in metadata.values()):
-        raise UnreadableFileError(f"it is damaged: {METADATA} must hold texts")
+    metadata = _metadata(header)
     content = whole[start:]
     ends = {name: _checked_entry(name, entry) for name, entry in header.items()}
     _check_order(ends, len(content))
@@ -124,6 +122,26 @@ def read_tensors(data: Any) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         name: _tensor(name, content[begin:end], dtype, shape)
         for name, (begin, end, dtype, shape) in ends.items()
     }, metadata
+
+
+def head_of(file: BinaryIO) -> bytes:
+    """Read the beginning of a file, all of its header at least; `read_metadata` takes it."""
+    head = file.read(PEEK)
+    length = int.from_bytes(head[:LENGTH], "little")
+    return head + file.read(length) if begins_like_tensors(head) else head
+
+
+def read_metadata(head: bytes) -> dict[str, str]:
+    """Return the texts of a file, as `read_tensors` does, from its beginning."""
+    return _metadata(_header(np.frombuffer(head, np.uint8))[0])
+
+
+def _metadata(header: dict[str, Any]) -> dict[str, str]:
+    """Take the texts out of a header."""
+    metadata: dict[str, str] = header.pop(METADATA, {})
+    if type(metadata) is not dict or not all(type(text) is str for text in metadata.values()):
+        raise UnreadableFileError(f"it is damaged: {METADATA} must hold texts")
+    return metadata
 
 
 def begins_like_tensors(head: bytes) -> bool:

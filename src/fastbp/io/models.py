@@ -7,7 +7,8 @@ import errno
 import importlib
 import os
 import stat
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -273,8 +274,12 @@ def _of_file(path: Any, build: Any) -> Any:
         raise ValueError(f"cannot read {printable(name)}: {error}") from error
 
 
-def read_file(name: str) -> NDArray[np.uint8]:
-    """Return the content of a file, which can be written to.
+def _whole(file: BinaryIO) -> NDArray[np.uint8]:
+    return np.fromfile(file, np.uint8)
+
+
+def read_file(name: str, read: Callable[[BinaryIO], Any] = _whole) -> Any:
+    """Return the content of a file, an array that can be written to, or what ``read`` takes of it.
 
     Raises
     ------
@@ -289,7 +294,7 @@ def read_file(name: str) -> NDArray[np.uint8]:
         with open(name, "rb", opener=open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise OSError(errno.EINVAL, "it is no regular file")
-            return np.fromfile(file, np.uint8)
+            return read(file)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot read {printable(name)}: {reason}") from error

@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 
 from .._printable import printable, shortened
 from .._version import __version__
-from .container import NAMES, UnreadableFileError, is_shape, parse_json, read_tensors, write_tensors
+from .container import (
+    NAMES,
+    UnreadableFileError,
+    is_shape,
+    parse_json,
+    read_metadata,
+    read_tensors,
+    write_tensors,
+)
 
 FORMAT = 1  # raised when files change so that older versions of fastbp cannot read them
 KEY = "fastbp"  # of the metadata
@@ -80,6 +88,24 @@ def unpack(data: Any) -> Any:
         If it is no such file, a damaged one, or one of a newer version of fastbp.
     """
     tensors, metadata = read_tensors(data)
+    decoder = _Decoder(tensors)
+    tree = decoder.decode(_tree_in(metadata))
+    decoder.check_all_used()
+    return tree
+
+
+def undecoded(head: bytes) -> Any:
+    """Return the tree of a file whose `head_of` this is, as JSON has it: of arrays the names.
+
+    Raises
+    ------
+    UnreadableFileError
+        As `unpack` does, if what is wrong shows there.
+    """
+    return _tree_in(read_metadata(head))
+
+
+def _tree_in(metadata: dict[str, str]) -> Any:
     if KEY not in metadata:
         raise UnreadableFileError("it was not written by fastbp")
     content = parse_json(metadata[KEY], "its description", JSON_LEVELS)
@@ -93,10 +119,7 @@ def unpack(data: Any) -> Any:
         )
     if content["format"] < 1 or "tree" not in content:
         raise UnreadableFileError("it is damaged: its description has no content")
-    decoder = _Decoder(tensors)
-    tree = decoder.decode(content["tree"])
-    decoder.check_all_used()
-    return tree
+    return content["tree"]
 
 
 class _Encoder:

@@ -9,6 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Tree = dict[str, Any]  # of plain values and arrays
+SHARE = 0.01  # of the time may go into saving
+
+
+def next_due(begin: float, every: float) -> float:
+    """Return when to save after a saving that began then: in ``every`` seconds, or more."""
+    end = time.monotonic()
+    return end + max(every, (end - begin) / SHARE)
 
 
 class Pauses:
