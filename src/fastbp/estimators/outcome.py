@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from scipy.special import entr, xlogy
+from scipy.special import entr
 from sklearn.exceptions import ConvergenceWarning
 
 from .._messages import counted, level_of_caller, noun_for
@@ -85,28 +85,14 @@ def warn_of_outcome(model: Any, run: Restart, data: TrainingData) -> None:
 
 
 def _losses_of_constants(network: Network, targets: NDArray[Any]) -> tuple[float, float]:
-    """Return the losses of the best constant prediction, and of what a network of zeros predicts.
-
-    Of losses by absolute values about that; of Huber's that of squared error, which is no less.
-    """
-    n_outputs, loss = network.layer_sizes[-1], network.loss_name
+    """Return the loss of the best constant prediction, and of what a network of zeros predicts."""
+    n_outputs = network.layer_sizes[-1]
     if network.out_activation == "softmax":
         shares = np.bincount(targets.astype(np.intp), minlength=n_outputs) / len(targets)
         return float(entr(shares).sum()), math.log(n_outputs)
     y = np.asarray(targets, np.float64).reshape(len(targets), n_outputs)
     with np.errstate(over="ignore", invalid="ignore"):  # of targets that are huge
-        mean = y.mean(axis=0)
-        if loss == "log_loss":
-            return float((entr(mean) + entr(1 - mean)).sum()), n_outputs * math.log(2)
-        if loss == "poisson":
-            ratios = y / np.where(mean > 0, mean, 1)
-            rows = xlogy(y, ratios), xlogy(y, y) - y + 1
-        elif loss in ("squared_error", "huber"):
-            rows = 0.5 * np.square(y - mean), 0.5 * np.square(y)
-        elif loss in ("absolute_error", "quantile"):
-            rows = 0.5 * np.abs(y - mean), np.abs(y)
-        else:
-            raise NotImplementedError(f"the loss of a constant prediction, of {loss!r}")
+        rows = LOSSES[network.loss_name].of_constants(y, y.mean(axis=0))
         best, zeros = (float(each.mean(axis=0).sum()) for each in rows)
     return best, zeros
 

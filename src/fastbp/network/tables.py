@@ -64,6 +64,10 @@ class Loss:
         Of the largest target and the parameter: a row with a larger loss stops training as
         diverged. Outputs are then ten thousand times as large as that target, or for a log loss
         the probability of the right class is below exp(-10,000).
+    of_constants : callable
+        Of targets and their mean: each row's loss of the best constant prediction, and of what a
+        network of zeros predicts; either may be half or twice as large. A log loss's are those of
+        logistic units.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Loss:
     slope_formula: str
     slope: Slope
     largest: Callable[[float, float], float]
+    of_constants: Callable[[NDArray[Any], NDArray[Any]], tuple[Any, Any]]
 
     @property
     def parameter(self) -> str | None:
@@ -108,6 +113,28 @@ def _slope_of_log_loss(a: NDArray[Any], y: NDArray[Any], _: float) -> Any:
     return (a - y) / (a * (1 - a))
 
 
+def _squares_of_constants(y: NDArray[Any], mean: NDArray[Any]) -> tuple[Any, Any]:
+    return 0.5 * np.square(y - mean), 0.5 * np.square(y)
+
+
+def _distances_of_constants(y: NDArray[Any], mean: NDArray[Any]) -> tuple[Any, Any]:
+    return 0.5 * np.abs(y - mean), np.abs(y)
+
+
+def _log_losses_of_constants(y: NDArray[Any], mean: NDArray[Any]) -> tuple[Any, Any]:
+    best = -_times_log(y, mean) - _times_log(1 - y, 1 - mean)
+    return best, np.full_like(y, math.log(2))
+
+
+def _poisson_of_constants(y: NDArray[Any], mean: NDArray[Any]) -> tuple[Any, Any]:
+    return _times_log(y, y / np.where(mean > 0, mean, 1)), _times_log(y, y) - y + 1
+
+
+def _times_log(y: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
+    """Return y log x, which is 0 where y is 0."""
+    return y * np.log(np.where(y == 0, 1, x))
+
+
 LOSSES = {
     loss.name: loss
     for loss in (
@@ -119,6 +146,7 @@ LOSSES = {
             "a - y",
             lambda a, y, _: a - y,
             _squared,
+            _squares_of_constants,
         ),
         Loss(
             "absolute_error",
@@ -128,6 +156,7 @@ LOSSES = {
             "sign(a - y)",
             lambda a, y, _: np.sign(a - y),
             _linear,
+            _distances_of_constants,
         ),
         Loss(
             "huber",
@@ -137,6 +166,7 @@ LOSSES = {
             "a - y, within -huber_delta..huber_delta",
             lambda a, y, most: np.clip(a - y, -most, most),
             lambda target, most: min(_squared(target, most), most * _linear(target, most)),
+            _squares_of_constants,
         ),
         Loss(
             "quantile",
@@ -146,6 +176,7 @@ LOSSES = {
             "-quantile where a < y, 1 - quantile where a > y",
             lambda a, y, quantile: np.asarray((a > y) - quantile * (a != y), dtype=a.dtype),
             _linear,
+            _distances_of_constants,
         ),
         Loss(
             "log_loss",
@@ -155,6 +186,7 @@ LOSSES = {
             "that of the cross-entropy, with which dE/dz = a - y",
             _slope_of_log_loss,
             lambda target, _: 1e4,
+            _log_losses_of_constants,
         ),
         Loss(
             "poisson",
@@ -164,6 +196,7 @@ LOSSES = {
             "1 - y / a, with which dE/dz = a - y",
             lambda a, y, _: 1 - y / a,
             _squared,
+            _poisson_of_constants,
         ),
     )
 }
