@@ -92,7 +92,7 @@ static void naive_output_delta(naive_row *r, const double *y, int64_t k, int out
     r->loss += one;
     r->loss_error += 2 * slope * moved + moved * moved + 8 * eps * (fabs(one) + fabs(a) + fabs(y[k]) * (1 + fabs(z)));
     *error = is_kinked ? (fabs(a - y[k]) <= reach ? 2 : 0) : reach;
-    if (loss >= FBP_BINARY_LOG_LOSS) return;
+    if (fbp_losses[loss].pair == outputs[output].activation) return; /* dE/dz already */
     *error += (fabs(*delta) + *error) * derivative_error(f, a, r->a_out_error[k]);
     *delta *= derivative(f, a);
     *error += 4 * eps * fabs(*delta);
