@@ -29,8 +29,46 @@ class Display:
         self.ax_, self.figure_ = ax, ax.figure
         return ax
 
-    def plot(self, ax: Any = None, **options: Any) -> Self:
-        """Draw on these axes, or on new ones."""
+    def plot(self, ax: Any = None) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        self
+        """
+        self._draw(ax)
+        return self
+
+    def _draw(self, ax: Any) -> None:
+        raise NotImplementedError
+
+
+class LineDisplay(Display):
+    """Base of the pictures of lines."""
+
+    def plot(self, ax: Any = None, **line: Any) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            None makes a new figure.
+        **line
+            For matplotlib's ``plot``.
+
+        Returns
+        -------
+        self
+        """
+        self._draw(ax, **line)
+        return self
+
+    def _draw(self, ax: Any, **line: Any) -> None:
         raise NotImplementedError
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..recording import Recording, record
-from ._axes import Display, shades, tidy
+from ._axes import LineDisplay, shades, tidy
 
 
-class GradientFlowDisplay(Display):
+class GradientFlowDisplay(LineDisplay):
     """The size of each layer's gradient over time: whether every layer gets to learn.
 
     A first layer far below the last is starved of gradient (saturated units, dead ReLUs); curves
@@ -21,7 +21,7 @@ class GradientFlowDisplay(Display):
     ----------
     epochs : array-like of shape (n,)
     gradient_norms : array-like of shape (n, n_layers)
-        Euclidean norm of the gradient of the mean loss, layer by layer.
+        Euclidean norm of the gradient of the mean loss, layer by layer. 0 is a gap in the line.
 
     Attributes
     ----------
@@ -89,20 +89,7 @@ class GradientFlowDisplay(Display):
         display = cls(epochs=recording.epochs, gradient_norms=recording.gradient_norms)
         return display.plot(ax, **line)
 
-    def plot(self, ax: Any = None, **line: Any) -> Self:
-        """Draw a line a layer; gradients of 0 are gaps on the logarithmic axis.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            None makes a new figure.
-        **line
-            For matplotlib's ``plot``.
-
-        Returns
-        -------
-        GradientFlowDisplay
-        """
+    def _draw(self, ax: Any, **line: Any) -> None:
         ax = self._on(ax)
         n_layers = self.gradient_norms.shape[1]
         sizes = np.where(self.gradient_norms > 0, self.gradient_norms, np.nan)
@@ -121,4 +108,3 @@ class GradientFlowDisplay(Display):
         ax.set_ylabel("norm of the gradient")
         tidy(ax)
         ax.legend(frameon=False)
-        return self

@@ -13,13 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from ..estimators.defaults import rate_of
 from ..exceptions import DivergenceWarning
 from ..network.checks import check_number
-from ._axes import GREY, NEGATIVE, POSITIVE, Display, tidy
+from ._axes import GREY, NEGATIVE, POSITIVE, LineDisplay, tidy
 
 RATES = tuple(np.geomspace(1e-4, 1.0, 13).tolist())
 AS_GOOD = 1.05  # times the least loss: rates up to there are as good as any
 
 
-class LearningRateDisplay(Display):
+class LearningRateDisplay(LineDisplay):
     """The loss that training ends with, against the learning rate: too small, right, too large.
 
     Parameters
@@ -102,20 +102,7 @@ class LearningRateDisplay(Display):
         )
         return display.plot(ax, **line)
 
-    def plot(self, ax: Any = None, **line: Any) -> Self:
-        """Draw the losses on logarithmic axes, and where they are as good as the best.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            None makes a new figure.
-        **line
-            For matplotlib's ``plot``.
-
-        Returns
-        -------
-        LearningRateDisplay
-        """
+    def _draw(self, ax: Any, **line: Any) -> None:
         ax = self._on(ax)
         finite = np.isfinite(self.losses)
         (self.line_,) = ax.plot(
@@ -137,7 +124,6 @@ class LearningRateDisplay(Display):
         ax.set_xlabel("learning rate")
         ax.set_ylabel("loss of held-out rows" if self.of_held_out else "loss in the last epoch")
         tidy(ax)
-        return self
 
     def _draw_regions(self, ax: Any, finite: NDArray[np.bool_]) -> None:
         """Shade the rates that are as good as the best, and name those beside them."""

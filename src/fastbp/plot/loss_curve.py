@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..recording import Recording
 from ..trace.inspected import network_of
-from ._axes import GREY, Display, name_of, tidy
+from ._axes import GREY, LineDisplay, name_of, tidy
 
 LOG_FROM = 50.0  # a curve that falls by this factor is drawn on a logarithmic axis
 
 
-class LossCurveDisplay(Display):
-    """The loss against epochs.
+class LossCurveDisplay(LineDisplay):
+    """The loss against epochs; on a logarithmic axis if the first curve falls far.
 
     Parameters
     ----------
@@ -115,20 +115,7 @@ class LossCurveDisplay(Display):
         """
         return cls(epochs=recording.epochs, losses=recording.losses, name=name).plot(ax, **line)
 
-    def plot(self, ax: Any = None, **line: Any) -> Self:
-        """Draw the curves; on a logarithmic axis if the first falls far.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            None makes a new figure.
-        **line
-            For matplotlib's ``plot``.
-
-        Returns
-        -------
-        LossCurveDisplay
-        """
+    def _draw(self, ax: Any, **line: Any) -> None:
         ax = self._on(ax)
         finite = np.isfinite(self.losses)
         label = self.name
@@ -152,7 +139,6 @@ class LossCurveDisplay(Display):
         tidy(ax)
         if label is not None or self.validation_line_ is not None:
             ax.legend(frameon=False)
-        return self
 
     def _draw_validation(self, ax: Any) -> Any:
         finite = np.isfinite(self.validation_losses)

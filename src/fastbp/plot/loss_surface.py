@@ -157,23 +157,11 @@ class LossSurfaceDisplay(Display):
         )
         return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:  # type: ignore[override]
-        """Draw a curve with its tangent for one axis, contours for two.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            None makes a new figure.
-
-        Returns
-        -------
-        LossSurfaceDisplay
-        """
+    def _draw(self, ax: Any) -> None:
         ax = self._on(ax)
         ax.set_xlabel(self.labels[0])
         (self._curve if len(self.coordinates) == 1 else self._contours)(ax)
         ax.legend(frameon=len(self.coordinates) == 2, framealpha=0.8)
-        return self
 
     def _curve(self, ax: Any) -> None:
         x = self.coordinates[0]

@@ -68,18 +68,7 @@ class NetworkDisplay(Display):
         network, names = network_of(estimator), names_of(estimator)
         return cls(network=network, names=names, max_units=max_units).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:  # type: ignore[override]
-        """Draw it.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            None makes a new figure.
-
-        Returns
-        -------
-        NetworkDisplay
-        """
+    def _draw(self, ax: Any) -> None:
         network = self.network
         self.shown_ = [self._strongest(layer) for layer in range(len(network.layer_sizes))]
         n_max = max(map(len, self.shown_))
@@ -93,7 +82,6 @@ class NetworkDisplay(Display):
         ax.set(xlim=(-0.75, len(places) - 0.25), ylim=(-1.6, n_max - 0.4))
         ax.set_aspect("auto")
         ax.axis("off")
-        return self
 
     def _strongest(self, layer: int) -> NDArray[np.int64]:
         """Return the units of a layer that are drawn, 0 being the inputs, in their order."""

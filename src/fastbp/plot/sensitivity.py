@@ -99,18 +99,7 @@ class SensitivityDisplay(Display):
         )
         return display.plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:  # type: ignore[override]
-        """Draw bars for one output, a table for several.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            None makes a new figure.
-
-        Returns
-        -------
-        SensitivityDisplay
-        """
+    def _draw(self, ax: Any) -> None:
         strength = self.mean_absolute.mean(axis=0)
         self.shown_ = np.argsort(-strength, kind="stable")[: self.max_features]
         height = 1.2 + 0.28 * len(self.shown_)
@@ -126,7 +115,6 @@ class SensitivityDisplay(Display):
                 color=GREY,
                 loc="left",
             )
-        return self
 
     def _bars(self, ax: Any) -> None:
         mean, size = self.mean[0, self.shown_], self.mean_absolute[0, self.shown_]

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from ..online import StreamProgress, learn_progressively
-from ._axes import GREY, NEGATIVE, POSITIVE, Display, tidy
+from ._axes import GREY, NEGATIVE, POSITIVE, LineDisplay, tidy
 
 
-class StreamDisplay(Display):
+class StreamDisplay(LineDisplay):
     """The score of a stream, of all rows and of the last ones, and what appeared on the way.
 
     Parameters
@@ -72,20 +72,7 @@ class StreamDisplay(Display):
         progress = learn_progressively(model, stream, window=window)
         return cls(progress=progress, name=name or type(model).__name__).plot(ax, **line)
 
-    def plot(self, ax: Any = None, **line: Any) -> Self:
-        """Draw the curves.
-
-        Parameters
-        ----------
-        ax : matplotlib axes, default=None
-            None makes a new figure.
-        **line
-            For matplotlib's ``plot``.
-
-        Returns
-        -------
-        StreamDisplay
-        """
+    def _draw(self, ax: Any, **line: Any) -> None:
         ax, progress = self._on(ax), self.progress
         classifies = progress.metric == "accuracy"
         baseline = "the last label" if classifies else "the mean so far"
@@ -109,7 +96,6 @@ class StreamDisplay(Display):
         lines = [self.baseline_, self.window_line_, self.line_]
         self.growth_ax_ = self._draw_growth(ax, lines)
         ax.legend(handles=lines, frameon=False)
-        return self
 
     def _largest_error(self) -> float:
         """Return where the axis ends: without the first rows, of which nothing was known."""
