@@ -18,9 +18,9 @@ from ..network import Network, Solver
 from ..network.checks import check_flag, check_whole
 from ..network.generators import generator_to_dict, set_generator
 from ..network.network import made_with
-from ..network.pauses import Pauses, part_of
+from ..network.pauses import part_of
 from ..network.state import State
-from .epochs import EpochLoop
+from .epochs import EpochLoop, Loop
 from .run import History, Restart, line_of_epoch
 
 SLOWER = 4  # divides the learning rate of a network that diverges, which then goes on,
@@ -28,7 +28,7 @@ MOST_SLOWER = 3  # at most so many times
 
 
 @dataclasses.dataclass(eq=False)
-class StepLoop:
+class StepLoop(Loop):
     """Networks trained in place, some epochs of each at a time, and how far they have come.
 
     All keep the parameters of the same epoch: that of the best mean score of the rows that each
@@ -50,13 +50,6 @@ class StepLoop:
     rows: _core.Rows
     orders: Sequence[NDArray[np.int64]]
     solver: Solver
-    _: dataclasses.KW_ONLY
-    max_iter: int
-    shuffle: Any = None
-    notifier: Any = None
-    verbose: bool = False
-    n_threads: int = 1
-    pauses: Pauses | None = None
 
     def __post_init__(self) -> None:
         self._best = _BestLook(self.restarts)

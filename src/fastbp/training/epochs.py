@@ -31,8 +31,36 @@ EPOCH_HOOK: contextvars.ContextVar[EpochHook | None] = contextvars.ContextVar(
 )
 
 
+@dataclasses.dataclass(eq=False, kw_only=True)
+class Loop:
+    """What every loop over epochs is told.
+
+    Parameters
+    ----------
+    max_iter : int
+    shuffle : RandomState, default=None
+        Shuffles the rows of an epoch before each; None keeps their order.
+    notifier : default=None
+        Its ``begin()`` is called when an epoch begins, and ``end()`` when it ends, which may return
+        True to stop training.
+    verbose : bool, default=False
+        Print a line an epoch.
+    n_threads : int, default=1
+        See `Network.train_epoch`.
+    pauses : Pauses, default=None
+        When training is saved, and what it goes on from.
+    """
+
+    max_iter: int
+    shuffle: Any = None
+    notifier: Any = None
+    verbose: bool = False
+    n_threads: int = 1
+    pauses: Pauses | None = None
+
+
 @dataclasses.dataclass(eq=False)
-class EpochLoop:
+class EpochLoop(Loop):
     """Epochs of a network, in place, and how far they have come.
 
     Parameters
@@ -44,26 +72,16 @@ class EpochLoop:
     solver : Solver
     history : History
         Every finished epoch is added to it, so that it is right whenever training is interrupted.
-    max_iter : int
-    shuffle : RandomState, default=None
-        Shuffles ``order`` for every epoch; None keeps it.
     stopping : EarlyStopping, default=None
         Ends training early, by the loss or, of a validation that stops, by its score.
     schedule : Schedule, default=None
         The learning rate; None is that of the solver.
     validation : Validation, default=None
         Held-out rows, evaluated after every epoch.
-    notifier : default=None
-        Its ``begin()`` is called when an epoch begins, and ``end()`` when it ends, which may return
-        True to stop training.
-    verbose : bool, default=False
-        Print a line an epoch.
-    n_threads : int, default=1
-        See `Network.train_epoch`.
     is_call : bool, default=False
         The one epoch is a call of partial_fit, see `History.add_call`.
-    pauses : Pauses, default=None
-        When training is saved, and what it goes on from.
+    **options
+        See `Loop`.
 
     Attributes
     ----------
@@ -83,16 +101,10 @@ class EpochLoop:
     solver: Solver
     history: History
     _: dataclasses.KW_ONLY
-    max_iter: int
-    shuffle: Any = None
     stopping: EarlyStopping | None = None
     schedule: Schedule | None = None
     validation: Validation | None = None
-    notifier: Any = None
-    verbose: bool = False
-    n_threads: int = 1
     is_call: bool = False
-    pauses: Pauses | None = None
 
     def __post_init__(self) -> None:
         self._pace = self.schedule or Schedule("constant", self.solver.learning_rate)

@@ -19,9 +19,9 @@ from .. import _core
 from ..network import Solver
 from ..network.checks import check_choice, check_whole
 from ..network.generators import generator_of, generator_to_dict, set_generator
-from ..network.pauses import Pauses, part_of
+from ..network.pauses import part_of
 from ..network.state import State
-from .epochs import EpochLoop
+from .epochs import EpochLoop, Loop
 from .lanes import MAX_VALUES, LanesLoop
 from .run import History, Restart
 from .stopping import EarlyStopping
@@ -66,7 +66,7 @@ def best_of(restarts: list[Restart]) -> int:
 
 
 @dataclasses.dataclass(eq=False)
-class RestartsLoop:
+class RestartsLoop(Loop):
     """Restarts trained in place, all in the same order of rows, and how far this has come.
 
     Each stops by itself, after up to ``max_iter`` epochs; where ``notifier`` asks to stop, those
@@ -87,13 +87,6 @@ class RestartsLoop:
     rows: _core.Rows
     order: NDArray[np.int64]
     solver: Solver
-    _: dataclasses.KW_ONLY
-    max_iter: int
-    shuffle: Any = None
-    notifier: Any = None
-    verbose: bool = False
-    n_threads: int = 1
-    pauses: Pauses | None = None
 
     def __post_init__(self) -> None:
         self.phase, self.done = "lanes", 0
