@@ -40,24 +40,9 @@ def assert_close(found, expected, tolerance=1e-12):
 
 
 def random_models(n):
-    """Models that learned random rows, and these."""
-    seed = 0
-    while n:
-        random = np.random.default_rng(seed)
-        seed += 1
-        model, rows, y = streams.draw(random)
-        for x, target in zip(rows, y, strict=True):
-            model.learn_one(x, target)
-        if len(getattr(model, "classes_", "two")) < 2 or not model.n_features_:
-            continue
-        try:
-            X = model.exported_rows(rows)
-        except ValueError:
-            if not model.hashed_features:
-                raise
-            continue
-        n -= 1
-        yield model, rows, X
+    """Models that learned random rows, these, and these as exported models see them."""
+    for seed in range(n):
+        yield streams.draw_exportable(np.random.default_rng(seed))
 
 
 @pytest.mark.filterwarnings("ignore:x.*looks like a number")

@@ -104,19 +104,8 @@ def draw_drop_in(rng):
 
 
 def draw_stream(rng):
-    """Draw until there is a model with inputs and two classes, whose rows share no input."""
-    while True:
-        model, rows, y = streams.draw(rng)
-        for x, target in zip(rows, y, strict=True):
-            model.learn_one(x, target)
-        if model.n_features_ and len(getattr(model, "classes_", "two")) > 1:
-            try:
-                X = model.exported_rows(rows)
-            except ValueError:
-                if not model.hashed_features:
-                    raise
-                continue
-            return OfStream(model, rows), X
+    model, rows, X = streams.draw_exportable(rng)
+    return OfStream(model, rows), X
 
 
 def rarest(labels):

@@ -72,6 +72,23 @@ def draw(random):
     return model, rows, targets.tolist()
 
 
+def draw_exportable(random):
+    """Draw until there is a model with inputs and two classes, whose rows share no input.
+
+    Return it as it has learned its rows, these, and these as exported models see them.
+    """
+    while True:
+        model, rows, y = draw(random)
+        for x, target in zip(rows, y, strict=True):
+            model.learn_one(x, target)
+        if model.n_features_ and len(getattr(model, "classes_", "two")) > 1:
+            try:
+                return model, rows, model.exported_rows(rows)
+            except ValueError:
+                if not model.hashed_features:
+                    raise
+
+
 def answers(model, rows):
     """What a model predicts; all of it is finite."""
     if isinstance(model, OnlineClassifier):

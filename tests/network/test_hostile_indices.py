@@ -37,6 +37,7 @@ DAMAGED_COLUMNS = {
     "in two dimensions": np.array([[0, 1, 2]]),
     "not whole": np.array([0.0, 1, 2]),
 }
+DAMAGED = {"indptr": DAMAGED_STARTS, "indices": DAMAGED_COLUMNS}
 
 
 def damaged(kind, **arrays):
@@ -80,20 +81,14 @@ def ways():
         return list(ways_in())
 
 
-@pytest.mark.parametrize("damage", DAMAGED_STARTS)
+@pytest.mark.parametrize(
+    ("name", "damage"), [(name, one) for name in DAMAGED for one in DAMAGED[name]]
+)
 @pytest.mark.filterwarnings("ignore")
-def test_row_starts_that_do_not_fit_are_refused_everywhere(ways, damage):
+def test_row_starts_and_columns_that_do_not_fit_are_refused_everywhere(ways, name, damage):
     for way in ways:
         with pytest.raises(ValueError, match=r"not a valid CSR matrix"):
-            way(damaged("csr", indptr=DAMAGED_STARTS[damage]))
-
-
-@pytest.mark.parametrize("damage", DAMAGED_COLUMNS)
-@pytest.mark.filterwarnings("ignore")
-def test_columns_outside_of_the_matrix_are_refused_everywhere(ways, damage):
-    for way in ways:
-        with pytest.raises(ValueError, match=r"not a valid CSR matrix"):
-            way(damaged("csr", indices=DAMAGED_COLUMNS[damage]))
+            way(damaged("csr", **{name: DAMAGED[name][damage]}))
 
 
 @pytest.mark.parametrize(

@@ -863,12 +863,8 @@ def test_ctrl_c_while_epochs_are_noted_waits_until_all_are(nth, monkeypatch):
     assert ours._optimizer.t == 8
 
 
-@pytest.mark.parametrize("batch_size", [1, 8])
-def test_ctrl_c_in_epochs_that_run_at_once_goes_back_to_before_them(batch_size, monkeypatch):
-    X, y = rows("number")
-    theirs, ours = pair(
-        "number", max_iter=11, batch_size=batch_size
-    )  # as many as surely take place
+def interrupt_second_piece(monkeypatch):
+    """Have Ctrl-C pressed in the second piece of work."""
     pieces = iter([1, 2])
 
     @contextlib.contextmanager
@@ -878,6 +874,15 @@ def test_ctrl_c_in_epochs_that_run_at_once_goes_back_to_before_them(batch_size, 
             raise KeyboardInterrupt
 
     monkeypatch.setattr("fastbp.network.runner.timed", interrupted_piece)
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_ctrl_c_in_epochs_that_run_at_once_goes_back_to_before_them(batch_size, monkeypatch):
+    X, y = rows("number")
+    theirs, ours = pair(
+        "number", max_iter=11, batch_size=batch_size
+    )  # as many as surely take place
+    interrupt_second_piece(monkeypatch)
     ours.set_params(max_iter=100)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         ours.fit(X, y)
@@ -921,16 +926,8 @@ def test_an_epoch_that_fails_at_its_end_is_left_to_scikit_learn_from_its_beginni
 def test_ctrl_c_in_an_epoch_keeps_weights_and_moments_of_one_time(solver, monkeypatch):
     X, y = rows("number")
     theirs, ours = pair("number", batch_size=8, shuffle=False, max_iter=2, **SOLVERS[solver])
-    pieces = iter([1, 2])
-
-    @contextlib.contextmanager
-    def interrupted_piece(tuner, n_rows):
-        yield None
-        if next(pieces) == 2:
-            raise KeyboardInterrupt
-
     monkeypatch.setattr(mirror.Mirror, "run_epochs", one_by_one)
-    monkeypatch.setattr("fastbp.network.runner.timed", interrupted_piece)
+    interrupt_second_piece(monkeypatch)
     monkeypatch.setattr(EpochWorkload, "rows_of_piece", lambda *_: 16)
     with pytest.warns(UserWarning, match="Training interrupted by user"):
         ours.fit(X, y)
