@@ -26,6 +26,16 @@
 #define CALLED static __attribute__((noinline, noclone))
 #endif
 
+/* A condition that nearly always holds: calls made where it does not are to cost the others no registers. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_expect_with_probability)
+#define USUALLY(condition) __builtin_expect_with_probability(!!(condition), 1, 0.999)
+#endif
+#endif
+#ifndef USUALLY
+#define USUALLY(condition) (condition)
+#endif
+
 /* Before a loop over a count known when compiled: accumulators then stay in registers. Before another,
  * whose counting costs as much as its work. */
 #if defined(__clang__)

@@ -92,8 +92,8 @@ INLINE void registers_pass(vec *Z, vec *Z_V, real *W, int64_t n_in, const real *
     }
 }
 
-/* What a run begins and ends with are calls, for all templates. Of vector q of hidden units, W stands from
- * the returned address on, every `stride` numbers. */
+/* What a run begins and ends with is no call: that would take registers from the rows between. Of vector q of
+ * hidden units, W stands from the returned address on, every `stride` numbers. */
 INLINE real *registers_vector(real *W, int64_t *stride, int64_t n_in, int q, int NV, int moves) {
     const int upper = registers_tile(NV, moves), tile = q / upper * upper;
     const int width = NV - tile < upper ? NV - tile : upper;
@@ -102,7 +102,7 @@ INLINE real *registers_vector(real *W, int64_t *stride, int64_t n_in, int q, int
 }
 
 /* z of the first row, and Z of the next */
-CALLED void registers_begin(vec *z, vec *Z, const registers_run *run, const vec_step *s, int NV, int kind) {
+INLINE void registers_begin(vec *z, vec *Z, const registers_run *run, const vec_step *s, int NV, int kind) {
     const fbp_block *block = run->block;
     const int64_t *order = run->order, start = run->start, n_in = run->net->layers->n_in;
     const real *x = fbp_dense_row(run->data, order[start]), *b = block->b;
@@ -124,7 +124,7 @@ CALLED void registers_begin(vec *z, vec *Z, const registers_run *run, const vec_
 }
 
 /* W takes the step of the last row, x D, without momentum. */
-CALLED void registers_end(const registers_run *run, const real *x, const vec *D, int NV) {
+INLINE void registers_end(const registers_run *run, const real *x, const vec *D, int NV) {
     const int64_t n_in = run->net->layers->n_in;
     for (int q = 0; q < NV; q++) {
         int64_t stride;

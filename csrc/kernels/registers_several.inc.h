@@ -8,7 +8,7 @@
 INLINE void registers_activate_all(vec *a, const vec *z, const fbp_layer *layer, vec last_units, const int NV,
                                    fbp_activation activation) {
     real values[MAX_VECTORS * VL];
-    if (activation == FBP_RELU) {
+    if (USUALLY(activation == FBP_RELU)) {
         UNROLL for (int q = 0; q < NV; q++) a[q] = v_activate(z[q], FBP_RELU);
     } else {
         UNROLL for (int q = 0; q < NV; q++) v_store(values + q * VL, z[q]);
@@ -101,7 +101,7 @@ INLINE double registers_outputs(const fbp_net *net, const vec *a, real scale, co
         registers_products(sums, w2, width, a, NV, 1);
         z[k] = b[k] + scale * v_sum(sums[0]);
     }
-    if (!is_difference_of) return output_delta(net, y);
+    if (!USUALLY(is_difference_of)) return output_delta(net, y);
     difference(delta, z, y, n);
     return 0.5 * squares_of(delta, n);
 }
@@ -125,7 +125,7 @@ INLINE void registers_back(vec *back, const fbp_layer *layer, const vec *delta, 
         v_store(w2 + u * VL, v_fma(d, taken[u], w)); \
     }                                                \
     w2 += layer->width
-    if (n_few) {
+    if (USUALLY(n_few)) {
         UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) {
             if (k == n_few) break;
             OUTPUT(delta[k]);
@@ -138,25 +138,13 @@ INLINE void registers_back(vec *back, const fbp_layer *layer, const vec *delta, 
 #undef OUTPUT
 }
 
-/* values = values f'(z) of n numbers of one activation, as v_derive has it */
-CALLED void registers_derive(real *values, const real *a, int n, fbp_activation activation) {
-    for (int k = 0; k < n; k += VL)
-        v_store(values + k, v_derive(v_load(values + k), v_load(a + k), activation));
-}
-
-/* slopes = back f'(z), of ReLU without a call */
+/* slopes = back f'(z), without a call: that would take registers from every row */
 INLINE void registers_slopes(vec *slopes, const vec *back, const vec *a, const int NQ, fbp_activation activation) {
-    real values[TILE_VECTORS * VL], a_values[TILE_VECTORS * VL];
-    if (activation == FBP_RELU) {
+    if (USUALLY(activation == FBP_RELU)) {
         UNROLL for (int u = 0; u < NQ; u++) slopes[u] = v_derive(back[u], a[u], FBP_RELU);
         return;
     }
-    UNROLL for (int u = 0; u < NQ; u++) {
-        v_store(values + u * VL, back[u]);
-        v_store(a_values + u * VL, a[u]);
-    }
-    registers_derive(values, a_values, NQ * VL, activation);
-    UNROLL for (int u = 0; u < NQ; u++) slopes[u] = v_load(values + u * VL);
+    UNROLL for (int u = 0; u < NQ; u++) slopes[u] = v_derive(back[u], a[u], activation);
 }
 
 /* D, the next row's z and b's step, for NQ vectors from q on. */
@@ -235,23 +223,23 @@ INLINE int64_t registers_rows(registers_run *run, const int NV) {
         const int64_t row = order[r];
         const real *y = fbp_target_of(data, row);
         const double weight = fbp_weight_of(data, row);
-        if (!is_plain) rate = rates_of(step, weight, scale, decay);
+        if (!USUALLY(is_plain)) rate = rates_of(step, weight, scale, decay);
         const vec scales = v_set1((real)scale), decayed = v_set1((real)(scale * decay));
         registers_activate_all(p.a, p.z, net->layers, last_units, NV, activation);
         for (int64_t i = 0; i < n_in; i++) gram = v_fma(v_set1(x[i]), v_set1(next[i]), gram);
         KEEP_IN_REGISTER(gram);
         /* here, so that no delta outlives its row: it would do so on the stack */
         UNROLL for (int k = 0; k < FBP_FEW_OUTPUTS; k++) delta[k] = v_set1(0);
-        if (n_few) loss = registers_few_outputs(delta, last, p.a, scales, y, n_few, NV);
+        if (USUALLY(n_few)) loss = registers_few_outputs(delta, last, p.a, scales, y, n_few, NV);
         else loss = registers_outputs(net, p.a, (real)scale, y, is_difference_of, NV);
         EACH_TILE(PASS); /* which fills the gaps that outputs leave: they wait for one another */
         if (!(loss <= max_loss)) break;
         sum += weight * loss;
         EACH_TILE(TURN);
-        if (n_few) update_few_biases(last, (real)(step->rate[0] * weight), n_few);
+        if (USUALLY(n_few)) update_few_biases(last, (real)(step->rate[0] * weight), n_few);
         else update_bias(last, weight, step, FBP_PLAIN);
         scale *= decay;
-        if (scale < MIN_SCALE) {
+        if (!USUALLY(scale >= MIN_SCALE)) {
             registers_unscale(&p, net, block, scale, NV);
             scale = 1;
         }
