@@ -145,15 +145,16 @@ INLINE void step_vector_n(real *t, real *v, vec g, const vec_step *p, const int 
 
 /* The step of t with gradients that are g times a factor (in s). */
 INLINE void step_along(real *t, real *v, const real *g, int64_t n, const vec_step *s, const int RULE) {
+    const vec_step own = *s; /* for compilers: what is written cannot be this one, which stays in registers */
     int64_t j = 0;
     for (; j + 2 * VL <= n; j += 2 * VL) {
-        step_vector(t + j, v + j, v_load(g + j), s, RULE, 0);
-        step_vector(t + j + VL, v + j + VL, v_load(g + j + VL), s, RULE, 1);
+        step_vector(t + j, v + j, v_load(g + j), &own, RULE, 0);
+        step_vector(t + j + VL, v + j + VL, v_load(g + j + VL), &own, RULE, 1);
     }
-    for (; j + VL <= n; j += VL) step_vector(t + j, v + j, v_load(g + j), s, RULE, 0);
+    for (; j + VL <= n; j += VL) step_vector(t + j, v + j, v_load(g + j), &own, RULE, 0);
     if (j < n) {
         const int m = (int)(n - j);
-        step_vector_n(t + j, v + j, v_load_n(g + j, m), s, RULE, m);
+        step_vector_n(t + j, v + j, v_load_n(g + j, m), &own, RULE, m);
     }
 }
 

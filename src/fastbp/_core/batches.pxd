@@ -60,7 +60,7 @@ cdef class BatchWorkspace:
     cdef void *zeros(self, size_t n_bytes)
     cdef divide_weights(self, list sizes, Py_ssize_t panel)
     cdef begin(self, Layers layers, char *moments, tuple dropout=*, uint64_t dropout_seed=*)
-    cdef end(self, bint has_trained)
+    cdef end(self)
     cdef call(self, workers, Work work, void *context)
 
 

@@ -363,11 +363,9 @@ cdef class BatchWorkspace:
             self.team.nets.ops.batch_load(&self.team.layers[l], &self.team.nets.layers[l])
         self.team.interrupted = False
 
-    cdef end(self, bint has_trained):
-        """Writes the weights back, if they were trained, and releases scratch."""
+    cdef end(self):
+        """Releases scratch; weights that were trained have been unloaded."""
         cdef int me
-        if has_trained:
-            unload_weights(&self.team)
         for me in range(self.team.n_threads):
             PyMem_Free(self.scratch[me])
             self.scratch[me] = NULL

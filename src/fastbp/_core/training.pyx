@@ -298,7 +298,7 @@ cdef class EpochRun:
             try:
                 self.batch.call(workers, advance_batches, &advance)
             finally:
-                self.batch.end(True)
+                self.batch.end()
             return advance.is_finite
         scratch = begin_rows(self.layers, &net, self.workspace, &self.at, solver)
         try:
@@ -318,7 +318,7 @@ def forward_all(Layers layers not None, BatchWorkspace batch not None, workers, 
     try:
         batch.call(workers, predict_all, NULL)
     finally:
-        batch.end(False)
+        batch.end()
 
 
 cdef void *begin_rows(Layers layers, fbp_net *net, Workspace workspace, const Cursor *run,
