@@ -29,7 +29,10 @@ INLINE double squares_of(const real *d, int64_t n) {
     int64_t k = 0;
     for (; k + 4 <= n; k += 4)
         UNROLL for (int u = 0; u < 4; u++) sums[u] += (double)d[k + u] * d[k + u];
-    for (; k < n; k++) sums[k % 4] += (double)d[k] * d[k];
+    UNROLL for (int u = 0; u < 3; u++) {
+        if (k + u >= n) break;
+        sums[u] += (double)d[k + u] * d[k + u];
+    }
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
@@ -37,7 +40,11 @@ INLINE double squares_of(const real *d, int64_t n) {
 INLINE void difference(real *delta, const real *a, const real *y, int64_t n) {
     int64_t k = 0;
     for (; k + VL <= n; k += VL) v_store(delta + k, v_sub(v_load(a + k), v_load(y + k)));
-    for (; k < n; k++) delta[k] = a[k] - y[k];
+    for (; k < n; k++) {
+        real rest = a[k] - y[k];
+        KEEP_IN_REGISTER(rest); /* for compilers: a few at most, which vectors of their own would delay */
+        delta[k] = rest;
+    }
 }
 
 /* E = 1/2 sum (a - y)^2;  dE/da = a - y */

@@ -1,4 +1,5 @@
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 from .kernels cimport (
     fbp_block, fbp_data, fbp_layer, fbp_net, fbp_row, fbp_solver, fbp_sparse, fbp_step
@@ -15,8 +16,20 @@ cdef struct ArenaBuffers:
     size_t n_bytes
 
 
+cdef inline double output(fbp_net *net, fbp_layer *layer, const void *y) noexcept nogil:
+    """a[L], loss and delta[L] from z[L], in the last layer."""
+    cdef double loss = 0
+    if layer.a != layer.z:                                  # identity leaves nothing to keep
+        memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
+    layer.activate(layer.a, layer.n_out)                    # a[L] = f(z[L])
+    if y != NULL:
+        loss = net.output_delta(layer.delta, layer.z, layer.a, y, layer.n_out,
+                                net.loss_parameter)
+        layer.derive(layer.delta, layer.slopes_of, layer.n_out)  # delta[L] = dE/da[L] * f'(z[L])
+    return loss
+
+
 cdef double forward(fbp_net *net, const fbp_row *x, const void *y) noexcept nogil
-cdef double output(fbp_net *net, fbp_layer *layer, const void *y) noexcept nogil
 cdef void backward(fbp_net *net, const fbp_row *x, double weight,
                    const fbp_step *step) noexcept nogil
 cdef fbp_step step_of(const fbp_solver *solver, double batch_size, int64_t n_steps) noexcept nogil

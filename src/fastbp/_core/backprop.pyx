@@ -45,19 +45,6 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
     return output(net, layer, y)
 
 
-cdef double output(fbp_net *net, fbp_layer *layer, const void *y) noexcept nogil:
-    """a[L], loss and delta[L] from z[L], in the last layer."""
-    cdef double loss = 0
-    if layer.a != layer.z:                                  # identity leaves nothing to keep
-        memcpy(layer.a, layer.z, layer.n_out * net.ops.itemsize)
-    layer.activate(layer.a, layer.n_out)                    # a[L] = f(z[L])
-    if y != NULL:
-        loss = net.output_delta(layer.delta, layer.z, layer.a, y, layer.n_out,
-                                net.loss_parameter)
-        layer.derive(layer.delta, layer.slopes_of, layer.n_out)  # delta[L] = dE/da[L] * f'(z[L])
-    return loss
-
-
 cdef void backward(fbp_net *net, const fbp_row *x, double weight,
                    const fbp_step *step) noexcept nogil:
     """The chain rule, from the last layer to the first; every layer takes its step on the way.
