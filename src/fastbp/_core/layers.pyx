@@ -3,6 +3,7 @@
 """The layers of a network on its parameters: predictions, gradients, one row's step."""
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.float cimport DBL_MAX, FLT_MAX, FLT_MIN
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, memset
@@ -56,7 +57,7 @@ cdef class Layers:
 
     def __init__(self, arena, weights, biases, activations, loss, double loss_parameter, isa=None):
         cdef fbp_layer *layer
-        cdef int l
+        cdef int l, n_rows
         self.arena = arena
         self.type_number = arena.dtype.num
         self.isa = isa or instruction_sets.ISA
@@ -68,6 +69,9 @@ cdef class Layers:
         # Rows, losses and rates below this cannot take a moderate weight out of the dtype.
         single = arena.dtype == np.float32
         self.large, self.largest_product = (1e9, 1e20) if single else (1e30, 1e300)
+        # Rates that the dtype holds, float32 to its usual precision.
+        self.min_rate = FLT_MIN if single else 5e-324
+        self.max_rate = FLT_MAX if single else DBL_MAX
         self.net.n_layers = len(weights)
         self.memory.parameters = <char *> cnp.PyArray_DATA(arena)
         self.memory.n_bytes = arena.nbytes
@@ -85,13 +89,17 @@ cdef class Layers:
             layer.activate = self.net.ops.activate[ACTIVATIONS[activations[l]]]
             layer.derive = self.net.ops.derive[ACTIVATIONS[activations[l]]]
             layer.slopes_of = layer.W if FACTS_OF_ACTIVATIONS[activations[l]][1] else NULL
-            self.scratch_bytes += 5 * scratch_bytes_of(layer, self.net.ops, l)
         for l in range(self.net.n_layers - 1):
             layer = self.net.layers + l
             if (activations[l] == "relu" and layer[1].n_out >= MIN_OUTPUTS_TO_LIST
                     and (layer.n_out >= MIN_UNITS_TO_LIST
                          or layer[1].n_out > MAX_OUTPUTS_ACROSS)):
                 layer.active_values = layer.W
+        for l in range(self.net.n_layers):  # as `begin` gives it out
+            layer = self.net.layers + l
+            n_rows = 4 if l == self.net.n_layers - 1 else 2 + (layer.slopes_of != NULL)
+            n_rows += 2 * (layer.active_values != NULL)
+            self.scratch_bytes += n_rows * scratch_bytes_of(layer, self.net.ops, l)
         self.takes_classes = activations[self.net.n_layers - 1] == "softmax"
         self.net.first_activation = ACTIVATIONS[activations[0]]
         self.out_activation = ACTIVATIONS[activations[self.net.n_layers - 1]]
@@ -124,13 +132,16 @@ cdef class Layers:
         PyMem_Free(self.net.layers)
 
     cdef void *begin(self, fbp_net *net, char *gradients=NULL, char *moments=NULL,
-                     bint list_active=True) except NULL:
+                     bint list_active=True, StackScratch *room=NULL) except NULL:
         """A copy of the layers with scratch of its own, so that calls may run side by side.
 
-        Returns a block to release with PyMem_Free. Rows write their gradients into the arena given,
+        Returns a block to release with PyMem_Free, unless it is the room given, where that is
+        enough. Rows write their gradients into the arena given,
         or else take steps of W and b, and of the solver's moments beside them if given.
         """
-        cdef void *block = PyMem_Malloc(self.scratch_bytes)
+        cdef void *block = room
+        if room == NULL or self.scratch_bytes > sizeof(StackScratch):
+            block = PyMem_Malloc(self.scratch_bytes)
         if block == NULL:
             raise MemoryError()
         cdef char *at = <char *> padded(<size_t> block)
@@ -318,6 +329,7 @@ cdef class Layers:
         cdef fbp_scaling scaling
         cdef fbp_row scaled
         cdef const fbp_layer *last
+        cdef StackScratch room
         cdef fbp_net net
         cdef fbp_row row
         cdef cnp.npy_intp n_out = self.net.layers[self.net.n_layers - 1].n_out
@@ -327,19 +339,19 @@ cdef class Layers:
         if row.values == NULL or (units is not None and units.n_in != row.n):
             return None
         out = cnp.PyArray_SimpleNew(1, &n_out, self.type_number)
-        block = self.begin(&net)
+        block = self.begin(&net, NULL, NULL, True, &room)
         scaled = row
         if units is not None:
             scaled.values = PyMem_Malloc(row.n * net.ops.itemsize)
             if scaled.values == NULL:
-                PyMem_Free(block)
+                release(block, &room)
                 raise MemoryError()
             scaling = units.scaling(units.now)
             net.ops.scale_row(<void *> scaled.values, &row, &scaling)
         forward(&net, &scaled, NULL)
         last = net.layers + net.n_layers - 1
         memcpy(cnp.PyArray_DATA(out), last.a, n_out * net.ops.itemsize)
-        PyMem_Free(block)
+        release(block, &room)
         if units is not None:
             PyMem_Free(<void *> scaled.values)
             units.inverse(out)

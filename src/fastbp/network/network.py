@@ -17,7 +17,6 @@ from .. import _core
 from .arrays import as_numbers, check_finite
 from .catalogue import LOSSES, hidden_activations, out_activation_of
 from .checks import (
-    LIMITS,
     check_choice,
     check_fits_dtype,
     check_layer_sizes,
@@ -145,7 +144,6 @@ class Network(Exportable):
         """Make room for the parameters, or take that of a state, and open it for the kernels."""
         self._state = state or State(self.layer_sizes, self.dtype)
         self._arena = self._state.parameters
-        self._rates = LIMITS[self.dtype]
         self._layers = _core.Layers(
             self._arena.values,
             list(self.weights),
@@ -333,12 +331,10 @@ class Network(Exportable):
             The row's loss before the step. If it is not finite, no step is taken and a
             `DivergenceWarning` is given.
         """
-        min_rate, max_rate = self._rates
-        if not (isinstance(learning_rate, float) and min_rate <= learning_rate <= max_rate):
-            learning_rate = check_number("learning_rate", learning_rate, above=0)
-            check_fits_dtype("learning_rate", learning_rate, self.dtype)
         loss = take_plain_row(self._layers, x, y, learning_rate)
         if loss is None:
+            learning_rate = check_number("learning_rate", learning_rate, above=0)
+            check_fits_dtype("learning_rate", learning_rate, self.dtype)
             x_rows = as_rows(np.asarray(x)[np.newaxis], self.layer_sizes[0], self.dtype)
             y_rows = self._dense_targets(np.asarray(y)[np.newaxis], 1)
             x, y = np.ascontiguousarray(x_rows[0]), np.ascontiguousarray(y_rows[0])
