@@ -326,6 +326,7 @@ struct fbp_ops {
     double (*sum_squares)(const void *values, int64_t n);
 
     int (*all_finite)(const void *values, int64_t n);
+    double (*largest_size)(const void *values, int64_t n); /* of finite ones */
 
     /* 64 bits that stand for the row's non-zero values and their columns, the first of which has
      * the number given; the same for every dtype and instruction set, dense or sparse */

@@ -36,4 +36,21 @@ static int all_finite(const void *values, int64_t n) {
     return v_sum(v_add(sum, sum2)) == 0;
 }
 
+/* max |x| of finite values, 0 of none */
+static double largest_size(const void *values, int64_t n) {
+    const real *x = values;
+    real lanes[VL], top = 0;
+    vec tops = v_set1(0), tops2 = v_set1(0);
+    int64_t k = 0;
+    for (; k + 2 * VL <= n; k += 2 * VL) {
+        tops = v_max(v_abs(v_load(x + k)), tops);
+        tops2 = v_max(v_abs(v_load(x + k + VL)), tops2);
+    }
+    for (; k + VL <= n; k += VL) tops = v_max(v_abs(v_load(x + k)), tops);
+    if (k < n) tops2 = v_max(v_abs(v_load_n(x + k, (int)(n - k))), tops2);
+    v_store(lanes, v_max(tops, tops2));
+    for (int j = 0; j < VL; j++) top = lanes[j] > top ? lanes[j] : top;
+    return top;
+}
+
 #endif

@@ -74,6 +74,7 @@ const fbp_ops FBP_TABLE = {
     .take_steps = take_steps,
     .sum_squares = sum_squares,
     .all_finite = all_finite,
+    .largest_size = largest_size,
     .hash_row = hash_row,
 };
 #undef ACTIVATE

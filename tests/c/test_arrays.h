@@ -1,4 +1,4 @@
-/* take_steps, scale, all_finite and hash_row: csrc/kernels/arrays.inc.h, csrc/kernels/hash.inc.h. */
+/* take_steps, scale, all_finite, largest_size and hash_row: csrc/kernels/arrays.inc.h, csrc/kernels/hash.inc.h. */
 
 static void test_take_steps(int64_t n, int which, int biases, int shift) {
     const fbp_step *step = &STEPS[which];
@@ -115,6 +115,19 @@ static void test_all_finite(int64_t n, int shift) {
             check(!ops->all_finite(x.at, n), "true with %g at %ld", wrong[w], (long)k);
             put(&x, k, decayed);
         }
+    finish(&x, 0);
+}
+
+static void test_largest_size(int64_t n, int shift) {
+    describe("largest_size of %ld, shift %d", (long)n, shift);
+    array x = unpadded("x", n, shift);
+    for (int64_t k = 0; k < n; k++) put(&x, k, -1);
+    check(ops->largest_size(x.at, n) == (n ? 1 : 0), "not 1, nor 0 of none");
+    for (int64_t k = 0; k < n; k++) {
+        put(&x, k, k % 2 ? 3 : -3);
+        check(ops->largest_size(x.at, n) == 3, "not that at %ld", (long)k);
+        put(&x, k, -1);
+    }
     finish(&x, 0);
 }
 

@@ -49,6 +49,7 @@ static void test_vectors(int64_t lanes) {
             test_hash_row(n, shift);
             test_scale(n, shift);
             test_all_finite(n, shift);
+            test_largest_size(n, shift);
         }
     }
 }

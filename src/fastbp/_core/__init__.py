@@ -27,6 +27,7 @@ from .isa import (
     default_isa,
     isa_for,
     lanes,
+    largest_size,
 )
 from .kept_rows import KeptRows
 from .layers import Layers
@@ -84,6 +85,7 @@ __all__ = [
     "isa",
     "isa_for",
     "lanes",
+    "largest_size",
     "moments_with_row",
     "moments_with_rows",
     "scaled",

@@ -134,3 +134,14 @@ def all_finite(cnp.ndarray values not None, isa=None):
     with nogil:
         finite = ops.all_finite(data, n)
     return bool(finite)
+
+
+def largest_size(cnp.ndarray values not None, isa=None):
+    """The largest |value| of a contiguous float32 or float64 array of finite numbers; 0 of none."""
+    cdef const fbp_ops *ops = table_for(values.dtype, isa)
+    cdef const void *data = cnp.PyArray_DATA(values)
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(values)
+    cdef double size
+    with nogil:
+        size = ops.largest_size(data, n)
+    return size

@@ -250,6 +250,7 @@ cdef extern from "fastbp.h" nogil:
                            const fbp_step *step, int biases) noexcept nogil
         double (*sum_squares)(const void *values, int64_t n) noexcept nogil
         int (*all_finite)(const void *values, int64_t n) noexcept nogil
+        double (*largest_size)(const void *values, int64_t n) noexcept nogil
         uint64_t (*hash_row)(const fbp_row *x, int64_t first_column) noexcept nogil
 
     enum: FBP_MT19937_LENGTH

@@ -23,6 +23,8 @@ BLOCK_BYTES = 2**23  # of data that is looked at, or converted, at once
 
 def as_numbers(name: str, values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return an array of native ``dtype``; refuse text, objects and complex numbers."""
+    if type(values) is np.ndarray and values.dtype is dtype and values.flags.aligned:
+        return values  # what each of many short epochs is given
     frame = None if isinstance(values, NOT_FRAMES) else frame_of(values)
     try:
         array = np.asarray(as_array_like(values)) if frame is None else frame.numbers(name)
@@ -93,14 +95,12 @@ def check_finite(
     Reads a block of rows after the other: no temporary is larger than one, and Ctrl-C is honoured
     in between. ``first`` is what row 0 is called; ``columns`` are the names of columns, if any.
     """
+    if values.nbytes <= BLOCK_BYTES and _is_finite(values):  # at once
+        return
     for start, stop in blocks_of_rows(values):
         block = values[start:stop] if values.ndim else values
-        if block.flags.c_contiguous and block.dtype in (np.float32, np.float64):
-            finite = _core.all_finite(block)
-        else:
-            finite = bool(np.isfinite(block).all())
         is_odd = np.isinf if allow_nan else lambda values: ~np.isfinite(values)
-        odd = [] if finite else np.argwhere(is_odd(block)).tolist()
+        odd = [] if _is_finite(block) else np.argwhere(is_odd(block)).tolist()
         if odd:  # or another thread has written numbers there in the meantime
             where, value = odd[0], block[tuple(odd[0])]
             if where:
@@ -119,6 +119,12 @@ def check_finite(
             raise ValueError(
                 f"{name} has NaN or infinity: {found_there}. Remove or fill such values first{way}."
             )
+
+
+def _is_finite(values: NDArray[Any]) -> bool:
+    if values.flags.c_contiguous and values.dtype.char in "fd":
+        return _core.all_finite(values)
+    return bool(np.isfinite(values).all())
 
 
 def blocks_of_rows(array: NDArray[Any]) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import _core
 from .._messages import counted
 from .arrays import as_indices, as_numbers, check_finite
 from .sparse import as_csr_arrays, check_n_features, with_private_indices
@@ -177,4 +178,4 @@ def largest_target(targets: NDArray[Any] | tuple[NDArray[Any], NDArray[np.int32]
     """Return the size of the largest target; of classes it is 1."""
     if isinstance(targets, tuple):
         return 1.0
-    return max(float(targets.max()), -float(targets.min())) if targets.size else 0.0
+    return _core.largest_size(targets)
