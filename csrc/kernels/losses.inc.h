@@ -29,10 +29,7 @@ INLINE double squares_of(const real *d, int64_t n) {
     int64_t k = 0;
     for (; k + 4 <= n; k += 4)
         UNROLL for (int u = 0; u < 4; u++) sums[u] += (double)d[k + u] * d[k + u];
-    UNROLL for (int u = 0; u < 3; u++) {
-        if (k + u >= n) break;
-        sums[u] += (double)d[k + u] * d[k + u];
-    }
+    for (; k < n; k++) sums[k % 4] += (double)d[k] * d[k];
     return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
@@ -51,6 +48,11 @@ INLINE void difference(real *delta, const real *a, const real *y, int64_t n) {
 static double squared_error_delta(void *delta, const void *z, const void *a, const void *y, int64_t n,
                                   double parameter) {
     (void)z, (void)parameter;
+    if (n == 1) { /* the commonest: batches call this for each row */
+        const real d = *(const real *)a - *(const real *)y;
+        *(real *)delta = d;
+        return 0.5 * ((double)d * d);
+    }
     difference(delta, a, y, n);
     return 0.5 * squares_of(delta, n);
 }
