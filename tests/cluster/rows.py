@@ -80,13 +80,18 @@ class HereEngine:
         self.backend = InProcess([encoder.shard(block) for block in blocks])
         return tuple(shard.n_visits for shard in self.backend.shards)
 
-    def run(self, state, chains, settings):
-        return self.backend.run(state, chains, settings)
+    def run(self, training, n_ahead=1):
+        settings = training.settings
+        outcome = self.backend.run(training.state, training.chains(), settings)
+        return training.last.after(outcome, settings)
 
-    def judge(self, encoder, state, blocks):
+    def judge(self, encoder, blocks, state=None):
         from fastbp.dask import tasks
 
         total = tasks.Judgement()
         for block in blocks:
-            total = total.joined(tasks.judge(encoder, state, block))
+            found = (
+                tasks.score(encoder, block) if state is None else tasks.judge(encoder, state, block)
+            )
+            total = total.joined(found)
         return total

@@ -71,15 +71,15 @@ def revive(cluster):
 
 def after_round(monkeypatch, number, act):
     """Do something once, while the tasks of a round are under way."""
-    run, n_runs = engine.Engine._run_once, []
+    run, n_runs = engine.Engine.run, []
 
-    def run_once(self, *arguments):
+    def run_and_count(self, *arguments):
         n_runs.append(1)
         if len(n_runs) == number:
             threading.Timer(0.01, act).start()
         return run(self, *arguments)
 
-    monkeypatch.setattr(engine.Engine, "_run_once", run_once)
+    monkeypatch.setattr(engine.Engine, "run", run_and_count)
 
 
 def test_however_many_workers_die(client, faulty, usual):
@@ -213,17 +213,17 @@ def test_a_fit_that_goes_on_from_another_resumes_to_the_same_bits(monkeypatch, t
     first = classifier(warm_start=True, n_shards=1, rounds=10).fit(*arrays())
     whole, stopped, resumed = (copy.deepcopy(first) for _ in range(3))
     whole.fit(*arrays())
-    take, path = Training.take, tmp_path / "fit.fbp"
+    accept, path = Training.accept, tmp_path / "fit.fbp"
 
-    def interrupted(self, outcome):
+    def interrupted(self, result):
         if self.number == 2:
             raise KeyboardInterrupt
-        return take(self, outcome)
+        return accept(self, result)
 
-    monkeypatch.setattr(Training, "take", interrupted)
+    monkeypatch.setattr(Training, "accept", interrupted)
     with pytest.raises(KeyboardInterrupt):
         stopped.fit(*arrays(), checkpoint=path)
-    monkeypatch.setattr(Training, "take", take)
+    monkeypatch.setattr(Training, "accept", accept)
     resumed.fit(*arrays(), checkpoint=path, resume=True)
     same(resumed, whole)
 

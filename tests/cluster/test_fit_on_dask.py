@@ -33,7 +33,7 @@ from sklearn.metrics import r2_score
 
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor
-from fastbp.dask import base
+from fastbp.dask import base, engine
 
 pytestmark = pytest.mark.usefixtures("client")
 FRAME = pandas.DataFrame(X, columns=["a", "b", "c", "d"]).assign(kind=Y)
@@ -58,6 +58,56 @@ def test_workers_give_the_bits_of_the_simulation(make, y_of_parts, monkeypatch):
     found = make().fit(*arrays(*y_of_parts))
     monkeypatch.setattr(base, "Engine", HereEngine)
     same(make().fit(*arrays(*y_of_parts)), found)
+
+
+@pytest.mark.parametrize("n_shards", [2, 3, 15])
+def test_rounds_that_are_handed_over_at_once(n_shards, monkeypatch):
+    rows = delayed_pairs([slice(i, i + 10) for i in range(0, 150, 10)])
+    given = {"rounds": 30, "n_shards": n_shards, "rows_per_round": 0.3}
+    monkeypatch.setattr(base, "MOST_ROUNDS_AHEAD", 1)
+    one_by_one = classifier(**given).fit(rows)
+    monkeypatch.undo()
+    submit, handed_over = engine.Engine._submit_rounds, []
+
+    def submit_and_note(self, training, n):
+        handed_over.append(n)
+        return submit(self, training, n)
+
+    monkeypatch.setattr(engine.Engine, "_submit_rounds", submit_and_note)
+    same(classifier(**given).fit(rows), one_by_one)
+    assert sum(handed_over) == 30
+    assert handed_over[:2] == [1, base.MOST_ROUNDS_AHEAD]
+
+
+def test_training_that_diverges_ends_there(monkeypatch):
+    rate = {"learning_rate": lambda share: 1.0 if share < 0.5 else 1e9, "learning_rate_init": 0.01}
+    rows = delayed_pairs(PARTS, X, X @ [1.0, 2, -1, 0])
+    ended = []
+    for kind in (engine.Engine, HereEngine):
+        monkeypatch.setattr(base, "Engine", kind)
+        with pytest.warns(UserWarning, match="diverged"):
+            ended.append(regressor(rounds=20, n_shards=2, rows_per_round=0.5, **rate).fit(rows))
+    assert len(ended[0].history_["round"]) == 10
+    assert ended[0].diverged_
+    assert all(np.isfinite(one).all() for one in ended[0].coefs_)
+    same(*ended)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_shards"),
+    [(1_000, 2), (250_000, 2), (450_000, 4), (1_900_000, 8), (2_300_000, 9), (10**7, 40)],
+)
+def test_shards_follow_from_the_rows(n_rows, n_shards):
+    model = classifier(n_shards="auto")
+    assert model._n_shards(1_000, n_rows) == n_shards
+    assert model._n_shards(3, n_rows) == min(3, n_shards)
+
+
+def test_scores_of_labels_that_are_not_known_and_of_balanced_classes():
+    model = classifier(class_weight={0: 5.0}).fit(*arrays())
+    local, rare = model.to_local(), np.where(np.arange(150) % 7, Y, 9)
+    assert model.score(*arrays()) == local.score(X, Y)
+    assert model.score(*arrays(X, rare)) == local.score(X, rare) < local.score(X, Y)
 
 
 def test_it_learns(usual):

@@ -34,9 +34,11 @@ from .progress import Progress
 from .tasks import Encoder, Judgement
 
 # Measured, see docs/decisions/0029.
-MIN_SHARDS, ROWS_A_SHARD = 8, 250_000
-LEAST_ROUNDS, MOST_ROUNDS, ROWS_A_ROUND = 5, 20, 5_000
+LEAST_SHARDS, SOME_SHARDS = 2, 8
+ROWS_OF_SOME, ROWS_OF_MORE = 100_000, 250_000  # of a shard, up to SOME_SHARDS and above
+LEAST_ROUNDS, MOST_ROUNDS, ROWS_A_ROUND = 5, 20, 20_000
 MOST_MOMENTUM, RATE_OF_SEVERAL = 0.9, 2.0
+SECONDS_AHEAD, MOST_ROUNDS_AHEAD = 5.0, 20
 OWN = ("rounds", "rows_per_round", "n_shards", "outer_momentum", "outer_learning_rate")
 
 
@@ -219,7 +221,8 @@ class DaskTraining:
     def _n_shards(self, n_partitions: int, n_rows: int) -> int:
         if self.n_shards != AUTO:
             return min(int(self.n_shards), n_partitions)
-        return min(n_partitions, max(MIN_SHARDS, n_rows // ROWS_A_SHARD))
+        some = min(SOME_SHARDS, n_rows // ROWS_OF_SOME)
+        return min(n_partitions, max(LEAST_SHARDS, some, n_rows // ROWS_OF_MORE))
 
     def _rounds_an_epoch(self, layout: Layout) -> int:
         given = self.rows_per_round
@@ -284,8 +287,7 @@ class DaskTraining:
         partitions = partitions_of(X, y, sample_weight)
         with cluster_of(self._client, self.workers_timeout) as cluster, Engine(cluster) as engine:
             blocks = engine.read(partitions, hasattr(self, "predict_proba"))
-            encoder = Encoder(self.to_local(), False, 1.0)
-            return engine.judge(encoder, RoundState.of(model.network_), blocks).score
+            return engine.judge(Encoder(self.to_local(), False, 1.0), blocks).score
 
 
 class _Fit:
@@ -418,15 +420,15 @@ class _Fit:
         """Make a round; return whether there is to be another."""
         model, training = self.model, self.training
         epoch, rate, start = training.epoch, training.rate(), time.perf_counter()
-        outcome = self.engine.run(training.state, training.chains(), training.settings)
-        times = time.perf_counter() - start, outcome.seconds
-        if not training.take(outcome):
-            self._note_epoch([math.inf], outcome.n_rows, rate)
+        result = self.engine.run(training, self._n_ahead(progress))
+        times = time.perf_counter() - start, result.seconds
+        if not training.accept(result):
+            self._note_epoch([math.inf], result.n_rows, rate)
             model._ending = "diverged"
             return False
         training.state.into(model.network_)
-        progress.add(epoch, outcome.n_rows, outcome.loss, rate, times)
-        self.epoch_losses.append((outcome.loss, outcome.n_rows))
+        progress.add(epoch, result.n_rows, result.loss, rate, times)
+        self.epoch_losses.append((result.loss, result.n_rows))
         goes_on = True
         if training.ends_an_epoch:
             goes_on = self._end_epoch(progress, rate)
@@ -435,6 +437,21 @@ class _Fit:
             self.checkpoint.save(self)
         return goes_on
 
+    def _n_ahead(self, progress: Progress) -> int:
+        """Return how many rounds to hand over at once.
+
+        Some seconds of work, which a worker's death may cost, and none after an epoch that is
+        judged.
+        """
+        training = self.training
+        if self.stopping is not None or self.held_out is not None:
+            n = training.n_left_in_epoch
+        else:
+            n = training.settings.n_rounds - training.number
+        seconds = progress.rounds["seconds"][-1:]
+        some = SECONDS_AHEAD / max(seconds[0], 1e-3) if seconds else 1
+        return max(1, min(n, MOST_ROUNDS_AHEAD, int(some)))
+
     def _end_epoch(self, progress: Progress, rate: float) -> bool:
         model, training = self.model, self.training
         n_rows = sum(n for _, n in self.epoch_losses)
@@ -442,7 +459,7 @@ class _Fit:
         self._note_epoch([loss], n_rows, rate)
         judged = loss
         if self.held_out is not None:
-            judgement = self.engine.judge(self.encoder, training.state, self.held_out)
+            judgement = self.engine.judge(self.encoder, self.held_out, training.state)
             judged = self._note_validation(judgement, progress)
         if self.stopping is not None and self.stopping.update(judged):
             model._ending = "converged"

@@ -12,6 +12,7 @@ import numpy as np
 from .._printable import printable
 from .._version import __version__
 from ..distributed import RoundState
+from ..distributed.training import RoundResult
 from ..io.models import DASK
 from ..training.schedule import Schedule
 
@@ -97,7 +98,7 @@ def tree_of(fit: Any) -> dict[str, Any]:
         "number": training.number,
         "seed": training.settings.seed,
         "state": training.state.to_tree(),
-        "velocity": training.velocity,
+        "velocity": training.last.velocity,
         "best": None if fit.best is None else fit.best.to_tree(),
         "rounds": fit.model._rounds,
         "epoch_losses": [list(one) for one in fit.epoch_losses],
@@ -112,8 +113,8 @@ def restore(fit: Any, tree: Mapping[str, Any]) -> None:
     seed = int(tree["seed"])
     training.settings = dataclasses.replace(training.settings, seed=seed)
     training.layout = dataclasses.replace(training.layout, seed=seed)
-    training.number, training.velocity = int(tree["number"]), tree["velocity"]
-    training.state = RoundState.from_tree(tree["state"])
+    training.number = int(tree["number"])
+    training.last = RoundResult(RoundState.from_tree(tree["state"]), tree["velocity"])
     fit.best = None if tree["best"] is None else RoundState.from_tree(tree["best"])
     model._rounds = {name: list(values) for name, values in tree["rounds"].items()}
     fit.epoch_losses = [(float(loss), int(n)) for loss, n in tree["epoch_losses"]]

@@ -8,23 +8,17 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 
 from ..estimators import BackpropClassifier
-from ..estimators.docs import with_shared_parts
 from . import lazily
 from .base import DaskTraining
+from .docs import with_parts
 from .partitions import is_distributed
 
 
-@with_shared_parts
+@with_parts
 class DaskBackpropClassifier(DaskTraining, BackpropClassifier):
     """BackpropClassifier for rows on many machines: networks train apart and are averaged.
 
-    In a round each shard of the rows trains a network row by row, from the same weights; then
-    the weights are averaged, and a step with momentum is made towards the average. A round is a
-    function without state: whichever worker runs it, and however often workers die, the model
-    is the same to the bit, for a given list of partitions on processors of one kind.
-
-    All shards train one network: ``ensemble`` and ``n_init`` are 1, ``missing`` is "error", and
-    rows are held out only by ``X_val``. A fitted model predicts, pickles and saves without Dask.
+    $apart
 
     Parameters
     ----------
@@ -32,32 +26,11 @@ class DaskBackpropClassifier(DaskTraining, BackpropClassifier):
     $training
     class_weight : dict, "balanced" or None, default=None
         Factor on the weights of each class's rows; "balanced" gives every class the same sum.
-    rounds : int or "auto", default="auto"
-        Rounds of `fit`, after each of which the networks of all shards are averaged. "auto" is
-        those of ``max_iter`` epochs.
-    rows_per_round : int, float in (0, 1] or "auto", default="auto"
-        How many rows a shard trains on between two averages, or which share of its rows. "auto"
-        divides an epoch into 5 to 20 rounds, of 5,000 rows where there are that many.
-    n_shards : int or "auto", default="auto"
-        Networks that train at once, each on its own partitions, one partition after another; at
-        most one a partition. "auto" is 8, of more than two million rows one for every 250,000: it
-        depends on the rows, not on the cluster, so that the bits do not either. More workers than
-        shards have nothing to do.
-    outer_momentum : float in [0, 1) or "auto", default="auto"
-        Nesterov's momentum of the averages (Douillard et al., 2023). "auto" is
-        ``1 - 1 / n_shards``, at most 0.9: several networks go as far together as one would alone.
-    outer_learning_rate : float, > 0, default=1.0
-        Factor on the step from the weights before a round to the average after it.
+    $rounds
 
     Attributes
     ----------
-    client : distributed.Client, or None
-        To train with. None is that of the task that `fit` is called in, or else the newest one.
-    workers_timeout : float, default=60.0
-        Seconds after which `fit` ends where there is no worker.
-    history_ : dict of str to list
-        Of the rounds: ``loss``, ``rows_per_second``, ``seconds_computing``, ``seconds_moving``
-        and others.
+    $client
     classes_ : ndarray of shape (n_classes,)
         The labels of all partitions, in order.
     $attributes

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._version import __version__
-from ..distributed import RoundState, Settings
-from ..distributed.average import grouped
-from ..distributed.training import Chain, Outcome
+from ..distributed import RoundState, Training
+from ..distributed.average import GROUP, grouped
+from ..distributed.training import Chain, RoundResult
 from . import tasks
 from .cluster import Cluster, Graph, reference, task
 from .partitions import Partition
 from .tasks import Encoder, Judgement, Survey
+
+MAX_SHARDS_THAT_AVERAGE = 2  # of more a task of its own finds the average
 
 
 class Held:
@@ -68,6 +71,7 @@ class Engine:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._all_held: list[Held] = []
+        self._rounds: deque[Any] = deque()  # futures of those under way, the next one first
         self._spent: list[Held] = []  # blocks whose shards are under way
 
     def __enter__(self) -> Engine:
@@ -75,6 +79,7 @@ class Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._forget_rounds()
         self._release(self._all_held)  # at once, and not when cycles of references are found
 
     def _release(self, held: list[Held]) -> None:
@@ -116,7 +121,9 @@ class Engine:
                 keys.append(self.cluster.key("survey", number, i))
                 of_block = reference(block)
                 graph[keys[-1]] = task(keys[-1], tasks.survey_of, of_block, n_some, is_classifier)
-            root = self._tree(graph, keys, "survey_merged", number, _merged_surveys)
+            names = self._in_groups(graph, keys, ("survey_of_several", number), _merged_surveys)
+            root = self.cluster.key("survey_of_all", number)
+            graph[root] = task(root, _merged_surveys, *map(_reference_or_none, names))
             found: Survey | None = self._results(graph, [root])[0]
             return found
 
@@ -148,52 +155,91 @@ class Engine:
 
     # -- rounds --------------------------------------------------------------------------------
 
-    def run(self, state: RoundState, chains: Sequence[Chain], settings: Settings) -> Outcome:
-        """Run a round: of each shard one task after another, and a tree of averages."""
-        return self._robust(  # type: ignore[no-any-return]
-            lambda: self._run_once(state, chains, settings), self._shards
-        )
+    def run(self, training: Training, n_ahead: int = 1) -> RoundResult:
+        """Return what the next round comes to.
 
-    def _run_once(self, state: RoundState, chains: Sequence[Chain], settings: Settings) -> Outcome:
-        number, graph = self.cluster.next_number(), Graph()
-        start = self.cluster.key("state", number)
-        graph[start] = held_task(start, tasks.Start(state, settings))
-        ends = [self._chain(graph, number, s, chain) for s, chain in enumerate(chains)]
-        keys = []
-        for i, group in enumerate(grouped(ends)):
-            keys.append(self.cluster.key("average", number, 0, i))
-            graph[keys[-1]] = task(
-                keys[-1], tasks.outcome_of_shards, reference(start), *map(_reference_or_none, group)
+        Parameters
+        ----------
+        training : Training
+        n_ahead : int, default=1
+            How many rounds to hand over at once, where none is under way: workers go from one to
+            the next without waiting for this process.
+        """
+
+        def attempt() -> RoundResult:
+            if not self._rounds:
+                self._rounds.extend(self._submit_rounds(training, n_ahead))
+            try:
+                (start,) = self.cluster.results([self._rounds[0]])
+            except BaseException:
+                self._forget_rounds()
+                raise
+            self.cluster.release([self._rounds.popleft()])
+            return start.last  # type: ignore[no-any-return]
+
+        return self._robust(attempt, self._shards)  # type: ignore[no-any-return]
+
+    def _forget_rounds(self) -> None:
+        self.cluster.release(self._rounds)
+        self._rounds.clear()
+
+    def _submit_rounds(self, training: Training, n: int) -> list[Any]:
+        """Hand over rounds that begin with one another's results, the first with that at hand."""
+        number, graph, ends = self.cluster.next_number(), Graph(), []
+        before = self.cluster.key("start", number)
+        graph[before] = held_task(before, tasks.Start(training.last, training.settings))
+        start = reference(before)
+        for ahead in range(n):
+            chains, of_round = training.chains(ahead), (number, ahead)
+            parts = [
+                self._chain(graph, start, (*of_round, shard), chain)
+                for shard, chain in enumerate(chains)
+            ]
+            names = self._in_groups(graph, parts, ("average", *of_round), tasks.merged, before)
+            end = self.cluster.key("round", *of_round)
+            arguments = [_reference_or_none(name) for name in (before, *names)]
+            graph[end] = task(end, tasks.next_start, *arguments)
+            # Two shards find the average each for itself, and need not wait for a third task.
+            is_small = len(chains) <= MAX_SHARDS_THAT_AVERAGE
+            start = (
+                task(f"{end}-here", tasks.next_start, *arguments) if is_small else reference(end)
             )
-        root = self._tree(graph, keys, "average", number, tasks.outcome_of_outcomes)
-        outcome: Outcome = self._results(graph, [root])[0]
-        return outcome
+            ends.append(end)
+            before = end
+        return self.cluster.submit(graph, ends)
 
-    def _chain(self, graph: Graph, number: int, shard: int, chain: Chain) -> str | None:
-        """Add the tasks of a shard, each of which goes on from the one before; None has no rows."""
-        start, rows = self.cluster.key("state", number), self._shards.keys
-        before = None
+    def _chain(
+        self, graph: Graph, start: Any, of_tasks: tuple[int, ...], chain: Chain
+    ) -> str | None:
+        """Add the tasks of a shard, each of which goes on from the one before; None has no rows.
+
+        ``start`` is what stands in a graph for what all of them begin with.
+        """
+        before, rows = None, self._shards.keys
         for i, segment in enumerate(chain):
-            key = self.cluster.key("train", number, shard, i)
+            key = self.cluster.key("train", *of_tasks, i)
             graph[key] = task(
-                key, tasks.train, __version__, reference(start), _reference_or_none(before),
+                key, tasks.train, __version__, start, _reference_or_none(before),
                 reference(rows[segment.partition]), tuple(segment),
             )  # fmt: skip
             before = key
         return before
 
-    def judge(self, encoder: Encoder, state: RoundState, blocks: Held) -> Judgement:
-        """Return how a state does on rows held out."""
+    def judge(self, encoder: Encoder, blocks: Held, state: RoundState | None = None) -> Judgement:
+        """Return how a state does on rows held out; None is a fitted model, which has no loss."""
 
         def attempt() -> Judgement:
             number, graph = self.cluster.next_number(), Graph()
-            held, now = self.cluster.key("encoder", number), self.cluster.key("state", number)
-            graph[held] = held_task(held, encoder)
-            graph[now] = held_task(now, state)
+            held = [self.cluster.key("encoder", number)]
+            graph[held[0]] = held_task(held[0], encoder)
+            if state is not None:
+                held.append(self.cluster.key("state", number))
+                graph[held[1]] = held_task(held[1], state)
+            judge = tasks.score if state is None else tasks.judge
             keys = []
             for i, block in enumerate(blocks.keys):
                 keys.append(self.cluster.key("judge", number, i))
-                graph[keys[-1]] = task(keys[-1], tasks.judge, *map(reference, (held, now, block)))
+                graph[keys[-1]] = task(keys[-1], judge, *map(reference, (*held, block)))
             total = Judgement()
             for one in self._results(graph, keys):
                 total = total.joined(one)
@@ -203,24 +249,29 @@ class Engine:
 
     # -- graphs --------------------------------------------------------------------------------
 
-    def _tree(
+    def _in_groups(
         self,
         graph: Graph,
-        keys: Sequence[str],
-        what: str,
-        number: int,
-        function: Callable[..., Any],
-    ) -> str:
-        """Add tasks that merge others, in groups of neighbours; return the name of the last."""
-        level = list(keys)
-        depth = 1
-        while len(level) > 1:
+        names: Sequence[str | None],
+        of_tasks: tuple[Any, ...],
+        merge: Callable[..., Any],
+        *first: str,
+    ) -> Sequence[str | None]:
+        """Add tasks that merge groups of neighbours, until one group is left; return its names.
+
+        ``of_tasks`` are what names of tasks begin with; ``first`` names what each of them is given
+        before its group.
+        """
+        level = 0
+        while len(names) > GROUP:
             above = []
-            for i, group in enumerate(grouped(level)):
-                above.append(self.cluster.key(what, number, depth, i))
-                graph[above[-1]] = task(above[-1], function, *map(reference, group))
-            level, depth = above, depth + 1
-        return level[0]
+            for i, group in enumerate(grouped(names)):
+                above.append(self.cluster.key(*of_tasks, level, i))
+                graph[above[-1]] = task(
+                    above[-1], merge, *map(_reference_or_none, (*first, *group))
+                )
+            names, level = above, level + 1
+        return names
 
     def _results(self, graph: Graph, keys: Sequence[str]) -> list[Any]:
         """Run a graph and return results, which an interrupt stops."""

@@ -21,7 +21,7 @@ from .._version import __version__
 from ..distributed import RoundState, Settings, Shard, made_with
 from ..distributed.layout import Segment
 from ..distributed.statistics import Statistics, merge_statistics, statistics_of
-from ..distributed.training import Outcome, Trained, merge_outcomes, outcome_of
+from ..distributed.training import Outcome, RoundResult, Trained, merge_outcomes, outcome_of
 from ..estimators.csr import MIN_FEATURES
 from ..estimators.features import checked_features
 from ..estimators.labels import check_no_text, checked_labels
@@ -277,7 +277,7 @@ class Encoder:
 
     def encoded(self, block: Block) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
         """Return X, the targets as the network takes them, and the weights."""
-        model, X = self.model, self._rows(block)
+        model, X = self.model, self.rows(block)
         if not block.n_rows:
             return X, np.empty(0), None
         with naming(block.number):
@@ -288,7 +288,8 @@ class Encoder:
             targets = model._units.targets_of_fit(targets)
         return X, targets, encoded.sample_weight
 
-    def _rows(self, block: Block) -> Any:
+    def rows(self, block: Block) -> Any:
+        """Return X as the network takes it."""
         dtype = self.model.network_.dtype
         X = block.X.astype(dtype, copy=False)
         if block.n_rows and X.shape[1] != self.model.n_features_in_:
@@ -336,8 +337,13 @@ def hold(sealed: Sealed) -> Any:
 class Start(NamedTuple):
     """What a round begins with, one value for each worker to fetch."""
 
-    state: RoundState
+    last: RoundResult
     settings: Settings
+
+    @property
+    def state(self) -> RoundState:
+        """The state that all shards begin with."""
+        return self.last.state
 
 
 def train(
@@ -350,18 +356,26 @@ def train(
     """Return what a shard has come to after one partition more; None is its first."""
     check_version(version)
     so_far = Trained(start.state) if before is None else before
+    if start.last.diverged:
+        return so_far
     return so_far.after(shard, start.settings.plan(Segment(*segment)), time.perf_counter)
 
 
-def outcome_of_shards(start: Start, *ends: Trained | None) -> Outcome:
-    """Return the outcome of some shards, which are next to one another; None has no rows."""
-    done = [Trained(start.state) if one is None else one for one in ends]
-    return merge_outcomes([outcome_of(one, start.state, start.settings) for one in done])
+def merged(start: Start, *parts: Outcome | Trained | None) -> Outcome:
+    """Return the outcome of shards that are next to one another; None has no rows."""
+    return merge_outcomes([_outcome(start, part) for part in parts])
 
 
-def outcome_of_outcomes(*outcomes: Outcome) -> Outcome:
-    """Return the outcome of more of them."""
-    return merge_outcomes(outcomes)
+def _outcome(start: Start, part: Outcome | Trained | None) -> Outcome:
+    if isinstance(part, Outcome):
+        return part
+    trained = Trained(start.state) if part is None else part
+    return outcome_of(trained, start.state, start.settings)
+
+
+def next_start(start: Start, *parts: Outcome | Trained | None) -> Start:
+    """Return what the next round begins with, from what all shards have come to."""
+    return start._replace(last=start.last.after(merged(start, *parts), start.settings))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -428,15 +442,28 @@ def judge(encoder: Encoder, state: RoundState, block: Block) -> Judgement:
     rows = network._rows(X, targets, as_summable_weights(weights, block.n_rows))
     if model._units is not None:
         rows = model._units.inputs.rows(rows, network.dtype)
-    total = float(block.n_rows if weights is None else weights.sum())
-    loss_sum = total * network._loss_of(rows)
-    each = np.ones(block.n_rows) if weights is None else weights
-    outputs = model._outputs(X)
+    found = _predicted(model, X, block.y, weights)
+    return dataclasses.replace(found, loss_sum=found.weight * network._loss_of(rows))
+
+
+def score(encoder: Encoder, block: Block) -> Judgement:
+    """Return how a fitted model predicts the rows of a partition, whose labels it need not know."""
+    if not block.n_rows:
+        return Judgement()
+    return _predicted(encoder.model, encoder.rows(block), block.y, block.weights)
+
+
+def _predicted(
+    model: Any, X: Any, y: NDArray[Any], weights: NDArray[np.float64] | None
+) -> Judgement:
+    """Return how rows are predicted, without their loss."""
+    each = np.ones(len(y)) if weights is None else weights
+    total, outputs = float(each.sum()), model._outputs(X)
     if hasattr(model, "classes_"):
-        right = model._labels(outputs) == np.asarray(block.y)
+        right = model._labels(outputs) == y
         right = right.all(axis=1) if right.ndim > 1 else right
-        return Judgement(total, loss_sum, float(each @ right))
-    y = block.y.reshape(block.n_rows, -1)
+        return Judgement(total, 0.0, float(each @ right))
+    y = y.reshape(len(y), -1)
     errors = each @ np.square(outputs - y)
     moments = Moments.of_nothing(y.shape[1]).updated(y, weights)
-    return Judgement(total, loss_sum, math.nan, errors, moments)
+    return Judgement(total, 0.0, math.nan, errors, moments)

@@ -35,8 +35,8 @@ class Part:
 
 def part_of(state: RoundState, weight: float, of_values: NDArray[np.float64] | None = None) -> Part:
     """Return a leaf of the tree."""
-    moments = {name: (n, one.astype(np.float64)) for name, (n, one) in state.moments.items()}
-    values = state.values.astype(np.float64)
+    moments = {name: (n, _as(np.float64, one)) for name, (n, one) in state.moments.items()}
+    values = _as(np.float64, state.values)
     return Part(RoundState(values, moments, state.n_samples), float(weight), of_values)
 
 
@@ -99,8 +99,12 @@ def average(
 
 def as_state(part: Part, dtype: Any) -> RoundState:
     """Return the state of the tree's root, in the dtype of the network."""
-    moments = {name: (n, one.astype(dtype)) for name, (n, one) in part.state.moments.items()}
-    return RoundState(part.state.values.astype(dtype), moments, part.state.n_samples)
+    moments = {name: (n, _as(dtype, one)) for name, (n, one) in part.state.moments.items()}
+    return RoundState(_as(dtype, part.state.values), moments, part.state.n_samples)
+
+
+def _as(dtype: Any, values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(dtype, copy=False)  # nothing writes to the arrays of a state
 
 
 def adagrad_weights(state: RoundState, start: RoundState) -> NDArray[np.float64] | None:
@@ -138,10 +142,19 @@ def _of_two(one: Part, other: Part) -> Part:
         of_values = one.of_values + other.of_values
         known = np.where(of_values > 0, of_values, 1)
         shares = np.where(of_values > 0, other.of_values / known, share)
-    values = one.state.values + (other.state.values - one.state.values) * shares
+    values = _between(one.state.values, other.state.values, shares)
     moments = {}
     for name, (n_steps, mine) in one.state.moments.items():
         their_steps, theirs = other.state.moments[name]
-        moments[name] = max(n_steps, their_steps), mine + (theirs - mine) * share
+        moments[name] = max(n_steps, their_steps), _between(mine, theirs, share)
     n_samples = max(one.state.n_samples, other.state.n_samples)
     return Part(RoundState(values, moments, n_samples), total, of_values)
+
+
+def _between(one: NDArray[Any], other: NDArray[Any], share: Any) -> NDArray[Any]:
+    """Return what is this share of the way from one to the other."""
+    # In one new array: of large ones, each more takes longer than its numbers do.
+    found: NDArray[Any] = other - one
+    found *= share
+    found += one
+    return found

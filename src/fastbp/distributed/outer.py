@@ -41,9 +41,18 @@ class OuterStep:
         """Return the state to go on from, and the velocity, None at first."""
         if self.is_plain:
             return average, None
-        start = before.values.astype(np.float64)
+        start = before.values.astype(np.float64, copy=False)
         d = start - average.values
-        v: Any = d if velocity is None else self.momentum * velocity + d
-        way = d + self.momentum * v if self.nesterov else v
-        values = (start - self.learning_rate * way).astype(average.values.dtype)
+        v = d if velocity is None else _sum(velocity * self.momentum, d)
+        way = v * self.momentum if self.nesterov else v * self.learning_rate
+        if self.nesterov:
+            way += d
+            way *= self.learning_rate
+        values = np.subtract(start, way, out=way).astype(average.values.dtype, copy=False)
         return dataclasses.replace(average, values=values), v
+
+
+def _sum(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+    """Return the sum of a new array and another, in the first's memory."""
+    one += other
+    return one

@@ -53,20 +53,19 @@ class Round:
 
     def order(self, rows: Shard) -> NDArray[np.int64]:
         """Return the numbers of the rows, in the order in which they are taken."""
-        order = rows.order()
-        if self.shuffle:
-            order = self.random().permutation(order)
+        order = rows.shuffled(*self.seeds) if self.shuffle else rows.order()
         return order[self.start : self.stop]
 
-    def random(self) -> np.random.RandomState:
-        """Return what draws for this partition in this epoch."""
-        return np.random.RandomState([self.seed, self.epoch, self.partition])
+    @property
+    def seeds(self) -> tuple[int, int, int]:
+        """What is random for this partition in this epoch follows from these."""
+        return self.seed, self.epoch, self.partition
 
     def solver_of_round(self) -> Solver:
         """Return the solver; units that are dropped are those of this partition and epoch."""
         if not self.solver.drops_units:
             return self.solver
-        seed = int(self.random().randint(2**31 - 1))
+        seed = int(np.random.RandomState(self.seeds).randint(2**31 - 1))
         return dataclasses.replace(self.solver, dropout_seed=seed)
 
 

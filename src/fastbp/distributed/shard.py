@@ -42,9 +42,11 @@ class Shard:
 
     def __post_init__(self) -> None:
         self._rows: _core.Rows | None = None
+        self._shuffled: tuple[Any, NDArray[np.int64]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_rows": None}  # pointers, which mean nothing elsewhere
+        # Pointers mean nothing elsewhere, and an order is found again.
+        return self.__dict__ | {"_rows": None, "_shuffled": None}
 
     @property
     def n_rows(self) -> int:
@@ -71,6 +73,17 @@ class Shard:
     def order(self) -> NDArray[np.int64]:
         """Return the rows of an epoch, not shuffled."""
         return self.repeats.order(np.arange(self.n_rows, dtype=np.int64))
+
+    def shuffled(self, *seeds: int) -> NDArray[np.int64]:
+        """Return the rows of an epoch in the order that these seeds draw.
+
+        The last order is kept, since an epoch has several rounds.
+        """
+        kept = self._shuffled
+        if kept is None or kept[0] != seeds:
+            kept = seeds, np.random.RandomState(seeds).permutation(self.order())
+            self._shuffled = kept
+        return kept[1]
 
     def rows(self, network: Network) -> _core.Rows:
         """Return pointers for C, checked once."""

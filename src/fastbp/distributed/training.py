@@ -150,6 +150,47 @@ def merge_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
     )
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class RoundResult:
+    """What a round has come to, which is what the next one begins with.
+
+    Attributes
+    ----------
+    state : RoundState
+        After the outer step.
+    velocity : ndarray or None
+        Of the outer step.
+    n_rows : int
+    loss : float
+        Mean loss of a row.
+    seconds : float
+        Of computing, of the shard that took longest.
+    diverged : bool
+        Whether the loss or the average was not finite: then the state is that before the round, and
+        the rounds after it do nothing.
+    """
+
+    state: RoundState
+    velocity: NDArray[np.float64] | None = None
+    n_rows: int = 0
+    loss: float = math.nan
+    seconds: float = 0.0
+    diverged: bool = False
+
+    def after(self, outcome: Outcome, settings: Settings) -> RoundResult:
+        """Return what the next round comes to."""
+        if self.diverged:
+            return self
+        average = as_state(outcome.part, self.state.values.dtype)
+        n_rows, loss, seconds = outcome.n_rows, outcome.loss, outcome.seconds
+        if not (math.isfinite(loss) and np.isfinite(average.values).all()):
+            return RoundResult(self.state, self.velocity, n_rows, loss, seconds, diverged=True)
+        if settings.moments != "average":
+            average = average.without_moments()
+        state, velocity = settings.outer.step(self.state, average, self.velocity)
+        return RoundResult(state, velocity, n_rows, loss, seconds)
+
+
 class Training:
     """The rounds of a fit: what the next one is, and what is made of its outcome.
 
@@ -164,18 +205,20 @@ class Training:
 
     Attributes
     ----------
-    state : RoundState
+    last : RoundResult
         To go on from.
-    velocity : ndarray or None
-        Of the outer step.
     number : int
         Of the next round, from 0.
     """
 
     def __init__(self, settings: Settings, layout: Layout, state: RoundState) -> None:
-        self.settings, self.layout, self.state = settings, layout, state
-        self.velocity: NDArray[np.float64] | None = None
-        self.number = 0
+        self.settings, self.layout = settings, layout
+        self.last, self.number = RoundResult(state), 0
+
+    @property
+    def state(self) -> RoundState:
+        """The state to go on from."""
+        return self.last.state
 
     @property
     def is_over(self) -> bool:
@@ -188,18 +231,27 @@ class Training:
         return self.number // self.settings.rounds_an_epoch
 
     @property
+    def n_left_in_epoch(self) -> int:
+        """Number of rounds up to the end of this epoch, or of training."""
+        left = self.settings.rounds_an_epoch - self.number % self.settings.rounds_an_epoch
+        return min(left, self.settings.n_rounds - self.number)
+
+    @property
     def ends_an_epoch(self) -> bool:
         """Whether an epoch has ended with the last round, or all have."""
         return self.number % self.settings.rounds_an_epoch == 0 or self.is_over
 
-    def chains(self) -> list[Chain]:
-        """Return the next round: of each shard which rows it takes, one segment after another."""
-        number, n_rounds = (
-            self.number % self.settings.rounds_an_epoch,
-            self.settings.rounds_an_epoch,
-        )
+    def chains(self, ahead: int = 0) -> list[Chain]:
+        """Return which rows each shard takes, one segment after another.
+
+        Parameters
+        ----------
+        ahead : int, default=0
+            In the next round, or so many rounds later.
+        """
+        epoch, number = divmod(self.number + ahead, self.settings.rounds_an_epoch)
         return [
-            self.layout.segments(shard, self.epoch, number, n_rounds)
+            self.layout.segments(shard, epoch, number, self.settings.rounds_an_epoch)
             for shard in range(self.layout.n_shards)
         ]
 
@@ -212,13 +264,10 @@ class Training:
 
     def take(self, outcome: Outcome) -> bool:
         """Go on to the next round; return False, and change nothing, where training diverged."""
-        if not math.isfinite(outcome.loss):
-            return False
-        average = as_state(outcome.part, self.state.values.dtype)
-        if not np.isfinite(average.values).all():
-            return False
-        if self.settings.moments != "average":
-            average = average.without_moments()
-        self.state, self.velocity = self.settings.outer.step(self.state, average, self.velocity)
-        self.number += 1
-        return True
+        return self.accept(self.last.after(outcome, self.settings))
+
+    def accept(self, result: RoundResult) -> bool:
+        """Go on from the result of a round, unless it diverged."""
+        if not result.diverged:
+            self.last, self.number = result, self.number + 1
+        return not result.diverged

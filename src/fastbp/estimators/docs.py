@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
 
 from .._docstrings import Class, fill_docstring
 from ..network.rules import part_of_docs
@@ -232,14 +233,17 @@ epoch.
 }
 
 
-def with_shared_parts(one: Class) -> Class:
-    """Put the parts that an estimator's docstring names, such as ``$layers``, into it."""
+def with_shared_parts(one: Class, own: Mapping[str, str] | None = None) -> Class:
+    """Put the parts that an estimator's docstring names, such as ``$layers``, into it.
+
+    ``own`` are parts that only some estimators have.
+    """
     solver = part_of_docs("learning_rate_init").rstrip()
     schedules = "\n    ".join(about_schedules())
     parts = {
         name: string.Template(text).substitute(
             solver=solver, schedules=choices(), about_schedules=schedules
         )
-        for name, text in PARTS.items()
+        for name, text in (PARTS | dict(own or {})).items()
     }
     return fill_docstring(one, parts)
