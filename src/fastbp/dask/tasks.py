@@ -356,8 +356,6 @@ def train(
     """Return what a shard has come to after one partition more; None is its first."""
     check_version(version)
     so_far = Trained(start.state) if before is None else before
-    if start.last.diverged:
-        return so_far
     return so_far.after(shard, start.settings.plan(Segment(*segment)), time.perf_counter)
 
 

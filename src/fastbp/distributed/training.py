@@ -166,8 +166,7 @@ class RoundResult:
     seconds : float
         Of computing, of the shard that took longest.
     diverged : bool
-        Whether the loss or the average was not finite: then the state is that before the round, and
-        the rounds after it do nothing.
+        Whether the loss or the average was not finite: then the state is that before the round.
     """
 
     state: RoundState
@@ -179,8 +178,6 @@ class RoundResult:
 
     def after(self, outcome: Outcome, settings: Settings) -> RoundResult:
         """Return what the next round comes to."""
-        if self.diverged:
-            return self
         average = as_state(outcome.part, self.state.values.dtype)
         n_rows, loss, seconds = outcome.n_rows, outcome.loss, outcome.seconds
         if not (math.isfinite(loss) and np.isfinite(average.values).all()):
