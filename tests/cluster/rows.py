@@ -85,6 +85,9 @@ class HereEngine:
         outcome = self.backend.run(training.state, training.chains(), settings)
         return training.last.after(outcome, settings)
 
+    def forget_rounds(self):
+        pass
+
     def judge(self, encoder, blocks, state=None):
         from fastbp.dask import tasks
 

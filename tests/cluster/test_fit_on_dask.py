@@ -79,14 +79,39 @@ def test_rounds_that_are_handed_over_at_once(n_shards, monkeypatch):
     assert handed_over[:2] == [1, base.MOST_ROUNDS_AHEAD]
 
 
-def test_training_that_diverges_ends_there(monkeypatch):
-    rate = {"learning_rate": lambda share: 1.0 if share < 0.5 else 1e9, "learning_rate_init": 0.01}
+def late_rates(most):
+    """Return parameters of 20 rounds, the last ten of them at a rate that is too large."""
+    return {
+        "learning_rate": lambda share: 1.0 if share < 0.5 else most,
+        "learning_rate_init": 0.01,
+        "rounds": 20,
+        "rows_per_round": 0.5,
+    }
+
+
+def test_training_that_diverges_goes_on_at_a_smaller_rate(monkeypatch, tmp_path):
+    rows = delayed_pairs(PARTS, X, X @ [1.0, 2, -1, 0])
+    ended = []
+    for kind in (engine.Engine, HereEngine):
+        monkeypatch.setattr(base, "Engine", kind)
+        ended.append(regressor(**late_rates(200)).fit(rows, checkpoint=tmp_path / "fit.fbp"))
+    rates = np.array(ended[0].history_["learning_rate"])
+    assert len(rates) == 20
+    assert set(rates[:10]) == {0.01}
+    assert set(rates[10:]) <= {2 / 4, 2 / 16, 2 / 64}
+    assert not ended[0].diverged_
+    same(*ended)
+    resumed = regressor(**late_rates(200)).fit(rows, checkpoint=tmp_path / "fit.fbp", resume=True)
+    same(resumed, ended[0])
+
+
+def test_training_that_diverges_again_and_again_ends(monkeypatch):
     rows = delayed_pairs(PARTS, X, X @ [1.0, 2, -1, 0])
     ended = []
     for kind in (engine.Engine, HereEngine):
         monkeypatch.setattr(base, "Engine", kind)
         with pytest.warns(UserWarning, match="diverged"):
-            ended.append(regressor(rounds=20, n_shards=2, rows_per_round=0.5, **rate).fit(rows))
+            ended.append(regressor(**late_rates(1e9)).fit(rows))
     assert len(ended[0].history_["round"]) == 10
     assert ended[0].diverged_
     assert all(np.isfinite(one).all() for one in ended[0].coefs_)

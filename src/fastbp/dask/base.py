@@ -398,7 +398,7 @@ class _Fit:
 
     def use_checkpoint(self, path: Any, resume: bool) -> None:
         """Save every round to a file, and go on from it if that is wanted."""
-        self.checkpoint = files.Checkpoint(path)
+        self.checkpoint = files.Checkpoint(path, files.fingerprint(self))
         if resume:
             self.checkpoint.load(self)
 
@@ -423,6 +423,9 @@ class _Fit:
         result = self.engine.run(training, self._n_ahead(progress))
         times = time.perf_counter() - start, result.seconds
         if not training.accept(result):
+            self.engine.forget_rounds()
+            if training.slow_down():
+                return True
             self._note_epoch([math.inf], result.n_rows, rate)
             model._ending = "diverged"
             return False

@@ -23,17 +23,19 @@ class Checkpoint:
     Parameters
     ----------
     path : path
+    of : dict
+        The `fingerprint` of the fit.
     """
 
-    def __init__(self, path: Any) -> None:
-        self.path = path
+    def __init__(self, path: Any, of: Mapping[str, Any]) -> None:
+        self.path, self.of = path, of
 
     def save(self, fit: Any) -> None:
         """Write what the rounds so far have come to, in place of what was there."""
         from ..io.files import write_file
         from ..io.tree import pack
 
-        write_file(self.path, pack(tree_of(fit)))
+        write_file(self.path, pack({"of": dict(self.of)} | tree_of(fit)))
 
     def load(self, fit: Any) -> None:
         """Let a fit go on from the file."""
@@ -47,8 +49,7 @@ class Checkpoint:
             raise ValueError(f"cannot read {_shown(self.path)}: {error}") from error
         if not isinstance(tree, Mapping) or tree.get("kind") != DASK:
             raise ValueError(f"{_shown(self.path)} is not the checkpoint of a fit on Dask")
-        mine = fingerprint(fit)
-        for name, value in mine.items():
+        for name, value in self.of.items():
             if tree["of"].get(name) != value:
                 raise ValueError(
                     f"{_shown(self.path)} is of another fit: it has {name} "
@@ -94,8 +95,8 @@ def tree_of(fit: Any) -> dict[str, Any]:
     training, history = fit.training, fit.model._history
     return {
         "kind": DASK,
-        "of": fingerprint(fit),
         "number": training.number,
+        "n_slower": training.n_slower,
         "seed": training.settings.seed,
         "state": training.state.to_tree(),
         "velocity": training.last.velocity,
@@ -113,6 +114,8 @@ def restore(fit: Any, tree: Mapping[str, Any]) -> None:
     seed = int(tree["seed"])
     training.settings = dataclasses.replace(training.settings, seed=seed)
     training.layout = dataclasses.replace(training.layout, seed=seed)
+    for _ in range(int(tree["n_slower"])):
+        training.slow_down()
     training.number = int(tree["number"])
     training.last = RoundResult(RoundState.from_tree(tree["state"]), tree["velocity"])
     fit.best = None if tree["best"] is None else RoundState.from_tree(tree["best"])

@@ -79,7 +79,7 @@ class Engine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._forget_rounds()
+        self.forget_rounds()
         self._release(self._all_held)  # at once, and not when cycles of references are found
 
     def _release(self, held: list[Held]) -> None:
@@ -172,14 +172,15 @@ class Engine:
             try:
                 (start,) = self.cluster.results([self._rounds[0]])
             except BaseException:
-                self._forget_rounds()
+                self.forget_rounds()
                 raise
             self.cluster.release([self._rounds.popleft()])
             return start.last  # type: ignore[no-any-return]
 
         return self._robust(attempt, self._shards)  # type: ignore[no-any-return]
 
-    def _forget_rounds(self) -> None:
+    def forget_rounds(self) -> None:
+        """Let go the rounds that are under way."""
         self.cluster.release(self._rounds)
         self._rounds.clear()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,17 +41,13 @@ class OuterStep:
         if self.is_plain:
             return average, None
         start = before.values.astype(np.float64, copy=False)
-        d = start - average.values
-        v = d if velocity is None else _sum(velocity * self.momentum, d)
-        way = v * self.momentum if self.nesterov else v * self.learning_rate
-        if self.nesterov:
-            way += d
-            way *= self.learning_rate
+        way = start - average.values  # d
+        if velocity is None:
+            velocity = way
+        else:
+            velocity = velocity * self.momentum
+            velocity += way
+        way = way + self.momentum * velocity if self.nesterov else velocity
+        way = self.learning_rate * way
         values = np.subtract(start, way, out=way).astype(average.values.dtype, copy=False)
-        return dataclasses.replace(average, values=values), v
-
-
-def _sum(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
-    """Return the sum of a new array and another, in the first's memory."""
-    one += other
-    return one
+        return dataclasses.replace(average, values=values), velocity

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..network.solver import Solver
+from ..training.ensemble import MOST_SLOWER, SLOWER
 from ..training.schedule import Schedule
 from .average import Part, adagrad_weights, as_state, merge, part_of
 from .layout import Layout, Segment
@@ -61,6 +62,12 @@ class Settings:
         """Return the schedule of a shard with so many rows in an epoch."""
         n_epochs = self.n_rounds / self.rounds_an_epoch
         return dataclasses.replace(self.schedule, n_an_epoch=n_an_epoch, n_epochs=n_epochs)
+
+    def slower(self) -> Settings:
+        """Return these settings at a smaller learning rate."""
+        solver = self.solver.at_rate(self.solver.learning_rate / SLOWER)
+        schedule = dataclasses.replace(self.schedule, initial=self.schedule.initial / SLOWER)
+        return dataclasses.replace(self, solver=solver, schedule=schedule)
 
     def plan(self, segment: Segment) -> Round:
         """Return what is done with rows of one partition."""
@@ -206,11 +213,13 @@ class Training:
         To go on from.
     number : int
         Of the next round, from 0.
+    n_slower : int
+        How often the learning rate was made smaller, since a round had diverged.
     """
 
     def __init__(self, settings: Settings, layout: Layout, state: RoundState) -> None:
         self.settings, self.layout = settings, layout
-        self.last, self.number = RoundResult(state), 0
+        self.last, self.number, self.n_slower = RoundResult(state), 0, 0
 
     @property
     def state(self) -> RoundState:
@@ -268,3 +277,18 @@ class Training:
         if not result.diverged:
             self.last, self.number = result, self.number + 1
         return not result.diverged
+
+    def slow_down(self) -> bool:
+        """Go on at a smaller learning rate, and without momentum of the averages.
+
+        Returns
+        -------
+        bool
+            False where that was done as often as it is worth.
+        """
+        if self.n_slower == MOST_SLOWER:
+            return False
+        self.n_slower += 1
+        self.settings = self.settings.slower()
+        self.last = dataclasses.replace(self.last, velocity=None)
+        return True
