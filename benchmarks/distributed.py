@@ -2,13 +2,14 @@
 
 ``python -m benchmarks.distributed simulate NAME...`` runs the rounds of 1 to 64 workers one after
 another, which gives exactly the numbers of a cluster; ``cluster`` times two processes of Dask
-against one.
+against one, and ``rounds`` rounds without work.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -207,52 +208,113 @@ def print_scores(name: str, workers: tuple[int, ...] = WORKERS) -> None:
 # -- a cluster -------------------------------------------------------------------------------------
 
 
-def time_cluster(name: str, n_parts: int = 20) -> None:
-    """Print seconds, processor's seconds and scores of one process, and of two of Dask."""
+@contextlib.contextmanager
+def two_workers() -> Iterator[Any]:
+    """Return a client of two processes with a thread each."""
     from distributed import Client, LocalCluster
 
-    from fastbp import BackpropClassifier, BackpropRegressor
-    from fastbp.dask import DaskBackpropClassifier, DaskBackpropRegressor
-
-    one = problem(name)
-    given = {"hidden_layer_sizes": one.hidden, "random_state": 0, "max_iter": one.n_epochs}
-    local: Any = BackpropClassifier if one.is_classifier else BackpropRegressor
-    several: Any = DaskBackpropClassifier if one.is_classifier else DaskBackpropRegressor
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
-        parts = [(one.X[k::n_parts], one.y[k::n_parts]) for k in range(n_parts)]
-        blocks = client.scatter([list(part) for part in parts])
+        yield client
+
+
+def fit_alone(kind: type, given: dict[str, Any], block: tuple[Any, Any]) -> float:
+    """Return the seconds of an ordinary fit on some rows."""
+    begin = time.perf_counter()
+    kind(**given, early_stopping=False).fit(*block)
+    return time.perf_counter() - begin
+
+
+def time_cluster(name: str, times: int, n_epochs: int | None) -> None:
+    """Print seconds and scores of one process, and of two of Dask with half of the rows each.
+
+    Half of the rows are also learnt by an ordinary fit on each worker, both at once: two processors
+    of a shared host do not give two.
+    """
+    from scipy.sparse import issparse, vstack
+
+    import fastbp.dask
+
+    one = problem(name)
+    rows = [one.X] * times
+    X = vstack(rows).tocsr() if issparse(one.X) else np.concatenate(rows)
+    y = np.concatenate([one.y] * times)
+    suffix = "Classifier" if one.is_classifier else "Regressor"
+    local: Any = getattr(fastbp, f"Backprop{suffix}")
+    several: Any = getattr(fastbp.dask, f"DaskBackprop{suffix}")
+    given = {"hidden_layer_sizes": one.hidden, "random_state": 0, "ensemble": 1}
+    given["max_iter"] = n_epochs or one.n_epochs
+    with two_workers() as client:
+        halves = [(X[k::2], y[k::2]) for k in range(2)]
+        addresses = sorted(client.scheduler_info()["workers"])
+        blocks = [
+            client.scatter([half], workers=[address])[0]
+            for half, address in zip(halves, addresses, strict=True)
+        ]
         for _ in range(3):
-            for label, model in (("one", local(**given)), ("two", several(**given))):
-                begin, used = time.perf_counter(), time.process_time()
-                rows = (one.X, one.y) if label == "one" else (blocks,)
-                options = {"early_stopping": False} if label == "one" else {}
-                model.set_params(ensemble=1, **options).fit(*rows)
-                seconds, used = time.perf_counter() - begin, time.process_time() - used
-                line = f"{name},{label},{seconds:.2f},{used:.2f}"
-                line += f",{model.score(one.X_test, one.y_test):.4f}"
-                if label == "two":
-                    history = model.history_
-                    computing = sum(history["seconds_computing"])
-                    moving = sum(history["seconds_moving"])
-                    line += f",{len(history['round'])},{computing:.2f},{moving:.2f}"
-                print(line, flush=True)
+            begin = time.perf_counter()
+            model = local(**given, early_stopping=False).fit(X, y)
+            alone = time.perf_counter() - begin
+            print(f"{name},{len(y)},one,{alone:.2f},{model.score(one.X_test, one.y_test):.4f}")
+            apart = client.gather(
+                [client.submit(fit_alone, local, given, b, pure=False) for b in blocks]
+            )
+            print(f"{name},{len(y)},halves side by side,{max(apart):.2f},")
+            for share in (0.2, 1.0):
+                begin = time.perf_counter()
+                model = several(**given, n_shards=2, rows_per_round=share).fit(blocks)
+                seconds = time.perf_counter() - begin
+                history = model.history_
+                computing, moving = (
+                    sum(history[f"seconds_{of}"]) for of in ("computing", "moving")
+                )
+                print(
+                    f"{name},{len(y)},two in rounds of {share:g},{seconds:.2f},"
+                    f"{model.score(one.X_test, one.y_test):.4f},{len(history['round'])},"
+                    f"{computing:.2f},{moving:.2f}",
+                    flush=True,
+                )
+
+
+def time_rounds(n_rounds: int = 61) -> None:
+    """Print what a round without work takes, by the number of shards: mean, median, least."""
+    from fastbp.dask import DaskBackpropRegressor
+
+    random = np.random.default_rng(0)
+    with two_workers() as client:
+        for n_shards in (2, 8, 20, 64, 256):
+            n = max(n_shards, 20)
+            parts = [(random.normal(size=(50, 4)), random.normal(size=50)) for _ in range(n)]
+            model = DaskBackpropRegressor((8,), random_state=0, n_shards=n_shards, rounds=n_rounds)
+            model.fit(client.scatter(parts))
+            seconds = 1e3 * np.array(model.history_["seconds"][1:])
+            mean, median, least = seconds.mean(), np.median(seconds), seconds.min()
+            print(f"{n_shards},{mean:.1f},{median:.1f},{least:.1f}", flush=True)
 
 
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("simulate", "cluster"))
-    parser.add_argument("names", nargs="*", choices=(*LOADERS,))
-    parser.add_argument("--workers", type=int, nargs="+", default=WORKERS)
+    add = parser.add_argument
+    add("what", choices=("simulate", "cluster", "rounds"))
+    add("names", nargs="*", metavar="NAME", help=f"of {', '.join(LOADERS)}; default: all")
+    add("--workers", type=int, nargs="+", default=WORKERS, help="numbers of them to simulate")
+    add("--times", type=int, default=1, help="how often a cluster has all rows")
+    add("--epochs", type=int, help="of a cluster")
     arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(LOADERS)
+    if unknown:
+        parser.error(f"no such data: {', '.join(sorted(unknown))}")
+    if arguments.what == "rounds":
+        time_rounds()
+        return
     for name in arguments.names or (*CHOSEN_ON, *HELD_BACK):
         if arguments.what == "simulate":
             print_scores(name, tuple(arguments.workers))
         else:
-            time_cluster(name)
+            time_cluster(name, arguments.times, arguments.epochs)
 
 
 if __name__ == "__main__":
