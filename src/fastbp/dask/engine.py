@@ -16,7 +16,7 @@ from .cluster import Cluster, Graph, reference, task
 from .partitions import Partition
 from .tasks import Encoder, Judgement, Survey
 
-MAX_SHARDS_THAT_AVERAGE = 2  # of more a task of its own finds the average
+MAX_SHARDS_THAT_AVERAGE = 2  # each for itself, so that neither waits for a third task
 
 
 class Held:
@@ -187,40 +187,37 @@ class Engine:
     def _submit_rounds(self, training: Training, n: int) -> list[Any]:
         """Hand over rounds that begin with one another's results, the first with that at hand."""
         number, graph, ends = self.cluster.next_number(), Graph(), []
-        before = self.cluster.key("start", number)
-        graph[before] = held_task(before, tasks.Start(training.last, training.settings))
-        start = reference(before)
+        begin = self.cluster.key("start", number)
+        graph[begin] = held_task(begin, tasks.Start(training.last, training.settings))
+        first = reference(begin)
         for ahead in range(n):
             chains, of_round = training.chains(ahead), (number, ahead)
             parts = [
-                self._chain(graph, start, (*of_round, shard), chain)
+                self._chain(graph, (first, reference(begin)), (*of_round, shard), chain)
                 for shard, chain in enumerate(chains)
             ]
-            names = self._in_groups(graph, parts, ("average", *of_round), tasks.merged, before)
-            end = self.cluster.key("round", *of_round)
-            arguments = [_reference_or_none(name) for name in (before, *names)]
-            graph[end] = task(end, tasks.next_start, *arguments)
-            # Two shards find the average each for itself, and need not wait for a third task.
-            is_small = len(chains) <= MAX_SHARDS_THAT_AVERAGE
-            start = (
-                task(f"{end}-here", tasks.next_start, *arguments) if is_small else reference(end)
-            )
-            ends.append(end)
-            before = end
+            names = self._in_groups(graph, parts, ("average", *of_round), tasks.merged, begin)
+            ends.append(self.cluster.key("round", *of_round))
+            arguments = [_reference_or_none(name) for name in (begin, *names)]
+            graph[ends[-1]] = task(ends[-1], tasks.next_start, *arguments)
+            begin = ends[-1]
+            first = reference(begin)
+            if len(chains) <= MAX_SHARDS_THAT_AVERAGE:
+                first = task(f"{begin}-here", tasks.next_start, *arguments)
         return self.cluster.submit(graph, ends)
 
     def _chain(
-        self, graph: Graph, start: Any, of_tasks: tuple[int, ...], chain: Chain
+        self, graph: Graph, starts: tuple[Any, Any], of_tasks: tuple[int, ...], chain: Chain
     ) -> str | None:
         """Add the tasks of a shard, each of which goes on from the one before; None has no rows.
 
-        ``start`` is what stands in a graph for what all of them begin with.
+        ``starts`` stand for what the round begins with: for the first task, and for the others.
         """
         before, rows = None, self._shards.keys
         for i, segment in enumerate(chain):
             key = self.cluster.key("train", *of_tasks, i)
             graph[key] = task(
-                key, tasks.train, __version__, start, _reference_or_none(before),
+                key, tasks.train, __version__, starts[i > 0], _reference_or_none(before),
                 reference(rows[segment.partition]), tuple(segment),
             )  # fmt: skip
             before = key
