@@ -38,7 +38,7 @@ LEAST_SHARDS, SOME_SHARDS = 2, 8
 ROWS_OF_SOME, ROWS_OF_MORE = 100_000, 250_000  # of a shard, up to SOME_SHARDS and above
 LEAST_ROUNDS, MOST_ROUNDS, ROWS_A_ROUND = 5, 20, 20_000
 MOST_MOMENTUM, RATE_OF_SEVERAL = 0.9, 2.0
-SECONDS_AHEAD, MOST_ROUNDS_AHEAD = 5.0, 20
+SECONDS_AHEAD, MOST_ROUNDS_AHEAD, MOST_SHARDS_AHEAD = 5.0, 20, 1_000
 OWN = ("rounds", "rows_per_round", "n_shards", "outer_momentum", "outer_learning_rate")
 
 
@@ -443,8 +443,8 @@ class _Fit:
     def _n_ahead(self, progress: Progress) -> int:
         """Return how many rounds to hand over at once.
 
-        Some seconds of work, which a worker's death may cost, and none after an epoch that is
-        judged.
+        Some seconds of work, which a worker's death may cost, none after an epoch that is
+        judged, and no more tasks than Dask takes in a moment.
         """
         training = self.training
         if self.stopping is not None or self.held_out is not None:
@@ -453,7 +453,8 @@ class _Fit:
             n = training.settings.n_rounds - training.number
         seconds = progress.rounds["seconds"][-1:]
         some = SECONDS_AHEAD / max(seconds[0], 1e-3) if seconds else 1
-        return max(1, min(n, MOST_ROUNDS_AHEAD, int(some)))
+        of_shards = MOST_SHARDS_AHEAD // training.layout.n_shards
+        return max(1, min(n, MOST_ROUNDS_AHEAD, of_shards, int(some)))
 
     def _end_epoch(self, progress: Progress, rate: float) -> bool:
         model, training = self.model, self.training
