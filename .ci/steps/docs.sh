@@ -4,6 +4,8 @@ use_test_venv
 
 python .ci/requirements.py docs | python -m pip install -r /dev/stdin
 
+python -m pytest -q tests/cluster/test_ray.py
+
 pages=$work/docs
 rm -rf "$pages" docs/auto_gallery docs/reference/examples docs/reference/generated
 python -m sphinx -q -W --keep-going -n -d "$work/doctrees" docs "$pages"
