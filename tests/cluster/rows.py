@@ -83,7 +83,7 @@ class HereEngine:
     def run(self, training, n_ahead=1):
         settings = training.settings
         outcome = self.backend.run(training.state, training.chains(), settings)
-        return training.last.after(outcome, settings)
+        return training.last.after(outcome, settings), outcome.seconds
 
     def forget_rounds(self):
         pass

@@ -34,6 +34,7 @@ from sklearn.metrics import r2_score
 import fastbp
 from fastbp import BackpropClassifier, BackpropRegressor
 from fastbp.dask import base, engine
+from fastbp.distributed import Training
 
 pytestmark = pytest.mark.usefixtures("client")
 FRAME = pandas.DataFrame(X, columns=["a", "b", "c", "d"]).assign(kind=Y)
@@ -74,9 +75,25 @@ def test_rounds_that_are_handed_over_at_once(n_shards, monkeypatch):
         return submit(self, training, n)
 
     monkeypatch.setattr(engine.Engine, "_submit_rounds", submit_and_note)
+    monkeypatch.setattr(base, "SECONDS_AHEAD", 1e9)
     same(classifier(**given).fit(rows), one_by_one)
     assert sum(handed_over) == 30
     assert handed_over[:2] == [1, base.MOST_ROUNDS_AHEAD]
+
+
+def test_times_of_rounds_are_those_of_workers_however_slow_the_client_is(monkeypatch):
+    accept = Training.accept
+
+    def slowly(self, result):
+        time.sleep(0.1)
+        return accept(self, result)
+
+    monkeypatch.setattr(Training, "accept", slowly)
+    history = classifier(rounds=12).fit(*arrays()).history_
+    seconds, computing = np.array(history["seconds"]), np.array(history["seconds_computing"])
+    assert (seconds > 0.001).all()
+    assert (seconds >= computing).mean() > 0.7  # clocks of different processes
+    assert np.median(seconds) < 0.08
 
 
 def late_rates(most):
@@ -94,7 +111,12 @@ def test_training_that_diverges_goes_on_at_a_smaller_rate(monkeypatch, tmp_path)
     ended = []
     for kind in (engine.Engine, HereEngine):
         monkeypatch.setattr(base, "Engine", kind)
-        ended.append(regressor(**late_rates(200)).fit(rows, checkpoint=tmp_path / "fit.fbp"))
+        with pytest.warns(fastbp.DivergenceWarning) as given:
+            ended.append(regressor(**late_rates(200)).fit(rows, checkpoint=tmp_path / "fit.fbp"))
+    assert str(given[0].message) == (
+        "Training diverged in round 11 at a learning rate of 0.01, and goes on from before it at "
+        "0.0025."
+    )
     rates = np.array(ended[0].history_["learning_rate"])
     assert len(rates) == 20
     assert set(rates[:10]) == {0.01}
@@ -110,8 +132,13 @@ def test_training_that_diverges_again_and_again_ends(monkeypatch):
     ended = []
     for kind in (engine.Engine, HereEngine):
         monkeypatch.setattr(base, "Engine", kind)
-        with pytest.warns(UserWarning, match="diverged"):
+        with pytest.warns(fastbp.DivergenceWarning) as given:
             ended.append(regressor(**late_rates(1e9)).fit(rows))
+    *others, last = map(str, (one.message for one in given))
+    assert len(others) == 3
+    assert "and goes on from before it at" in others[2]
+    assert "the weights from before the last round are kept" in last
+    assert ended[0].convergence_.endswith("The weights are those from before the last round.")
     assert len(ended[0].history_["round"]) == 10
     assert ended[0].diverged_
     assert all(np.isfinite(one).all() for one in ended[0].coefs_)

@@ -25,6 +25,7 @@ from fastbp.distributed import (
     train_round,
 )
 from fastbp.distributed.average import grouped, merge, part_of
+from fastbp.distributed.training import RoundResult, Trained, outcome_of
 from fastbp.network import Solver
 from fastbp.network.scaling import Scaling
 from fastbp.training.order import SampleRepeats
@@ -303,13 +304,39 @@ def test_shards_without_rows_take_no_part():
     assert np.isfinite(run.state.values).all()
 
 
-def test_a_round_that_diverges_is_not_taken():
+def test_rounds_that_diverge_are_not_taken():
     shards = [Shard(X, Y), Shard(X * 1e9, Y * 1e9)]
     run = training(shards, 2, solver=Solver(10.0))
     before = run.state
-    (outcome,) = run_all(run, InProcess(shards))
-    assert outcome.loss == np.inf
+    outcomes = run_all(run, InProcess(shards))
+    assert [one.loss for one in outcomes] == [np.inf] * 4
+    assert run.n_slower == 3
+    assert run.settings.solver.learning_rate == run.settings.schedule.initial == 10 / 64
     assert run.state is before
+
+
+def test_an_outer_step_beyond_all_bounds_is_not_taken():
+    state = RoundState.of(network("float32"))
+    far = dataclasses.replace(state, values=np.full_like(state.values, 2.5e38))
+    start = dataclasses.replace(state, values=np.full_like(state.values, -1e38))
+    how = training([Shard(X, Y)], 1, outer=OuterStep(1.0, 0.5)).settings
+    outcome = outcome_of(Trained(far, 10, 1.0), start, how)
+    result = RoundResult(start).after(outcome, how)
+    assert result.diverged
+    assert result.state is start
+    assert RoundResult(far).after(outcome, how).diverged is False
+
+
+def test_an_order_is_kept_up_to_its_end():
+    shard = Shard(X[:100], Y[:100])
+    whole = np.random.RandomState((1, 2, 3)).permutation(100)
+    for start, stop in ((0, 40), (40, 100), (0, 100)):
+        found = shard.shuffled((1, 2, 3), start, stop)
+        assert np.array_equal(found, whole[start:stop])
+        assert (shard._shuffled is None) == (stop == 100)
+    shard.shuffled((1, 2, 3), 0, 40)
+    other = np.random.RandomState((1, 3, 3)).permutation(100)
+    assert np.array_equal(shard.shuffled((1, 3, 3), 40, 60), other[40:60])
 
 
 def test_a_state_goes_into_a_tree_and_back():

@@ -6,12 +6,16 @@ import copy
 import dataclasses
 import math
 import time
+import warnings
 from typing import Any, Self
 
 import numpy as np
 
+from .._messages import level_of_caller
 from ..distributed import Layout, OuterStep, RoundState, Settings, Training, made_with
+from ..distributed.training import RoundResult
 from ..estimators.defaults import AUTO
+from ..exceptions import DivergenceWarning
 from ..network.checks import check_number, check_whole
 from ..network.divergence import warn_of_divergence
 from ..network.scaling import ROWS_LOOKED_AT
@@ -38,7 +42,7 @@ LEAST_SHARDS, SOME_SHARDS = 2, 8
 ROWS_OF_SOME, ROWS_OF_MORE = 100_000, 250_000  # of a shard, up to SOME_SHARDS and above
 LEAST_ROUNDS, MOST_ROUNDS, ROWS_A_ROUND = 5, 20, 20_000
 MOST_MOMENTUM, RATE_OF_SEVERAL = 0.9, 2.0
-SECONDS_AHEAD, MOST_ROUNDS_AHEAD, MOST_SHARDS_AHEAD = 5.0, 20, 1_000
+SECONDS_AHEAD, MOST_ROUNDS_AHEAD = 5.0, 20
 OWN = ("rounds", "rows_per_round", "n_shards", "outer_momentum", "outer_learning_rate")
 
 
@@ -135,7 +139,7 @@ class DaskTraining:
             If the scheduler is lost, or versions of fastbp differ. What was learnt up to the
             last round is kept where there was one.
         KeyboardInterrupt
-            If training is interrupted: tasks are cancelled, and the last average is kept.
+            If training is interrupted: tasks are let go, and the last average is kept.
         """
         return self._fit_on_cluster(
             (X, y, sample_weight),
@@ -305,6 +309,8 @@ class _Fit:
         self.stopping: EarlyStopping | None = None
         self.epoch_losses: list[tuple[float, int]] = []
         self.epoch_began = 0.0
+        self.seconds: list[float] = []  # of the rounds of this call
+        self.seconds_lost = 0.0  # in rounds that diverged, since the last one that did not
 
     # -- before the rounds -----------------------------------------------------------------------
 
@@ -419,18 +425,16 @@ class _Fit:
     def _round(self, progress: Progress) -> bool:
         """Make a round; return whether there is to be another."""
         model, training = self.model, self.training
-        epoch, rate, start = training.epoch, training.rate(), time.perf_counter()
-        result = self.engine.run(training, self._n_ahead(progress))
-        times = time.perf_counter() - start, result.seconds
+        epoch, rate = training.epoch, training.rate()
+        result, seconds = self.engine.run(training, self._n_ahead())
         if not training.accept(result):
-            self.engine.forget_rounds()
-            if training.slow_down():
-                return True
-            self._note_epoch([math.inf], result.n_rows, rate)
-            model._ending = "diverged"
-            return False
+            self.seconds_lost += seconds
+            return self._slow_down(result, rate)
+        self.seconds.append(seconds)
         training.state.into(model.network_)
+        times = seconds + self.seconds_lost, result.seconds
         progress.add(epoch, result.n_rows, result.loss, rate, times)
+        self.seconds_lost = 0.0
         self.epoch_losses.append((result.loss, result.n_rows))
         goes_on = True
         if training.ends_an_epoch:
@@ -440,21 +444,36 @@ class _Fit:
             self.checkpoint.save(self)
         return goes_on
 
-    def _n_ahead(self, progress: Progress) -> int:
+    def _slow_down(self, result: RoundResult, rate: float) -> bool:
+        """Make a round that diverged again, at a smaller rate; return False after the last try."""
+        training, before = self.training, self.training.settings.solver.learning_rate
+        self.engine.forget_rounds()
+        if not training.slow_down():
+            self._note_epoch([math.inf], result.n_rows, rate)
+            self.model._ending = "diverged_in_round"
+            return False
+        warnings.warn(
+            f"Training diverged in round {training.number + 1} at a learning rate of {before:g}, "
+            f"and goes on from before it at {training.settings.solver.learning_rate:g}.",
+            DivergenceWarning,
+            stacklevel=level_of_caller(),
+        )
+        return True
+
+    def _n_ahead(self) -> int:
         """Return how many rounds to hand over at once.
 
-        Some seconds of work, which a worker's death may cost, none after an epoch that is
-        judged, and no more tasks than Dask takes in a moment.
+        Some seconds of work, which a worker's death may cost, and none after an epoch that is
+        judged.
         """
         training = self.training
         if self.stopping is not None or self.held_out is not None:
             n = training.n_left_in_epoch
         else:
             n = training.settings.n_rounds - training.number
-        seconds = progress.rounds["seconds"][-1:]
-        some = SECONDS_AHEAD / max(seconds[0], 1e-3) if seconds else 1
-        of_shards = MOST_SHARDS_AHEAD // training.layout.n_shards
-        return max(1, min(n, MOST_ROUNDS_AHEAD, of_shards, int(some)))
+        some = self.seconds[-MOST_ROUNDS_AHEAD:]
+        n_in_time = int(SECONDS_AHEAD * len(some) / max(sum(some), 1e-6)) if some else 1
+        return max(1, min(n, MOST_ROUNDS_AHEAD, n_in_time))
 
     def _end_epoch(self, progress: Progress, rate: float) -> bool:
         model, training = self.model, self.training
@@ -499,8 +518,9 @@ class _Fit:
             model.network_.biases[-1][constant] = 0
         if model._ending is None:
             model._ending = "max_iter"
-        if model._ending == "diverged":
-            warn_of_divergence("learning_rate_init", model._rate)
+        if model._ending == "diverged_in_round":
+            last = training.settings.solver.learning_rate
+            warn_of_divergence("learning_rate_init", last, "from before the last round")
         if model.verbose:
             print(model.convergence_, flush=True)
 

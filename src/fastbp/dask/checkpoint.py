@@ -114,7 +114,7 @@ def restore(fit: Any, tree: Mapping[str, Any]) -> None:
     seed = int(tree["seed"])
     training.settings = dataclasses.replace(training.settings, seed=seed)
     training.layout = dataclasses.replace(training.layout, seed=seed)
-    for _ in range(int(tree["n_slower"])):
+    for _ in range(int(tree.get("n_slower", 0))):
         training.slow_down()
     training.number = int(tree["number"])
     training.last = RoundResult(RoundState.from_tree(tree["state"]), tree["velocity"])

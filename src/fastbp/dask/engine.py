@@ -16,7 +16,8 @@ from .cluster import Cluster, Graph, reference, task
 from .partitions import Partition
 from .tasks import Encoder, Judgement, Survey
 
-MAX_SHARDS_THAT_AVERAGE = 2  # each for itself, so that neither waits for a third task
+MAX_SHARDS_THAT_AVERAGE = 2  # each for itself, so that neither waits for a task that does
+MOST_TASKS_AHEAD, MOST_BYTES_AHEAD = 1_000, 2**28  # of the rounds that are handed over at once
 
 
 class Held:
@@ -53,6 +54,28 @@ class Held:
         self.futures = self.make()
 
 
+class Pending:
+    """A round under way.
+
+    Parameters
+    ----------
+    future : Future
+
+    Attributes
+    ----------
+    ended : float or None
+        When it did, however late its result is looked at.
+    """
+
+    def __init__(self, future: Any) -> None:
+        self.future = future
+        self.ended: float | None = None
+        future.add_done_callback(self._note_end)
+
+    def _note_end(self, _: Any) -> None:
+        self.ended = time.perf_counter()
+
+
 class Engine:
     """Runs the passes and the rounds of one fit on a cluster.
 
@@ -71,7 +94,8 @@ class Engine:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._all_held: list[Held] = []
-        self._rounds: deque[Any] = deque()  # futures of those under way, the next one first
+        self._rounds: deque[Pending] = deque()  # the next one first
+        self._begun = 0.0  # when the next round was, or could have been
         self._spent: list[Held] = []  # blocks whose shards are under way
 
     def __enter__(self) -> Engine:
@@ -155,8 +179,8 @@ class Engine:
 
     # -- rounds --------------------------------------------------------------------------------
 
-    def run(self, training: Training, n_ahead: int = 1) -> RoundResult:
-        """Return what the next round comes to.
+    def run(self, training: Training, n_ahead: int = 1) -> tuple[RoundResult, float]:
+        """Return what the next round comes to, and the seconds that it took.
 
         Parameters
         ----------
@@ -168,20 +192,26 @@ class Engine:
 
         def attempt() -> RoundResult:
             if not self._rounds:
-                self._rounds.extend(self._submit_rounds(training, n_ahead))
+                self._rounds.extend(map(Pending, self._submit_rounds(training, n_ahead)))
             try:
-                (start,) = self.cluster.results([self._rounds[0]])
+                (start,) = self.cluster.results([self._rounds[0].future])
             except BaseException:
                 self.forget_rounds()
                 raise
-            self.cluster.release([self._rounds.popleft()])
             return start.last  # type: ignore[no-any-return]
 
-        return self._robust(attempt, self._shards)  # type: ignore[no-any-return]
+        if not self._rounds:
+            self._begun = time.perf_counter()
+        result = self._robust(attempt, self._shards)
+        done = self._rounds.popleft()
+        ended = done.ended or time.perf_counter()  # who waits for it may come first
+        seconds, self._begun = ended - self._begun, ended
+        self.cluster.release([done.future])
+        return result, seconds
 
     def forget_rounds(self) -> None:
         """Let go the rounds that are under way."""
-        self.cluster.release(self._rounds)
+        self.cluster.release([one.future for one in self._rounds])
         self._rounds.clear()
 
     def _submit_rounds(self, training: Training, n: int) -> list[Any]:
@@ -190,15 +220,18 @@ class Engine:
         begin = self.cluster.key("start", number)
         graph[begin] = held_task(begin, tasks.Start(training.last, training.settings))
         first = reference(begin)
-        for ahead in range(n):
+        for ahead in range(min(n, max(1, MOST_BYTES_AHEAD // training.last.nbytes))):
+            if len(graph) > MOST_TASKS_AHEAD:
+                break
             chains, of_round = training.chains(ahead), (number, ahead)
             parts = [
                 self._chain(graph, (first, reference(begin)), (*of_round, shard), chain)
                 for shard, chain in enumerate(chains)
             ]
-            names = self._in_groups(graph, parts, ("average", *of_round), tasks.merged, begin)
+            given = __version__, reference(begin)
+            names = self._in_groups(graph, parts, ("average", *of_round), tasks.merged, *given)
             ends.append(self.cluster.key("round", *of_round))
-            arguments = [_reference_or_none(name) for name in (begin, *names)]
+            arguments = [*given, *map(_reference_or_none, names)]
             graph[ends[-1]] = task(ends[-1], tasks.next_start, *arguments)
             begin = ends[-1]
             first = reference(begin)
@@ -253,21 +286,19 @@ class Engine:
         names: Sequence[str | None],
         of_tasks: tuple[Any, ...],
         merge: Callable[..., Any],
-        *first: str,
+        *given: Any,
     ) -> Sequence[str | None]:
         """Add tasks that merge groups of neighbours, until one group is left; return its names.
 
-        ``of_tasks`` are what names of tasks begin with; ``first`` names what each of them is given
-        before its group.
+        ``of_tasks`` are what names of tasks begin with; ``given`` is what each of them takes before
+        its group.
         """
         level = 0
         while len(names) > GROUP:
             above = []
             for i, group in enumerate(grouped(names)):
                 above.append(self.cluster.key(*of_tasks, level, i))
-                graph[above[-1]] = task(
-                    above[-1], merge, *map(_reference_or_none, (*first, *group))
-                )
+                graph[above[-1]] = task(above[-1], merge, *given, *map(_reference_or_none, group))
             names, level = above, level + 1
         return names
 

@@ -359,8 +359,9 @@ def train(
     return so_far.after(shard, start.settings.plan(Segment(*segment)), time.perf_counter)
 
 
-def merged(start: Start, *parts: Outcome | Trained | None) -> Outcome:
+def merged(version: str, start: Start, *parts: Outcome | Trained | None) -> Outcome:
     """Return the outcome of shards that are next to one another; None has no rows."""
+    check_version(version)
     return merge_outcomes([_outcome(start, part) for part in parts])
 
 
@@ -371,9 +372,9 @@ def _outcome(start: Start, part: Outcome | Trained | None) -> Outcome:
     return outcome_of(trained, start.state, start.settings)
 
 
-def next_start(start: Start, *parts: Outcome | Trained | None) -> Start:
+def next_start(version: str, start: Start, *parts: Outcome | Trained | None) -> Start:
     """Return what the next round begins with, from what all shards have come to."""
-    return start._replace(last=start.last.after(merged(start, *parts), start.settings))
+    return start._replace(last=start.last.after(merged(version, start, *parts), start.settings))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

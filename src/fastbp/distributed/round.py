@@ -53,8 +53,9 @@ class Round:
 
     def order(self, rows: Shard) -> NDArray[np.int64]:
         """Return the numbers of the rows, in the order in which they are taken."""
-        order = rows.shuffled(*self.seeds) if self.shuffle else rows.order()
-        return order[self.start : self.stop]
+        if self.shuffle:
+            return rows.shuffled(self.seeds, self.start, self.stop)
+        return rows.order()[self.start : self.stop]
 
     @property
     def seeds(self) -> tuple[int, int, int]:

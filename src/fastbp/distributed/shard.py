@@ -74,16 +74,16 @@ class Shard:
         """Return the rows of an epoch, not shuffled."""
         return self.repeats.order(np.arange(self.n_rows, dtype=np.int64))
 
-    def shuffled(self, *seeds: int) -> NDArray[np.int64]:
-        """Return the rows of an epoch in the order that these seeds draw.
+    def shuffled(self, seeds: tuple[int, ...], start: int, stop: int) -> NDArray[np.int64]:
+        """Return rows of an epoch, in the order that these seeds draw, from start to stop.
 
-        The last order is kept, since an epoch has several rounds.
+        The order is kept up to its end, since an epoch has several rounds.
         """
         kept = self._shuffled
         if kept is None or kept[0] != seeds:
             kept = seeds, np.random.RandomState(seeds).permutation(self.order())
-            self._shuffled = kept
-        return kept[1]
+        self._shuffled = kept if stop < len(kept[1]) else None
+        return kept[1][start:stop]
 
     def rows(self, network: Network) -> _core.Rows:
         """Return pointers for C, checked once."""

@@ -56,6 +56,6 @@ def run_all(training: Training, backend: InProcess) -> list[Outcome]:
     outcomes = []
     while not training.is_over:
         outcomes.append(backend.run(training.state, training.chains(), training.settings))
-        if not training.take(outcomes[-1]):
+        if not training.take(outcomes[-1]) and not training.slow_down():
             break
     return outcomes

@@ -183,16 +183,24 @@ class RoundResult:
     seconds: float = 0.0
     diverged: bool = False
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of its arrays."""
+        moments = sum(values.nbytes for _, values in self.state.moments.values())
+        velocity = 0 if self.velocity is None else self.velocity.nbytes
+        return int(self.state.values.nbytes + moments + velocity)
+
     def after(self, outcome: Outcome, settings: Settings) -> RoundResult:
         """Return what the next round comes to."""
         average = as_state(outcome.part, self.state.values.dtype)
-        n_rows, loss, seconds = outcome.n_rows, outcome.loss, outcome.seconds
-        if not (math.isfinite(loss) and np.isfinite(average.values).all()):
-            return RoundResult(self.state, self.velocity, n_rows, loss, seconds, diverged=True)
         if settings.moments != "average":
             average = average.without_moments()
-        state, velocity = settings.outer.step(self.state, average, self.velocity)
-        return RoundResult(state, velocity, n_rows, loss, seconds)
+        with np.errstate(over="ignore", invalid="ignore"):
+            state, velocity = settings.outer.step(self.state, average, self.velocity)
+        n_rows, loss, seconds = outcome.n_rows, outcome.loss, outcome.seconds
+        if math.isfinite(loss) and np.isfinite(state.values).all():
+            return RoundResult(state, velocity, n_rows, loss, seconds)
+        return RoundResult(self.state, self.velocity, n_rows, loss, seconds, diverged=True)
 
 
 class Training:
@@ -279,7 +287,7 @@ class Training:
         return not result.diverged
 
     def slow_down(self) -> bool:
-        """Go on at a smaller learning rate, and without momentum of the averages.
+        """Go on at a smaller learning rate, and with momentum of the averages from 0 again.
 
         Returns
         -------

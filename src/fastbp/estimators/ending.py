@@ -35,6 +35,7 @@ def text_of_ending(
         "max_iter": f"All {counted(n_epochs, 'epoch')} were made.",
         "stopped": f"A callback ended training after {counted(n_epochs, 'epoch')}.",
         "diverged": f"Training diverged in epoch {n_epochs}.",
+        "diverged_in_round": f"Training diverged in epoch {n_epochs}.",
     }
     sentences = [reasons[ending], _kept(ending, settings, history)]
     if ending == "max_iter" and history.falls_as_at_first:
@@ -63,4 +64,6 @@ def _kept(ending: Ending, settings: Settings, history: History) -> str:
         )
     if ending == "diverged":
         return "The weights are those of the best epoch, or the initial ones if they are better."
+    if ending == "diverged_in_round":
+        return "The weights are those from before the last round."
     return "The weights are those of the last epoch."

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._printable import printable, shortened
-from ..network.generators import Random, generator_to_dict, set_generator
+from ..network.generators import generator_to_dict, set_generator
+
+if TYPE_CHECKING:
+    from ..network.generators import Random
 from .container import UnreadableFileError
 from .fields import Fields
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .checks import check_number, check_whole
 
 KINDS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")  # of bits, all that NumPy has
-Random = np.random.RandomState | np.random.Generator
+
+if TYPE_CHECKING:  # predictions need no numpy.random, which takes 20 ms to import
+    Random = np.random.RandomState | np.random.Generator
+
 # Whole numbers that are kept in fewer bits than Python's; "state" and "inc" are those of PCG64.
 MOST = {
     "has_gauss": 1,

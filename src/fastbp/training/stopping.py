@@ -20,7 +20,7 @@ from ..network.generators import generator_to_dict, set_generator
 from ..network.runner import Epochs
 from ..network.state import State
 
-Ending = Literal["converged", "diverged", "max_iter", "stopped"]
+Ending = Literal["converged", "diverged", "diverged_in_round", "max_iter", "stopped"]
 ENDINGS = get_args(Ending)
 
 
