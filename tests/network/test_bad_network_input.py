@@ -433,7 +433,7 @@ def test_class_numbers_must_be_whole_and_below_the_number_of_outputs(y, message,
     assert_refused(network, ValueError, message, CALLS[name], X, y)
 
 
-@pytest.mark.parametrize("y", [3, -1, 0.5])
+@pytest.mark.parametrize("y", [3, -1, 0.5, np.int64(3), np.int8(-1)])
 def test_the_class_number_of_a_step_must_be_one_of_the_outputs(y):
     network = network_for("log_loss", 3)
     message = r"y must hold class numbers 0\.\.2"

@@ -539,6 +539,17 @@ def test_class_numbers_mean_one_output_each():
     assert_same_parameters(network, parameters_of(other))
 
 
+@pytest.mark.parametrize("whole", [int, np.int64, np.uint8, np.int32])
+def test_class_numbers_of_a_step_need_no_preparing(whole, monkeypatch):
+    def prepared(*_):
+        raise AssertionError("a row's class number was prepared in Python")
+
+    network = fastbp.Network((N_FEATURES, 5, 3), loss="log_loss", random_state=0)
+    expected = network.copy().step(plain_data()[0][0], np.array([0.0, 1.0, 0.0]), 0.1)
+    monkeypatch.setattr(fastbp.Network, "_dense_targets", prepared)
+    assert network.step(plain_data()[0][0], whole(1), 0.1) == expected
+
+
 def test_targets_of_one_output_may_be_flat_or_a_column():
     X, y = plain_data()
     network = fastbp.Network((N_FEATURES, 4, 1), random_state=0)

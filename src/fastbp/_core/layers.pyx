@@ -366,13 +366,13 @@ cdef class Layers:
         cdef const void *target
         cdef Py_ssize_t k = 0
         cdef double value
-        if isinstance(y, (int, float)):
+        if isinstance(y, (int, float, np.integer)):
             try:
                 value = y
             except OverflowError:
                 return NULL
             if n > 1:
-                if not (self.takes_classes and isinstance(y, int) and 0 <= value < n):
+                if not (self.takes_classes and not isinstance(y, float) and 0 <= value < n):
                     return NULL
                 k, value = <Py_ssize_t> value, 1
             memset(scratch, 0, n * self.net.ops.itemsize)
