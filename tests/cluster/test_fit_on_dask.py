@@ -85,15 +85,13 @@ def test_times_of_rounds_are_those_of_workers_however_slow_the_client_is(monkeyp
     accept = Training.accept
 
     def slowly(self, result):
-        time.sleep(0.1)
+        time.sleep(0.5)
         return accept(self, result)
 
     monkeypatch.setattr(Training, "accept", slowly)
-    history = classifier(rounds=12).fit(*arrays()).history_
-    seconds, computing = np.array(history["seconds"]), np.array(history["seconds_computing"])
-    assert (seconds > 0.001).all()
-    assert (seconds >= computing).mean() > 0.7  # clocks of different processes
-    assert np.median(seconds) < 0.08
+    history = classifier(rounds=6).fit(*arrays()).history_
+    assert np.median(history["seconds"]) < 0.4
+    assert sum(history["seconds"]) >= sum(history["seconds_computing"])
 
 
 def late_rates(most):
