@@ -42,7 +42,7 @@ cdef double forward_above(fbp_net *net, const void *y) noexcept nogil:
         if below.active_values != NULL:                     # ReLU: the units that are not 0
             net.ops.list_active(below)
         net.ops.forward(layer, &below.row)                  # z[l] = a[l-1] @ W[l] + b[l]
-    return output(net, layer, y)
+    return output(net, layer, y)                            # in backprop.pxd
 
 
 cdef void backward(fbp_net *net, const fbp_row *x, double weight,
